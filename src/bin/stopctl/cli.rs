@@ -1,0 +1,365 @@
+//! What can be typed: the declaration of the command line, and nothing else.
+//!
+//! This is the low end of two: every value stays the text that was typed, and the file of each
+//! command turns it into what the program works with. It imports nothing of the house, so that
+//! the man pages and the completions can be generated from it.
+
+use std::ffi::OsString;
+
+use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum, ValueHint};
+
+/// Supervise workers: ask them to stop through a flag in shared memory, and use SIGTERM and
+/// SIGKILL only when asking did not help.
+#[derive(Debug, Parser)]
+#[command(
+    name = "stopctl",
+    version,
+    disable_help_subcommand = true,
+    max_term_width = 100,
+    after_help = "A worker finds its flag through STOPCTL_FLAG: run while the first byte of that \
+                  file is 0.\nSee stopctl(1) and stopctl-flag(7)."
+)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    Run(RunArgs),
+    Stop(StopArgs),
+    Status(StatusArgs),
+    List(ListArgs),
+    Wait(WaitArgs),
+    KeepGoing(KeepGoingArgs),
+    Sleep(SleepArgs),
+    Completions(CompletionsArgs),
+}
+
+/// Start workers and supervise them until they have ended
+#[derive(Debug, Args)]
+#[command(
+    override_usage = "stopctl run [OPTIONS] [--] COMMAND [ARG]...",
+    after_help = "Exit status: the worker's own; 124 after --timeout; 125 if stopctl itself \
+                        failed; 126 or 127 if the command cannot be run or was not found; 120 \
+                        if something could not be ended. See stopctl-run(1)."
+)]
+pub(crate) struct RunArgs {
+    /// Start N copies of the command
+    #[arg(
+        short = 'n',
+        long,
+        value_name = "N",
+        default_value = "1",
+        allow_negative_numbers = true
+    )]
+    pub(crate) workers: String,
+
+    /// Name of the run [default: the command's name and our pid]
+    #[arg(long, value_name = "NAME", value_hint = ValueHint::Other)]
+    pub(crate) name: Option<OsString>,
+
+    #[command(flatten)]
+    pub(crate) times: RunTimes,
+
+    /// Stop by itself after this time, with exit status 124; 0 is never
+    #[arg(short, long, value_name = "DURATION", allow_hyphen_values = true)]
+    pub(crate) timeout: Option<String>,
+
+    /// Signal sent when the grace is over, instead of SIGTERM
+    #[arg(short, long, value_name = "SIGNAL", default_value = "TERM")]
+    pub(crate) signal: String,
+
+    /// When one worker ends, stop the others
+    #[arg(long)]
+    pub(crate) stop_on_exit: bool,
+
+    /// When one worker fails, stop the others
+    #[arg(long, conflicts_with = "stop_on_exit")]
+    pub(crate) stop_on_failure: bool,
+
+    #[command(flatten)]
+    pub(crate) voice: Voice,
+
+    /// Write events as JSON lines into FILE, or into an open descriptor with fd:N
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) events: Option<OsString>,
+
+    /// Grace for a worker that never looked at its flag; 0 is SIGTERM at once
+    #[arg(
+        long,
+        value_name = "DURATION",
+        env = "STOPCTL_UNAWARE_GRACE",
+        hide_env_values = true,
+        help_heading = "More about stopping",
+        hide_short_help = true,
+        allow_hyphen_values = true
+    )]
+    pub(crate) unaware_grace: Option<String>,
+
+    /// Exit status after a stop that was asked for and needed no SIGKILL, instead of 0 or of a
+    /// death by our own SIGTERM
+    #[arg(
+        long,
+        value_name = "N",
+        help_heading = "Exit status",
+        hide_short_help = true,
+        allow_negative_numbers = true
+    )]
+    pub(crate) stopped_status: Option<String>,
+
+    /// Exit with the worker's own status after --timeout too
+    #[arg(long, help_heading = "Exit status", hide_short_help = true)]
+    pub(crate) preserve_status: bool,
+
+    /// What workers read: our standard input, or nothing [default: null from a terminal or for
+    /// several workers, otherwise inherit]
+    #[arg(
+        long,
+        value_name = "WHAT",
+        help_heading = "What workers get",
+        hide_short_help = true
+    )]
+    pub(crate) stdin: Option<Stdin>,
+
+    /// Signals passed on to the workers; HUP here makes it a reload instead of a stop
+    #[arg(
+        long,
+        value_name = "SIGNAL,...",
+        default_value = "USR1,USR2,WINCH",
+        help_heading = "What workers get",
+        hide_short_help = true
+    )]
+    pub(crate) forward: String,
+
+    /// The command, and its arguments as they are
+    #[arg(
+        required = true,
+        trailing_var_arg = true,
+        value_name = "COMMAND",
+        value_hint = ValueHint::CommandWithArguments
+    )]
+    pub(crate) command: Vec<OsString>,
+}
+
+/// The times of the ladder.
+#[derive(Debug, Args)]
+pub(crate) struct RunTimes {
+    /// Time from the flag to SIGTERM [default: 10s]
+    #[arg(
+        short,
+        long,
+        value_name = "DURATION",
+        env = "STOPCTL_GRACE",
+        hide_env_values = true,
+        allow_hyphen_values = true
+    )]
+    pub(crate) grace: Option<String>,
+
+    /// Time from SIGTERM to SIGKILL [default: 10s]
+    #[arg(
+        short,
+        long,
+        value_name = "DURATION",
+        env = "STOPCTL_KILL_AFTER",
+        hide_env_values = true,
+        allow_hyphen_values = true
+    )]
+    pub(crate) kill_after: Option<String>,
+
+    /// The whole ladder in this time: 80 % grace, 15 % kill-after, 5 % reserve [default as PID 1: 9s]
+    #[arg(
+        long,
+        value_name = "DURATION",
+        env = "STOPCTL_STOP_WITHIN",
+        hide_env_values = true,
+        allow_hyphen_values = true
+    )]
+    pub(crate) stop_within: Option<String>,
+}
+
+/// How much is said, and in which colours.
+#[derive(Debug, Args)]
+pub(crate) struct Voice {
+    /// Say nothing but errors
+    #[arg(short, long, env = "STOPCTL_QUIET", hide_env_values = true, value_parser = clap::builder::FalseyValueParser::new())]
+    pub(crate) quiet: bool,
+
+    /// Name every signal sent; twice: trace
+    #[arg(short, long, action = ArgAction::Count, env = "STOPCTL_VERBOSE", hide_env_values = true)]
+    pub(crate) verbose: u8,
+
+    /// When to use colours
+    #[arg(
+        long,
+        value_name = "WHEN",
+        default_value = "auto",
+        env = "STOPCTL_COLOR",
+        hide_env_values = true
+    )]
+    pub(crate) color: Color,
+}
+
+/// Ask runs, or some of their workers, to stop, and wait until they have
+#[derive(Debug, Args)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a switch that can be typed"
+)]
+#[command(
+    after_help = "Exit status: 0 everything asked for has ended; 1 something is still there; \
+                        2 bad usage; 3 no such run; 4 and 5 with --strict if SIGTERM or SIGKILL \
+                        was needed; 125 if stopctl itself failed. See stopctl-stop(1)."
+)]
+pub(crate) struct StopArgs {
+    /// Runs to stop [default: inside a worker its own run, otherwise the only run there is]
+    #[arg(value_name = "NAME", value_hint = ValueHint::Other)]
+    pub(crate) names: Vec<OsString>,
+
+    /// Stop every run of this user
+    #[arg(short, long, conflicts_with = "names")]
+    pub(crate) all: bool,
+
+    /// Stop this worker only, by its number; may be given more than once
+    #[arg(
+        short,
+        long = "worker",
+        value_name = "WORKER",
+        conflicts_with = "all",
+        allow_negative_numbers = true
+    )]
+    pub(crate) workers: Vec<String>,
+
+    /// Time from the flag to SIGTERM [default: the run's]
+    #[arg(short, long, value_name = "DURATION", allow_hyphen_values = true)]
+    pub(crate) grace: Option<String>,
+
+    /// The whole ladder in this time: 80 % grace, 15 % kill-after, 5 % reserve
+    #[arg(
+        long,
+        value_name = "DURATION",
+        conflicts_with = "grace",
+        allow_hyphen_values = true
+    )]
+    pub(crate) stop_within: Option<String>,
+
+    /// Use SIGTERM now
+    #[arg(long, conflicts_with = "kill")]
+    pub(crate) term: bool,
+
+    /// Use SIGKILL now
+    #[arg(long)]
+    pub(crate) kill: bool,
+
+    /// Ask, and do not wait
+    #[arg(long, conflicts_with = "strict")]
+    pub(crate) no_wait: bool,
+
+    /// Exit with 4 if SIGTERM was needed, 5 if SIGKILL was
+    #[arg(long)]
+    pub(crate) strict: bool,
+
+    /// Reason written into the flag: one word of a-z, 0-9 and -, at most 16
+    #[arg(long, value_name = "WORD", default_value = "user")]
+    pub(crate) reason: String,
+
+    /// No run of that name is no error
+    #[arg(long)]
+    pub(crate) if_running: bool,
+
+    /// Print what became of every worker as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+
+    #[command(flatten)]
+    pub(crate) voice: Voice,
+}
+
+/// Show each worker of a run
+#[derive(Debug, Args)]
+#[command(after_help = "Exit status: 0 running, 3 not. See stopctl-status(1).")]
+pub(crate) struct StatusArgs {
+    /// The run [default: inside a worker its own run, otherwise the only run there is]
+    #[arg(value_name = "NAME", value_hint = ValueHint::Other)]
+    pub(crate) name: Option<OsString>,
+
+    /// Print JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// List the runs of this user
+#[derive(Debug, Args)]
+pub(crate) struct ListArgs {
+    /// Print JSON
+    #[arg(long, conflicts_with = "names")]
+    pub(crate) json: bool,
+
+    /// Print the names only, one a line
+    #[arg(long)]
+    pub(crate) names: bool,
+}
+
+/// Wait until a run is over, and exit with its status
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Exit status: the run's; 127 no such run; 124 after --timeout; 125 if its \
+                        supervisor died and nobody knows. \
+                        See stopctl-wait(1)."
+)]
+pub(crate) struct WaitArgs {
+    /// The run [default: the only run there is]
+    #[arg(value_name = "NAME", value_hint = ValueHint::Other)]
+    pub(crate) name: Option<OsString>,
+
+    /// Give up after this time, with exit status 124; the run goes on
+    #[arg(long, value_name = "DURATION", allow_hyphen_values = true)]
+    pub(crate) timeout: Option<String>,
+}
+
+/// For scripts: exit with 0 to go on, 1 when a stop was asked for
+#[derive(Debug, Args)]
+#[command(after_help = "Example: while stopctl keep-going; do ...; done\n\
+                        Exit status: 0 go on (also when not supervised), 1 stop, 125 the flag is \
+                        broken. See stopctl-keep-going(1).")]
+pub(crate) struct KeepGoingArgs {}
+
+/// Sleep, but return at once with 1 when a stop is asked for
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Exit status: 0 slept, 1 a stop was asked for, 125 the flag is broken. See \
+                        stopctl-sleep(1)."
+)]
+pub(crate) struct SleepArgs {
+    /// How long
+    #[arg(value_name = "DURATION", allow_hyphen_values = true)]
+    pub(crate) duration: String,
+}
+
+/// Print the completion file of a shell
+#[derive(Debug, Args)]
+pub(crate) struct CompletionsArgs {
+    /// The shell
+    #[arg(value_name = "SHELL")]
+    pub(crate) shell: Shell,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Stdin {
+    Inherit,
+    Null,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Color {
+    Auto,
+    Always,
+    Never,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Shell {
+    Bash,
+    Zsh,
+    Fish,
+}

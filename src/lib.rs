@@ -1,0 +1,3 @@
+//! stopctl: stopping a program well is a request, not a shot.
+
+
