@@ -1,3 +1,21 @@
 //! stopctl: stopping a program well is a request, not a shot.
 
+// Floor 0: values.
+#[cfg(feature = "cli")]
+pub mod escape;
+#[cfg(feature = "cli")]
+pub mod files;
+pub mod moment;
+pub mod reason;
 
+// Floor 1: the border to the kernel (all that is `unsafe`), and what people type.
+#[cfg(feature = "cli")]
+pub mod duration;
+#[cfg(feature = "cli")]
+pub mod name;
+#[cfg(feature = "cli")]
+pub mod signal_name;
+
+// Floor 2: the words of the contract, and the decision.
+#[cfg(feature = "cli")]
+pub mod ended;

@@ -1,0 +1,51 @@
+//! Making and opening the files of a run, by their names in its directory.
+//!
+//! A name is never followed if it is a link, an open never waits for the other end of a FIFO, and
+//! no descriptor reaches a worker.
+
+use std::fs::File;
+use std::io;
+use std::os::fd::AsFd;
+
+use nix::NixPath;
+use nix::errno::Errno;
+use nix::fcntl::{OFlag, openat, posix_fallocate};
+use nix::sys::stat::{Mode, fchmod};
+
+/// How every file is opened.
+const ALWAYS: OFlag = OFlag::O_NOFOLLOW
+    .union(OFlag::O_NONBLOCK)
+    .union(OFlag::O_CLOEXEC);
+
+/// Makes the file `name` in `dir`, with exactly this mode whatever the umask, and with storage
+/// for `length` bytes.
+///
+/// # Errors
+///
+/// As open(2) and `posix_fallocate(3)`: a full file system says so here, not by SIGBUS later.
+pub fn make(dir: impl AsFd, name: &str, mode: Mode, length: u64) -> io::Result<File> {
+    let flags = ALWAYS | OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_RDWR;
+    let file: File = retried(|| openat(dir.as_fd(), name, flags, mode))?.into();
+    retried(|| fchmod(&file, mode))?;
+    retried(|| posix_fallocate(&file, 0, length.cast_signed()))?;
+    Ok(file)
+}
+
+/// Opens the file `name` in `dir`, for what `access` says.
+///
+/// # Errors
+///
+/// As open(2).
+pub fn open(dir: impl AsFd, name: &(impl NixPath + ?Sized), access: OFlag) -> io::Result<File> {
+    Ok(retried(|| openat(dir.as_fd(), name, ALWAYS | access, Mode::empty()))?.into())
+}
+
+/// Makes a call again as long as a signal interrupts it.
+fn retried<T>(mut call: impl FnMut() -> nix::Result<T>) -> nix::Result<T> {
+    loop {
+        match call() {
+            Err(Errno::EINTR) => {}
+            result => return result,
+        }
+    }
+}

@@ -1,0 +1,72 @@
+//! Why a stop was asked for: the word in the flag.
+
+use std::borrow::Cow;
+use std::error::Error;
+use std::fmt;
+
+/// One word of `[a-z0-9-]`, 1 to 16 letters: why a stop was asked for.
+///
+/// The words of stopctl itself are the constants; `stopctl stop --reason` sets others, and a
+/// reader must expect words it does not know.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Reason(Cow<'static, str>);
+
+impl Reason {
+    /// `stopctl stop`.
+    pub const USER: Self = Self(Cow::Borrowed("user"));
+    /// Ctrl-C, or SIGINT from somewhere else.
+    pub const INTERRUPT: Self = Self(Cow::Borrowed("interrupt"));
+    /// SIGTERM to the supervisor, or another signal that would have ended it.
+    pub const TERM: Self = Self(Cow::Borrowed("term"));
+    /// SIGHUP: the terminal went away.
+    pub const HANGUP: Self = Self(Cow::Borrowed("hangup"));
+    /// `--timeout` ran out.
+    pub const TIMEOUT: Self = Self(Cow::Borrowed("timeout"));
+    /// Another worker of the run ended.
+    pub const SIBLING: Self = Self(Cow::Borrowed("sibling"));
+    /// An outer stopctl asked.
+    pub const PARENT: Self = Self(Cow::Borrowed("parent"));
+    /// The supervisor died.
+    pub const LOST: Self = Self(Cow::Borrowed("lost"));
+
+    /// The longest word a flag has room for.
+    pub const MAX: usize = 16;
+
+    /// Takes a word.
+    ///
+    /// # Errors
+    ///
+    /// If it is empty, too long, or has a letter outside `[a-z0-9-]`.
+    pub fn parse(word: &str) -> Result<Self, ReasonError> {
+        let known = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
+        if (1..=Self::MAX).contains(&word.len()) && word.bytes().all(known) {
+            Ok(Self(Cow::Owned(word.to_owned())))
+        } else {
+            Err(ReasonError)
+        }
+    }
+
+    /// The word.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// The text is not a reason.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ReasonError;
+
+impl fmt::Display for ReasonError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a reason is one word of a-z, 0-9 and -, 1 to 16 letters")
+    }
+}
+
+impl Error for ReasonError {}
