@@ -19,3 +19,5 @@ pub mod signal_name;
 // Floor 2: the words of the contract, and the decision.
 #[cfg(feature = "cli")]
 pub mod ended;
+#[cfg(feature = "cli")]
+pub mod ladder;

@@ -1,0 +1,100 @@
+//! The words of the ladder: its rungs and times, what it takes in and what it answers.
+
+use std::time::Duration;
+
+use crate::duration::Limit;
+use crate::moment::Moment;
+
+/// One step of the ladder, the gentlest first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Rung {
+    /// The flag is raised.
+    Flag,
+    /// SIGTERM, or the signal that was chosen instead, is sent.
+    Term,
+    /// SIGKILL is sent.
+    Kill,
+}
+
+impl Rung {
+    /// The digit that a flag shows while the ladder stands on this rung; 0 is a worker that runs.
+    #[must_use]
+    pub const fn level(self) -> u8 {
+        match self {
+            Rung::Flag => 1,
+            Rung::Term => 2,
+            Rung::Kill => 3,
+        }
+    }
+}
+
+/// How long the ladder stays on each rung.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Times {
+    /// From the flag to SIGTERM. Zero skips the wait: the flag is raised and SIGTERM sent at once.
+    pub grace: Limit,
+    /// From SIGTERM to SIGKILL.
+    pub kill_after: Limit,
+    /// From SIGKILL until what is still there is reported as not ended.
+    pub kill_wait: Duration,
+}
+
+impl Times {
+    /// A whole ladder that takes no longer than `whole`: 80 % of it grace, 15 % kill-after, and
+    /// 5 % in reserve for what SIGKILL takes.
+    #[must_use]
+    pub fn within(whole: Duration) -> Self {
+        let share = |percent: u32| whole.saturating_mul(percent) / 100;
+        Self {
+            grace: Limit::After(share(80)),
+            kill_after: Limit::After(share(15)),
+            kill_wait: share(5),
+        }
+    }
+}
+
+/// What happened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Input {
+    /// Somebody asked the worker to stop.
+    ///
+    /// The first stop decides the times. While the ladder is on the flag, another may bring the
+    /// deadline nearer and shorten the kill-after, but only by a time it names itself; later ones
+    /// change nothing.
+    Stop {
+        /// The grace that was asked for; `None` is the ladder's own.
+        grace: Option<Limit>,
+        /// The kill-after that was asked for; `None` is the ladder's own.
+        kill_after: Option<Limit>,
+    },
+    /// Be on this rung at least. Repeating it changes nothing.
+    AtLeast(Rung),
+    /// Climb one rung now.
+    Hurry,
+    /// The worker needs until this moment before SIGTERM: a deadline on the flag moves later.
+    Extend(Moment),
+    /// Time went by.
+    Tick,
+    /// The worker's main process ended. What it left behind is asked with these times, unless the
+    /// ladder was being climbed already: then that goes on.
+    MainEnded {
+        /// The times for what the main process left behind.
+        stragglers: Times,
+    },
+    /// Nothing of the worker's tree is left.
+    TreeEnded,
+}
+
+/// What to do now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[must_use = "the ladder has moved on already: an action not taken is a signal never sent"]
+pub enum Action {
+    /// Nothing changed.
+    Nothing,
+    /// Write the flag with the level of this rung and the new deadline, then use the rung.
+    Climb(Rung),
+    /// The rung is the same, its deadline is another: write the flag again.
+    Retime,
+    /// Something outlived SIGKILL for the whole wait: report it as not ended. Answered once.
+    GiveUp,
+}

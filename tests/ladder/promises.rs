@@ -1,0 +1,320 @@
+//! What holds whatever comes in, in every order and at any time.
+
+use std::time::Duration;
+
+use proptest::prelude::{Just, Strategy, any, prop};
+use proptest::{prop_assert, prop_assert_eq, prop_oneof, proptest};
+use stopctl::duration::Limit;
+use stopctl::ladder::{Action, Input, Ladder, Rung, Times};
+use stopctl::moment::Moment;
+
+use crate::{ASKED, STRAGGLERS, TIMES, asked, at, ended, secs};
+
+/// A ladder that is watched at each step, with what the promises need to remember.
+#[derive(Clone)]
+struct Watched {
+    ladder: Ladder,
+    kills: u32,
+    give_ups: u32,
+}
+
+impl Watched {
+    fn new(times: Times) -> Watched {
+        Watched {
+            ladder: Ladder::new(times),
+            kills: 0,
+            give_ups: 0,
+        }
+    }
+
+    /// Takes a step and checks what holds after every step, whatever came before it.
+    fn step(&mut self, input: Input, now: Moment) -> Action {
+        let before = self.ladder.clone();
+        let action = self.ladder.step(input, now);
+        let after = &self.ladder;
+        assert!(after.rung() >= before.rung(), "the rung went down");
+        assert!(after.outcome_rung() <= after.rung());
+        match action {
+            Action::Nothing => {
+                assert_eq!(after.rung(), before.rung());
+                let silenced = after.is_gone() && after.deadline().is_none();
+                assert!(silenced || after.deadline() == before.deadline());
+            }
+            Action::Climb(rung) => {
+                assert!(after.rung() == Some(rung) && before.rung() < Some(rung));
+                assert!(after.deadline().is_none_or(|deadline| deadline >= now));
+                self.kills += u32::from(rung == Rung::Kill);
+            }
+            Action::Retime => {
+                assert_eq!(
+                    (before.rung(), after.rung()),
+                    (Some(Rung::Flag), Some(Rung::Flag))
+                );
+                let extended = matches!(input, Input::Extend(_));
+                // No deadline is the latest of all.
+                let moved = |ladder: &Ladder| ladder.deadline().map_or(u64::MAX, Moment::nanos);
+                assert_eq!(moved(after) > moved(&before), extended);
+                assert_ne!(moved(after), moved(&before));
+            }
+            Action::GiveUp => {
+                assert_eq!((after.rung(), after.deadline()), (Some(Rung::Kill), None));
+                self.give_ups += 1;
+            }
+        }
+        assert!(self.kills <= 1 && self.give_ups <= self.kills);
+        if before.is_gone() {
+            assert_eq!((action, after.is_gone()), (Action::Nothing, true));
+        }
+        if input == Input::Tick && action != Action::Nothing {
+            assert!(
+                before.deadline().is_some_and(|deadline| deadline <= now),
+                "too early"
+            );
+            let (from, to) = (level(&before), level(after));
+            assert!(to - from <= 1, "a tick climbed more than one rung");
+        }
+        action
+    }
+
+    /// With finite times, three ticks, each at its deadline, end any ladder that has begun.
+    fn check_that_ticks_end_it(&self) {
+        let mut rest = self.clone();
+        for _ in 0..3 {
+            if let Some(deadline) = rest.ladder.deadline() {
+                assert_ne!(rest.step(Input::Tick, deadline), Action::Nothing);
+            }
+        }
+        assert_eq!(rest.ladder.deadline(), None);
+        let (ladder, kill) = (&rest.ladder, Some(Rung::Kill));
+        assert!(ladder.is_gone() || ladder.rung().is_none() || ladder.rung() == kill);
+        assert!(ladder.is_gone() || rest.give_ups == rest.kills);
+    }
+}
+
+fn level(ladder: &Ladder) -> u8 {
+    ladder.rung().map_or(0, Rung::level)
+}
+
+#[test]
+fn every_sequence_of_six_inputs_keeps_the_promises_and_ends_by_ticks() {
+    fn explore(watched: &Watched, now: u64, depth: u32) {
+        watched.check_that_ticks_end_it();
+        if depth == 0 {
+            return;
+        }
+        for (seconds, input) in [
+            (1, ASKED),
+            (1, asked(Some(secs(0)), None)),
+            (1, asked(Some(secs(3)), Some(secs(2)))),
+            (1, Input::AtLeast(Rung::Term)),
+            (1, Input::AtLeast(Rung::Kill)),
+            (1, Input::Hurry),
+            (1, Input::Extend(at(now + 15))),
+            (4, Input::Tick),
+            (900, Input::Tick),
+            (1, ended(STRAGGLERS)),
+            (1, Input::TreeEnded),
+        ] {
+            let mut next = watched.clone();
+            let _ = next.step(input, at(now + seconds));
+            explore(&next, now + seconds, depth - 1);
+        }
+    }
+    explore(&Watched::new(TIMES), 0, 6);
+}
+
+fn finite() -> impl Strategy<Value = Limit> {
+    prop_oneof![
+        Just(Duration::ZERO),
+        (1..30_000_u64).prop_map(Duration::from_millis)
+    ]
+    .prop_map(Limit::After)
+}
+
+fn limit() -> impl Strategy<Value = Limit> {
+    prop_oneof![3 => finite(), 1 => Just(Limit::Never)]
+}
+
+fn times<S: Strategy<Value = Limit>>(limit: fn() -> S) -> impl Strategy<Value = Times> {
+    (limit(), limit(), 1..9_000_u64).prop_map(|(grace, kill_after, wait)| Times {
+        grace,
+        kill_after,
+        kill_wait: Duration::from_millis(wait),
+    })
+}
+
+/// Inputs that leave the pace to the clock.
+fn patient<S: Strategy<Value = Limit> + 'static>(limit: fn() -> S) -> impl Strategy<Value = Input> {
+    prop_oneof![
+        2 => Just(ASKED),
+        1 => Just(Input::AtLeast(Rung::Flag)),
+        2 => (0..90_000_000_000_u64).prop_map(|n| Input::Extend(Moment::from_nanos(n))),
+        6 => Just(Input::Tick),
+        1 => times(limit).prop_map(ended),
+    ]
+}
+
+fn input<S: Strategy<Value = Limit> + 'static>(limit: fn() -> S) -> impl Strategy<Value = Input> {
+    prop_oneof![
+        6 => patient(limit),
+        2 => (prop::option::of(limit()), prop::option::of(limit()))
+            .prop_map(|(grace, kill_after)| asked(grace, kill_after)),
+        1 => Just(Input::AtLeast(Rung::Term)),
+        1 => Just(Input::AtLeast(Rung::Kill)),
+        1 => Just(Input::Hurry),
+        1 => Just(Input::TreeEnded),
+    ]
+}
+
+/// Inputs, each with the milliseconds that go by before it.
+fn sequence<S: Strategy<Value = Input>>(input: S) -> impl Strategy<Value = Vec<(u64, Input)>> {
+    prop::collection::vec(
+        (prop_oneof![Just(0), 0..9_000_u64, 0..90_000_u64], input),
+        0..30,
+    )
+}
+
+/// Each input with its moment.
+fn timed(sequence: Vec<(u64, Input)>) -> impl Iterator<Item = (Moment, Input)> {
+    sequence
+        .into_iter()
+        .scan(Moment::from_nanos(0), |now, (millis, input)| {
+            *now = *now + Duration::from_millis(millis);
+            Some((*now, input))
+        })
+}
+
+proptest! {
+    #[test]
+    fn any_sequence_keeps_the_promises(
+        times in times(limit),
+        sequence in sequence(input(limit)),
+    ) {
+        let mut watched = Watched::new(times);
+        for (now, input) in timed(sequence) {
+            let _ = watched.step(input, now);
+        }
+    }
+
+    #[test]
+    fn ticks_alone_end_any_ladder_with_finite_times(
+        times in times(finite),
+        sequence in sequence(input(finite)),
+    ) {
+        let mut watched = Watched::new(times);
+        for (now, input) in timed(sequence) {
+            let _ = watched.step(input, now);
+            watched.check_that_ticks_end_it();
+        }
+    }
+
+    #[test]
+    fn the_flag_comes_before_sigterm_and_sigterm_before_sigkill_each_by_its_whole_time(
+        times in times(limit),
+        sequence in sequence(patient(limit)),
+    ) {
+        let mut watched = Watched::new(times);
+        let mut decided = times;
+        let mut climbed = None;
+        for (now, input) in timed(sequence) {
+            if let (None, Input::MainEnded { stragglers }) = (climbed, input) {
+                decided = stragglers;
+            }
+            let Action::Climb(rung) = watched.step(input, now) else {
+                continue;
+            };
+            match (rung, climbed) {
+                (Rung::Flag, None) => {}
+                (Rung::Term, None) => prop_assert_eq!(decided.grace, secs(0)),
+                (Rung::Term, Some((Rung::Flag, since))) => {
+                    prop_assert!(Limit::After(now.since(since)) >= decided.grace);
+                }
+                (Rung::Kill, Some((Rung::Term, since))) => {
+                    prop_assert!(Limit::After(now.since(since)) >= decided.kill_after);
+                }
+                (rung, last) => prop_assert!(false, "{rung:?} after {last:?}"),
+            }
+            climbed = Some((rung, now));
+        }
+    }
+
+    #[test]
+    fn a_late_tick_takes_one_rung_and_the_next_is_its_full_time_away(
+        times in times(finite),
+        late in prop::collection::vec(0..4_000_000_u64, 3),
+    ) {
+        let mut watched = Watched::new(times);
+        let _ = watched.step(ASKED, at(1));
+        while let (Some(deadline), Some(late)) =
+            (watched.ladder.deadline(), late.get(usize::from(level(&watched.ladder)) - 1))
+        {
+            let now = deadline + Duration::from_millis(*late);
+            let full = match watched.step(Input::Tick, now) {
+                Action::Climb(Rung::Term) => times.kill_after,
+                Action::Climb(Rung::Kill) => Limit::After(times.kill_wait),
+                Action::GiveUp => Limit::Never,
+                action @ (Action::Nothing | Action::Climb(Rung::Flag) | Action::Retime) => panic!("a tick at its deadline answered {action:?}"),
+            };
+            let away = watched.ladder.deadline().map(|deadline| deadline.since(now));
+            prop_assert_eq!(away.map_or(Limit::Never, Limit::After), full);
+        }
+        prop_assert_eq!(watched.give_ups, 1);
+    }
+
+    #[test]
+    fn a_repeated_input_changes_nothing_unless_it_is_a_hurry(
+        times in times(limit),
+        sequence in sequence(input(limit)),
+    ) {
+        let mut ladder = Ladder::new(times);
+        for (now, input) in timed(sequence) {
+            let _ = ladder.step(input, now);
+            // A wait of zero is over at once: then a second tick has something to do.
+            let due = ladder.deadline().is_some_and(|deadline| deadline <= now);
+            if input != Input::Hurry && !(input == Input::Tick && due) {
+                let once = ladder.clone();
+                prop_assert_eq!(ladder.step(input, now), Action::Nothing);
+                prop_assert_eq!(&ladder, &once);
+            }
+        }
+    }
+
+    #[test]
+    fn a_hurry_climbs_exactly_one_rung_until_there_is_none(
+        times in times(limit),
+        seconds in any::<[u16; 4]>(),
+    ) {
+        let mut ladder = Ladder::new(times);
+        let _ = ladder.step(Input::AtLeast(Rung::Flag), at(0));
+        let mut now = at(0);
+        for second in seconds {
+            now = now + Duration::from_secs(second.into());
+            let before = level(&ladder);
+            let action = ladder.step(Input::Hurry, now);
+            prop_assert_eq!(level(&ladder), (before + 1).min(3));
+            prop_assert_eq!(action == Action::Nothing, before == 3);
+        }
+    }
+
+    #[test]
+    fn the_outcome_stays_what_it_was_when_the_main_process_ended(
+        times in times(limit),
+        before in sequence(input(limit)),
+        after in sequence(input(limit)),
+    ) {
+        let mut ladder = Ladder::new(times);
+        for (now, input) in timed(before) {
+            let alive = ladder.clone();
+            let _ = ladder.step(input, now);
+            if matches!(input, Input::MainEnded { .. }) {
+                prop_assert_eq!(ladder.outcome_rung(), alive.outcome_rung());
+            }
+        }
+        let frozen = ladder.outcome_rung();
+        let _ = ladder.step(ended(times), at(3_000));
+        for (now, input) in timed(after) {
+            let _ = ladder.step(input, at(3_000) + now.since(at(0)));
+            prop_assert_eq!(ladder.outcome_rung(), frozen);
+        }
+    }
+}
