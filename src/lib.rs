@@ -15,9 +15,18 @@ pub mod duration;
 pub mod name;
 #[cfg(feature = "cli")]
 pub mod signal_name;
+mod sys;
 
 // Floor 2: the words of the contract, and the decision.
 #[cfg(feature = "cli")]
 pub mod ended;
 #[cfg(feature = "cli")]
 pub mod ladder;
+pub mod owner;
+
+// Floor 3: one run on one machine.
+pub mod flag;
+
+pub use flag::format::Request;
+pub use flag::reader::{FlagError, StopFlag};
+pub use sys::now;

@@ -1,0 +1,390 @@
+//! Every `unsafe` and every raw system call of the house, each one small.
+//!
+//! It answers for turning calls of the kernel into safe functions with the kernel's own meaning
+//! and nothing added. It must never decide anything: no policy, no retries, no defaults.
+#![expect(
+    unsafe_code,
+    reason = "this is the one file that may: the border to the kernel"
+)]
+#![cfg_attr(
+    not(feature = "cli"),
+    expect(
+        dead_code,
+        reason = "a worker uses the reading half, a supervisor all of it"
+    )
+)]
+
+use std::fs::File;
+use std::io;
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::os::unix::process::CommandExt;
+use std::process::Command;
+use std::ptr::{self, NonNull};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::time::Duration;
+
+use crate::moment::Moment;
+
+/// The time on `CLOCK_MONOTONIC` (`clock_gettime(2)`): it does not jump, and every process of the
+/// machine reads the same.
+#[must_use]
+pub fn now() -> Moment {
+    let mut time = libc::timespec {
+        tv_sec: 0,
+        tv_nsec: 0,
+    };
+    // SAFETY: `time` is a valid place for the answer. The call cannot fail for this clock.
+    unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &raw mut time) };
+    let seconds = u64::try_from(time.tv_sec).unwrap_or(0);
+    let nanos = u64::try_from(time.tv_nsec).unwrap_or(0);
+    Moment::from_nanos(seconds * 1_000_000_000 + nanos)
+}
+
+/// Turns the -1 of a system call into the error that `errno` holds.
+fn checked(result: libc::c_long) -> io::Result<libc::c_long> {
+    if result == -1 {
+        Err(io::Error::last_os_error())
+    } else {
+        Ok(result)
+    }
+}
+
+/// The first page of a file in shared memory, mapped read-only until it is dropped (mmap(2)).
+///
+/// A load dies of SIGBUS if somebody truncated the file; waiting and waking do not.
+#[derive(Debug)]
+pub(crate) struct SharedPage {
+    start: NonNull<AtomicU32>,
+}
+
+/// The length of a mapping: the largest page of any architecture, so that an address this far
+/// from a page's start is a page's start too. Only the first words are ever touched.
+const MAPPED: usize = 65_536;
+
+// SAFETY: the mapping is read-only here, belongs to this value alone, and is read by atomic loads.
+unsafe impl Send for SharedPage {}
+// SAFETY: as above: concurrent loads of an atomic are what it is for.
+unsafe impl Sync for SharedPage {}
+
+impl SharedPage {
+    pub(crate) fn map(file: &File) -> io::Result<Self> {
+        let (prot, fd) = (libc::PROT_READ, file.as_raw_fd());
+        // SAFETY: a new mapping at an address of the kernel's choice touches no memory of ours.
+        let start = unsafe { libc::mmap(ptr::null_mut(), MAPPED, prot, libc::MAP_SHARED, fd, 0) };
+        if start == libc::MAP_FAILED {
+            return Err(io::Error::last_os_error());
+        }
+        let start = NonNull::new(start.cast()).ok_or(io::ErrorKind::OutOfMemory)?;
+        Ok(Self { start })
+    }
+
+    /// The 32-bit word number `index`, below 64.
+    pub(crate) fn word(&self, index: usize) -> &AtomicU32 {
+        assert!(
+            index < 64,
+            "a word beyond the part of the page that is ours"
+        );
+        // SAFETY: `index` is within the page, and a page is aligned for any word.
+        let word = unsafe { self.start.add(index) };
+        // SAFETY: the mapping lives as long as `self`, and every bit pattern is a valid u32.
+        unsafe { word.as_ref() }
+    }
+}
+
+impl Drop for SharedPage {
+    fn drop(&mut self) {
+        // SAFETY: the mapping was made by `map` with this address and length, and ends here.
+        unsafe { libc::munmap(self.start.as_ptr().cast(), MAPPED) };
+    }
+}
+
+/// Sleeps while `word` holds `expected`, at most `timeout` (futex(2), `FUTEX_WAIT`, shared).
+/// Returns for any reason or none: the caller looks again.
+pub(crate) fn futex_wait(word: &AtomicU32, expected: u32, timeout: Duration) {
+    let time = libc::timespec {
+        tv_sec: timeout.as_secs().try_into().unwrap_or(libc::time_t::MAX),
+        tv_nsec: timeout.subsec_nanos().into(),
+    };
+    // SAFETY: the kernel reads the word and the time; both outlive the call.
+    unsafe {
+        libc::syscall(
+            libc::SYS_futex,
+            word.as_ptr(),
+            libc::FUTEX_WAIT,
+            expected,
+            &raw const time,
+        )
+    };
+}
+
+/// Wakes every process that sleeps on the first word of `page` (futex(2), `FUTEX_WAKE`, shared).
+pub(crate) fn futex_wake_all(page: &SharedPage) {
+    let all = libc::c_int::MAX;
+    // SAFETY: the kernel uses the address as a name; it reads and writes nothing there.
+    unsafe { libc::syscall(libc::SYS_futex, page.start.as_ptr(), libc::FUTEX_WAKE, all) };
+}
+
+/// The list that the kernel walks when this thread dies (`get_robust_list(2)`), with its one entry.
+#[repr(C)]
+struct RobustList {
+    /// `list.next` of the head: the entry.
+    first: *const RobustEntry,
+    /// From an entry to its futex word.
+    futex_offset: libc::c_long,
+    pending: *const RobustEntry,
+    entry: RobustEntry,
+}
+
+#[repr(C)]
+struct RobustEntry {
+    /// The entry after this one: the head, which ends the list.
+    next: *const RobustEntry,
+}
+
+/// A word in shared memory that names the thread which owns it, and that the kernel itself marks
+/// with `FUTEX_OWNER_DIED` when that thread dies, however it dies.
+#[derive(Debug)]
+pub(crate) struct RobustWord {
+    /// Two pages side by side: the list in memory of our own, then the file's page. So the
+    /// distance between them is a constant, and no pointer of ours is in the file.
+    start: NonNull<libc::c_void>,
+}
+
+impl RobustWord {
+    /// Maps `file` and registers its first word as owned by the calling thread `tid`.
+    pub(crate) fn register(file: &File, tid: u32) -> io::Result<Self> {
+        let (own, shared) = (libc::MAP_PRIVATE | libc::MAP_ANONYMOUS, libc::MAP_SHARED);
+        let access = libc::PROT_READ | libc::PROT_WRITE;
+        // SAFETY: a new private mapping at an address of the kernel's choice.
+        let start = unsafe { libc::mmap(ptr::null_mut(), 2 * MAPPED, access, own, -1, 0) };
+        if start == libc::MAP_FAILED {
+            return Err(io::Error::last_os_error());
+        }
+        let word = Self {
+            start: NonNull::new(start).ok_or(io::ErrorKind::OutOfMemory)?,
+        };
+        // SAFETY: the second page lies within the mapping just made, which nobody else uses.
+        let second = unsafe { start.byte_add(MAPPED) };
+        let (fixed, fd) = (shared | libc::MAP_FIXED, file.as_raw_fd());
+        // SAFETY: replaces that second page only, which is ours and not in use yet.
+        let page = unsafe { libc::mmap(second, MAPPED, access, fixed, fd, 0) };
+        if page == libc::MAP_FAILED {
+            return Err(io::Error::last_os_error());
+        }
+        let list: *mut RobustList = start.cast();
+        // SAFETY: `list` is within the first page, of which the fields are only addresses.
+        let entry = unsafe { &raw const (*list).entry };
+        let head = RobustList {
+            first: entry,
+            futex_offset: (MAPPED - std::mem::offset_of!(RobustList, entry)).cast_signed() as _,
+            pending: ptr::null(),
+            entry: RobustEntry { next: list.cast() },
+        };
+        // SAFETY: the first page is writable, aligned, and large enough.
+        unsafe { list.write(head) };
+        let size = std::mem::offset_of!(RobustList, entry);
+        // SAFETY: the list stays mapped until `drop`, which unregisters it first.
+        checked(unsafe { libc::syscall(libc::SYS_set_robust_list, list, size) })?;
+        // ORDER: registered first, then owned: whoever sees our id knows the kernel watches it.
+        word.word()
+            .store(tid | libc::FUTEX_WAITERS, Ordering::Release);
+        Ok(word)
+    }
+
+    /// The word itself.
+    pub(crate) fn word(&self) -> &AtomicU32 {
+        // SAFETY: the second page is the file's; it stays mapped as long as `self`.
+        let page = unsafe { self.start.byte_add(MAPPED) };
+        // SAFETY: aligned, mapped, and every bit pattern is a valid u32.
+        unsafe { page.cast().as_ref() }
+    }
+}
+
+impl Drop for RobustWord {
+    fn drop(&mut self) {
+        let (none, size) = (ptr::null::<RobustList>(), size_of::<[usize; 3]>());
+        // SAFETY: an empty list tells the kernel to forget ours before its memory goes.
+        unsafe { libc::syscall(libc::SYS_set_robust_list, none, size) };
+        // SAFETY: the two pages were mapped by `register`, and nothing refers to them any more.
+        unsafe { libc::munmap(self.start.as_ptr(), 2 * MAPPED) };
+    }
+}
+
+/// A child as waitid(2) tells of it: its pid, `CLD_EXITED` or another code, and the number.
+pub(crate) type Child = (i32, libc::c_int, i32);
+
+/// Asks for a child that has ended, any or the one with this pid; with `peek` it stays a zombie.
+pub(crate) fn dead_child(pid: Option<i32>, peek: bool) -> io::Result<Option<Child>> {
+    let keep = if peek { libc::WNOWAIT } else { 0 };
+    child(pid, libc::WEXITED | keep)
+}
+
+/// Asks for a child that was stopped or continued since it was last asked for.
+pub(crate) fn stopped_child() -> io::Result<Option<Child>> {
+    child(None, libc::WSTOPPED | libc::WCONTINUED)
+}
+
+/// waitid(2) without waiting. Raw, because the safe wrappers lose the status of a death by a
+/// real-time signal.
+fn child(pid: Option<i32>, what: libc::c_int) -> io::Result<Option<Child>> {
+    let (kind, id) = pid.map_or((libc::P_ALL, 0), |pid| (libc::P_PID, pid.cast_unsigned()));
+    // SAFETY: all zeroes is a valid siginfo_t.
+    let mut info: libc::siginfo_t = unsafe { std::mem::zeroed() };
+    // SAFETY: `info` is a valid place for the answer.
+    checked(unsafe { libc::waitid(kind, id, &raw mut info, what | libc::WNOHANG) }.into())?;
+    // SAFETY: waitid has filled in the fields of a SIGCHLD, or left them zero.
+    let pid = unsafe { info.si_pid() };
+    // SAFETY: as above.
+    let status = unsafe { info.si_status() };
+    Ok((pid != 0).then_some((pid, info.si_code, status)))
+}
+
+/// A descriptor that names one process for ever (`pidfd_open(2)`); close-on-exec.
+pub(crate) fn pidfd_open(pid: i32) -> io::Result<OwnedFd> {
+    // SAFETY: takes two numbers.
+    let fd = checked(unsafe { libc::syscall(libc::SYS_pidfd_open, pid, 0) })?;
+    let fd = RawFd::try_from(fd).map_err(io::Error::other)?;
+    // SAFETY: the kernel has just given us this descriptor; nobody else owns it.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+}
+
+/// Sends a signal to the process that `pidfd` names (`pidfd_send_signal(2)`).
+pub(crate) fn pidfd_signal(pidfd: BorrowedFd<'_>, signal: i32) -> io::Result<()> {
+    let (fd, none) = (pidfd.as_raw_fd(), ptr::null::<libc::siginfo_t>());
+    // SAFETY: a null siginfo is allowed, and means what kill(2) would fill in.
+    checked(unsafe { libc::syscall(libc::SYS_pidfd_send_signal, fd, signal, none, 0) }).map(drop)
+}
+
+/// Whether the group that the process of `pidfd` leads or led has a member that we could signal:
+/// signal 0 to it (`pidfd_send_signal(2)`, `PIDFD_SIGNAL_PROCESS_GROUP`, since Linux 6.9).
+pub(crate) fn pidfd_group_exists(pidfd: BorrowedFd<'_>) -> io::Result<()> {
+    const PROCESS_GROUP: libc::c_uint = 1 << 2;
+    let (fd, none, call) = (
+        pidfd.as_raw_fd(),
+        ptr::null::<libc::siginfo_t>(),
+        libc::SYS_pidfd_send_signal,
+    );
+    // SAFETY: as above, and signal 0 is sent to nobody.
+    checked(unsafe { libc::syscall(call, fd, 0, none, PROCESS_GROUP) }).map(drop)
+}
+
+/// Sends a signal to a pid (kill(2)). Right only while nobody else can have that pid.
+pub(crate) fn kill(pid: i32, signal: i32) -> io::Result<()> {
+    // SAFETY: takes two numbers.
+    checked(unsafe { libc::kill(pid, signal) }.into()).map(drop)
+}
+
+/// What a signal does to this process when it has no handler.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Disposition {
+    Default,
+    Ignore,
+}
+
+/// Sets what `signal` does to this process (sigaction(2)). Safe between fork and exec.
+pub(crate) fn set_disposition(signal: i32, to: Disposition) -> io::Result<()> {
+    let handler = match to {
+        Disposition::Default => libc::SIG_DFL,
+        Disposition::Ignore => libc::SIG_IGN,
+    };
+    // SAFETY: neither of the two runs any code of ours.
+    let old = unsafe { libc::signal(signal, handler) };
+    if old == libc::SIG_ERR {
+        Err(io::Error::last_os_error())
+    } else {
+        Ok(())
+    }
+}
+
+/// Whether this process ignores `signal` (sigaction(2)).
+pub(crate) fn is_ignored(signal: i32) -> bool {
+    // SAFETY: all zeroes is a valid sigaction.
+    let mut now: libc::sigaction = unsafe { std::mem::zeroed() };
+    // SAFETY: only asks; `now` is a valid place for the answer.
+    let asked = unsafe { libc::sigaction(signal, ptr::null(), &raw mut now) };
+    asked == 0 && now.sa_sigaction == libc::SIG_IGN
+}
+
+static SIGPIPE_WAS_IGNORED: AtomicBool = AtomicBool::new(false);
+
+/// Runs before `main`, and so before Rust's runtime sets SIGPIPE to ignored and hides what was
+/// inherited.
+extern "C" fn remember_sigpipe() {
+    SIGPIPE_WAS_IGNORED.store(is_ignored(libc::SIGPIPE), Ordering::Relaxed);
+}
+
+// SAFETY: the loader calls what stands in this section with the arguments of `main`, which a C
+// function may leave unread; the function needs nothing that is set up later.
+#[cfg(feature = "cli")]
+#[used]
+#[unsafe(link_section = ".init_array")]
+static AT_START: extern "C" fn() = remember_sigpipe;
+
+/// Whether SIGPIPE was ignored when this process was started.
+pub(crate) fn sigpipe_was_ignored() -> bool {
+    SIGPIPE_WAS_IGNORED.load(Ordering::Relaxed)
+}
+
+/// Has `steps` run in the child, after fork and before exec.
+///
+/// The one caller is the spawning of a worker; its steps make system calls and touch only memory
+/// that was there before the fork. They take no lock and allocate nothing.
+pub(crate) fn before_exec<F>(command: &mut Command, steps: F)
+where
+    F: FnMut() -> io::Result<()> + Send + Sync + 'static,
+{
+    // SAFETY: the steps keep to what signal-safety(7) allows between fork and exec, as said above.
+    unsafe { command.pre_exec(steps) };
+}
+
+/// Ends this process at once, without running anything of its own (_exit(2)): for the child.
+pub(crate) fn exit_now(status: i32) -> ! {
+    // SAFETY: ends the process; nothing can be used after it.
+    unsafe { libc::_exit(status) }
+}
+
+/// Writes what can be written without waiting, to a pipe or socket of any kind (pwritev2(2) with
+/// `RWF_NOWAIT`). `EOPNOTSUPP` tells that this kind of file cannot promise it: a terminal.
+pub(crate) fn write_without_waiting(fd: BorrowedFd<'_>, bytes: &[u8]) -> io::Result<usize> {
+    let part = libc::iovec {
+        iov_base: bytes.as_ptr().cast_mut().cast(),
+        iov_len: bytes.len(),
+    };
+    // SAFETY: one part, which the kernel only reads; -1 is "at the file's own position".
+    let n = unsafe { libc::pwritev2(fd.as_raw_fd(), &raw const part, 1, -1, libc::RWF_NOWAIT) };
+    usize::try_from(checked(n as libc::c_long)?).map_err(io::Error::other)
+}
+
+/// A descriptor of our own for what the inherited descriptor `number` is open on; both are
+/// close-on-exec from now on (fcntl(2)).
+pub(crate) fn take_descriptor(number: RawFd) -> io::Result<OwnedFd> {
+    // SAFETY: takes numbers; one that is not open is answered with EBADF.
+    let own = checked(unsafe { libc::fcntl(number, libc::F_DUPFD_CLOEXEC, 3) }.into())?;
+    // SAFETY: as above.
+    checked(unsafe { libc::fcntl(number, libc::F_SETFD, libc::FD_CLOEXEC) }.into())?;
+    let own = RawFd::try_from(own).map_err(io::Error::other)?;
+    // SAFETY: the kernel has just given us this descriptor; nobody else owns it.
+    Ok(unsafe { OwnedFd::from_raw_fd(own) })
+}
+
+/// Eight bytes that nobody can guess (getrandom(2)).
+pub(crate) fn random() -> io::Result<u64> {
+    let mut bytes = [0_u8; 8];
+    // SAFETY: `bytes` is a valid place of this length; requests this small are not cut short.
+    checked(unsafe { libc::getrandom(bytes.as_mut_ptr().cast(), bytes.len(), 0) } as _)?;
+    Ok(u64::from_ne_bytes(bytes))
+}
+
+/// Lets `signal` through to this thread and sends it to ourselves (raise(3)).
+pub(crate) fn raise_unblocked(signal: i32) {
+    // SAFETY: an empty set is made by the call after this one.
+    let mut set: libc::sigset_t = unsafe { std::mem::zeroed() };
+    // SAFETY: `set` is a valid place for a set.
+    unsafe { libc::sigemptyset(&raw mut set) };
+    // SAFETY: `set` is an initialised set.
+    unsafe { libc::sigaddset(&raw mut set, signal) };
+    // SAFETY: changes this thread's mask only.
+    unsafe { libc::pthread_sigmask(libc::SIG_UNBLOCK, &raw const set, ptr::null_mut()) };
+    // SAFETY: takes a number.
+    unsafe { libc::raise(signal) };
+}
