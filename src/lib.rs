@@ -19,13 +19,21 @@ mod sys;
 
 // Floor 2: the words of the contract, and the decision.
 #[cfg(feature = "cli")]
+pub mod base;
+#[cfg(feature = "cli")]
 pub mod ended;
 #[cfg(feature = "cli")]
 pub mod ladder;
 pub mod owner;
 
 // Floor 3: one run on one machine.
+#[cfg(feature = "cli")]
+pub mod control;
 pub mod flag;
+#[cfg(feature = "cli")]
+pub mod record;
+#[cfg(feature = "cli")]
+pub mod run_dir;
 
 pub use flag::format::Request;
 pub use flag::reader::{FlagError, StopFlag};

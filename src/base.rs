@@ -1,0 +1,259 @@
+//! The base directory: where the runs of one user are, verified each time.
+//!
+//! It answers for what is a safe place. It must never look into the files of a run.
+
+use std::error::Error;
+use std::fmt;
+use std::fs::File;
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use nix::dir::Dir;
+use nix::errno::Errno;
+use nix::fcntl::{AT_FDCWD, OFlag};
+use nix::sys::stat::{Mode, fchmod};
+use nix::sys::statfs::{TMPFS_MAGIC, fstatfs};
+use nix::unistd::{Uid, UnlinkatFlags, mkdir, unlinkat};
+
+use crate::files;
+use crate::name::RunName;
+
+/// The variable that replaces the default base directory.
+pub const VARIABLE: &str = "STOPCTL_DIR";
+
+/// How a directory of ours is opened.
+pub(crate) const DIRECTORY: OFlag = OFlag::O_DIRECTORY;
+
+/// How often something is made again that another run, ending, removed under us.
+pub(crate) const TRIES: usize = 100;
+
+/// 0755: names in it are public, and nobody else may make any.
+pub(crate) const MODE: Mode = Mode::S_IRWXU
+    .union(Mode::S_IRGRP)
+    .union(Mode::S_IXGRP)
+    .union(Mode::S_IROTH)
+    .union(Mode::S_IXOTH);
+
+/// The directory that holds the runs of one user.
+#[derive(Debug)]
+pub struct Base {
+    path: PathBuf,
+    dir: File,
+    origin: Origin,
+}
+
+/// Where the base directory's path comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Origin {
+    /// `/dev/shm/stopctl-<uid>`: removed when it is empty.
+    Default,
+    /// `STOPCTL_DIR`: somebody's own, never removed.
+    Variable,
+}
+
+/// A base directory cannot be used.
+#[derive(Debug)]
+pub struct BaseError {
+    path: PathBuf,
+    problem: Problem,
+}
+
+#[derive(Debug)]
+enum Problem {
+    Io(io::Error),
+    Foreign(u32),
+    Writable(u32),
+    NotADirectory,
+}
+
+impl fmt::Display for BaseError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: ", self.path.display())?;
+        match &self.problem {
+            Problem::Io(error) => match error.raw_os_error().map(Errno::from_raw) {
+                Some(Errno::ENOSPC) => f.write_str("the file system is full (space or inodes)")?,
+                Some(Errno::ENOENT) => f.write_str("the directory above it does not exist")?,
+                Some(_) | None => write!(f, "{error}")?,
+            },
+            Problem::Foreign(uid) => {
+                write!(
+                    f,
+                    "belongs to uid {uid}, not to us (uid {})",
+                    Uid::effective()
+                )?;
+            }
+            Problem::Writable(mode) => {
+                write!(f, "others may write into it (mode {:04o})", mode & 0o7777)?;
+            }
+            Problem::NotADirectory => f.write_str("is not a directory (a link is not taken)")?,
+        }
+        write!(f, "; set {VARIABLE} to use another directory for runs")
+    }
+}
+
+impl Error for BaseError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match &self.problem {
+            Problem::Io(error) => Some(error),
+            Problem::Foreign(_) | Problem::Writable(_) | Problem::NotADirectory => None,
+        }
+    }
+}
+
+impl BaseError {
+    /// Something with the base directory at `path` did not succeed.
+    pub(crate) fn new(path: &Path, error: io::Error) -> Self {
+        let no_directory = [Some(libc::ENOTDIR), Some(libc::ELOOP)];
+        let problem = if no_directory.contains(&error.raw_os_error()) {
+            Problem::NotADirectory
+        } else {
+            Problem::Io(error)
+        };
+        Self {
+            path: path.to_owned(),
+            problem,
+        }
+    }
+}
+
+impl Base {
+    fn locate() -> io::Result<(PathBuf, Origin)> {
+        match std::env::var_os(VARIABLE) {
+            Some(path) if !path.is_empty() => {
+                // `components` drops a last slash, behind which a link would be followed.
+                let path: PathBuf = Path::new(&path).components().collect();
+                Ok((std::path::absolute(path)?, Origin::Variable))
+            }
+            Some(_) | None => Ok((
+                format!("/dev/shm/stopctl-{}", Uid::effective()).into(),
+                Origin::Default,
+            )),
+        }
+    }
+
+    /// The base directory, if there is one.
+    ///
+    /// # Errors
+    ///
+    /// If it is not a directory of ours into which nobody else may write, or cannot be opened.
+    pub fn find() -> Result<Option<Self>, BaseError> {
+        let (path, origin) = locate_or_say()?;
+        match files::open(AT_FDCWD, &path, DIRECTORY) {
+            Ok(dir) => Self { path, dir, origin }.verified().map(Some),
+            Err(error) if is_missing(&error) => Ok(None),
+            Err(error) => Err(BaseError::new(&path, error)),
+        }
+    }
+
+    /// The base directory, made if it is missing; of its path only the last component is.
+    ///
+    /// # Errors
+    ///
+    /// As [`Base::find`], or if it cannot be made.
+    pub fn find_or_make() -> Result<Self, BaseError> {
+        let (path, origin) = locate_or_say()?;
+        let mut tries = 0..TRIES;
+        let dir = loop {
+            let made = match mkdir(&path, MODE) {
+                Ok(()) => true,
+                Err(Errno::EEXIST) => false,
+                Err(errno) => return Err(BaseError::new(&path, errno.into())),
+            };
+            match files::open(AT_FDCWD, &path, DIRECTORY) {
+                Ok(dir) if made => {
+                    fchmod(&dir, MODE).map_err(|errno| BaseError::new(&path, errno.into()))?;
+                    break dir;
+                }
+                Ok(dir) => break dir,
+                // Another run ended between the two, and removed it.
+                Err(error) if is_missing(&error) && tries.next().is_some() => {}
+                Err(error) => return Err(BaseError::new(&path, error)),
+            }
+        };
+        Self { path, dir, origin }.verified()
+    }
+
+    fn verified(self) -> Result<Self, BaseError> {
+        let problem = match self.dir.metadata() {
+            Err(error) => Problem::Io(error),
+            Ok(data) if data.uid() != Uid::effective().as_raw() => Problem::Foreign(data.uid()),
+            Ok(data) if data.mode() & 0o022 != 0 => Problem::Writable(data.mode()),
+            Ok(_) => return Ok(self),
+        };
+        Err(BaseError {
+            path: self.path,
+            problem,
+        })
+    }
+
+    /// Its absolute path.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Whether it is in memory; on a disk everything works, more slowly.
+    #[must_use]
+    pub fn is_in_memory(&self) -> bool {
+        fstatfs(&self.dir).is_ok_and(|fs| fs.filesystem_type() == TMPFS_MAGIC)
+    }
+
+    /// The names of the runs in it, sorted.
+    ///
+    /// # Errors
+    ///
+    /// As open(2) and readdir(3).
+    pub fn names(&self) -> io::Result<Vec<RunName>> {
+        let mut dir = Dir::from_fd(files::open(&self.dir, ".", DIRECTORY)?.into())?;
+        let mut names = Vec::new();
+        for entry in dir.iter() {
+            let entry = entry?;
+            let name = std::os::unix::ffi::OsStrExt::from_bytes(entry.file_name().to_bytes());
+            // What is not a name is a run being built or removed, or nobody's.
+            names.extend(RunName::parse(name).ok());
+        }
+        names.sort();
+        Ok(names)
+    }
+
+    /// Opens the directory of a run; `None` if there is none of this name.
+    ///
+    /// # Errors
+    ///
+    /// As open(2).
+    pub fn open_run(&self, name: &RunName) -> io::Result<Option<File>> {
+        match files::open(&self.dir, name.as_str(), DIRECTORY) {
+            Ok(dir) => Ok(Some(dir)),
+            Err(error) if is_missing(&error) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Removes it if it is the default one and no run is in it.
+    pub(crate) fn remove_if_empty(&self) {
+        if self.origin == Origin::Default {
+            // Another run in it, or another who removed it first: both are right.
+            let _ = unlinkat(AT_FDCWD, &self.path, UnlinkatFlags::RemoveDir);
+        }
+    }
+}
+
+fn locate_or_say() -> Result<(PathBuf, Origin), BaseError> {
+    let wrong = |error| BaseError {
+        path: VARIABLE.into(),
+        problem: Problem::Io(error),
+    };
+    Base::locate().map_err(wrong)
+}
+
+impl AsFd for Base {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.dir.as_fd()
+    }
+}
+
+fn is_missing(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::NotFound
+}

@@ -1,0 +1,155 @@
+//! The lines of `control`: a stable contract, so that another version of stopctl still stops.
+
+use std::fmt;
+use std::time::Duration;
+
+use crate::duration::Limit;
+use crate::ladder::Rung;
+use crate::reason::Reason;
+
+/// A request to stop.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Request {
+    /// This worker only; `None` is all of them.
+    pub worker: Option<u32>,
+    /// At least this rung.
+    pub rung: Rung,
+    /// The time from the flag to SIGTERM; `None` is the run's own.
+    pub grace: Option<Limit>,
+    /// The time from SIGTERM to SIGKILL; `None` is the run's own.
+    pub kill_after: Option<Limit>,
+    /// What the flag says.
+    pub reason: Reason,
+}
+
+impl fmt::Display for Request {
+    /// The line, without its newline.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("1 stop worker=")?;
+        match self.worker {
+            Some(worker) => write!(f, "{worker}")?,
+            None => f.write_str("all")?,
+        }
+        let rung = match self.rung {
+            Rung::Flag => "flag",
+            Rung::Term => "term",
+            Rung::Kill => "kill",
+        };
+        write!(f, " rung={rung}")?;
+        for (key, limit) in [("grace_ms", self.grace), ("kill_after_ms", self.kill_after)] {
+            match limit {
+                Some(Limit::After(time)) => write!(f, " {key}={}", time.as_millis())?,
+                Some(Limit::Never) => write!(f, " {key}=infinity")?,
+                None => {}
+            }
+        }
+        write!(f, " reason={}", self.reason)
+    }
+}
+
+impl Request {
+    /// Reads a line. Keys that it does not know are for later versions, and ignored; a missing
+    /// one has its default. `None` is no request of a version this program understands.
+    #[must_use]
+    pub fn parse(line: &str) -> Option<Self> {
+        let mut words = line.split_ascii_whitespace();
+        if (words.next(), words.next()) != (Some("1"), Some("stop")) {
+            return None;
+        }
+        let mut request = Self {
+            worker: None,
+            rung: Rung::Flag,
+            grace: None,
+            kill_after: None,
+            reason: Reason::USER,
+        };
+        for word in words {
+            match word.split_once('=')? {
+                ("worker", "all") => request.worker = None,
+                ("worker", number) => request.worker = Some(number.parse().ok()?),
+                ("rung", "flag") => request.rung = Rung::Flag,
+                ("rung", "term") => request.rung = Rung::Term,
+                ("rung", "kill") => request.rung = Rung::Kill,
+                ("grace_ms", time) => request.grace = Some(limit(time)?),
+                // Zero would mean "never" to users of timeout(1): as on the command line, refused.
+                ("kill_after_ms", "0") | ("rung", _) => return None,
+                ("kill_after_ms", time) => request.kill_after = Some(limit(time)?),
+                ("reason", word) => request.reason = Reason::parse(word).ok()?,
+                (_, _) => {}
+            }
+        }
+        Some(request)
+    }
+}
+
+fn limit(milliseconds: &str) -> Option<Limit> {
+    match milliseconds {
+        "infinity" => Some(Limit::Never),
+        number => number
+            .parse()
+            .ok()
+            .map(|ms| Limit::After(Duration::from_millis(ms))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Request;
+    use crate::duration::Limit;
+    use crate::ladder::Rung;
+    use crate::reason::Reason;
+
+    #[test]
+    fn a_request_is_read_back_as_it_was_written() {
+        let limits = [
+            None,
+            Some(Limit::Never),
+            Some(Limit::After(std::time::Duration::from_millis(1500))),
+        ];
+        for worker in [None, Some(0), Some(4_000_000)] {
+            for rung in [Rung::Flag, Rung::Term, Rung::Kill] {
+                for grace in limits {
+                    for kill_after in limits {
+                        let reason = Reason::INTERRUPT;
+                        let request = Request {
+                            worker,
+                            rung,
+                            grace,
+                            kill_after,
+                            reason,
+                        };
+                        assert_eq!(Request::parse(&request.to_string()), Some(request));
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_a_person_would_type_is_enough() {
+        let plain = Request::parse("1 stop").unwrap();
+        assert_eq!(
+            plain,
+            Request::parse("1 stop worker=all rung=flag reason=user").unwrap()
+        );
+    }
+
+    #[test]
+    fn keys_of_later_versions_are_ignored_and_wrong_values_are_no_request() {
+        assert!(Request::parse("1 stop colour=red worker=1").is_some());
+        for line in [
+            "",
+            "2 stop",
+            "1 go",
+            "1 stop worker=x",
+            "1 stop rung=9",
+            "1 stop reason=A",
+            "1 stop word",
+            "1 stop grace_ms=-1",
+            "1 stop kill_after_ms=0",
+            "\0\u{7f}",
+        ] {
+            assert_eq!(Request::parse(line), None, "{line:?}");
+        }
+    }
+}

@@ -1,0 +1,226 @@
+//! The file `record`: what was started and what became of it, for everybody but the owner.
+//!
+//! Text of fixed places: a header, and a slot for each worker, each one JSON object padded with
+//! newlines. In front stands a generation word: odd while the owner writes, and what `stop` and
+//! `wait` sleep on. Its form is this program's own; another version of it is refused, not guessed.
+
+use std::error::Error;
+use std::fmt;
+use std::io;
+
+use serde::{Deserialize, Serialize};
+
+mod reader;
+mod writer;
+
+pub use reader::{RecordReader, Snapshot};
+pub use writer::{Birth, Record};
+
+/// The file's name in the run's directory.
+pub const FILE: &str = "record";
+
+/// The version of the form.
+const VERSION: u32 = 1;
+/// Where the header's text begins: behind the generation word.
+const HEADER_TEXT: u64 = 8;
+const HEADER: u64 = 4096;
+const SLOT: u64 = 1024;
+/// The part of a slot that the worker itself writes before its program runs.
+const BIRTH: u64 = 64;
+/// How long a command line may be in the header; the rest is left out.
+const COMMAND: usize = 2000;
+
+/// How far a run is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Phase {
+    /// Workers are being started or are running.
+    Running,
+    /// All of them were asked to stop.
+    Stopping,
+    /// Nobody is left.
+    Over,
+}
+
+/// What the header tells of the run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunRecord {
+    /// The version of the record's form.
+    version: u32,
+    /// The run's name.
+    pub name: String,
+    /// The supervisor's pid.
+    pub pid: i32,
+    /// The command line, cut if it is very long.
+    pub command: Vec<String>,
+    /// How many workers there are.
+    pub workers: u32,
+    /// Whether a service manager started it: such a run wants its name to be stopped.
+    pub managed: bool,
+    /// When it was started, in milliseconds since 1970.
+    pub started_unix_ms: u64,
+    /// The time from the flag to SIGTERM; `None` is for ever.
+    pub grace_ms: Option<u64>,
+    /// The time from SIGTERM to SIGKILL; `None` is for ever.
+    pub kill_after_ms: Option<u64>,
+    /// How far it is.
+    pub phase: Phase,
+    /// Why all of them were asked to stop.
+    pub reason: Option<String>,
+    /// The exit status, as a shell sees it, once it is over.
+    pub status: Option<u8>,
+}
+
+impl RunRecord {
+    /// The record of a run that has just begun.
+    #[must_use]
+    pub fn new(name: String, pid: i32, command: Vec<String>, workers: u32) -> Self {
+        Self {
+            version: VERSION,
+            name,
+            pid,
+            command: shortened(command),
+            workers,
+            managed: false,
+            started_unix_ms: 0,
+            grace_ms: None,
+            kill_after_ms: None,
+            phase: Phase::Running,
+            reason: None,
+            status: None,
+        }
+    }
+}
+
+fn shortened(command: Vec<String>) -> Vec<String> {
+    let mut left = COMMAND;
+    let mut kept = Vec::new();
+    for word in command {
+        // In JSON a letter may take six bytes.
+        let length = word.len()
+            + word
+                .chars()
+                .filter(|c| c.is_control() || "\"\\".contains(*c))
+                .count()
+                * 5
+            + 3;
+        if length > left {
+            kept.push("…".to_owned());
+            break;
+        }
+        left -= length;
+        kept.push(word);
+    }
+    kept
+}
+
+/// How far a worker is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum WorkerState {
+    /// Not started yet.
+    Starting,
+    /// Its flag is down.
+    Running,
+    /// It was asked to stop, or what it left behind was.
+    Stopping,
+    /// Nothing of it is left, or it was given up.
+    Ended,
+}
+
+/// What a slot tells of its worker. Absent is not known, or not yet.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WorkerRecord {
+    /// How far it is.
+    pub state: WorkerState,
+    /// Its main process.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pid: Option<i32>,
+    /// Clock ticks from boot to the start of that process.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub start: Option<u64>,
+    /// The name of its flag in the run's directory.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub flag: Option<String>,
+    /// The level of its flag: 0 to 3.
+    pub level: u8,
+    /// Whether anybody ever opened its flag.
+    pub looked: bool,
+    /// When the next rung comes, in nanoseconds on `CLOCK_MONOTONIC`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub deadline_ns: Option<u64>,
+    /// What became of it: the word of the final record.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub outcome: Option<String>,
+    /// Its exit code.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub exit_code: Option<u8>,
+    /// The signal it died of.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub signal: Option<i32>,
+    /// Milliseconds from the flag to the end.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub flag_to_end_ms: Option<u64>,
+    /// How often its grace was made longer.
+    pub extensions: u32,
+    /// How many processes were still there after its main process had ended.
+    pub stragglers: u32,
+}
+
+impl Default for WorkerRecord {
+    fn default() -> Self {
+        Self {
+            state: WorkerState::Starting,
+            pid: None,
+            start: None,
+            flag: None,
+            level: 0,
+            looked: false,
+            deadline_ns: None,
+            outcome: None,
+            exit_code: None,
+            signal: None,
+            flag_to_end_ms: None,
+            extensions: 0,
+            stragglers: 0,
+        }
+    }
+}
+
+fn slot(worker: u32) -> u64 {
+    HEADER + u64::from(worker) * SLOT
+}
+
+/// The record cannot be used.
+#[derive(Debug)]
+pub enum RecordError {
+    /// It cannot be opened or read.
+    Io(io::Error),
+    /// Another version of stopctl wrote it.
+    Version(u32),
+    /// It is damaged.
+    Damaged,
+}
+
+impl fmt::Display for RecordError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Io(error) => write!(f, "the run's record cannot be read: {error}"),
+            Self::Version(version) => write!(
+                f,
+                "the run's record has version {version}, this stopctl knows {VERSION}: use the \
+                 stopctl that started the run"
+            ),
+            Self::Damaged => f.write_str("the run's record is damaged"),
+        }
+    }
+}
+
+impl Error for RecordError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::Io(error) => Some(error),
+            Self::Version(_) | Self::Damaged => None,
+        }
+    }
+}

@@ -1,0 +1,133 @@
+//! The owner's end of the record.
+
+use std::fs::File;
+use std::io;
+use std::os::fd::AsFd;
+use std::os::unix::fs::FileExt;
+use std::sync::Arc;
+
+use nix::sys::stat::Mode;
+use serde::Serialize;
+
+use super::{BIRTH, FILE, HEADER, HEADER_TEXT, RunRecord, SLOT, WorkerRecord, slot};
+use crate::files;
+use crate::sys::{self, SharedPage};
+
+/// The owner's end: changes are collected, and written together by [`Record::commit`].
+#[derive(Debug)]
+pub struct Record {
+    file: Arc<File>,
+    page: SharedPage,
+    generation: u32,
+    pending: Vec<(u64, Vec<u8>)>,
+}
+
+impl Record {
+    /// Makes the record in `dir`, with storage for all workers of `run`.
+    ///
+    /// # Errors
+    ///
+    /// As open(2), `posix_fallocate(3)` and mmap(2).
+    pub fn create(dir: impl AsFd, run: &RunRecord) -> io::Result<Self> {
+        let mode = Mode::S_IRUSR | Mode::S_IWUSR;
+        let file = files::make(dir, FILE, mode, slot(run.workers))?;
+        let page = SharedPage::map(&file)?;
+        let mut record = Self {
+            file: Arc::new(file),
+            page,
+            generation: 0,
+            pending: Vec::new(),
+        };
+        record.set_run(run);
+        for worker in 0..run.workers {
+            record.set_worker(worker, &WorkerRecord::default());
+        }
+        record.commit()?;
+        Ok(record)
+    }
+
+    /// Has the header written by the next [`Record::commit`].
+    pub fn set_run(&mut self, run: &RunRecord) {
+        self.pending
+            .push((HEADER_TEXT, padded(run, HEADER - HEADER_TEXT)));
+    }
+
+    /// Has a worker's slot written by the next [`Record::commit`].
+    pub fn set_worker(&mut self, worker: u32, what: &WorkerRecord) {
+        self.pending
+            .push((slot(worker) + BIRTH, padded(what, SLOT - BIRTH)));
+    }
+
+    /// Writes what was changed, as one step for every reader, and wakes those who wait for it.
+    ///
+    /// # Errors
+    ///
+    /// As pwrite(2).
+    pub fn commit(&mut self) -> io::Result<()> {
+        if self.pending.is_empty() {
+            return Ok(());
+        }
+        // ORDER: odd, the changes, even: a reader that saw the same even number before and after
+        // read no half of anything.
+        self.step()?;
+        for (place, bytes) in std::mem::take(&mut self.pending) {
+            self.file.write_all_at(&bytes, place)?;
+        }
+        self.step()?;
+        sys::futex_wake_all(&self.page);
+        Ok(())
+    }
+
+    fn step(&mut self) -> io::Result<()> {
+        self.generation = self.generation.wrapping_add(1);
+        self.file.write_all_at(&self.generation.to_ne_bytes(), 0)
+    }
+
+    /// The start time that worker `worker` wrote before its program ran.
+    #[must_use]
+    pub fn start_of(&self, worker: u32) -> Option<u64> {
+        let mut line = [0; 64];
+        self.file.read_exact_at(&mut line, slot(worker)).ok()?;
+        let line = std::str::from_utf8(&line).ok()?;
+        line.split_ascii_whitespace().nth(1)?.parse().ok()
+    }
+
+    /// The place where a worker writes who it is, before its program runs.
+    #[must_use]
+    pub fn birth(&self, worker: u32) -> Birth {
+        Birth {
+            file: Arc::clone(&self.file),
+            place: slot(worker),
+        }
+    }
+}
+
+fn padded(what: &impl Serialize, length: u64) -> Vec<u8> {
+    // UNWRAP: plain structs of texts and numbers cannot fail to be written as JSON.
+    let mut bytes = serde_json::to_vec(what).unwrap_or_default();
+    debug_assert!(
+        bytes.len() < usize::try_from(length).unwrap_or(0),
+        "the text outgrew its place"
+    );
+    bytes.resize(usize::try_from(length).unwrap_or(0), b'\n');
+    bytes
+}
+
+/// A worker's own place in the record.
+#[derive(Debug)]
+pub struct Birth {
+    file: Arc<File>,
+    place: u64,
+}
+
+impl Birth {
+    /// Writes `line`, at most 64 bytes: pid and start time. One pwrite(2), for the child between
+    /// fork and exec: so a crash of the supervisor leaves no process that nobody knows.
+    ///
+    /// # Errors
+    ///
+    /// As pwrite(2).
+    pub fn write(&self, line: &[u8]) -> io::Result<()> {
+        self.file.write_all_at(line, self.place)
+    }
+}
