@@ -31,9 +31,25 @@ pub mod owner;
 pub mod control;
 pub mod flag;
 #[cfg(feature = "cli")]
+pub mod outcome;
+#[cfg(feature = "cli")]
+pub mod process;
+#[cfg(feature = "cli")]
 pub mod record;
 #[cfg(feature = "cli")]
 pub mod run_dir;
+#[cfg(feature = "cli")]
+pub mod signals;
+#[cfg(feature = "cli")]
+pub mod stream;
+#[cfg(feature = "cli")]
+pub mod watch;
+
+// Floor 4: what follows from it: trees, verdicts, runs in runs.
+#[cfg(feature = "cli")]
+pub mod tree;
+#[cfg(feature = "cli")]
+pub mod verdict;
 
 pub use flag::format::Request;
 pub use flag::reader::{FlagError, StopFlag};

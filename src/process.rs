@@ -1,0 +1,260 @@
+//! Processes: who they are, and the only place in the house that signals one.
+//!
+//! A process is signalled only through something that proves it is ours: our own unreaped child,
+//! whose pid nobody else can have, or a pidfd that was opened while it was known to be ours.
+
+use std::fs;
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::fs::MetadataExt;
+use std::time::Duration;
+
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::unistd::getpid;
+
+use crate::ended::Ended;
+use crate::owner::Identity;
+use crate::sys;
+
+/// What `/proc/PID/stat` tells (`proc_pid_stat(5)`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stat {
+    /// The program's name, at most 15 bytes; it comes from the process and is not to be trusted.
+    pub program: String,
+    /// One letter: `R`, `S`, `D`, `T`, `Z`, …
+    pub state: char,
+    /// Its parent.
+    pub parent: i32,
+    /// Its process group.
+    pub group: i32,
+    /// Clock ticks from boot to its start.
+    pub start: u64,
+}
+
+impl Stat {
+    /// Reads it; `None` if there is no such process, or no `/proc`.
+    #[must_use]
+    pub fn of(pid: i32) -> Option<Self> {
+        let text = fs::read(format!("/proc/{pid}/stat")).ok()?;
+        Self::parse(&String::from_utf8_lossy(&text))
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        // The name may hold anything, parentheses and spaces too: the last `)` ends it.
+        let (head, tail) = text.rsplit_once(')')?;
+        let program = head.split_once('(')?.1.to_owned();
+        let mut words = tail.split_ascii_whitespace();
+        let state = words.next()?.chars().next()?;
+        let parent = words.next()?.parse().ok()?;
+        let group = words.next()?.parse().ok()?;
+        // Field 22; the state is field 3, and three more were read.
+        let start = words.nth(16)?.parse().ok()?;
+        Some(Self {
+            program,
+            state,
+            parent,
+            group,
+            start,
+        })
+    }
+
+    /// Whether it has ended, and only waits to be reaped.
+    #[must_use]
+    pub fn is_dead(&self) -> bool {
+        matches!(self.state, 'Z' | 'X')
+    }
+}
+
+/// Clock ticks from boot to the start of the process that reads: for a child before its exec.
+/// Reads into `buffer`; zero where there is no `/proc`.
+#[must_use]
+pub fn own_start(buffer: &mut [u8]) -> u64 {
+    let read = fs::File::open("/proc/self/stat").and_then(|mut f| io::Read::read(&mut f, buffer));
+    let text = &buffer[..read.unwrap_or(0)];
+    let tail = text
+        .iter()
+        .rposition(|&b| b == b')')
+        .map_or(&[][..], |end| &text[end..]);
+    let field = tail.split(|&b| b == b' ').nth(20);
+    let digits = field.and_then(|digits| std::str::from_utf8(digits).ok());
+    digits.and_then(|digits| digits.parse().ok()).unwrap_or(0)
+}
+
+/// Who this process is.
+#[must_use]
+pub fn own_identity() -> Identity {
+    let boot_id = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
+    let boot_id = boot_id.trim();
+    Identity {
+        pid: getpid().as_raw(),
+        start: own_start(&mut [0; 1024]),
+        boot_id: if boot_id.is_empty() { "-" } else { boot_id }.to_owned(),
+        pid_namespace: fs::metadata("/proc/self/ns/pid").map_or(0, |data| data.ino()),
+    }
+}
+
+/// Opens a pidfd to the process that `identity` names, if that process still is the one that has
+/// the pid.
+#[must_use]
+pub fn find(identity: &Identity) -> Option<OwnedFd> {
+    // ORDER: the descriptor first, then the look: what it names cannot change under us.
+    let pidfd = sys::pidfd_open(identity.pid).ok()?;
+    let us = own_identity();
+    let same_world = (&us.boot_id, us.pid_namespace) == (&identity.boot_id, identity.pid_namespace);
+    let same_start = Stat::of(identity.pid)?.start == identity.start;
+    (same_world && same_start).then_some(pidfd)
+}
+
+/// A process that is proven to be ours.
+#[derive(Clone, Copy, Debug)]
+pub enum Target<'a> {
+    /// Our own child, not yet reaped: the pid is pinned.
+    Child(i32),
+    /// The process group of our own child, not yet reaped: the number is pinned.
+    GroupOf(i32),
+    /// What this pidfd names.
+    Pidfd(BorrowedFd<'a>),
+}
+
+/// What became of a signal.
+#[derive(Debug)]
+pub enum Sent {
+    /// It was sent.
+    Yes,
+    /// There is nobody any more: while stopping that is success.
+    Nobody,
+    /// The kernel refused; the process is of another uid, say.
+    Refused(io::Error),
+}
+
+/// Sends a signal. The only way to do so in the house.
+#[must_use = "a refusal has to be told"]
+pub fn signal(target: Target<'_>, number: i32) -> Sent {
+    let result = match target {
+        Target::Pidfd(pidfd) => sys::pidfd_signal(pidfd, number),
+        // Never everybody, init, or ourselves: kill(2) gives 0, 1 and -1 meanings of their own.
+        Target::Child(pid) | Target::GroupOf(pid) if pid <= 1 || pid == getpid().as_raw() => {
+            Err(io::ErrorKind::InvalidInput.into())
+        }
+        Target::Child(pid) => sys::kill(pid, number),
+        Target::GroupOf(leader) => sys::kill(-leader, number),
+    };
+    match result {
+        Ok(()) => Sent::Yes,
+        Err(error) if error.raw_os_error() == Some(Errno::ESRCH as i32) => Sent::Nobody,
+        Err(error) => Sent::Refused(error),
+    }
+}
+
+/// Opens a pidfd to a process that the caller knows to be ours while it does.
+///
+/// # Errors
+///
+/// As `pidfd_open(2)`.
+pub fn open(pid: i32) -> io::Result<OwnedFd> {
+    sys::pidfd_open(pid)
+}
+
+/// Whether the process that `pidfd` names has ended: its pidfd is readable then (`pidfd_open(2)`).
+/// `/proc` would show a dead leader whose threads live on.
+#[must_use]
+pub fn has_ended(pidfd: &OwnedFd) -> bool {
+    let mut fds = [PollFd::new(pidfd.as_fd(), PollFlags::POLLIN)];
+    poll(&mut fds, PollTimeout::ZERO) != Ok(0)
+}
+
+/// Sleeps until the process that `pidfd` names has ended, at most `timeout`.
+pub fn wait_for_end(pidfd: &OwnedFd, timeout: Duration) {
+    let timeout = PollTimeout::try_from(timeout).unwrap_or(PollTimeout::MAX);
+    let mut fds = [PollFd::new(pidfd.as_fd(), PollFlags::POLLIN)];
+    // Whatever it answers, the caller looks again.
+    let _ = poll(&mut fds, timeout);
+}
+
+/// Whether the process that `pidfd` names has any living process in the group it leads or led.
+/// `None` if the kernel cannot tell (before 6.9).
+#[must_use]
+pub fn group_lives(pidfd: &OwnedFd) -> Option<bool> {
+    match sys::pidfd_group_exists(pidfd.as_fd()) {
+        Ok(()) => Some(true),
+        Err(error) => match error.raw_os_error().map(Errno::from_raw) {
+            Some(Errno::ESRCH) => Some(false),
+            Some(Errno::EPERM) => Some(true),
+            Some(_) | None => None,
+        },
+    }
+}
+
+/// A dead child that has not been reaped, if there is one.
+#[must_use]
+pub fn peek_dead_child() -> Option<i32> {
+    loop {
+        match sys::dead_child(None, true) {
+            Ok(dead) => return dead.map(|(pid, _, _)| pid),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(_) => return None,
+        }
+    }
+}
+
+/// Reaps our child `pid`; `None` if its status was lost to somebody else who waited for it.
+#[must_use]
+pub fn reap(pid: i32) -> Option<Ended> {
+    loop {
+        match sys::dead_child(Some(pid), false) {
+            Ok(dead) => return dead.map(|(_, code, status)| ended(code, status)),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(_) => return None,
+        }
+    }
+}
+
+/// Translates what waitid(2) tells.
+fn ended(code: i32, status: i32) -> Ended {
+    if code == libc::CLD_EXITED {
+        Ended::Exited(u8::try_from(status & 0xff).unwrap_or(u8::MAX))
+    } else {
+        Ended::Signalled(status)
+    }
+}
+
+/// The next child that was stopped (by SIGSTOP, a terminal) or continued, and which of the two.
+#[must_use]
+pub fn next_stopped_or_continued() -> Option<(i32, bool)> {
+    loop {
+        match sys::stopped_child() {
+            Ok(child) => return child.map(|(pid, code, _)| (pid, code != libc::CLD_CONTINUED)),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(_) => return None,
+        }
+    }
+}
+
+/// Ends this process by `signal`, as if it had never had a handler; returns only if that signal
+/// does not end a process. Leaves no core file: it would be a picture of the wrong program.
+pub fn die_of(signal: i32) {
+    let _ = nix::sys::resource::setrlimit(nix::sys::resource::Resource::RLIMIT_CORE, 0, 0);
+    let _ = sys::set_disposition(signal, sys::Disposition::Default);
+    sys::raise_unblocked(signal);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Stat, own_start};
+
+    #[test]
+    fn a_program_cannot_fool_the_reader_by_its_name() {
+        let line = "42 (a) S 1 (b) Z 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 777 25 0";
+        let stat = Stat::parse(line).unwrap();
+        assert_eq!((stat.program.as_str(), stat.state), ("a) S 1 (b", 'Z'));
+        assert_eq!((stat.parent, stat.group, stat.start), (7, 8, 777));
+    }
+
+    #[test]
+    fn both_readers_of_the_start_time_agree() {
+        let own = Stat::of(std::process::id().cast_signed()).unwrap();
+        assert_eq!(own.start, own_start(&mut [0; 1024]));
+        assert!(own.start > 0);
+    }
+}
