@@ -1,4 +1,58 @@
 //! stopctl: stopping a program well is a request, not a shot.
+//!
+//! A supervisor gives every worker a *flag*: 64 bytes of text in shared memory, named by the
+//! environment variable `STOPCTL_FLAG`. To stop a worker it raises the flag, waits a *grace* for
+//! the worker to leave by its own door, and only then uses SIGTERM, and then SIGKILL: the
+//! *ladder*.
+//!
+//! # For a worker
+//!
+//! [`StopFlag`] is all a worker written in Rust needs. Without default features the crate is that
+//! and libc:
+//!
+//! ```toml
+//! stopctl = { version = "0.1", default-features = false }
+//! ```
+//!
+//! ```
+//! let stop = stopctl::StopFlag::from_env()?;
+//! # let mut work = (0..3).into_iter();
+//! while !stop.is_set() {
+//!     // … the next piece of work …
+//! #   if work.next().is_none() { break }
+//! }
+//! # Ok::<(), stopctl::FlagError>(())
+//! ```
+//!
+//! # What it does
+//!
+//! * It raises the flag before any SIGTERM, and uses SIGTERM no earlier than the grace after it.
+//! * It starts no worker once a stop has begun, and signals nobody that is not proven to be its own.
+//! * It gives every worker one final record, and that is true.
+//!
+//! # What it does not
+//!
+//! * It never prints, exits or installs a logger: the program `stopctl` does, in
+//!   `src/bin/stopctl`.
+//! * It never restarts a worker, and never runs on more than one machine.
+//! * It starts no thread. [`supervisor::supervise`] owns the process's signals and children while
+//!   it runs, so it belongs into a program that does nothing else.
+//!
+//! # The house
+//!
+//! A file imports only from the floors below its own; a test reads the `use` lines.
+//!
+//! | floor | what | files |
+//! |---|---|---|
+//! | 8 | who enforces | [`supervisor`] |
+//! | 7 | everything that must stand before the first worker | [`launch`] |
+//! | 6 | one worker on its ladder, and what a run is to be | [`worker`], [`plan`] |
+//! | 5 | what happens in a run, and starting a worker | [`event`], [`spawn`] |
+//! | 4 | what follows from it: trees, verdicts, runs in runs | [`outer`], [`tree`], [`verdict`] |
+//! | 3 | one run on one machine | [`control`], [`flag`], [`outcome`], [`process`], [`record`], [`run_dir`], [`signals`], [`stream`], [`watch`] |
+//! | 2 | the words of the contract, and the decision | [`base`], [`ended`], [`ladder`], [`owner`] |
+//! | 1 | the border to the kernel (all that is `unsafe`), and what people type | [`duration`], [`name`], [`signal_name`], `sys` |
+//! | 0 | values | [`escape`], [`files`], [`moment`], [`reason`] |
 
 // Floor 0: values.
 #[cfg(feature = "cli")]
@@ -47,9 +101,31 @@ pub mod watch;
 
 // Floor 4: what follows from it: trees, verdicts, runs in runs.
 #[cfg(feature = "cli")]
+pub mod outer;
+#[cfg(feature = "cli")]
 pub mod tree;
 #[cfg(feature = "cli")]
 pub mod verdict;
+
+// Floor 5: what happens in a run, and starting a worker.
+#[cfg(feature = "cli")]
+pub mod event;
+#[cfg(feature = "cli")]
+pub mod spawn;
+
+// Floor 6: one worker on its ladder, and what a run is to be.
+#[cfg(feature = "cli")]
+pub mod plan;
+#[cfg(feature = "cli")]
+pub mod worker;
+
+// Floor 7: everything that must stand before the first worker.
+#[cfg(feature = "cli")]
+pub mod launch;
+
+// Floor 8: who enforces.
+#[cfg(feature = "cli")]
+pub mod supervisor;
 
 pub use flag::format::Request;
 pub use flag::reader::{FlagError, StopFlag};

@@ -1,0 +1,153 @@
+//! What a supervisor tells while it works. The library never prints: whoever runs it listens.
+
+use std::io;
+use std::path::Path;
+use std::time::Duration;
+
+use crate::ended::Ended;
+use crate::moment::Moment;
+use crate::outcome::Final;
+use crate::reason::Reason;
+use crate::record::RunRecord;
+use crate::tree::Straggler;
+
+/// Something that happened in a run.
+#[derive(Debug)]
+pub enum Event<'a> {
+    /// The run has its name; no worker has been started.
+    RunStarted {
+        /// The run.
+        run: &'a RunRecord,
+        /// Its directory.
+        directory: &'a Path,
+    },
+    /// A worker's program runs.
+    WorkerStarted {
+        /// Its number.
+        worker: u32,
+        /// Its main process.
+        pid: i32,
+        /// Its flag.
+        flag: &'a Path,
+    },
+    /// Workers were asked to stop for the first time.
+    StopRequested {
+        /// Why.
+        reason: &'a Reason,
+        /// Which.
+        workers: &'a [u32],
+        /// Whether that is the whole run.
+        all: bool,
+    },
+    /// A flag was raised, or shows another deadline.
+    FlagRaised {
+        /// Whose.
+        worker: u32,
+        /// Why.
+        reason: &'a Reason,
+        /// The level that it shows.
+        level: u8,
+        /// The time until the next rung.
+        deadline: Option<Duration>,
+    },
+    /// A worker's flag was opened for the first time.
+    FirstLook {
+        /// Whose.
+        worker: u32,
+    },
+    /// A worker has more time than it had.
+    Extended {
+        /// Which.
+        worker: u32,
+        /// The time until the next rung.
+        deadline: Option<Duration>,
+    },
+    /// A signal of the ladder was sent.
+    SignalSent {
+        /// To a process of this worker.
+        worker: u32,
+        /// To this one.
+        pid: i32,
+        /// Its number.
+        signal: i32,
+    },
+    /// A signal was passed on to a worker.
+    Forwarded {
+        /// To the main process of this worker.
+        worker: u32,
+        /// Its number.
+        signal: i32,
+    },
+    /// The kernel did not let us signal a process.
+    SignalRefused {
+        /// A process of this worker.
+        worker: u32,
+        /// This one.
+        pid: i32,
+        /// The signal's number.
+        signal: i32,
+        /// What the kernel said.
+        error: &'a io::Error,
+    },
+    /// The main process of a worker ended.
+    MainEnded {
+        /// Which.
+        worker: u32,
+        /// How; `None` if somebody else took the status.
+        ended: Option<Ended>,
+        /// Whether it had been asked to stop.
+        asked: bool,
+        /// How many workers of the run are left.
+        left: usize,
+    },
+    /// A process of a worker is still there after its main process ended.
+    Straggler {
+        /// Whose.
+        worker: u32,
+        /// The process.
+        straggler: &'a Straggler,
+    },
+    /// Something of a worker is still there after SIGKILL and the wait for it.
+    NotEnded {
+        /// Whose.
+        worker: u32,
+        /// These processes.
+        pids: &'a [i32],
+    },
+    /// A worker is over, with everything it started.
+    WorkerEnded(&'a Final),
+    /// A child that is not ours by any sign ended and was reaped.
+    ForeignReaped {
+        /// Its pid.
+        pid: i32,
+    },
+    /// Ctrl-C came again so soon that it counts as one with the last.
+    DoubleTap,
+    /// Something came through `control` that is no request.
+    Junk,
+    /// Something does not work as it should; the run goes on.
+    Warning(&'a str),
+    /// Nobody is left.
+    RunEnded {
+        /// The exit status as a shell sees it.
+        status: u8,
+        /// Why it was stopped, if it was.
+        reason: Option<&'a Reason>,
+        /// How long the run was.
+        duration: Duration,
+    },
+}
+
+/// Who listens to a supervisor.
+///
+/// It is called from the loop that enforces the ladder, so it must never wait for anything.
+pub trait Witness {
+    /// Something happened, at the moment `now`.
+    fn see(&mut self, now: Moment, event: &Event<'_>);
+
+    /// The next moment at which it wants to be called without an event.
+    fn deadline(&self) -> Option<Moment>;
+
+    /// Called at the end of each wake-up, after its events.
+    fn tick(&mut self, now: Moment);
+}

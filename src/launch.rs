@@ -1,0 +1,234 @@
+//! Everything that must stand before the first worker is started. Whatever fails here fails with
+//! nothing left.
+
+use std::error::Error;
+use std::fmt;
+use std::io;
+use std::os::fd::AsFd;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
+
+use crate::base::{Base, BaseError};
+use crate::control::Control;
+use crate::duration::{Limit, in_words};
+use crate::escape::escaped;
+use crate::name::RunName;
+use crate::owner::{self, Identity, OwnerFile, OwnerSeen};
+use crate::plan::Plan;
+use crate::process;
+use crate::record::{Record, RecordReader, RunRecord};
+use crate::run_dir::{PublishError, RunDir};
+use crate::signals::Signals;
+use crate::spawn::Recipe;
+use crate::watch::Watch;
+
+/// Descriptors that we need beside the one of each worker's flag, with room for what we
+/// inherited and for the moment of a spawn.
+const DESCRIPTORS: u64 = 16;
+
+/// How many names made from a command are tried, should each be taken.
+const NAMES: u32 = 100;
+
+/// A run with a name, a directory and no worker yet.
+#[derive(Debug)]
+pub struct Launched {
+    /// Its directory.
+    pub dir: RunDir,
+    /// Its owner file, whose word is ours.
+    pub owner: OwnerFile,
+    /// Where requests come in.
+    pub control: Control,
+    /// Where it is told what becomes of it.
+    pub record: Record,
+    /// The header of that.
+    pub run: RunRecord,
+    /// Where signals are noted.
+    pub signals: Signals,
+    /// Who opens a flag; `None` where the system has no room for it.
+    pub watch: Option<Watch>,
+    /// How a worker is started.
+    pub recipe: Recipe,
+}
+
+/// A run could not begin.
+#[derive(Debug)]
+pub enum LaunchError {
+    /// The base directory cannot be used.
+    Base(BaseError),
+    /// A run has the name: who, and what to do about it, in words.
+    Taken(RunName, String),
+    /// The limit of open files is too low: what is needed, and the hard limit.
+    OpenFiles(u64, u64),
+    /// Making this did not succeed.
+    System(&'static str, io::Error),
+}
+
+impl fmt::Display for LaunchError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Base(error) => error.fmt(f),
+            Self::Taken(name, who) => {
+                write!(
+                    f,
+                    "there is a run named '{name}' already: {who}, or use another --name"
+                )
+            }
+            Self::OpenFiles(need, limit) => write!(
+                f,
+                "too few files may be open: {need} are needed, the limit is {limit}; raise it \
+                 (ulimit -n) or start fewer workers"
+            ),
+            Self::System(what, error) if error.raw_os_error() == Some(libc::ENOSPC) => {
+                write!(f, "{what}: the file system is full (space or inodes)")
+            }
+            Self::System(what, error) => write!(f, "{what}: {error}"),
+        }
+    }
+}
+
+impl Error for LaunchError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::Base(error) => Some(error),
+            Self::System(_, error) => Some(error),
+            Self::Taken(..) | Self::OpenFiles(..) => None,
+        }
+    }
+}
+
+impl From<BaseError> for LaunchError {
+    fn from(error: BaseError) -> Self {
+        Self::Base(error)
+    }
+}
+
+/// Prepares the run of `plan`: takes its name and becomes its owner.
+///
+/// # Errors
+///
+/// If any part of it cannot be had. Nothing is left then.
+pub fn launch(plan: &Plan) -> Result<Launched, LaunchError> {
+    let system = |what| move |error: io::Error| LaunchError::System(what, error);
+    let errno = |what| move |error: nix::Error| LaunchError::System(what, error.into());
+    let signals = Signals::install(&plan.forward).map_err(system("signals"))?;
+    let open_files = make_room(plan.workers)?;
+    // An orphan of a worker becomes our child: so it is reaped, and cannot get lost.
+    nix::sys::prctl::set_child_subreaper(true).map_err(errno("PR_SET_CHILD_SUBREAPER"))?;
+
+    let identity = process::own_identity();
+    let mut dir = RunDir::build()?;
+    let owner = OwnerFile::create(&dir, &identity).map_err(system("the file 'owner'"))?;
+    let control = Control::create(&dir).map_err(system("the FIFO 'control'"))?;
+    let mut name = match &plan.name {
+        Some(name) => name.clone(),
+        None => RunName::from_command(&plan.command[0], identity.pid.cast_unsigned()),
+    };
+    let mut run = described(plan, &identity, &name);
+    let mut record = Record::create(&dir, &run).map_err(system("the file 'record'"))?;
+    let mut others = 2..NAMES;
+    while let Err(error) = dir.publish(&name) {
+        match (error, &plan.name, others.next()) {
+            (PublishError::Taken, None, Some(number)) => {
+                name = RunName::from_command(&plan.command[0], identity.pid.cast_unsigned())
+                    .again(number);
+            }
+            (PublishError::Taken, _, _) => {
+                return Err(LaunchError::Taken(name.clone(), winner(dir.base(), &name)));
+            }
+            (PublishError::Io(error), _, _) => {
+                return Err(LaunchError::System("publishing the run", error));
+            }
+        }
+        name.as_str().clone_into(&mut run.name);
+        record.set_run(&run);
+        record.commit().map_err(system("the file 'record'"))?;
+    }
+    let recipe = Recipe {
+        command: plan.command.clone(),
+        run: run.name.clone(),
+        workers: plan.workers,
+        stdin: plan.stdin,
+        stop_signal: plan.stop_signal,
+        open_files,
+    };
+    let watch = Watch::new().ok();
+    Ok(Launched {
+        dir,
+        owner,
+        control,
+        record,
+        run,
+        signals,
+        watch,
+        recipe,
+    })
+}
+
+/// Raises the soft limit of open files as far as needed; answers what it was.
+fn make_room(workers: u32) -> Result<(u64, u64), LaunchError> {
+    let limits = getrlimit(Resource::RLIMIT_NOFILE);
+    let (soft, hard) = limits.map_err(|e| LaunchError::System("RLIMIT_NOFILE", e.into()))?;
+    let inherited = std::fs::read_dir("/proc/self/fd").map_or(3, |fds| fds.count() as u64);
+    let need = u64::from(workers) + inherited + DESCRIPTORS;
+    if need > hard {
+        return Err(LaunchError::OpenFiles(need, hard));
+    }
+    if need > soft {
+        setrlimit(Resource::RLIMIT_NOFILE, hard, hard)
+            .map_err(|e| LaunchError::System("RLIMIT_NOFILE", e.into()))?;
+    }
+    Ok((soft, hard))
+}
+
+fn described(plan: &Plan, identity: &Identity, name: &RunName) -> RunRecord {
+    let command = plan
+        .command
+        .iter()
+        .map(|word| word.to_string_lossy().into_owned())
+        .collect();
+    let milliseconds = |limit: Limit| match limit {
+        Limit::After(time) => u64::try_from(time.as_millis()).ok(),
+        Limit::Never => None,
+    };
+    let since_1970 = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
+    let mut run = RunRecord::new(name.to_string(), identity.pid, command, plan.workers);
+    run.managed = plan.managed;
+    run.started_unix_ms = u64::try_from(since_1970.as_millis()).unwrap_or(0);
+    run.grace_ms = milliseconds(plan.times.grace);
+    run.kill_after_ms = milliseconds(plan.times.kill_after);
+    run
+}
+
+/// Who has the name, in words: pid, age and command, and whether they still live; and what to do.
+fn winner(base: &Base, name: &RunName) -> String {
+    let Ok(Some(dir)) = base.open_run(name) else {
+        return "it has just ended; try again".to_owned();
+    };
+    let what = RecordReader::open(dir.as_fd()).and_then(|record| record.read());
+    let what = what.map_or_else(
+        |error| error.to_string(),
+        |seen| {
+            let started = UNIX_EPOCH + Duration::from_millis(seen.run.started_unix_ms);
+            let age = SystemTime::now()
+                .duration_since(started)
+                .unwrap_or_default();
+            let command = escaped(seen.run.command.join(" "));
+            format!("started {} ago: {command}", in_words(age))
+        },
+    );
+    match owner::see(dir.as_fd()) {
+        OwnerSeen::Alive(owner) => {
+            format!("pid {}, {what}; stop it (stopctl stop {name})", owner.pid)
+        }
+        OwnerSeen::Died(owner) => format!(
+            "its supervisor (pid {}) died, and its workers may still run ({what}); end them and \
+             remove {}",
+            owner.pid,
+            base.path().join(name.as_str()).display()
+        ),
+        OwnerSeen::Unreadable => format!("{what}; end what is left of it"),
+    }
+}

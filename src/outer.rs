@@ -1,0 +1,86 @@
+//! Being a worker ourselves: the flag of the run that this supervisor is part of.
+
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::Path;
+
+use crate::duration::Limit;
+use crate::flag::format::Request;
+use crate::flag::reader::{FlagError, StopFlag};
+use crate::ladder::Times;
+use crate::moment::Moment;
+use crate::owner::{self, OwnerSeen};
+use crate::process;
+
+/// The flag of the outer run, and who enforces it.
+#[derive(Debug)]
+pub struct Outer {
+    flag: StopFlag,
+    /// The outer supervisor: readable when it has ended. Who would raise our flag then?
+    supervisor: Option<OwnedFd>,
+    obeyed: bool,
+}
+
+impl Outer {
+    /// The flag that `STOPCTL_FLAG` names, if there is one.
+    ///
+    /// # Errors
+    ///
+    /// If the variable is set and names nothing that can be used.
+    pub fn from_env() -> Result<Option<Self>, FlagError> {
+        let flag = StopFlag::from_env()?;
+        let Some(path) = flag.path() else {
+            return Ok(None);
+        };
+        let dir = path.parent().and_then(|dir| std::fs::File::open(dir).ok());
+        let supervisor = match dir.map(|dir| owner::see(dir.as_fd())) {
+            Some(OwnerSeen::Alive(identity)) => process::find(&identity),
+            Some(OwnerSeen::Died(_) | OwnerSeen::Unreadable) | None => None,
+        };
+        Ok(Some(Self {
+            flag,
+            supervisor,
+            obeyed: false,
+        }))
+    }
+
+    /// The path of the flag.
+    #[must_use]
+    pub fn path(&self) -> Option<&Path> {
+        self.flag.path()
+    }
+
+    /// What to poll for reading: readable when the outer supervisor has ended.
+    pub fn fds(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
+        self.supervisor
+            .iter()
+            .filter(|_| !self.obeyed)
+            .map(AsFd::as_fd)
+    }
+
+    /// What the outer run asks of us, once.
+    pub fn take(&mut self) -> Option<Request> {
+        if self.obeyed {
+            return None;
+        }
+        let request = self.flag.request();
+        self.obeyed = request.is_some();
+        if self.supervisor.as_ref().is_some_and(process::has_ended) {
+            // It ended without a word: nothing more will come from it.
+            self.supervisor = None;
+        }
+        request
+    }
+}
+
+/// The times of a ladder that fits into what the outer one leaves: grace and kill-after, each
+/// the run's own if that is shorter.
+#[must_use]
+pub fn fitted(request: &Request, own: &Times, now: Moment) -> (Option<Limit>, Option<Limit>) {
+    request.deadline.map_or((None, None), |end| {
+        let times = Times::within(end.since(now));
+        (
+            Some(times.grace.min(own.grace)),
+            Some(times.kill_after.min(own.kill_after)),
+        )
+    })
+}

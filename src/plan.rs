@@ -1,0 +1,62 @@
+//! What a run is to be: everything that was decided before it begins.
+
+use std::ffi::OsString;
+use std::time::Duration;
+
+use crate::duration::Limit;
+use crate::ladder::Times;
+use crate::name::RunName;
+use crate::spawn::Stdin;
+use crate::verdict::Policy;
+
+/// A run that has not begun.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// Its name; `None` is one made from the command and our pid.
+    pub name: Option<RunName>,
+    /// How many workers.
+    pub workers: u32,
+    /// The program and its arguments; not empty.
+    pub command: Vec<OsString>,
+    /// The ladder's times.
+    pub times: Times,
+    /// The grace of a worker that never looked at its flag, if it is another.
+    pub unaware_grace: Option<Limit>,
+    /// When it stops by itself.
+    pub timeout: Option<Duration>,
+    /// What is sent instead of SIGTERM.
+    pub stop_signal: i32,
+    /// What the end of one worker means for the others.
+    pub when_one_ends: WhenOneEnds,
+    /// What workers read.
+    pub stdin: Stdin,
+    /// The signals that are passed on to workers.
+    pub forward: Vec<i32>,
+    /// What the person chose about the exit status.
+    pub policy: Policy,
+    /// Whether a service manager started us.
+    pub managed: bool,
+}
+
+/// What the end of one worker means for the others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WhenOneEnds {
+    /// Nothing.
+    GoOn,
+    /// They are stopped.
+    Stop,
+    /// They are stopped if it failed.
+    StopIfFailed,
+}
+
+impl WhenOneEnds {
+    /// Whether the others are stopped when one ends like this.
+    #[must_use]
+    pub fn stops(self, success: bool) -> bool {
+        match self {
+            Self::GoOn => false,
+            Self::Stop => true,
+            Self::StopIfFailed => !success,
+        }
+    }
+}

@@ -1,0 +1,209 @@
+//! Starting a worker: what it inherits, and what happens between fork and exec.
+
+use std::error::Error;
+use std::ffi::OsString;
+use std::fmt;
+use std::fs::File;
+use std::io::{self, Write as _};
+use std::os::unix::fs::FileExt;
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+
+use libc::{SIGCONT, SIGHUP, SIGINT, SIGPIPE, SIGQUIT, SIGTERM, SIGTSTP, SIGTTIN, SIGTTOU};
+use nix::errno::Errno;
+use nix::sys::resource::{Resource, rlim_t, setrlimit};
+use nix::sys::signal::SigSet;
+use nix::unistd::{getpid, getppid, setsid};
+
+use crate::flag::format::RUNNING;
+use crate::flag::reader;
+use crate::flag::writer::FlagFile;
+use crate::owner;
+use crate::process;
+use crate::record::Birth;
+use crate::sys::{self, Disposition};
+use crate::verdict::Verdict;
+
+/// The exit code of a child that found, before its program ran, that it must not run.
+const NOT_STARTED: i32 = 125;
+
+/// Signals for which we have a handler, and that somebody may send to a whole group while the
+/// child still has ours: they mean there what they mean to any program.
+const HANDLED: [i32; 4] = [SIGTERM, SIGINT, SIGHUP, SIGQUIT];
+
+/// What a worker reads on its standard input.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stdin {
+    /// What we read.
+    Inherit,
+    /// Nothing.
+    Null,
+}
+
+/// How to start each worker of a run.
+#[derive(Debug)]
+pub struct Recipe {
+    /// The program and its arguments; not empty.
+    pub command: Vec<OsString>,
+    /// The run's name, for the worker.
+    pub run: String,
+    /// How many workers there are, for the worker.
+    pub workers: u32,
+    /// Its standard input.
+    pub stdin: Stdin,
+    /// What the ladder sends instead of SIGTERM: it must not be ignored.
+    pub stop_signal: i32,
+    /// `RLIMIT_NOFILE` as it was before we raised it, soft and hard.
+    pub open_files: (rlim_t, rlim_t),
+}
+
+/// A worker could not be started.
+#[derive(Debug)]
+pub enum SpawnError {
+    /// The program was not found.
+    NotFound(io::Error),
+    /// The program was found and cannot be run.
+    NotRunnable(io::Error),
+    /// There was no process to run it in.
+    NoProcess(io::Error),
+}
+
+impl SpawnError {
+    /// The exit status of a run whose first worker could not be started.
+    #[must_use]
+    pub fn status(&self) -> u8 {
+        match self {
+            Self::NotFound(_) => 127,
+            Self::NotRunnable(_) => 126,
+            Self::NoProcess(_) => Verdict::FAILED,
+        }
+    }
+}
+
+impl fmt::Display for SpawnError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotFound(error) | Self::NotRunnable(error) => error.fmt(f),
+            Self::NoProcess(error) => write!(f, "no process for it: {error}"),
+        }
+    }
+}
+
+impl Error for SpawnError {}
+
+impl Recipe {
+    /// Starts worker `number`; answers its pid. Returns once its program runs.
+    ///
+    /// # Errors
+    ///
+    /// As fork(2) and execvp(3). Nothing of it is left then.
+    pub fn start(
+        &self,
+        number: u32,
+        flag: &FlagFile,
+        birth: Birth,
+        owner: Arc<File>,
+    ) -> Result<i32, SpawnError> {
+        let mut command = Command::new(&self.command[0]);
+        command
+            .args(&self.command[1..])
+            .env(reader::VARIABLE, flag.path())
+            .env("STOPCTL_RUN", &self.run)
+            .env("STOPCTL_WORKER", number.to_string())
+            .env("STOPCTL_WORKERS", self.workers.to_string());
+        if self.stdin == Stdin::Null {
+            command.stdin(Stdio::null());
+        }
+        let conditions = Conditions {
+            supervisor: getpid().as_raw(),
+            flag: flag.file(),
+            owner,
+        };
+        let (stop_signal, (soft, hard)) = (self.stop_signal, self.open_files);
+        sys::before_exec(&mut command, move || {
+            // A session of its own: with a mere group the kernel would send SIGHUP to a stopped
+            // worker when we die, and stop a worker that reads the terminal.
+            setsid()?;
+            restore_dispositions(stop_signal)?;
+            setrlimit(Resource::RLIMIT_NOFILE, soft, hard)?;
+            // ORDER: on record first, then the look whether to run at all. Whoever takes over
+            // after a crash in between finds either no process or one that it knows.
+            announce(&birth)?;
+            if !conditions.hold() {
+                sys::exit_now(NOT_STARTED);
+            }
+            SigSet::empty().thread_set_mask()?;
+            Ok(())
+        });
+        match command.spawn() {
+            // Waiting for it is the supervisor's, by pid: the handle has nothing to drop.
+            Ok(child) => Ok(child.id().cast_signed()),
+            Err(error) => Err(classified(error)),
+        }
+    }
+}
+
+/// What must be true for a worker's program to run.
+struct Conditions {
+    supervisor: i32,
+    flag: Arc<File>,
+    owner: Arc<File>,
+}
+
+impl Conditions {
+    /// Whether the parent is still the supervisor, it still enforces, and nobody asked to stop.
+    fn hold(&self) -> bool {
+        let mut word = [0; 4];
+        let owned = self.owner.read_exact_at(&mut word, 0).is_ok()
+            && !owner::has_died(u32::from_ne_bytes(word));
+        let mut level = [0];
+        let down = self.flag.read_exact_at(&mut level, 0).is_ok() && level[0] == RUNNING;
+        getppid().as_raw() == self.supervisor && owned && down
+    }
+}
+
+/// Sets every signal to what a program expects. What was ignored when we started stays ignored
+/// (nohup, background jobs), but for what the ladder itself is made of.
+fn restore_dispositions(stop_signal: i32) -> io::Result<()> {
+    for signal in HANDLED
+        .into_iter()
+        .filter(|&signal| !sys::is_ignored(signal))
+    {
+        sys::set_disposition(signal, Disposition::Default)?;
+    }
+    for signal in [SIGTERM, SIGCONT, stop_signal] {
+        sys::set_disposition(signal, Disposition::Default)?;
+    }
+    // A Ctrl-Z that reached us in this window is pending: ignoring discards it. A child that is
+    // stopped before its exec would hang us for ever.
+    for signal in [SIGTSTP, SIGTTIN, SIGTTOU]
+        .into_iter()
+        .filter(|&s| !sys::is_ignored(s))
+    {
+        sys::set_disposition(signal, Disposition::Ignore)?;
+        sys::set_disposition(signal, Disposition::Default)?;
+    }
+    if sys::sigpipe_was_ignored() {
+        sys::set_disposition(SIGPIPE, Disposition::Ignore)?;
+    }
+    Ok(())
+}
+
+/// Writes pid and start time into the record; without an allocation, for we are between fork
+/// and exec.
+fn announce(birth: &Birth) -> io::Result<()> {
+    let (mut line, mut buffer) = ([b'\n'; 64], [0; 1024]);
+    let start = process::own_start(&mut buffer);
+    writeln!(&mut line[..], "{} {start}", getpid())?;
+    birth.write(&line)
+}
+
+fn classified(error: io::Error) -> SpawnError {
+    match error.raw_os_error().map(Errno::from_raw) {
+        Some(Errno::ENOENT | Errno::ENOTDIR) => SpawnError::NotFound(error),
+        Some(Errno::EAGAIN | Errno::ENOMEM | Errno::EMFILE | Errno::ENFILE | Errno::ENOSPC) => {
+            SpawnError::NoProcess(error)
+        }
+        Some(_) | None => SpawnError::NotRunnable(error),
+    }
+}

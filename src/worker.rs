@@ -1,0 +1,252 @@
+//! One worker on its ladder: every rung that is used on it is used here, by the supervisor and
+//! by whoever takes over from one.
+
+use std::os::fd::BorrowedFd;
+use std::time::Duration;
+
+use crate::duration::Limit;
+use crate::ended::Ended;
+use crate::event::{Event, Witness};
+use crate::flag::writer::FlagFile;
+use crate::ladder::{Action, Input, Ladder, Times};
+use crate::moment::Moment;
+use crate::outcome::Final;
+use crate::reason::Reason;
+use crate::tree::{self, Remains};
+
+mod end;
+mod recorded;
+mod rungs;
+
+/// How the ladder is enforced: the same for all workers of a run.
+pub struct Hands<'a> {
+    /// Who listens.
+    pub witness: &'a mut dyn Witness,
+    /// What is sent instead of SIGTERM.
+    pub stop_signal: i32,
+    /// How long after SIGKILL something is reported as not ended.
+    pub kill_wait: Duration,
+    /// The moment of this wake-up.
+    pub now: Moment,
+}
+
+/// A worker that was started.
+#[derive(Debug)]
+pub struct Worker {
+    number: u32,
+    pid: i32,
+    start: Option<u64>,
+    flag: FlagFile,
+    ladder: Ladder,
+    /// The run's grace: what a worker that looks late gets back.
+    grace: Limit,
+    /// Whether anybody opened the flag; `None` where that cannot be known.
+    looked: Option<bool>,
+    asked: Option<Asked>,
+    /// When the rest of the tree gets the stop signal, too, if the main process has not ended.
+    rest_at: Option<Moment>,
+    life: Life,
+    /// Whether the main process is stopped (SIGSTOP), as far as the kernel has told.
+    stopped: bool,
+    /// Whether it was continued so that it can look at its flag: once, for it may stop itself
+    /// again and again.
+    continued: bool,
+    extensions: u32,
+    stragglers: u32,
+    /// Whether its slot in the record is out of date.
+    changed: bool,
+}
+
+/// What is known of a stop once it was asked for.
+#[derive(Clone, Debug)]
+struct Asked {
+    reason: Reason,
+    at: Moment,
+    /// Until when it would have had its whole grace, had it looked at its flag.
+    whole_grace: Option<Moment>,
+}
+
+#[derive(Debug)]
+enum Life {
+    /// The main process has not ended.
+    Main,
+    /// It has; what it left behind has not.
+    Remains {
+        ended: Option<Ended>,
+        at: Moment,
+        remains: Remains,
+    },
+    /// Nothing is left, or it was given up: the final record was made.
+    Over(Final),
+}
+
+impl Worker {
+    /// A worker whose program runs as `pid`.
+    #[must_use]
+    pub fn new(number: u32, pid: i32, start: Option<u64>, flag: FlagFile, times: Times) -> Self {
+        Self {
+            number,
+            pid,
+            start,
+            flag,
+            ladder: Ladder::new(times),
+            grace: times.grace,
+            looked: Some(false),
+            asked: None,
+            rest_at: None,
+            life: Life::Main,
+            stopped: false,
+            continued: false,
+            extensions: 0,
+            stragglers: 0,
+            changed: true,
+        }
+    }
+
+    /// Its number.
+    #[must_use]
+    pub fn number(&self) -> u32 {
+        self.number
+    }
+
+    /// Its main process.
+    #[must_use]
+    pub fn pid(&self) -> i32 {
+        self.pid
+    }
+
+    /// Its flag.
+    #[must_use]
+    pub fn flag(&self) -> &FlagFile {
+        &self.flag
+    }
+
+    /// Whether its flag was raised.
+    #[must_use]
+    pub fn is_asked(&self) -> bool {
+        self.asked.is_some()
+    }
+
+    /// Its final record, once it has one.
+    #[must_use]
+    pub fn is_over(&self) -> Option<&Final> {
+        match &self.life {
+            Life::Over(last) => Some(last),
+            Life::Main | Life::Remains { .. } => None,
+        }
+    }
+
+    /// Says that its looks cannot be seen.
+    pub fn cannot_be_watched(&mut self) {
+        self.looked = None;
+    }
+
+    /// The next moment at which [`Worker::tick`] does something.
+    #[must_use]
+    pub fn deadline(&self) -> Option<Moment> {
+        match self.life {
+            Life::Main => self.ladder.deadline().into_iter().chain(self.rest_at).min(),
+            Life::Remains { .. } => self.ladder.deadline(),
+            Life::Over(_) => None,
+        }
+    }
+
+    /// What to poll for reading besides the end of the main process.
+    pub fn fds(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
+        let remains = match &self.life {
+            Life::Remains { remains, .. } => Some(remains),
+            Life::Main | Life::Over(_) => None,
+        };
+        remains.into_iter().flat_map(Remains::fds)
+    }
+
+    /// Asks it to stop. Without a grace of its own the request has the run's, or `unaware` for
+    /// a worker that nobody has seen look at its flag.
+    pub fn stop(
+        &mut self,
+        (grace, kill_after): (Option<Limit>, Option<Limit>),
+        unaware: Option<Limit>,
+        reason: &Reason,
+        hands: &mut Hands<'_>,
+    ) {
+        let first = self.asked.is_none() && grace.is_none();
+        let shortened = unaware.filter(|_| first && self.looked == Some(false));
+        let grace = grace.or(shortened);
+        self.input(Input::Stop { grace, kill_after }, reason, hands);
+        if let (Some(asked), Some(_), Limit::After(whole)) =
+            (&mut self.asked, shortened, self.grace)
+        {
+            asked.whole_grace = Some(asked.at + whole);
+        }
+    }
+
+    /// Its main process was stopped, or continued, by whomever.
+    pub fn set_stopped(&mut self, stopped: bool, hands: &mut Hands<'_>) {
+        self.stopped = stopped;
+        self.let_it_look(hands);
+    }
+
+    /// Its flag was opened for the first time. Asked already, it gets back the whole grace,
+    /// counted from the raise.
+    pub fn first_look(&mut self, hands: &mut Hands<'_>) {
+        self.looked = Some(true);
+        self.changed = true;
+        hands.witness.see(
+            hands.now,
+            &Event::FirstLook {
+                worker: self.number,
+            },
+        );
+        if let Some(Asked {
+            reason,
+            whole_grace: Some(until),
+            ..
+        }) = self.asked.clone()
+        {
+            let before = self.ladder.deadline();
+            self.input(Input::Extend(until), &reason, hands);
+            if self.ladder.deadline() != before {
+                self.extensions += 1;
+                let deadline = self.ladder.deadline().map(|until| until.since(hands.now));
+                hands.witness.see(
+                    hands.now,
+                    &Event::Extended {
+                        worker: self.number,
+                        deadline,
+                    },
+                );
+            }
+        }
+    }
+
+    /// Takes in what happened, and does what the ladder answers.
+    pub fn input(&mut self, input: Input, reason: &Reason, hands: &mut Hands<'_>) {
+        if matches!(self.life, Life::Over(_)) {
+            return;
+        }
+        match self.ladder.step(input, hands.now) {
+            Action::Nothing => {}
+            Action::Climb(rung) => self.climb(rung, reason, hands),
+            Action::Retime => self.write_flag(reason, hands),
+            Action::GiveUp => self.give_up(hands),
+        }
+    }
+
+    /// Does what is due at this moment.
+    pub fn tick(&mut self, hands: &mut Hands<'_>) {
+        let reason = self
+            .asked
+            .as_ref()
+            .map_or(Reason::USER, |asked| asked.reason.clone());
+        self.input(Input::Tick, &reason, hands);
+        if self.rest_at.is_some_and(|at| at <= hands.now) {
+            self.rest_at = None;
+            if matches!(self.life, Life::Main) {
+                // The main process is our unreaped child, so the group's number is its own.
+                for straggler in tree::members(self.pid) {
+                    self.signal_straggler(&straggler, hands.stop_signal, hands);
+                }
+            }
+        }
+    }
+}

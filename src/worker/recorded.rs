@@ -1,0 +1,50 @@
+//! What the run's record says of a worker.
+
+use std::time::Duration;
+
+use super::{Life, Worker};
+use crate::ended::Ended;
+use crate::ladder::Rung;
+use crate::moment::Moment;
+use crate::record::{WorkerRecord, WorkerState};
+
+impl Worker {
+    /// What the record says of it, if that has changed since the last call.
+    pub fn take_changes(&mut self) -> Option<WorkerRecord> {
+        std::mem::take(&mut self.changed).then(|| self.record())
+    }
+
+    fn record(&self) -> WorkerRecord {
+        let last = self.is_over();
+        let code = |ended: Ended| match ended {
+            Ended::Exited(code) => (Some(code), None),
+            Ended::Signalled(signal) => (None, Some(signal)),
+        };
+        let (exit_code, signal) = last.and_then(|last| last.ended).map_or((None, None), code);
+        let state = match &self.life {
+            Life::Main if self.asked.is_none() => WorkerState::Running,
+            Life::Main | Life::Remains { .. } => WorkerState::Stopping,
+            Life::Over(_) => WorkerState::Ended,
+        };
+        let milliseconds = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+        WorkerRecord {
+            state,
+            pid: Some(self.pid),
+            start: self.start,
+            flag: Some(self.flag.name().to_owned()),
+            level: self.ladder.rung().map_or(0, Rung::level),
+            looked: self.looked == Some(true),
+            deadline_ns: self
+                .ladder
+                .deadline()
+                .filter(|_| last.is_none())
+                .map(Moment::nanos),
+            outcome: last.map(|last| last.outcome.word().to_owned()),
+            exit_code,
+            signal,
+            flag_to_end_ms: last.and_then(|last| last.flag_to_end).map(milliseconds),
+            extensions: self.extensions,
+            stragglers: self.stragglers,
+        }
+    }
+}

@@ -1,0 +1,174 @@
+//! Using a rung: the flag is written, then the signal is sent. Nowhere else in the house.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use libc::{SIGCONT, SIGKILL};
+
+use super::{Asked, Hands, Life, Worker};
+use crate::event::Event;
+use crate::flag::format::Request;
+use crate::ladder::Rung;
+use crate::process::{self, Sent, Target};
+use crate::reason::Reason;
+use crate::tree::Straggler;
+
+impl Worker {
+    pub(super) fn climb(&mut self, rung: Rung, reason: &Reason, hands: &mut Hands<'_>) {
+        let now = hands.now;
+        // ORDER: the flag before any signal: a worker that gets SIGTERM finds its flag raised.
+        self.write_flag(reason, hands);
+        self.rest_at = None;
+        match rung {
+            Rung::Flag => self.let_it_look(hands),
+            Rung::Term => {
+                if matches!(self.life, Life::Main) {
+                    self.signal_main(Target::Child(self.pid), hands.stop_signal, hands);
+                    self.signal_main(Target::GroupOf(self.pid), SIGCONT, hands);
+                    // The rest has the other half of kill-after: what a worker needs for an
+                    // orderly end must not die under it.
+                    self.rest_at = self.ladder.deadline().map(|end| now + end.since(now) / 2);
+                }
+                self.signal_remains(hands.stop_signal, hands);
+            }
+            Rung::Kill => {
+                if matches!(self.life, Life::Main) {
+                    self.signal_main(Target::GroupOf(self.pid), SIGKILL, hands);
+                }
+                self.signal_remains(SIGKILL, hands);
+            }
+        }
+    }
+
+    /// Who is stopped cannot look at a flag. The news of a stop may come after the flag.
+    pub(super) fn let_it_look(&mut self, hands: &mut Hands<'_>) {
+        let on_flag = self.ladder.rung() == Some(Rung::Flag) && matches!(self.life, Life::Main);
+        if on_flag && self.stopped && !self.continued {
+            self.continued = true;
+            self.signal_main(Target::GroupOf(self.pid), SIGCONT, hands);
+        }
+    }
+
+    pub(super) fn write_flag(&mut self, reason: &Reason, hands: &mut Hands<'_>) {
+        let now = hands.now;
+        let (Some(rung), deadline) = (self.ladder.rung(), self.ladder.deadline()) else {
+            return;
+        };
+        let left = deadline.map(|deadline| deadline.since(now));
+        let asked = self.asked.get_or_insert_with(|| Asked {
+            reason: reason.clone(),
+            at: now,
+            whole_grace: None,
+        });
+        let wall = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default();
+        let request = Request {
+            level: b'0' + rung.level(),
+            reason: Some(asked.reason.clone()),
+            deadline,
+            deadline_unix: left.map(|left| (wall + left).as_secs()),
+        };
+        self.changed = true;
+        if let Err(error) = self.flag.raise(&request) {
+            let what = format!(
+                "the flag of worker {} cannot be written: {error}",
+                self.number
+            );
+            hands.witness.see(now, &Event::Warning(&what));
+        }
+        let (worker, level) = (self.number, rung.level());
+        let reason = &asked.reason;
+        hands.witness.see(
+            now,
+            &Event::FlagRaised {
+                worker,
+                reason,
+                level,
+                deadline: left,
+            },
+        );
+    }
+
+    fn signal_main(&self, target: Target<'_>, signal: i32, hands: &mut Hands<'_>) {
+        self.tell(self.pid, signal, &process::signal(target, signal), hands);
+    }
+
+    pub(super) fn signal_straggler(
+        &self,
+        straggler: &Straggler,
+        signal: i32,
+        hands: &mut Hands<'_>,
+    ) {
+        self.tell(straggler.pid, signal, &straggler.signal(signal), hands);
+        if signal != SIGKILL {
+            // A stopped process keeps it pending. A refusal was told with the signal itself.
+            let _ = straggler.signal(SIGCONT);
+        }
+    }
+
+    pub(super) fn signal_remains(&self, signal: i32, hands: &mut Hands<'_>) {
+        if let Life::Remains { remains, .. } = &self.life {
+            for straggler in remains.stragglers() {
+                self.signal_straggler(straggler, signal, hands);
+            }
+        }
+    }
+
+    fn tell(&self, pid: i32, signal: i32, sent: &Sent, hands: &mut Hands<'_>) {
+        let worker = self.number;
+        match sent {
+            Sent::Yes => hands.witness.see(
+                hands.now,
+                &Event::SignalSent {
+                    worker,
+                    pid,
+                    signal,
+                },
+            ),
+            Sent::Nobody => {}
+            Sent::Refused(error) => {
+                let refused = Event::SignalRefused {
+                    worker,
+                    pid,
+                    signal,
+                    error,
+                };
+                hands.witness.see(hands.now, &refused);
+            }
+        }
+    }
+
+    /// Passes a signal on to the main process.
+    pub fn forward(&self, signal: i32, hands: &mut Hands<'_>) {
+        if matches!(self.life, Life::Main) {
+            match process::signal(Target::Child(self.pid), signal) {
+                Sent::Yes => {
+                    let worker = self.number;
+                    hands
+                        .witness
+                        .see(hands.now, &Event::Forwarded { worker, signal });
+                }
+                sent @ (Sent::Nobody | Sent::Refused(_)) => {
+                    self.tell(self.pid, signal, &sent, hands);
+                }
+            }
+        }
+    }
+
+    /// Raises the flag and sends SIGTERM, whatever the ladder says: for a supervisor that
+    /// panics, and cannot come back for the next rung.
+    pub fn abandon(&self, stop_signal: i32) {
+        if matches!(self.life, Life::Main) {
+            let (reason, deadline) = (Some(Reason::LOST), None);
+            let lost = Request {
+                level: b'2',
+                reason,
+                deadline,
+                deadline_unix: None,
+            };
+            let _ = self.flag.raise(&lost);
+            let _ = process::signal(Target::GroupOf(self.pid), stop_signal);
+            let _ = process::signal(Target::GroupOf(self.pid), SIGCONT);
+        }
+    }
+}
