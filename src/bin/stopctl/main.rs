@@ -1,10 +1,39 @@
 //! stopctl: a process supervisor that asks before it shoots. See stopctl(1).
 
 mod cli;
+mod commands;
+mod events;
+mod exit;
+mod json;
+mod progress;
+mod report;
+mod runs;
+mod show;
+mod summary;
+mod typed;
+mod voice;
+mod warnings;
 
-use clap::Parser as _;
+use std::process::ExitCode;
 
-fn main() {
-    // What was typed is read; what it asks for comes next.
-    let _ = cli::Cli::parse();
+use crate::cli::Command;
+use crate::commands::{completions, keep_going, list, run, sleep, status, stop, wait};
+use crate::exit::Leave;
+
+fn main() -> ExitCode {
+    let words = std::env::args_os().collect::<Vec<_>>();
+    let leave = typed::read(&words).map_or_else(
+        |error| Leave::from_usage(&error, &words),
+        |cli| match cli.command {
+            Command::Run(args) => run::run(&args),
+            Command::Stop(args) => stop::stop(&args),
+            Command::Status(args) => status::status(&args),
+            Command::List(args) => list::list(&args),
+            Command::Wait(args) => wait::wait(&args),
+            Command::KeepGoing(_) => keep_going::keep_going(),
+            Command::Sleep(args) => sleep::sleep(&args),
+            Command::Completions(args) => completions::completions(&args),
+        },
+    );
+    leave.now()
 }

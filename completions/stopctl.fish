@@ -1,0 +1,87 @@
+# Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
+function __fish_stopctl_global_optspecs
+    string join \n h/help V/version
+end
+
+function __fish_stopctl_needs_command
+    # Figure out if the current invocation already has a command.
+    set -l cmd (commandline -opc)
+    set -e cmd[1]
+    argparse -s (__fish_stopctl_global_optspecs) -- $cmd 2>/dev/null
+    or return
+    if set -q argv[1]
+        # Also print the command, so this can be used to figure out what it is.
+        echo $argv[1]
+        return 1
+    end
+    return 0
+end
+
+function __fish_stopctl_using_subcommand
+    set -l cmd (__fish_stopctl_needs_command)
+    test -z "$cmd"
+    and return 1
+    contains -- $cmd[1] $argv
+end
+
+complete -c stopctl -n "__fish_stopctl_needs_command" -s h -l help -d 'Print help'
+complete -c stopctl -n "__fish_stopctl_needs_command" -s V -l version -d 'Print version'
+complete -c stopctl -n "__fish_stopctl_needs_command" -f -a "run" -d 'Start workers and supervise them until they have ended'
+complete -c stopctl -n "__fish_stopctl_needs_command" -f -a "stop" -d 'Ask runs, or some of their workers, to stop, and wait until they have'
+complete -c stopctl -n "__fish_stopctl_needs_command" -f -a "status" -d 'Show each worker of a run'
+complete -c stopctl -n "__fish_stopctl_needs_command" -f -a "list" -d 'List the runs of this user'
+complete -c stopctl -n "__fish_stopctl_needs_command" -f -a "wait" -d 'Wait until a run is over, and exit with its status'
+complete -c stopctl -n "__fish_stopctl_needs_command" -f -a "keep-going" -d 'For scripts: exit with 0 to go on, 1 when a stop was asked for'
+complete -c stopctl -n "__fish_stopctl_needs_command" -f -a "sleep" -d 'Sleep, but return at once with 1 when a stop is asked for'
+complete -c stopctl -n "__fish_stopctl_needs_command" -f -a "completions" -d 'Print the completion file of a shell'
+complete -c stopctl -n "__fish_stopctl_using_subcommand run" -s n -l workers -d 'Start N copies of the command' -r
+complete -c stopctl -n "__fish_stopctl_using_subcommand run" -l name -d 'Name of the run [default: the command\'s name and our pid]' -r -f
+complete -c stopctl -n "__fish_stopctl_using_subcommand run" -s g -l grace -d 'Time from the flag to SIGTERM [default: 10s]' -r
+complete -c stopctl -n "__fish_stopctl_using_subcommand run" -s k -l kill-after -d 'Time from SIGTERM to SIGKILL [default: 10s]' -r
+complete -c stopctl -n "__fish_stopctl_using_subcommand run" -l stop-within -d 'The whole ladder in this time: 80 % grace, 15 % kill-after, 5 % reserve [default as PID 1: 9s]' -r
+complete -c stopctl -n "__fish_stopctl_using_subcommand run" -s t -l timeout -d 'Stop by itself after this time, with exit status 124; 0 is never' -r
+complete -c stopctl -n "__fish_stopctl_using_subcommand run" -s s -l signal -d 'Signal sent when the grace is over, instead of SIGTERM' -r
+complete -c stopctl -n "__fish_stopctl_using_subcommand run" -l color -d 'When to use colours' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c stopctl -n "__fish_stopctl_using_subcommand run" -l events -d 'Write events as JSON lines into FILE, or into an open descriptor with fd:N' -r -F
+complete -c stopctl -n "__fish_stopctl_using_subcommand run" -l unaware-grace -d 'Grace for a worker that never looked at its flag; 0 is SIGTERM at once' -r
+complete -c stopctl -n "__fish_stopctl_using_subcommand run" -l stopped-status -d 'Exit status after a stop that was asked for and needed no SIGKILL, instead of 0 or of a death by our own SIGTERM' -r
+complete -c stopctl -n "__fish_stopctl_using_subcommand run" -l stdin -d 'What workers read: our standard input, or nothing [default: null from a terminal or for several workers, otherwise inherit]' -r -f -a "inherit\t''
+null\t''"
+complete -c stopctl -n "__fish_stopctl_using_subcommand run" -l forward -d 'Signals passed on to the workers; HUP here makes it a reload instead of a stop' -r
+complete -c stopctl -n "__fish_stopctl_using_subcommand run" -l stop-on-exit -d 'When one worker ends, stop the others'
+complete -c stopctl -n "__fish_stopctl_using_subcommand run" -l stop-on-failure -d 'When one worker fails, stop the others'
+complete -c stopctl -n "__fish_stopctl_using_subcommand run" -s q -l quiet -d 'Say nothing but errors'
+complete -c stopctl -n "__fish_stopctl_using_subcommand run" -s v -l verbose -d 'Name every signal sent; twice: trace'
+complete -c stopctl -n "__fish_stopctl_using_subcommand run" -l preserve-status -d 'Exit with the worker\'s own status after --timeout too'
+complete -c stopctl -n "__fish_stopctl_using_subcommand run" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c stopctl -n "__fish_stopctl_using_subcommand stop" -s w -l worker -d 'Stop this worker only, by its number; may be given more than once' -r
+complete -c stopctl -n "__fish_stopctl_using_subcommand stop" -s g -l grace -d 'Time from the flag to SIGTERM [default: the run\'s]' -r
+complete -c stopctl -n "__fish_stopctl_using_subcommand stop" -l stop-within -d 'The whole ladder in this time: 80 % grace, 15 % kill-after, 5 % reserve' -r
+complete -c stopctl -n "__fish_stopctl_using_subcommand stop" -l reason -d 'Reason written into the flag: one word of a-z, 0-9 and -, at most 16' -r
+complete -c stopctl -n "__fish_stopctl_using_subcommand stop" -l color -d 'When to use colours' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c stopctl -n "__fish_stopctl_using_subcommand stop" -s a -l all -d 'Stop every run of this user'
+complete -c stopctl -n "__fish_stopctl_using_subcommand stop" -l term -d 'Use SIGTERM now'
+complete -c stopctl -n "__fish_stopctl_using_subcommand stop" -l kill -d 'Use SIGKILL now'
+complete -c stopctl -n "__fish_stopctl_using_subcommand stop" -l no-wait -d 'Ask, and do not wait'
+complete -c stopctl -n "__fish_stopctl_using_subcommand stop" -l strict -d 'Exit with 4 if SIGTERM was needed, 5 if SIGKILL was'
+complete -c stopctl -n "__fish_stopctl_using_subcommand stop" -l if-running -d 'No run of that name is no error'
+complete -c stopctl -n "__fish_stopctl_using_subcommand stop" -l json -d 'Print what became of every worker as JSON'
+complete -c stopctl -n "__fish_stopctl_using_subcommand stop" -s q -l quiet -d 'Say nothing but errors'
+complete -c stopctl -n "__fish_stopctl_using_subcommand stop" -s v -l verbose -d 'Name every signal sent; twice: trace'
+complete -c stopctl -n "__fish_stopctl_using_subcommand stop" -s h -l help -d 'Print help'
+complete -c stopctl -n "__fish_stopctl_using_subcommand status" -l json -d 'Print JSON'
+complete -c stopctl -n "__fish_stopctl_using_subcommand status" -s h -l help -d 'Print help'
+complete -c stopctl -n "__fish_stopctl_using_subcommand list" -l json -d 'Print JSON'
+complete -c stopctl -n "__fish_stopctl_using_subcommand list" -l names -d 'Print the names only, one a line'
+complete -c stopctl -n "__fish_stopctl_using_subcommand list" -s h -l help -d 'Print help'
+complete -c stopctl -n "__fish_stopctl_using_subcommand wait" -l timeout -d 'Give up after this time, with exit status 124; the run goes on' -r
+complete -c stopctl -n "__fish_stopctl_using_subcommand wait" -s h -l help -d 'Print help'
+complete -c stopctl -n "__fish_stopctl_using_subcommand keep-going" -s h -l help -d 'Print help'
+complete -c stopctl -n "__fish_stopctl_using_subcommand sleep" -s h -l help -d 'Print help'
+complete -c stopctl -n "__fish_stopctl_using_subcommand completions" -s h -l help -d 'Print help'
+complete -c stopctl -n "__fish_stopctl_using_subcommand stop status wait" -f -a "(stopctl list --names 2>/dev/null)" -d 'Run'
+complete -c stopctl -n "__fish_stopctl_using_subcommand run" -x -a "(__fish_complete_subcommand --fcs-skip=2 -g -k -n -s -t --color --events --forward --grace --kill-after --name --signal --stdin --stop-within --stopped-status --timeout --unaware-grace --workers)"

@@ -1,0 +1,10 @@
+//! The commands: one file for each.
+
+pub(crate) mod completions;
+pub(crate) mod keep_going;
+pub(crate) mod list;
+pub(crate) mod run;
+pub(crate) mod sleep;
+pub(crate) mod status;
+pub(crate) mod stop;
+pub(crate) mod wait;

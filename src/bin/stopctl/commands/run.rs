@@ -1,0 +1,241 @@
+//! `stopctl run`: from what was typed to a plan, and from the plan to a verdict.
+
+use std::fmt::Display;
+use std::io::IsTerminal as _;
+use std::time::Duration;
+
+use stopctl::duration::Limit;
+use stopctl::escape::escaped;
+use stopctl::ladder::Times;
+use stopctl::launch::launch;
+use stopctl::name::RunName;
+use stopctl::outer::Outer;
+use stopctl::plan::{Plan, WhenOneEnds};
+use stopctl::signal_name::{parse_signal, signal_name};
+use stopctl::spawn::{SpawnError, Stdin};
+use stopctl::supervisor::supervise;
+use stopctl::verdict::Policy;
+
+use crate::cli::{self, RunArgs, RunTimes};
+use crate::events::Events;
+use crate::exit::Leave;
+use crate::report::Report;
+use crate::voice::{Level, Lossy, Voice, Weight};
+use crate::warnings;
+
+/// The grace and the kill-after when nothing else was said.
+const DEFAULT: Limit = Limit::After(Duration::from_secs(10));
+
+/// How long after SIGKILL a process is reported as not ended: SIGKILL takes milliseconds, unless
+/// the process is stuck in the kernel.
+const KILL_WAIT: Duration = Duration::from_secs(5);
+
+/// The whole ladder as PID 1: container engines kill everything after 10 s.
+const AS_PID_1: Duration = Duration::from_secs(9);
+
+/// How many workers a run may have.
+const MOST_WORKERS: u32 = 65_535;
+
+pub(crate) fn run(args: &RunArgs) -> Leave {
+    let plan = match plan(args) {
+        Ok(plan) => plan,
+        Err(problem) => return Leave::FAILED.saying(&problem),
+    };
+    let events = match args.events.as_deref().map(Events::open).transpose() {
+        Ok(events) => events,
+        Err(error) => {
+            return Leave::FAILED.saying(&format_args!(
+                "--events: {}: {error}",
+                escaped(args.events.as_deref().unwrap_or_default())
+            ));
+        }
+    };
+    let mut voice = Voice::new(&args.voice);
+    if Level::of(&args.voice) == Level::Trace {
+        trace();
+    }
+    for warning in warnings::before(&plan.command) {
+        voice.say(Weight::Warning, &warning);
+    }
+    let outer = match Outer::from_env() {
+        Ok(outer) => outer,
+        Err(error) => {
+            voice.say(Weight::Warning, &format!("{error}; running without it"));
+            None
+        }
+    };
+    let launched = match launch(&plan) {
+        Ok(launched) => launched,
+        Err(error) => return Leave::FAILED.saying(&error),
+    };
+    let mut report = Report::new(voice, events, &plan);
+    match supervise(&plan, launched, outer, &mut report) {
+        Ok(verdict) => verdict.into(),
+        Err(error) => Leave::With(error.status()).saying(&not_started(&plan, &error)),
+    }
+}
+
+fn not_started(plan: &Plan, error: &SpawnError) -> String {
+    let program = escaped(&plan.command[0]);
+    let exists = std::path::Path::new(&plan.command[0]).exists();
+    let hint = match error {
+        SpawnError::NotFound(_) if exists => {
+            "; the interpreter that its first line names is missing"
+        }
+        SpawnError::NotFound(_) if plan.command.len() == 1 && program.contains(' ') => {
+            "; it is one word with spaces in it: leave the quotes away"
+        }
+        SpawnError::NotFound(_) | SpawnError::NotRunnable(_) | SpawnError::NoProcess(_) => "",
+    };
+    format!("cannot start '{program}': {error}{hint}")
+}
+
+fn plan(args: &RunArgs) -> Result<Plan, String> {
+    let stop_signal = parse_signal(&args.signal).map_err(|error| wrong("--signal", &error))?;
+    if [libc::SIGKILL, libc::SIGSTOP].contains(&stop_signal) {
+        let name = signal_name(stop_signal);
+        return Err(format!(
+            "--signal: {name} cannot be caught, so it asks nobody; use another"
+        ));
+    }
+    let times = times(&args.times)?;
+    let unaware = args.unaware_grace.as_deref().map(str::parse).transpose();
+    let when_one_ends = match (args.stop_on_exit, args.stop_on_failure) {
+        (true, _) => WhenOneEnds::Stop,
+        (false, true) => WhenOneEnds::StopIfFailed,
+        (false, false) => WhenOneEnds::GoOn,
+    };
+    let name = args.name.as_deref().map(RunName::parse).transpose();
+    let workers = workers(&args.workers)?;
+    let stopped_status = args.stopped_status.as_deref().map(str::parse).transpose();
+    Ok(Plan {
+        name: name.map_err(|error| wrong("--name", &error))?,
+        workers,
+        command: args.command.clone(),
+        times,
+        unaware_grace: unaware.map_err(|error| wrong("--unaware-grace", &error))?,
+        timeout: timeout(args.timeout.as_deref())?,
+        stop_signal,
+        when_one_ends,
+        stdin: stdin(args.stdin, workers),
+        forward: forward(&args.forward)?,
+        policy: Policy {
+            stopped_status: stopped_status
+                .map_err(|_| "--stopped-status: write a number from 0 to 255".to_owned())?,
+            preserve_status: args.preserve_status,
+        },
+        managed: std::env::var_os("INVOCATION_ID").is_some(),
+    })
+}
+
+/// Several workers cannot share what we read, and one has no business with our terminal.
+fn stdin(typed: Option<cli::Stdin>, workers: u32) -> Stdin {
+    let shared = workers > 1 || std::io::stdin().is_terminal();
+    match typed {
+        Some(cli::Stdin::Null) => Stdin::Null,
+        None if shared => Stdin::Null,
+        Some(cli::Stdin::Inherit) | None => Stdin::Inherit,
+    }
+}
+
+fn wrong(option: &str, error: &impl Display) -> String {
+    format!("{option}: {error}")
+}
+
+fn workers(typed: &str) -> Result<u32, String> {
+    let number = typed
+        .parse()
+        .ok()
+        .filter(|number| (1..=MOST_WORKERS).contains(number));
+    number.ok_or_else(|| format!("--workers: '{typed}' is not a number from 1 to {MOST_WORKERS}"))
+}
+
+fn timeout(typed: Option<&str>) -> Result<Option<Duration>, String> {
+    match typed
+        .map(str::parse)
+        .transpose()
+        .map_err(|error| wrong("--timeout", &error))?
+    {
+        Some(Limit::After(time)) if !time.is_zero() => Ok(Some(time)),
+        Some(Limit::After(_) | Limit::Never) | None => Ok(None),
+    }
+}
+
+fn times(typed: &RunTimes) -> Result<Times, String> {
+    let parse = |option, typed: &Option<String>| {
+        typed
+            .as_deref()
+            .map(str::parse)
+            .transpose()
+            .map_err(|error| wrong(option, &error))
+    };
+    if let Some(whole) = parse("--stop-within", &typed.stop_within)? {
+        return within(whole);
+    }
+    let grace = parse("--grace", &typed.grace)?;
+    let kill_after = parse("--kill-after", &typed.kill_after)?;
+    if kill_after == Some(Limit::After(Duration::ZERO)) {
+        return Err(
+            "--kill-after: 0 would mean 'never' to some and 'at once' to others: write \
+                    infinity, or a short time such as 100ms"
+                .to_owned(),
+        );
+    }
+    if std::process::id() == 1 && grace.is_none() && kill_after.is_none() {
+        return Ok(Times::within(AS_PID_1));
+    }
+    Ok(Times {
+        grace: grace.unwrap_or(DEFAULT),
+        kill_after: kill_after.unwrap_or(DEFAULT),
+        kill_wait: KILL_WAIT,
+    })
+}
+
+/// The times of a ladder that is to take this long as a whole.
+pub(crate) fn within(whole: Limit) -> Result<Times, String> {
+    match whole {
+        Limit::After(time) if !time.is_zero() => Ok(Times::within(time)),
+        Limit::After(_) | Limit::Never => {
+            Err("--stop-within: write a time that ends and is not 0".to_owned())
+        }
+    }
+}
+
+fn forward(typed: &str) -> Result<Vec<i32>, String> {
+    // What a stop is made of cannot be passed on, and what nobody can catch neither.
+    let own = [
+        libc::SIGINT,
+        libc::SIGTERM,
+        libc::SIGQUIT,
+        libc::SIGKILL,
+        libc::SIGSTOP,
+        libc::SIGCHLD,
+    ];
+    let crashes = [
+        libc::SIGSEGV,
+        libc::SIGILL,
+        libc::SIGFPE,
+        libc::SIGBUS,
+        libc::SIGABRT,
+    ];
+    let words = typed.split(',').filter(|word| !word.is_empty());
+    let one = |word| {
+        let signal = parse_signal(word).map_err(|error| wrong("--forward", &error))?;
+        if own.contains(&signal) || crashes.contains(&signal) {
+            Err(format!(
+                "--forward: {} cannot be passed on",
+                signal_name(signal)
+            ))
+        } else {
+            Ok(signal)
+        }
+    };
+    words.map(one).collect()
+}
+
+/// Sets up what `-vv` shows; only then, for it is dear.
+fn trace() {
+    let subscriber = tracing_subscriber::fmt().with_writer(|| Lossy);
+    // Somebody else's would be as good.
+    let _ = subscriber.with_max_level(tracing::Level::TRACE).try_init();
+}

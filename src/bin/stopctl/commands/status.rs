@@ -1,0 +1,97 @@
+//! `stopctl status`: each worker of a run.
+
+use stopctl::duration::in_words;
+use stopctl::moment::Moment;
+use stopctl::record::{WorkerRecord, WorkerState};
+use stopctl::signal_name::signal_name;
+
+use crate::cli::StatusArgs;
+use crate::exit::Leave;
+use crate::runs::{self, Missing, Run, State};
+use crate::{json, show};
+
+pub(crate) fn status(args: &StatusArgs) -> Leave {
+    let own_or_only = || runs::own().and_then(|own| own.map_or_else(runs::only, Ok));
+    let run = match args.name.as_ref().map_or_else(own_or_only, runs::named) {
+        Ok(run) => run,
+        Err(Missing::None(none)) => {
+            if args.json {
+                let _ = show::out(&json::document(&[]));
+            }
+            return Leave::NO_RUN.saying(&none.saying(""));
+        }
+        Err(Missing::Several(what)) => return Leave::USAGE.saying(&what),
+        Err(Missing::Failed(what)) => return Leave::FAILED.saying(&what),
+    };
+    let leave = match run.state() {
+        State::Running | State::Stopping | State::Unverifiable => Leave::OK,
+        State::Over | State::OwnerDied => Leave::NO_RUN,
+    };
+    let text = if args.json {
+        json::document(std::slice::from_ref(&run))
+    } else {
+        described(&run)
+    };
+    match show::out(&text) {
+        Leave::OK => leave,
+        failed @ (Leave::With(_) | Leave::DieOf(_)) => failed,
+    }
+}
+
+fn described(run: &Run) -> String {
+    let (name, pid, state) = (&run.name, run.seen.run.pid, run.state().in_words());
+    let (age, command) = (in_words(run.age()), run.command());
+    let head = format!("{name} (pid {pid}), started {age} ago, {state}: {command}\n");
+    let rows: Vec<_> = run.seen.workers.iter().enumerate().map(row).collect();
+    head + &show::table(
+        ["WORKER", "PID", "LOOKED", "STATE", "NEXT", "OUTCOME"],
+        &rows,
+    )
+}
+
+fn row((number, worker): (usize, &WorkerRecord)) -> [String; 6] {
+    let dash = || "-".to_owned();
+    let state = match (worker.state, worker.level) {
+        (WorkerState::Starting, _) => "starting",
+        (WorkerState::Running, _) => "running",
+        (WorkerState::Stopping, 0 | 1) => "asked to stop",
+        (WorkerState::Stopping, 2) => "SIGTERM sent",
+        (WorkerState::Stopping, _) => "SIGKILL sent",
+        (WorkerState::Ended, _) => "ended",
+    };
+    let next = worker.deadline_ns.map(|deadline| {
+        let left = in_words(Moment::from_nanos(deadline).since(stopctl::now()));
+        match worker.level {
+            0 | 1 => format!("SIGTERM in {left}"),
+            2 => format!("SIGKILL in {left}"),
+            _ => format!("given up in {left}"),
+        }
+    });
+    [
+        number.to_string(),
+        worker.pid.map_or_else(dash, |pid| pid.to_string()),
+        if worker.looked { "yes" } else { "no" }.to_owned(),
+        state.to_owned(),
+        next.unwrap_or_else(dash),
+        outcome(worker).unwrap_or_else(dash),
+    ]
+}
+
+fn outcome(worker: &WorkerRecord) -> Option<String> {
+    let how = match (worker.exit_code, worker.signal) {
+        (Some(code), _) => format!(", exit status {code}"),
+        (None, Some(signal)) => format!(", killed by {}", signal_name(signal)),
+        (None, None) => String::new(),
+    };
+    let what = match worker.outcome.as_deref()? {
+        "by_itself" => "ended by itself",
+        "flag" => "left when asked",
+        "term" => "needed SIGTERM",
+        "kill" => "needed SIGKILL",
+        "by_others" => "killed by somebody else",
+        "unobserved" => "not observed",
+        "not_ended" => "could not be ended",
+        other => other,
+    };
+    Some(format!("{what}{how}"))
+}

@@ -1,0 +1,146 @@
+//! `stopctl stop`: asks runs to stop, and waits until they have.
+
+use stopctl::duration::Limit;
+use stopctl::ladder::Rung;
+use stopctl::outcome::Outcome;
+use stopctl::reason::Reason;
+
+use crate::cli::StopArgs;
+use crate::commands::run::within;
+use crate::exit::Leave;
+use crate::runs::{self, Missing, Run};
+use crate::voice::{Voice, Weight};
+use crate::{json, show};
+
+mod target;
+
+use target::{Demand, Target};
+
+pub(crate) fn stop(args: &StopArgs) -> Leave {
+    let demand = match demand(args) {
+        Ok(demand) => demand,
+        Err(problem) => return Leave::USAGE.saying(&problem),
+    };
+    // All names are looked up before any flag is raised.
+    let (runs, own, unreadable) = match meant(args) {
+        Ok(found) => found,
+        Err(Missing::None(none)) => {
+            if args.json {
+                let _ = show::out(&json::document(&[]));
+            }
+            if args.if_running {
+                return Leave::OK;
+            }
+            return Leave::NO_RUN.saying(&none.saying("; nothing was stopped"));
+        }
+        Err(Missing::Several(what)) => {
+            return Leave::USAGE.saying(&format_args!("{what}\nnothing was stopped"));
+        }
+        Err(Missing::Failed(what)) => return Leave::FAILED.saying(&what),
+    };
+    for run in &runs {
+        if let Some(worker) = demand
+            .workers
+            .iter()
+            .find(|&&worker| worker >= run.seen.run.workers)
+        {
+            let last = run.seen.run.workers - 1;
+            let what = format!(
+                "{} has no worker {worker}: it has 0 to {last}; nothing was stopped",
+                run.name
+            );
+            return Leave::USAGE.saying(&what);
+        }
+    }
+    let mut voice = Voice::new(&args.voice);
+    let mut targets: Vec<Target> = runs
+        .into_iter()
+        .map(|run| Target::ask(run, &demand, &mut voice))
+        .collect();
+    if !(args.no_wait || own) {
+        for target in &mut targets {
+            target.wait(&mut voice);
+        }
+    }
+    let problems = targets.iter().filter_map(|target| target.problem.as_ref());
+    for problem in problems.chain(&unreadable) {
+        voice.say(Weight::Error, problem);
+    }
+    let leave = match result(args, &targets, args.no_wait || own) {
+        Leave::OK if !unreadable.is_empty() => Leave::ONE,
+        leave @ (Leave::With(_) | Leave::DieOf(_)) => leave,
+    };
+    if args.json {
+        let runs: Vec<Run> = targets.into_iter().map(|target| target.run).collect();
+        let printed = show::out(&json::document(&runs));
+        if printed != Leave::OK {
+            return printed;
+        }
+    }
+    leave
+}
+
+fn demand(args: &StopArgs) -> Result<Demand, String> {
+    let parse = |option: &str, typed: &Option<String>| {
+        let limit = typed.as_deref().map(str::parse::<Limit>).transpose();
+        limit.map_err(|error| format!("{option}: {error}"))
+    };
+    let whole = parse("--stop-within", &args.stop_within)?
+        .map(within)
+        .transpose()?;
+    let grace = parse("--grace", &args.grace)?;
+    let workers = args.workers.iter().map(|typed| {
+        typed
+            .parse()
+            .map_err(|_| format!("--worker: '{typed}' is not a worker's number"))
+    });
+    Ok(Demand {
+        rung: match (args.term, args.kill) {
+            (_, true) => Rung::Kill,
+            (true, false) => Rung::Term,
+            (false, false) => Rung::Flag,
+        },
+        grace: whole.map(|times| times.grace).or(grace),
+        kill_after: whole.map(|times| times.kill_after),
+        reason: Reason::parse(&args.reason).map_err(|error| format!("--reason: {error}"))?,
+        workers: workers.collect::<Result<_, _>>()?,
+    })
+}
+
+/// The runs that are meant; whether it is the one that we are a worker of; and what is wrong with
+/// those among all runs that cannot be read.
+fn meant(args: &StopArgs) -> Result<(Vec<Run>, bool, Vec<String>), Missing> {
+    if args.all {
+        let (runs, unreadable) = runs::all()?;
+        return Ok((runs, false, unreadable));
+    }
+    if !args.names.is_empty() {
+        let gone =
+            |run: &Result<Run, Missing>| args.if_running && matches!(run, Err(Missing::None(_)));
+        let runs = args.names.iter().map(runs::named).filter(|run| !gone(run));
+        return Ok((runs.collect::<Result<_, _>>()?, false, Vec::new()));
+    }
+    match runs::own()? {
+        Some(own) => Ok((vec![own], true, Vec::new())),
+        None => Ok((vec![runs::only()?], false, Vec::new())),
+    }
+}
+
+fn result(args: &StopArgs, targets: &[Target], no_wait: bool) -> Leave {
+    let outcomes = targets
+        .iter()
+        .flat_map(|target| target.asked.iter().map(|&worker| target.outcome(worker)));
+    let outcomes: Vec<Option<Outcome>> = outcomes.collect();
+    let any = |wanted| outcomes.contains(&Some(wanted));
+    if targets.iter().any(|target| target.problem.is_some()) || any(Outcome::NotEnded) {
+        Leave::ONE
+    } else if no_wait || !args.strict {
+        Leave::OK
+    } else if any(Outcome::Kill) {
+        Leave::NEEDED_KILL
+    } else if any(Outcome::Term) {
+        Leave::NEEDED_TERM
+    } else {
+        Leave::OK
+    }
+}

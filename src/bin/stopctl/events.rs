@@ -1,0 +1,158 @@
+//! `--events`: what happens in a run, as JSON lines.
+
+use std::ffi::OsStr;
+use std::io;
+use std::path::Path;
+use std::time::{Duration, SystemTime};
+
+use humantime::format_rfc3339_millis;
+use serde_json::{Value, json};
+use stopctl::ended::Ended;
+use stopctl::event::Event;
+use stopctl::outcome::Final;
+use stopctl::signal_name::signal_name;
+use stopctl::stream::Stream;
+
+use crate::json::{known, milliseconds};
+
+/// Where events are written.
+pub(crate) struct Events {
+    stream: Stream,
+    run: String,
+}
+
+impl Events {
+    /// Opens what `--events` names: a file, or `fd:N`.
+    pub(crate) fn open(target: &OsStr) -> io::Result<Self> {
+        let number = target.to_str().and_then(|text| text.strip_prefix("fd:"));
+        let stream = match number.map(str::parse) {
+            Some(Ok(number)) => Stream::of_descriptor(number)?,
+            Some(Err(_)) => return Err(io::Error::other("write fd:N with a number, or a file")),
+            None => Stream::append(Path::new(target))?,
+        };
+        Ok(Self {
+            stream,
+            run: String::new(),
+        })
+    }
+
+    /// How many lines were dropped, because nobody took them.
+    pub(crate) fn take_dropped(&mut self) -> u64 {
+        self.stream.take_dropped()
+    }
+
+    pub(crate) fn write(&mut self, event: &Event<'_>) {
+        if let Event::RunStarted { run, .. } = event {
+            run.name.clone_into(&mut self.run);
+        }
+        let Some((name, Value::Object(more))) = fields(event) else {
+            return;
+        };
+        let time = format_rfc3339_millis(SystemTime::now()).to_string();
+        let mut line = json!({ "schema": 1, "event": name, "time": time, "run": self.run });
+        if let Value::Object(fields) = &mut line {
+            fields.extend(more);
+        }
+        self.stream.line(&format!("{line}\n"));
+    }
+}
+
+/// The name and the fields of an event; `None` if it is for people only.
+fn fields(event: &Event<'_>) -> Option<(&'static str, Value)> {
+    let deadline_ms = |deadline: &Option<Duration>| deadline.map(milliseconds);
+    let (name, value) = match event {
+        Event::RunStarted { run, directory } => (
+            "run_started",
+            json!({
+                "pid": run.pid,
+                "workers": run.workers,
+                "command": run.command,
+                "directory": directory.display().to_string(),
+                "grace_ms": run.grace_ms,
+                "kill_after_ms": run.kill_after_ms,
+            }),
+        ),
+        Event::WorkerStarted { worker, pid, flag } => (
+            "worker_started",
+            json!({ "worker": worker, "pid": pid, "flag": flag.display().to_string() }),
+        ),
+        Event::StopRequested {
+            reason, workers, ..
+        } => (
+            "stop_requested",
+            json!({ "reason": reason.as_str(), "workers": workers }),
+        ),
+        Event::FlagRaised {
+            worker,
+            reason,
+            level,
+            deadline,
+        } => (
+            "flag_raised",
+            json!({
+                "worker": worker,
+                "reason": reason.as_str(),
+                "level": level,
+                "deadline_in_ms": deadline_ms(deadline),
+            }),
+        ),
+        Event::FirstLook { worker } => ("flag_first_read", json!({ "worker": worker })),
+        Event::Extended { worker, deadline } => (
+            "extended",
+            json!({ "worker": worker, "deadline_in_ms": deadline_ms(deadline) }),
+        ),
+        Event::SignalSent {
+            worker,
+            pid,
+            signal,
+        } => (
+            "signal_sent",
+            json!({ "worker": worker, "pid": pid, "signal": signal_name(*signal) }),
+        ),
+        Event::Straggler { worker, straggler } => (
+            "straggler",
+            json!({ "worker": worker, "pid": straggler.pid, "program": straggler.program }),
+        ),
+        Event::WorkerEnded(last) => ("worker_ended", ended(last)),
+        Event::RunEnded {
+            status,
+            reason,
+            duration,
+        } => (
+            "run_ended",
+            json!({
+                "status": status,
+                "reason": reason.map(ToString::to_string),
+                "duration_ms": milliseconds(*duration),
+            }),
+        ),
+        Event::Forwarded { .. }
+        | Event::SignalRefused { .. }
+        | Event::MainEnded { .. }
+        | Event::NotEnded { .. }
+        | Event::ForeignReaped { .. }
+        | Event::DoubleTap
+        | Event::Junk
+        | Event::Warning(_) => return None,
+    };
+    Some((name, known(value)))
+}
+
+fn ended(last: &Final) -> Value {
+    let (exit_code, signal) = match last.ended {
+        Some(Ended::Exited(code)) => (Some(code), None),
+        Some(Ended::Signalled(signal)) => (None, Some(signal)),
+        None => (None, None),
+    };
+    json!({
+        "worker": last.worker,
+        "pid": last.pid,
+        "outcome": last.outcome.word(),
+        "exit_code": exit_code,
+        "signal": signal,
+        "flag_to_end_ms": last.flag_to_end.map(milliseconds),
+        "looked": last.looked,
+        "extensions": last.extensions,
+        "stragglers": last.stragglers,
+    })
+}

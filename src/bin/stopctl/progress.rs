@@ -1,0 +1,326 @@
+//! What `run` says of a stop while it lasts: who was asked, who is still there, what comes next.
+//!
+//! What one wake-up brought is collected, and said together at its end: a thousand workers that
+//! get SIGTERM are one line.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use stopctl::duration::in_words;
+use stopctl::moment::Moment;
+use stopctl::outcome::{Final, Outcome};
+use stopctl::reason::Reason;
+use stopctl::signal_name::signal_name;
+
+use crate::show::{counted, numbers};
+use crate::summary;
+use crate::voice::{Voice, Weight};
+
+/// Those who leave within this time of one another are said in one line.
+const TOGETHER: Duration = Duration::from_millis(200);
+
+/// The longest silence while stopping, at first; it doubles with each line that says nothing new.
+const SILENCE: Duration = Duration::from_secs(5);
+
+/// The longest silence later on.
+const LONGEST_SILENCE: Duration = Duration::from_secs(60);
+
+/// A run, as far as lines about its stop need to know it.
+pub(crate) struct Progress {
+    pub(crate) run: String,
+    /// The program that each worker runs.
+    program: String,
+    /// What is sent instead of SIGTERM, by name.
+    stop_signal: String,
+    workers: BTreeMap<u32, Known>,
+    stop: Option<Stop>,
+    news: News,
+}
+
+/// What is known of a worker that is still there.
+struct Known {
+    pid: i32,
+    looked: bool,
+    level: u8,
+    deadline: Option<Moment>,
+}
+
+/// A stop that is under way.
+struct Stop {
+    began: Moment,
+    /// When those who left meanwhile are said.
+    leavers_at: Option<Moment>,
+    /// When a line is due even if nothing has changed.
+    silence_ends: Moment,
+    silence: Duration,
+}
+
+/// What is not said yet.
+#[derive(Default)]
+struct News {
+    asked: Option<(Reason, Vec<u32>, bool)>,
+    /// By signal, and whether it went to the main process or to the rest of the tree.
+    sent: BTreeMap<(i32, bool), Vec<u32>>,
+    behind: BTreeMap<u32, Vec<String>>,
+    left: Vec<(u32, Outcome)>,
+}
+
+impl Progress {
+    pub(crate) fn new(program: String, stop_signal: i32) -> Self {
+        Self {
+            run: String::new(),
+            program,
+            stop_signal: signal_name(stop_signal),
+            workers: BTreeMap::new(),
+            stop: None,
+            news: News::default(),
+        }
+    }
+
+    pub(crate) fn started(&mut self, worker: u32, pid: i32) {
+        let known = Known {
+            pid,
+            looked: false,
+            level: 0,
+            deadline: None,
+        };
+        self.workers.insert(worker, known);
+    }
+
+    pub(crate) fn looked(&mut self, worker: u32) {
+        if let Some(known) = self.workers.get_mut(&worker) {
+            known.looked = true;
+        }
+    }
+
+    pub(crate) fn asked(&mut self, now: Moment, reason: &Reason, workers: &[u32], all: bool) {
+        self.news.asked = Some((reason.clone(), workers.to_vec(), all));
+        self.stop.get_or_insert_with(|| Stop {
+            began: now,
+            leavers_at: None,
+            silence_ends: now + SILENCE,
+            silence: SILENCE,
+        });
+    }
+
+    pub(crate) fn raised(&mut self, worker: u32, level: u8, deadline: Option<Moment>) {
+        if let Some(known) = self.workers.get_mut(&worker) {
+            (known.level, known.deadline) = (level, deadline);
+        }
+    }
+
+    pub(crate) fn sent(&mut self, worker: u32, pid: i32, signal: i32) {
+        // SIGCONT only serves the signal before it.
+        if signal != libc::SIGCONT {
+            let main = self
+                .workers
+                .get(&worker)
+                .is_some_and(|known| known.pid == pid);
+            let workers = self.news.sent.entry((signal, main)).or_default();
+            if workers.last() != Some(&worker) {
+                workers.push(worker);
+            }
+        }
+    }
+
+    pub(crate) fn left_behind(&mut self, worker: u32, what: String) {
+        self.news.behind.entry(worker).or_default().push(what);
+    }
+
+    pub(crate) fn ended(&mut self, now: Moment, last: &Final) {
+        self.workers.remove(&last.worker);
+        if let Some(stop) = &mut self.stop {
+            self.news.left.push((last.worker, last.outcome));
+            stop.leavers_at.get_or_insert(now + TOGETHER);
+        }
+    }
+
+    /// Since when the run, or some of it, has been stopping.
+    pub(crate) fn began(&self) -> Option<Moment> {
+        self.stop.as_ref().map(|stop| stop.began)
+    }
+
+    /// When something will have to be said.
+    pub(crate) fn deadline(&self) -> Option<Moment> {
+        let stop = self
+            .stop
+            .as_ref()
+            .filter(|_| self.workers.values().any(|known| known.level > 0))?;
+        stop.leavers_at.into_iter().chain([stop.silence_ends]).min()
+    }
+
+    /// Says what there is to say.
+    pub(crate) fn tick(&mut self, now: Moment, voice: &mut Voice) {
+        let news = &mut self.news;
+        let (asked, sent) = (news.asked.take(), std::mem::take(&mut news.sent));
+        let behind = std::mem::take(&mut news.behind);
+        if let Some((reason, workers, all)) = asked {
+            voice.say(
+                Weight::Notice,
+                &self.asked_line(now, &reason, &workers, all, voice.keys),
+            );
+            if let Some(line) = self.unaware_line(&workers) {
+                voice.say(Weight::Notice, &line);
+            }
+        }
+        for ((signal, main), workers) in sent {
+            let whom = if main { "" } else { "what is left of " };
+            let (signal, next) = (signal_name(signal), self.next(now, voice.keys));
+            let line = format!(
+                "{}{signal} to {whom}{}{next}",
+                self.elapsed(now),
+                numbers(&workers)
+            );
+            voice.say(Weight::Notice, &line);
+            if let Some(stop) = &mut self.stop {
+                stop.silence_ends = now + stop.silence;
+            }
+        }
+        for (worker, processes) in behind {
+            let what = if processes.len() == 1 {
+                "a process"
+            } else {
+                "processes"
+            };
+            let next = self.next(now, false);
+            let line = format!(
+                "worker {worker} left {what} behind: {}{next}",
+                processes.join(", ")
+            );
+            voice.say(Weight::Warning, &line);
+        }
+        self.say_who_is_there(now, voice);
+    }
+
+    fn say_who_is_there(&mut self, now: Moment, voice: &mut Voice) {
+        let Some(stop) = self.stop.as_mut().filter(|_| !self.workers.is_empty()) else {
+            return;
+        };
+        let silent = stop.silence_ends <= now;
+        if !silent && stop.leavers_at.is_none_or(|at| now < at) {
+            return;
+        }
+        stop.leavers_at = None;
+        if silent {
+            stop.silence = (stop.silence * 2).min(LONGEST_SILENCE);
+            stop.silence_ends = now + stop.silence;
+        }
+        let left = std::mem::take(&mut self.news.left);
+        let stopping = self.workers.iter().filter(|(_, known)| known.level > 0);
+        let there: Vec<u32> = stopping.map(|(&worker, _)| worker).collect();
+        let mut parts = Vec::new();
+        if !left.is_empty() {
+            parts.push(summary::listed(&left));
+        }
+        if !there.is_empty() {
+            let next = if silent {
+                self.next(now, false)
+            } else {
+                String::new()
+            };
+            parts.push(format!("still there: {}{next}", numbers(&there)));
+        }
+        if !parts.is_empty() {
+            voice.say(
+                Weight::Notice,
+                &format!("{}{}", self.elapsed(now), parts.join("; ")),
+            );
+        }
+    }
+
+    fn asked_line(
+        &self,
+        now: Moment,
+        reason: &Reason,
+        workers: &[u32],
+        all: bool,
+        keys: bool,
+    ) -> String {
+        let why = match reason.as_str() {
+            "user" => "stopctl stop",
+            "interrupt" => "Ctrl-C",
+            "term" => "SIGTERM",
+            "hangup" => "SIGHUP",
+            "timeout" => "--timeout",
+            "sibling" => "another worker ended",
+            "parent" => "the outer run stops",
+            other => other,
+        };
+        let (run, next) = (&self.run, self.next(now, keys));
+        if all {
+            format!(
+                "stopping {run} ({why}): {} asked{next}",
+                counted(workers.len(), "worker")
+            )
+        } else {
+            format!(
+                "stopping worker {} of {run} ({why}){next}",
+                numbers(workers)
+            )
+        }
+    }
+
+    fn unaware_line(&self, workers: &[u32]) -> Option<String> {
+        let unaware = |worker: &&u32| self.workers.get(worker).is_some_and(|known| !known.looked);
+        let unaware: Vec<u32> = workers.iter().filter(unaware).copied().collect();
+        let program = &self.program;
+        match unaware.as_slice() {
+            [] => None,
+            [one] => {
+                let pid = self.workers.get(one).map_or(0, |known| known.pid);
+                Some(format!(
+                    "worker {one} ({program}, pid {pid}) has never looked at its flag"
+                ))
+            }
+            several => {
+                let who = numbers(several);
+                Some(format!(
+                    "workers {who} ({program}) have never looked at their flags"
+                ))
+            }
+        }
+    }
+
+    /// What the next rung is and when it comes, for the worker that it reaches first; and the
+    /// key that brings it now.
+    fn next(&self, now: Moment, keys: bool) -> String {
+        let never = Moment::from_nanos(u64::MAX);
+        let stopping = self.workers.values().filter(|known| known.level > 0);
+        let Some(first) = stopping.min_by_key(|known| known.deadline.unwrap_or(never)) else {
+            return String::new();
+        };
+        let signal = match first.level {
+            1 => self.stop_signal.as_str(),
+            2 => "SIGKILL",
+            _ => return String::new(),
+        };
+        let when = first.deadline.map_or_else(
+            || format!("no {signal} by itself"),
+            |deadline| format!("{signal} in {}", in_words(rounded(deadline.since(now)))),
+        );
+        let key = if keys {
+            format!(". Ctrl-C again: {signal} now")
+        } else {
+            String::new()
+        };
+        format!("; {when}{key}")
+    }
+
+    /// The time since the stop began, as a column.
+    fn elapsed(&self, now: Moment) -> String {
+        let column = |stop: &Stop| {
+            let time = format!("+{:.1}s", now.since(stop.began).as_secs_f64());
+            format!("{time:<7} ")
+        };
+        self.stop.as_ref().map_or_else(String::new, column)
+    }
+}
+
+/// A deadline is looked at a moment after it was set: 9.99 s are 10 s to a reader.
+pub(crate) fn rounded(time: Duration) -> Duration {
+    if time < Duration::from_secs(1) {
+        time
+    } else {
+        Duration::from_secs((time + Duration::from_millis(500)).as_secs())
+    }
+}

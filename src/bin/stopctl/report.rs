@@ -1,0 +1,273 @@
+//! What `run` tells people while it works: plain lines, the fewest that leave nobody guessing.
+
+use std::time::Duration;
+
+use stopctl::duration::in_words;
+use stopctl::ended::Ended;
+use stopctl::escape::escaped;
+use stopctl::event::{Event, Witness};
+use stopctl::moment::Moment;
+use stopctl::outcome::{Final, Outcome};
+use stopctl::plan::Plan;
+use stopctl::process::Stat;
+use stopctl::signal_name::signal_name;
+
+use crate::events::Events;
+use crate::progress::{Progress, rounded};
+use crate::show::counted;
+use crate::summary;
+use crate::voice::{Voice, Weight};
+
+/// Speaks for a run, and writes its events.
+pub(crate) struct Report {
+    voice: Voice,
+    events: Option<Events>,
+    progress: Progress,
+    /// How many workers the run was to have.
+    count: u32,
+    finals: Vec<Final>,
+    said_junk: bool,
+}
+
+impl Report {
+    pub(crate) fn new(voice: Voice, events: Option<Events>, plan: &Plan) -> Self {
+        let program = std::path::Path::new(&plan.command[0])
+            .file_name()
+            .unwrap_or_default();
+        Self {
+            voice,
+            events,
+            progress: Progress::new(escaped(program), plan.stop_signal),
+            count: plan.workers,
+            finals: Vec::new(),
+            said_junk: false,
+        }
+    }
+
+    fn detail(&mut self, line: &str) {
+        self.voice.say(Weight::Detail, line);
+    }
+
+    fn warn(&mut self, line: &str) {
+        self.voice.say(Weight::Warning, line);
+    }
+
+    fn main_ended(&mut self, worker: u32, ended: Option<Ended>, asked: bool, left: usize) {
+        let failed = ended.is_none_or(|ended| !ended.is_success());
+        if self.count > 1 && !asked && failed {
+            self.warn(&format!(
+                "worker {worker} failed: {}; {left} still running",
+                how(ended)
+            ));
+        }
+    }
+
+    fn worker_ended(&mut self, last: &Final) {
+        if last.outcome == Outcome::ByOthers {
+            let hint = match last.ended {
+                Some(Ended::Signalled(libc::SIGKILL)) => {
+                    " (out of memory, perhaps: see the kernel's log)"
+                }
+                Some(Ended::Signalled(libc::SIGTERM)) => {
+                    " (systemd signals every process unless the unit says KillMode=mixed; Slurm \
+                     always does)"
+                }
+                Some(_) | None => "",
+            };
+            let how = how(last.ended);
+            self.warn(&format!(
+                "worker {} was {how}, and not by us{hint}",
+                last.worker
+            ));
+        }
+        self.finals.push(last.clone());
+    }
+
+    fn not_ended(&mut self, worker: u32, pids: &[i32]) {
+        for &pid in pids {
+            let state = |stat: Stat| {
+                let wait = std::fs::read_to_string(format!("/proc/{pid}/wchan"));
+                let wait = escaped(wait.unwrap_or_default());
+                format!(
+                    " ({}, state {}, in {wait})",
+                    escaped(&stat.program),
+                    stat.state
+                )
+            };
+            let what = Stat::of(pid).map_or_else(String::new, state);
+            let line = format!(
+                "worker {worker}: pid {pid}{what} is still there after SIGKILL; not waiting any \
+                 longer"
+            );
+            self.voice.say(Weight::Error, &line);
+        }
+    }
+
+    fn run_ended(&mut self, now: Moment, duration: Duration) {
+        let bad = |last: &Final| last.ended.is_none_or(|ended| !ended.is_success());
+        let began = self.progress.began();
+        if began.is_some() || (self.count > 1 && self.finals.iter().any(bad)) {
+            let time = began
+                .map_or(duration, |began| now.since(began))
+                .as_secs_f64();
+            let (run, what) = (&self.progress.run, summary::of(&self.finals));
+            self.voice.say(
+                Weight::Notice,
+                &format!("{run} is over after {time:.1} s: {what}"),
+            );
+        }
+        let events = self.events.as_mut().map_or(0, Events::take_dropped);
+        let dropped = usize::try_from(self.voice.take_dropped() + events).unwrap_or(usize::MAX);
+        if dropped > 0 {
+            self.warn(&format!(
+                "{} dropped, because nobody took them",
+                counted(dropped, "line")
+            ));
+        }
+    }
+
+    /// What has to do with the stop, for the lines about it.
+    fn follow(&mut self, now: Moment, event: &Event<'_>) {
+        let progress = &mut self.progress;
+        match event {
+            Event::RunStarted { run, .. } => run.name.clone_into(&mut progress.run),
+            Event::WorkerStarted { worker, pid, .. } => progress.started(*worker, *pid),
+            Event::FirstLook { worker } => progress.looked(*worker),
+            Event::StopRequested {
+                reason,
+                workers,
+                all,
+            } => {
+                progress.asked(now, reason, workers, *all);
+            }
+            Event::FlagRaised {
+                worker,
+                level,
+                deadline,
+                ..
+            } => {
+                progress.raised(*worker, *level, deadline.map(|left| now + left));
+            }
+            Event::SignalSent {
+                worker,
+                pid,
+                signal,
+            } => progress.sent(*worker, *pid, *signal),
+            Event::Straggler { worker, straggler } => {
+                let what = format!("{} (pid {})", escaped(&straggler.program), straggler.pid);
+                progress.left_behind(*worker, what);
+            }
+            Event::WorkerEnded(last) => progress.ended(now, last),
+            Event::Extended { .. }
+            | Event::Forwarded { .. }
+            | Event::SignalRefused { .. }
+            | Event::MainEnded { .. }
+            | Event::NotEnded { .. }
+            | Event::ForeignReaped { .. }
+            | Event::DoubleTap
+            | Event::Junk
+            | Event::Warning(_)
+            | Event::RunEnded { .. } => {}
+        }
+    }
+
+    /// What is said at once.
+    fn speak(&mut self, now: Moment, event: &Event<'_>) {
+        match event {
+            Event::WorkerStarted { worker, pid, .. } => {
+                self.detail(&format!("worker {worker} started: pid {pid}"));
+            }
+            Event::FirstLook { worker } => {
+                self.detail(&format!("worker {worker} looked at its flag"));
+            }
+            Event::Extended { worker, deadline } => {
+                let until = |left| format!(", {} more", in_words(rounded(left)));
+                let more = deadline.map_or_else(String::new, until);
+                let line =
+                    format!("worker {worker} looks at its flag now: it has its whole grace{more}");
+                self.voice.say(Weight::Notice, &line);
+            }
+            Event::SignalSent {
+                worker,
+                pid,
+                signal,
+            } => {
+                self.detail(&format!(
+                    "{} to pid {pid} (worker {worker})",
+                    signal_name(*signal)
+                ));
+            }
+            Event::Forwarded { worker, signal } => {
+                self.detail(&format!(
+                    "{} passed on to worker {worker}",
+                    signal_name(*signal)
+                ));
+            }
+            Event::SignalRefused {
+                worker,
+                pid,
+                signal,
+                error,
+            } => {
+                let signal = signal_name(*signal);
+                let line = format!("{signal} to pid {pid} of worker {worker} was refused: {error}");
+                self.voice.say(Weight::Error, &line);
+            }
+            Event::MainEnded {
+                worker,
+                ended,
+                asked,
+                left,
+            } => {
+                self.main_ended(*worker, *ended, *asked, *left);
+            }
+            Event::NotEnded { worker, pids } => self.not_ended(*worker, pids),
+            Event::WorkerEnded(last) => self.worker_ended(last),
+            Event::ForeignReaped { pid } => {
+                self.detail(&format!("reaped pid {pid}, which is no worker"));
+            }
+            Event::DoubleTap => {
+                let line = "Ctrl-C twice within half a second counts once; press it again to hurry";
+                self.voice.say(Weight::Notice, line);
+            }
+            Event::Junk => {
+                if !std::mem::replace(&mut self.said_junk, true) {
+                    self.warn("something came through 'control' that is no request: ignored");
+                }
+            }
+            Event::Warning(text) => self.warn(text),
+            Event::RunEnded { duration, .. } => self.run_ended(now, *duration),
+            Event::RunStarted { .. }
+            | Event::StopRequested { .. }
+            | Event::FlagRaised { .. }
+            | Event::Straggler { .. } => {}
+        }
+    }
+}
+
+/// How a worker ended, in words.
+fn how(ended: Option<Ended>) -> String {
+    ended.map_or_else(
+        || "its status was lost".to_owned(),
+        |ended| ended.to_string(),
+    )
+}
+
+impl Witness for Report {
+    fn see(&mut self, now: Moment, event: &Event<'_>) {
+        tracing::trace!("{event:?}");
+        if let Some(events) = &mut self.events {
+            events.write(event);
+        }
+        self.speak(now, event);
+        self.follow(now, event);
+    }
+
+    fn deadline(&self) -> Option<Moment> {
+        self.progress.deadline()
+    }
+
+    fn tick(&mut self, now: Moment) {
+        self.progress.tick(now, &mut self.voice);
+    }
+}

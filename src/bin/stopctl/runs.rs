@@ -1,0 +1,267 @@
+//! Finding runs by their names, or the one that was meant.
+
+use std::ffi::OsString;
+use std::fs::File;
+use std::os::fd::AsFd as _;
+use std::path::Path;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use stopctl::base::Base;
+use stopctl::duration::in_words;
+use stopctl::escape::escaped;
+use stopctl::flag::reader;
+use stopctl::name::RunName;
+use stopctl::owner::{self, OwnerSeen};
+use stopctl::process;
+use stopctl::record::{Phase, RecordError, RecordReader, Snapshot};
+
+/// A run that is there, and what it told when it was found.
+pub(crate) struct Run {
+    pub(crate) name: String,
+    pub(crate) directory: String,
+    pub(crate) dir: File,
+    pub(crate) record: RecordReader,
+    pub(crate) seen: Snapshot,
+}
+
+/// What can be said of a run as a whole.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum State {
+    Running,
+    Stopping,
+    Over,
+    OwnerDied,
+    Unverifiable,
+}
+
+impl State {
+    /// The word of the machine-readable output.
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Self::Running => "running",
+            Self::Stopping => "stopping",
+            Self::Over => "over",
+            Self::OwnerDied => "owner_died",
+            Self::Unverifiable => "unverifiable",
+        }
+    }
+
+    pub(crate) fn in_words(self) -> &'static str {
+        match self {
+            Self::Running => "running",
+            Self::Stopping => "stopping",
+            Self::Over => "over",
+            Self::OwnerDied => "its supervisor died",
+            Self::Unverifiable => "of another pid namespace or boot",
+        }
+    }
+}
+
+/// Why there is no run to work with.
+pub(crate) enum Missing {
+    /// There is none.
+    None(NotFound),
+    /// There are several, and one has to be named.
+    Several(String),
+    /// Something failed.
+    Failed(String),
+}
+
+/// There is no such run.
+pub(crate) struct NotFound {
+    /// In words.
+    pub(crate) what: String,
+    /// What was probably meant; empty if nobody can know.
+    pub(crate) hint: String,
+}
+
+impl NotFound {
+    /// Says it, with `then` between the two.
+    pub(crate) fn saying(&self, then: &str) -> String {
+        let dot = if self.hint.is_empty() { "" } else { ". " };
+        format!("{}{then}{dot}{}", self.what, self.hint)
+    }
+}
+
+impl Run {
+    fn open(name: String, directory: String, dir: File) -> Result<Option<Self>, Missing> {
+        let opened = RecordReader::open(&dir).and_then(|record| {
+            let seen = record.read()?;
+            Ok((record, seen))
+        });
+        match opened {
+            Ok((record, seen)) => Ok(Some(Self {
+                name,
+                directory,
+                dir,
+                record,
+                seen,
+            })),
+            // Removed between two looks: it has just ended.
+            Err(RecordError::Io(error)) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(Missing::Failed(format!("{name}: {error}"))),
+        }
+    }
+
+    pub(crate) fn state(&self) -> State {
+        match (owner::see(self.dir.as_fd()), self.seen.run.phase) {
+            (_, Phase::Over) => State::Over,
+            (OwnerSeen::Died(_), _) => State::OwnerDied,
+            (OwnerSeen::Unreadable, _) => State::Unverifiable,
+            (OwnerSeen::Alive(owner), phase) => {
+                let us = process::own_identity();
+                if (owner.boot_id, owner.pid_namespace) != (us.boot_id, us.pid_namespace) {
+                    State::Unverifiable
+                } else if phase == Phase::Stopping {
+                    State::Stopping
+                } else {
+                    State::Running
+                }
+            }
+        }
+    }
+
+    pub(crate) fn command(&self) -> String {
+        escaped(self.seen.run.command.join(" "))
+    }
+
+    pub(crate) fn started(&self) -> SystemTime {
+        UNIX_EPOCH + Duration::from_millis(self.seen.run.started_unix_ms)
+    }
+
+    pub(crate) fn age(&self) -> Duration {
+        SystemTime::now()
+            .duration_since(self.started())
+            .unwrap_or_default()
+    }
+}
+
+fn base() -> Result<Option<Base>, Missing> {
+    Base::find().map_err(|error| Missing::Failed(error.to_string()))
+}
+
+/// Every run of this user, and what is wrong with those that cannot be read.
+pub(crate) fn all() -> Result<(Vec<Run>, Vec<String>), Missing> {
+    let (mut runs, mut problems) = (Vec::new(), Vec::new());
+    let Some(base) = base()? else {
+        return Ok((runs, problems));
+    };
+    for name in base
+        .names()
+        .map_err(|error| Missing::Failed(error.to_string()))?
+    {
+        match in_base(&base, &name) {
+            Ok(run) => runs.extend(run),
+            Err(Missing::Failed(problem)) => problems.push(problem),
+            Err(other @ (Missing::None(_) | Missing::Several(_))) => return Err(other),
+        }
+    }
+    Ok((runs, problems))
+}
+
+fn in_base(base: &Base, name: &RunName) -> Result<Option<Run>, Missing> {
+    let dir = base
+        .open_run(name)
+        .map_err(|error| Missing::Failed(format!("{name}: {error}")))?;
+    let directory = base.path().join(name.as_str()).display().to_string();
+    dir.map_or(Ok(None), |dir| Run::open(name.to_string(), directory, dir))
+}
+
+/// The run of this name.
+pub(crate) fn named(typed: &OsString) -> Result<Run, Missing> {
+    let name = RunName::parse(typed).map_err(|error| {
+        Missing::None(NotFound {
+            what: error.to_string(),
+            hint: String::new(),
+        })
+    })?;
+    let found = base()?.map_or(Ok(None), |base| in_base(&base, &name))?;
+    found.ok_or_else(|| Missing::None(not_found(&name)))
+}
+
+/// Says that there is no such run, and what was probably meant.
+fn not_found(name: &RunName) -> NotFound {
+    let (others, _) = all().unwrap_or_default();
+    let is_worker = |run: &Run| {
+        name.as_str()
+            .parse()
+            .is_ok_and(|n: u32| n < run.seen.run.workers)
+    };
+    let hint = match others.as_slice() {
+        [] => of_another_user(),
+        [only] if is_worker(only) => {
+            format!("One worker: stopctl stop {} --worker {name}", only.name)
+        }
+        [only] => format!("The only run is '{}'", only.name),
+        several => format!("There are:{}", listed(several)),
+    };
+    NotFound {
+        what: format!("no run named '{name}'"),
+        hint,
+    }
+}
+
+/// Under sudo the runs are those of root; whose run was probably meant?
+fn of_another_user() -> String {
+    let uid = std::env::var("SUDO_UID").ok();
+    let theirs = uid.map(|uid| format!("/dev/shm/stopctl-{uid}"));
+    theirs
+        .filter(|path| Path::new(path).is_dir())
+        .map_or_else(String::new, |path| {
+            let user = std::env::var("SUDO_USER").unwrap_or_else(|_| "the user".to_owned());
+            format!("{user} has runs in {path}: leave sudo out")
+        })
+}
+
+fn listed(runs: &[Run]) -> String {
+    let line = |run: &Run| {
+        format!(
+            "\n  {}  ({}, for {})",
+            run.name,
+            run.command(),
+            in_words(run.age())
+        )
+    };
+    runs.iter().map(line).collect()
+}
+
+/// The run that this process is a worker of.
+pub(crate) fn own() -> Result<Option<Run>, Missing> {
+    let Some(flag) = std::env::var_os(reader::VARIABLE).filter(|path| !path.is_empty()) else {
+        return Ok(None);
+    };
+    // Never another run instead: this process belongs to that one, be it there or not.
+    let gone = || {
+        Missing::None(NotFound {
+            what: format!("the run of this worker is gone ({})", escaped(&flag)),
+            hint: String::new(),
+        })
+    };
+    let dir = Path::new(&flag).parent().ok_or_else(gone)?;
+    let file = File::open(dir).map_err(|_| gone())?;
+    let name = dir.file_name().map(escaped).unwrap_or_default();
+    Run::open(name, dir.display().to_string(), file)?
+        .map(Some)
+        .ok_or_else(gone)
+}
+
+/// The only run there is that no service manager started: those want to be named.
+pub(crate) fn only() -> Result<Run, Missing> {
+    let (managed, mut runs): (Vec<_>, Vec<_>) =
+        all()?.0.into_iter().partition(|run| run.seen.run.managed);
+    match (runs.len(), managed.is_empty()) {
+        (1, _) => Ok(runs.remove(0)),
+        (0, true) => {
+            let (what, hint) = ("there is no run".to_owned(), of_another_user());
+            Err(Missing::None(NotFound { what, hint }))
+        }
+        (0, false) => Err(Missing::Several(format!(
+            "a service manager started each of these; name the one you mean:{}",
+            listed(&managed)
+        ))),
+        (_, _) => Err(Missing::Several(format!(
+            "there are several runs; name one:{}",
+            listed(&runs)
+        ))),
+    }
+}

@@ -1,0 +1,87 @@
+//! What is printed on standard output: texts, tables, and numbers in words.
+
+use std::fmt::Write as _;
+use std::io::{self, Write as _};
+
+use crate::exit::Leave;
+
+/// Prints `text`. A reader that has gone away is no error; a full disk is.
+pub(crate) fn out(text: &str) -> Leave {
+    let mut stdout = io::stdout().lock();
+    match stdout
+        .write_all(text.as_bytes())
+        .and_then(|()| stdout.flush())
+    {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Leave::FAILED.saying(&format_args!("standard output: {error}"))
+        }
+        Ok(()) | Err(_) => Leave::OK,
+    }
+}
+
+/// A table: the columns as wide as they need to be, the last one open.
+pub(crate) fn table<const N: usize>(head: [&str; N], rows: &[[String; N]]) -> String {
+    let width = |column: usize| {
+        let cells = rows.iter().map(|row| row[column].chars().count());
+        cells.chain([head[column].len()]).max().unwrap_or(0)
+    };
+    let widths: [usize; N] = std::array::from_fn(width);
+    let mut text = String::new();
+    let mut line = |cells: [&str; N]| {
+        let mut padded = String::new();
+        for (cell, width) in cells.iter().zip(widths) {
+            // UNWRAP: writing to a String cannot fail.
+            let _ = write!(padded, "{cell:width$}  ");
+        }
+        text.push_str(padded.trim_end());
+        text.push('\n');
+    };
+    line(head);
+    for row in rows {
+        line(std::array::from_fn(|column| row[column].as_str()));
+    }
+    text
+}
+
+/// Numbers of workers as a person writes them: `0, 2-5, 9`.
+pub(crate) fn numbers(workers: &[u32]) -> String {
+    let mut sorted = workers.to_vec();
+    sorted.sort_unstable();
+    sorted.dedup();
+    let runs = sorted
+        .chunk_by(|a, b| a + 1 == *b)
+        .flat_map(|run| match run {
+            [first, .., last] if run.len() > 2 => vec![format!("{first}-{last}")],
+            few => few.iter().map(ToString::to_string).collect(),
+        });
+    runs.collect::<Vec<_>>().join(", ")
+}
+
+/// `1 worker`, `3 workers`.
+pub(crate) fn counted(number: usize, what: &str) -> String {
+    if number == 1 {
+        format!("1 {what}")
+    } else {
+        format!("{number} {what}s")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{numbers, table};
+
+    #[test]
+    fn numbers_are_written_as_a_person_would() {
+        assert_eq!(numbers(&[2, 0, 1, 3, 7, 9, 8, 11, 12]), "0-3, 7-9, 11, 12");
+        assert_eq!(numbers(&[]), "");
+    }
+
+    #[test]
+    fn a_table_has_straight_columns_and_no_spaces_at_the_end_of_a_line() {
+        let rows = [
+            ["a".to_owned(), "long cell".to_owned()],
+            ["bcd".to_owned(), String::new()],
+        ];
+        assert_eq!(table(["X", "Y"], &rows), "X    Y\na    long cell\nbcd\n");
+    }
+}

@@ -1,0 +1,176 @@
+//! How the program speaks to people: on standard error, one line at a time.
+
+use std::fmt::Display;
+use std::io::{self, IsTerminal as _, Write as _};
+use std::os::unix::fs::MetadataExt as _;
+
+use anstyle::{AnsiColor, Style};
+use stopctl::stream::Stream;
+
+use crate::cli::{self, Color};
+
+/// How urgent a line is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Weight {
+    /// Something is wrong.
+    Error,
+    /// Something may be wrong.
+    Warning,
+    /// What a person who waits wants to know.
+    Notice,
+    /// What a person wants to know who asked for more.
+    Detail,
+}
+
+/// How much is said.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Level {
+    Quiet,
+    Normal,
+    Verbose,
+    Trace,
+}
+
+impl Level {
+    pub(crate) fn of(voice: &cli::Voice) -> Self {
+        match voice.verbose {
+            _ if voice.quiet => Self::Quiet,
+            0 => Self::Normal,
+            1 => Self::Verbose,
+            2.. => Self::Trace,
+        }
+    }
+
+    fn hears(self, weight: Weight) -> bool {
+        match weight {
+            Weight::Error => true,
+            Weight::Warning | Weight::Notice => self >= Self::Normal,
+            Weight::Detail => self >= Self::Verbose,
+        }
+    }
+}
+
+/// How a line looks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Dress {
+    Plain,
+    Coloured,
+    /// For the journal: a priority in front (sd-daemon(3)).
+    Journal,
+}
+
+impl Dress {
+    fn chosen(color: Color) -> Self {
+        if is_journal() {
+            return Self::Journal;
+        }
+        let set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+        let forced =
+            |name| std::env::var_os(name).is_some_and(|value| value != "0" && !value.is_empty());
+        let coloured = match color {
+            Color::Always => true,
+            Color::Never => false,
+            Color::Auto if set("NO_COLOR") => false,
+            Color::Auto if forced("FORCE_COLOR") || forced("CLICOLOR_FORCE") => true,
+            Color::Auto if std::env::var_os("TERM").is_none_or(|term| term == "dumb") => false,
+            Color::Auto => io::stderr().is_terminal(),
+        };
+        if coloured {
+            Self::Coloured
+        } else {
+            Self::Plain
+        }
+    }
+
+    fn line(self, weight: Weight, text: &str) -> String {
+        match self {
+            Self::Plain => format!("stopctl: {text}\n"),
+            Self::Coloured => {
+                let style = match weight {
+                    Weight::Error => Style::new().fg_color(Some(AnsiColor::Red.into())).bold(),
+                    Weight::Warning => Style::new().fg_color(Some(AnsiColor::Yellow.into())),
+                    Weight::Notice => Style::new().bold(),
+                    Weight::Detail => Style::new().dimmed(),
+                };
+                format!("{style}stopctl:{style:#} {text}\n")
+            }
+            Self::Journal => {
+                let priority = match weight {
+                    Weight::Error => 3,
+                    Weight::Warning => 4,
+                    Weight::Notice => 5,
+                    Weight::Detail => 7,
+                };
+                format!("<{priority}>stopctl: {text}\n")
+            }
+        }
+    }
+}
+
+/// Whether our standard error is the journal (systemd.exec(5), `JOURNAL_STREAM`).
+fn is_journal() -> bool {
+    let Ok(named) = std::env::var("JOURNAL_STREAM") else {
+        return false;
+    };
+    let stderr = std::fs::metadata("/proc/self/fd/2");
+    stderr.is_ok_and(|data| named == format!("{}:{}", data.dev(), data.ino()))
+}
+
+/// A voice that never waits: for a supervisor.
+#[derive(Debug)]
+pub(crate) struct Voice {
+    stream: Option<Stream>,
+    level: Level,
+    dress: Dress,
+    /// Whether a person at a terminal can press the keys that a line speaks of.
+    pub(crate) keys: bool,
+}
+
+impl Voice {
+    pub(crate) fn new(args: &cli::Voice) -> Self {
+        Self {
+            // Without a standard error there is nobody to speak to.
+            stream: Stream::stderr().ok(),
+            level: Level::of(args),
+            dress: Dress::chosen(args.color),
+            keys: io::stderr().is_terminal(),
+        }
+    }
+
+    pub(crate) fn say(&mut self, weight: Weight, text: &str) {
+        if let (true, Some(stream)) = (self.level.hears(weight), &mut self.stream) {
+            stream.line(&self.dress.line(weight, text));
+        }
+    }
+
+    /// How many lines were dropped since the last call, because nobody took them.
+    pub(crate) fn take_dropped(&mut self) -> u64 {
+        self.stream.as_mut().map_or(0, Stream::take_dropped)
+    }
+}
+
+/// Standard error for the trace of `-vv`: it never waits either.
+pub(crate) struct Lossy;
+
+impl io::Write for Lossy {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if let Ok(mut stream) = Stream::stderr() {
+            stream.line(&String::from_utf8_lossy(bytes));
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Says what went wrong, on the way out.
+pub(crate) fn error(what: &impl Display) {
+    // A closed standard error is no reason to fail otherwise than we do already.
+    let _ = io::stderr().write_all(
+        Dress::chosen(Color::Auto)
+            .line(Weight::Error, &what.to_string())
+            .as_bytes(),
+    );
+}

@@ -1,0 +1,36 @@
+
+# Names of runs, and the command of `run`, are known only when they are asked for.
+_stopctl_with_names() {
+    local with_value=" @VALUE_OPTIONS@ "
+    local command="${COMP_WORDS[1]}" i=2 cur="${COMP_WORDS[COMP_CWORD]}" only_words="" word
+    case "${command}" in
+        run|stop|status|wait) ;;
+        *) _stopctl "$@"; return ;;
+    esac
+    while (( i < COMP_CWORD )); do
+        word="${COMP_WORDS[i]}"
+        if [[ -z "${only_words}" && "${word}" == -- ]]; then
+            only_words=yes
+        elif [[ -z "${only_words}" && "${word}" == -* ]]; then
+            if [[ "${with_value}" == *" ${word} "* ]]; then
+                (( i += 1 ))
+                if [[ "${COMP_WORDS[i]}" == = ]]; then (( i += 1 )); fi
+            fi
+        elif [[ "${command}" == run ]]; then
+            break
+        fi
+        (( i += 1 ))
+    done
+    if (( i > COMP_CWORD )) || [[ -z "${only_words}" && "${cur}" == -* && ${i} -eq ${COMP_CWORD} ]]; then
+        _stopctl "$@"
+    elif [[ "${command}" != run ]]; then
+        COMPREPLY=( $(compgen -W "$(stopctl list --names 2>/dev/null)" -- "${cur}") )
+    elif declare -F _command_offset >/dev/null; then
+        _command_offset "${i}"
+    elif (( i == COMP_CWORD )); then
+        COMPREPLY=( $(compgen -c -- "${cur}") )
+    else
+        COMPREPLY=()
+    fi
+}
+
