@@ -1,0 +1,388 @@
+//! What people see: on standard error, in plain lines, never in the ladder's way.
+
+mod support;
+
+use std::io::Read as _;
+use std::os::unix::fs::MetadataExt as _;
+use std::time::Duration;
+
+use nix::sys::signal::Signal;
+
+use support::base::Base;
+use support::processes;
+use support::started::Ended;
+
+#[test]
+fn nothing_is_said_while_nothing_happens() {
+    let base = Base::new();
+    let run = base.scenario().workers(3).sh("exit 0").start();
+    let end = run.finish();
+    end.expect(0);
+    assert_eq!(end.err(), "");
+    assert_eq!(end.out(), "");
+}
+
+#[test]
+fn a_single_worker_that_fails_is_the_callers_to_report() {
+    let base = Base::new();
+    let run = base.scenario().sh("exit 3").start();
+    let end = run.finish();
+    end.expect(3);
+    assert_eq!(end.err(), "");
+}
+
+#[test]
+fn a_failure_among_several_is_never_silent() {
+    let base = Base::new();
+    let run = base
+        .scenario()
+        .workers(2)
+        .name("some")
+        .sh(r#"[ $STOPCTL_WORKER = 1 ] && exit 7; exec "$0" polite"#)
+        .zoo_as_argument()
+        .start();
+    run.ready(1);
+    let line = run.wait_for("worker 1 failed");
+    assert_eq!(
+        line.text,
+        "stopctl: worker 1 failed: exit status 7; 1 still running"
+    );
+    base.call(&["stop", "some"]).expect(0);
+    run.finish().expect(7);
+}
+
+#[test]
+fn a_whole_ladder_is_told_line_by_line() {
+    let base = Base::new();
+    let run = base
+        .scenario()
+        .name("train")
+        .workers(3)
+        .times("2s", "1s")
+        .sh(r#"[ $STOPCTL_WORKER = 2 ] && exec "$0" blind; exec "$0" polite"#)
+        .zoo_as_argument()
+        .start();
+    let pids = run.ready(3);
+    run.signal(Signal::SIGINT);
+    let end = run.finish();
+    end.expect(137);
+    let said = end.err();
+    let lines: Vec<&str> = said.lines().collect();
+    assert_eq!(
+        lines[0],
+        "stopctl: stopping train (Ctrl-C): 3 workers asked; SIGTERM in 2 s"
+    );
+    assert_eq!(
+        lines[1],
+        format!(
+            "stopctl: worker 2 (sh, pid {}) has never looked at its flag",
+            pids[2]
+        )
+    );
+    assert!(
+        lines[2].starts_with("stopctl: +0.")
+            && lines[2].ends_with("0, 1 left when asked; still there: 2"),
+        "{said}"
+    );
+    let term = lines
+        .iter()
+        .find(|line| line.contains("SIGTERM to 2"))
+        .unwrap_or_else(|| panic!("{said}"));
+    assert!(
+        term.starts_with("stopctl: +2.") && term.ends_with("SIGTERM to 2; SIGKILL in 1 s"),
+        "{said}"
+    );
+    let kill = lines
+        .iter()
+        .find(|line| line.contains("SIGKILL to 2"))
+        .unwrap_or_else(|| panic!("{said}"));
+    assert!(kill.starts_with("stopctl: +3."), "{said}");
+    let last = lines.last().expect("lines");
+    assert!(
+        last.starts_with("stopctl: train is over after 3.")
+            && last.ends_with(" s: 2 left when asked (0, 1), 1 needed SIGKILL (2)"),
+        "{said}"
+    );
+    assert!(
+        !said.contains("again"),
+        "key hints are for terminals: {said}"
+    );
+    assert!(!said.contains('\x1b'), "colours are for terminals: {said}");
+}
+
+#[test]
+fn stop_always_says_what_it_stops() {
+    let base = Base::new();
+    let run = base.scenario().name("named").zoo(&["polite"]).start();
+    run.ready(1);
+    let stop = base.call(&["stop"]);
+    stop.expect(0).says("named");
+    assert_eq!(stop.out, "", "messages are on stderr");
+    assert!(
+        stop.err.lines().all(|line| line.starts_with("stopctl: ")),
+        "{stop:?}"
+    );
+    run.finish().expect(0);
+}
+
+#[test]
+fn quiet_says_nothing_but_errors() {
+    let base = Base::new();
+    let run = base
+        .scenario()
+        .name("quiet")
+        .workers(2)
+        .times("100ms", "100ms")
+        .options(&["--quiet"])
+        .zoo(&["blind"])
+        .start();
+    run.ready(2);
+    let stop = base.call(&["stop", "quiet", "--quiet"]);
+    stop.expect(0);
+    assert_eq!(stop.err, "");
+    let end = run.finish();
+    assert_eq!(end.err(), "");
+    base.call(&["run", "--quiet", "--", "no-such-command"])
+        .expect(127)
+        .says("no-such-command");
+}
+
+#[test]
+fn verbose_names_every_signal_that_is_sent() {
+    let base = Base::new();
+    let run = base
+        .scenario()
+        .name("loud")
+        .times("100ms", "100ms")
+        .options(&["-v"])
+        .zoo(&["deaf"])
+        .start();
+    let pid = run.ready(1)[0].to_string();
+    base.call(&["stop", "loud"]).expect(0);
+    let end = run.finish();
+    for signal in ["SIGTERM", "SIGCONT", "SIGKILL"] {
+        assert!(
+            end.err()
+                .lines()
+                .any(|line| line.contains(signal) && line.contains(&pid)),
+            "no {signal} to {pid}: {}",
+            end.err()
+        );
+    }
+}
+
+#[test]
+fn colours_are_asked_for_by_option_then_by_the_environment() {
+    for (options, environment, coloured) in [
+        (&["--color", "always"][..], &[("NO_COLOR", "1")][..], true),
+        (
+            &["--color", "never"][..],
+            &[("FORCE_COLOR", "1")][..],
+            false,
+        ),
+        (
+            &[][..],
+            &[("NO_COLOR", "1"), ("FORCE_COLOR", "1")][..],
+            false,
+        ),
+        (&[][..], &[("FORCE_COLOR", "1")][..], true),
+        (&[][..], &[("CLICOLOR_FORCE", "1")][..], true),
+        (&[][..], &[][..], false),
+    ] {
+        let base = Base::new();
+        let mut scenario = base
+            .scenario()
+            .name("painted")
+            .times("100ms", "100ms")
+            .options(options)
+            .zoo(&["blind"]);
+        for (name, value) in environment {
+            scenario = scenario.environment(name, value);
+        }
+        let run = scenario.start();
+        run.ready(1);
+        run.signal(Signal::SIGTERM);
+        let end = run.finish();
+        assert_eq!(
+            end.err().contains("\x1b["),
+            coloured,
+            "{options:?} {environment:?}: {}",
+            end.err()
+        );
+    }
+}
+
+#[test]
+fn under_the_journal_lines_have_priorities_and_no_colour() {
+    let base = Base::new();
+    let (mut reader, writer) = std::io::pipe().expect("a pipe");
+    let file = std::fs::File::from(std::os::fd::OwnedFd::from(
+        writer.try_clone().expect("a descriptor"),
+    ));
+    let identity = file.metadata().expect("metadata");
+    let run = base
+        .scenario()
+        .name("logged")
+        .times("100ms", "100ms")
+        .environment(
+            "JOURNAL_STREAM",
+            format!("{}:{}", identity.dev(), identity.ino()),
+        )
+        .environment("FORCE_COLOR", "1")
+        .stderr(writer)
+        .zoo(&["blind"])
+        .start();
+    drop(file);
+    run.ready(1);
+    run.signal(Signal::SIGTERM);
+    run.finish().expect(137);
+    let mut said = String::new();
+    reader.read_to_string(&mut said).expect("text");
+    assert!(!said.is_empty());
+    for line in said.lines() {
+        let mut start = line.chars();
+        assert!(
+            start.next() == Some('<')
+                && start.next().is_some_and(|digit| digit.is_ascii_digit())
+                && start.next() == Some('>'),
+            "no priority: {line:?}"
+        );
+    }
+    assert!(!said.contains('\x1b'), "{said}");
+}
+
+#[test]
+fn a_journal_stream_that_is_not_our_stderr_is_none() {
+    let base = Base::new();
+    let run = base
+        .scenario()
+        .times("100ms", "100ms")
+        .environment("JOURNAL_STREAM", "1:2")
+        .zoo(&["blind"])
+        .start();
+    run.ready(1);
+    run.signal(Signal::SIGTERM);
+    let end = run.finish();
+    assert!(end.err().starts_with("stopctl: "), "{}", end.err());
+}
+
+#[test]
+fn g15_a_full_pipe_for_stderr_does_not_delay_the_ladder() {
+    let base = Base::new();
+    let (reader, writer) = std::io::pipe().expect("a pipe");
+    let mut filler = std::fs::File::from(std::os::fd::OwnedFd::from(
+        writer.try_clone().expect("a descriptor"),
+    ));
+    fill(&mut filler);
+    let run = base
+        .scenario()
+        .name("blocked")
+        .times("300ms", "300ms")
+        .options(&["-v"])
+        .stderr(writer)
+        .zoo(&["deaf"])
+        .start();
+    run.ready(1);
+    let asked = processes::now_ns();
+    base.call(&["stop", "blocked"]).expect(0);
+    let took = processes::now_ns() - asked;
+    assert!(took >= 590_000_000, "G15: {took} ns");
+    assert!(took < 10_000_000_000, "G15: {took} ns");
+    let end = run.finish();
+    end.expect(137);
+    assert_eq!(end.events.outcomes(), ["kill"]);
+    drop(reader);
+}
+
+#[test]
+fn g15_the_report_counts_the_lines_that_were_dropped() {
+    let base = Base::new();
+    let (mut reader, writer) = std::io::pipe().expect("a pipe");
+    let mut filler = std::fs::File::from(std::os::fd::OwnedFd::from(
+        writer.try_clone().expect("a descriptor"),
+    ));
+    let capacity = fill(&mut filler);
+    let run = base
+        .scenario()
+        .name("dropped")
+        .times("infinity", "300ms")
+        .stderr(writer)
+        .zoo(&["handler", "0"])
+        .start();
+    drop(filler);
+    run.ready(1);
+    run.signal(Signal::SIGTERM);
+    while run.events_so_far().of("flag_raised").is_empty() {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    // The first lines are lost; the pipe is emptied before the report.
+    let mut junk = vec![0; capacity];
+    reader.read_exact(&mut junk).expect("what the test wrote");
+    run.signal(Signal::SIGTERM);
+    run.finish().expect(0);
+    let mut said = String::new();
+    reader.read_to_string(&mut said).expect("text");
+    assert!(said.contains("dropped is over"), "G15: {said}");
+    let count = said
+        .lines()
+        .find(|line| line.contains("line") && line.contains(|digit: char| digit.is_ascii_digit()));
+    assert!(count.is_some(), "G15: how many lines were dropped: {said}");
+}
+
+#[test]
+fn names_and_texts_are_escaped_before_they_are_printed() {
+    let base = Base::new();
+    let hostile = base.file("evil\x1b[31m\nname");
+    std::os::unix::fs::symlink(support::base::zoo(), &hostile).expect("a link");
+    let hostile = hostile.to_str().expect("UTF-8").to_string();
+    let run = base
+        .scenario()
+        .name("hostile")
+        .times("100ms", "100ms")
+        .command(&[&hostile, "blind"])
+        .start();
+    run.ready(1);
+    for command in ["list", "status"] {
+        let answer = base.call(&[command]);
+        assert!(!answer.out.contains('\x1b'), "{answer:?}");
+    }
+    base.call(&["stop", "hostile"]).expect(0);
+    let end = run.finish();
+    assert!(!end.err().contains('\x1b'), "{}", end.err());
+    assert!(
+        end.err().lines().all(|line| line.starts_with("stopctl: ")),
+        "{}",
+        end.err()
+    );
+    let answer = base.call(&["stop", "--", "\x1b[31mred"]);
+    assert!(!answer.err.contains('\x1b'), "{answer:?}");
+}
+
+#[test]
+fn a_command_that_is_one_quoted_word_gets_a_hint() {
+    let base = Base::new();
+    base.call(&["run", "--", "sleep 10"])
+        .expect(127)
+        .says("sleep 10");
+    let answer = base.call(&["run", "--", "sleep 10"]);
+    assert!(
+        answer.err.contains("word") || answer.err.contains("quot"),
+        "{answer:?}"
+    );
+}
+
+#[test]
+fn a_ci_runner_with_a_shell_in_between_gets_a_hint() {
+    let base = Base::new();
+    let answer = base.sh(r#"CI=true "$STOPCTL" run -- true; exit $?"#);
+    assert_eq!(answer.ended, Ended::Code(0));
+    assert!(answer.err.contains("exec stopctl run"), "{answer:?}");
+}
+/// Fills the pipe without waiting; how many bytes it took.
+fn fill(pipe: &mut std::fs::File) -> usize {
+    let full = nix::fcntl::FcntlArg::F_GETPIPE_SZ;
+    let size = nix::fcntl::fcntl(&*pipe, full).expect("the size of a pipe");
+    let bytes = vec![b'.'; usize::try_from(size).expect("a size")];
+    std::io::Write::write_all(pipe, &bytes).expect("an empty pipe takes its size");
+    bytes.len()
+}

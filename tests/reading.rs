@@ -1,0 +1,438 @@
+//! What is told without being asked to change anything: status, list, wait, keep-going, sleep,
+//! completions; and `stop` from inside a worker.
+
+mod support;
+
+use std::fs;
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::Signal;
+use serde_json::{Value, json};
+
+use support::base::Base;
+use support::started::{Ended, send};
+
+/// A worker in sh that uses the product's own reading side.
+const SLEEPER: &str =
+    r#"echo "ready worker=$STOPCTL_WORKER pid=$$"; "$STOPCTL" sleep 1h; echo "slept $?""#;
+
+#[test]
+fn status_tells_each_worker_of_a_running_run() {
+    let base = Base::new();
+    let run = base
+        .scenario()
+        .name("told")
+        .workers(2)
+        .zoo(&["polite"])
+        .start();
+    let pids = run.ready(2);
+    while run.events_so_far().of("flag_first_read").len() < 2 {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    let answer = base.call(&["status", "told", "--json"]);
+    answer.expect(0);
+    let json = answer.json();
+    assert_eq!(json["schema"], 1);
+    let told = &json["runs"][0];
+    assert_eq!(told["name"], "told");
+    assert_eq!(told["state"], "running");
+    assert_eq!(told["pid"], run.pid());
+    assert_eq!(
+        told["directory"],
+        base.runs().join("told").to_str().expect("UTF-8")
+    );
+    assert!(told["age_ms"].is_u64(), "{told}");
+    assert!(told["command"].to_string().contains("zoo"), "{told}");
+    assert!(told.get("reason").is_none_or(Value::is_null), "{told}");
+    let workers = told["workers"].as_array().expect("a list");
+    assert_eq!(workers.len(), 2);
+    for (number, worker) in workers.iter().enumerate() {
+        assert_eq!(worker["worker"], number);
+        assert_eq!(worker["pid"], pids[number]);
+        assert_eq!(worker["state"], "running");
+        assert_eq!(worker["level"], 0);
+        assert_eq!(worker["looked"], true);
+        assert!(
+            worker.get("outcome").is_none(),
+            "absent means not known: {worker}"
+        );
+    }
+    let human = base.call(&["status", "told"]);
+    human.expect(0);
+    for pid in pids {
+        assert!(human.out.contains(&pid.to_string()), "{human:?}");
+    }
+    base.call(&["stop", "told"]).expect(0);
+    run.finish().expect(0);
+}
+
+#[test]
+fn status_of_a_stopping_run_tells_level_reason_and_time_left() {
+    let base = Base::new();
+    let run = base
+        .scenario()
+        .name("slow")
+        .workers(2)
+        .times("1h", "1s")
+        .sh(r#"[ $STOPCTL_WORKER = 1 ] && exit 3; exec "$0" deaf"#)
+        .zoo_as_argument()
+        .start();
+    run.ready(1);
+    run.wait_for("worker 1 failed");
+    base.call(&["stop", "slow", "--no-wait", "--reason", "deploy"])
+        .expect(0);
+    run.wait_for("flag 1");
+    let json = base.call(&["status", "slow", "--json"]).json();
+    let told = &json["runs"][0];
+    assert_eq!(told["state"], "stopping");
+    assert_eq!(told["reason"], "deploy");
+    let workers = told["workers"].as_array().expect("a list");
+    assert_eq!(workers[0]["state"], "stopping");
+    assert_eq!(workers[0]["level"], 1);
+    let left = workers[0]["deadline_in_ms"].as_u64().expect("a time");
+    assert!((3_000_000..=3_600_000).contains(&left), "{left}");
+    assert_eq!(workers[1]["state"], "ended");
+    assert_eq!(workers[1]["outcome"], "by_itself");
+    assert_eq!(workers[1]["exit_code"], 3);
+    run.signal(Signal::SIGQUIT);
+    run.finish().expect(3);
+}
+
+#[test]
+fn status_of_nothing_is_3() {
+    let base = Base::new();
+    base.call(&["status"]).expect(3);
+    base.call(&["status", "nobody"]).expect(3);
+    let json = base.call(&["status", "nobody", "--json"]);
+    json.expect(3);
+    assert_eq!(json.json(), json!({"schema": 1, "runs": []}));
+}
+
+#[test]
+fn looking_at_a_run_is_not_a_workers_look() {
+    let base = Base::new();
+    let run = base
+        .scenario()
+        .name("unseen")
+        .times("100ms", "10s")
+        .zoo(&["handler", "0"])
+        .start();
+    run.ready(1);
+    base.call(&["status", "unseen"]).expect(0);
+    base.call(&["list"]).expect(0);
+    base.call(&["stop", "unseen"]).expect(0);
+    let end = run.finish();
+    assert_eq!(end.events.ended(0)["looked"], false);
+    assert!(end.events.of("flag_first_read").is_empty());
+}
+
+#[test]
+fn a_look_just_before_the_end_counts() {
+    let base = Base::new();
+    for round in 0..100 {
+        let run = base
+            .scenario()
+            .sh(r#"read -r level rest <"$STOPCTL_FLAG"; exit 0"#)
+            .start();
+        let end = run.finish();
+        end.expect(0);
+        assert_eq!(end.events.ended(0)["looked"], true, "round {round}");
+    }
+}
+
+#[test]
+fn list_names_every_run_in_three_forms() {
+    let base = Base::new();
+    assert_eq!(
+        base.call(&["list", "--json"]).json(),
+        json!({"schema": 1, "runs": []})
+    );
+    assert_eq!(base.call(&["list", "--names"]).out, "");
+    base.call(&["list"]).expect(0);
+    let one = base.scenario().name("one").zoo(&["polite"]).start();
+    one.ready(1);
+    let two = base
+        .scenario()
+        .name("two")
+        .workers(2)
+        .zoo(&["polite"])
+        .start();
+    two.ready(2);
+    assert_eq!(base.call(&["list", "--names"]).out, "one\ntwo\n");
+    let json = base.call(&["list", "--json"]).json();
+    let names: Vec<&Value> = json["runs"]
+        .as_array()
+        .expect("a list")
+        .iter()
+        .map(|run| &run["name"])
+        .collect();
+    assert_eq!(names, ["one", "two"]);
+    let human = base.call(&["list"]).out;
+    for word in ["one", "two", "running", "zoo"] {
+        assert!(human.contains(word), "no {word}: {human}");
+    }
+    base.call(&["stop", "--all"]).expect(0);
+    one.finish().expect(0);
+    two.finish().expect(0);
+}
+
+#[test]
+fn stop_with_json_tells_what_became_of_every_worker() {
+    let base = Base::new();
+    let run = base
+        .scenario()
+        .name("told")
+        .workers(2)
+        .times("200ms", "200ms")
+        .sh(r#"[ $STOPCTL_WORKER = 0 ] && exec "$0" polite; exec "$0" deaf"#)
+        .zoo_as_argument()
+        .start();
+    run.ready(2);
+    let answer = base.call(&["stop", "told", "--json"]);
+    answer.expect(0);
+    let json = answer.json();
+    assert_eq!(json["schema"], 1);
+    assert_eq!(json["runs"].as_array().map(Vec::len), Some(1));
+    let told = &json["runs"][0];
+    assert_eq!(told["state"], "over");
+    assert_eq!(told["reason"], "user");
+    let workers = &told["workers"];
+    assert_eq!(workers[0]["outcome"], "flag");
+    assert_eq!(workers[0]["exit_code"], 0);
+    assert_eq!(workers[0]["looked"], true);
+    assert_eq!(workers[1]["outcome"], "kill");
+    assert_eq!(workers[1]["signal"], 9);
+    assert!(
+        workers[1]["flag_to_end_ms"]
+            .as_u64()
+            .is_some_and(|ms| ms >= 400),
+        "{told}"
+    );
+    run.finish().expect(137);
+}
+
+#[test]
+fn times_in_json_are_rfc_3339_in_utc() {
+    let base = Base::new();
+    let run = base.scenario().name("dated").zoo(&["polite"]).start();
+    run.ready(1);
+    let json = base.call(&["status", "dated", "--json"]).json();
+    let started = json["runs"][0]["started"]
+        .as_str()
+        .expect("a time")
+        .to_string();
+    let checked = base.sh(&format!("date -u -d '{started}' +%s; date -u +%s"));
+    checked.expect(0);
+    let seconds: Vec<i64> = checked
+        .out
+        .lines()
+        .map(|line| line.parse().expect("a number"))
+        .collect();
+    assert!(
+        (0..=10).contains(&(seconds[1] - seconds[0])),
+        "{started}: {checked:?}"
+    );
+    assert!(started.ends_with('Z'), "{started}");
+    base.call(&["stop", "dated"]).expect(0);
+    run.finish().expect(0);
+}
+
+#[test]
+fn keep_going_is_0_until_a_stop_is_asked_then_1() {
+    let base = Base::new();
+    let run = base
+        .scenario()
+        .name("script")
+        .environment("STOPCTL", Base::program())
+        .sh(r#"echo ready; while "$STOPCTL" keep-going; do sleep 0.02; done; echo "left with $?"; exit 5"#)
+        .start();
+    run.wait_for("ready");
+    base.call(&["stop", "script"]).expect(0);
+    let end = run.finish();
+    end.expect(5);
+    assert_eq!(end.events.outcomes(), ["flag"]);
+    assert_eq!(end.events.ended(0)["looked"], true);
+}
+
+#[test]
+fn sleep_returns_at_once_with_1_when_a_stop_is_asked() {
+    let base = Base::new();
+    let run = base
+        .scenario()
+        .name("sleeper")
+        .environment("STOPCTL", Base::program())
+        .sh(SLEEPER)
+        .start();
+    run.ready(1);
+    while run.events_so_far().of("flag_first_read").is_empty() {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    let asked = Instant::now();
+    base.call(&["stop", "sleeper"]).expect(0);
+    let took = asked.elapsed();
+    let end = run.finish();
+    assert!(end.out().contains("slept 1"), "{}", end.out());
+    assert!(took < Duration::from_secs(5), "{took:?}");
+    assert_eq!(end.events.outcomes(), ["flag"]);
+}
+
+#[test]
+fn sleep_under_a_raised_flag_does_not_sleep() {
+    let base = Base::new();
+    let flag = base.file("flag");
+    fs::write(&flag, include_bytes!("golden/stopping.flag")).expect("write");
+    let mut command = base.stopctl(&["sleep", "1h"]);
+    command.env("STOPCTL_FLAG", &flag);
+    base.answer(command).expect(1);
+}
+
+#[test]
+fn sleep_sees_the_death_of_the_supervisor() {
+    let mut base = Base::new();
+    base.leaves_something();
+    let run = base
+        .scenario()
+        .name("orphaned")
+        .without_events()
+        .environment("STOPCTL", Base::program())
+        .sh(SLEEPER)
+        .start();
+    run.ready(1);
+    while base.call(&["status", "orphaned", "--json"]).json()["runs"][0]["workers"][0]["looked"]
+        != true
+    {
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    run.signal(Signal::SIGKILL);
+    // The owner word, which the kernel marks, is looked at every second.
+    run.wait_for("slept 1");
+    run.finish().expect_signal(9);
+}
+
+#[test]
+fn wait_takes_the_only_run_and_sleeps_until_it_is_over() {
+    let base = Base::new();
+    let mut run = base
+        .scenario()
+        .name("only")
+        .sh("echo ready; read -r line; exit 4")
+        .start();
+    run.wait_for("ready");
+    let wait = base.begin(&["wait"]);
+    // It must have found the run before that ends.
+    std::thread::sleep(Duration::from_millis(200));
+    run.close_stdin();
+    run.finish().expect(4);
+    wait.finish().expect(4);
+}
+
+#[test]
+fn wait_for_a_run_whose_supervisor_died_is_125() {
+    let mut base = Base::new();
+    base.leaves_something();
+    let run = base
+        .scenario()
+        .name("lost")
+        .without_events()
+        .zoo(&["polite"])
+        .start();
+    let pid = run.ready(1)[0];
+    let wait = base.begin(&["wait", "lost"]);
+    std::thread::sleep(Duration::from_millis(200));
+    run.signal(Signal::SIGKILL);
+    wait.finish().expect(125);
+    send(pid, Signal::SIGKILL);
+    run.finish().expect_signal(9);
+}
+
+#[test]
+fn g20_stop_inside_a_worker_stops_its_own_run_without_waiting() {
+    let base = Base::new();
+    let other = base.scenario().name("other").zoo(&["polite"]).start();
+    let bystander = other.ready(1)[0];
+    let run = base
+        .scenario()
+        .name("mine")
+        .workers(2)
+        .times("10s", "10s")
+        .environment("STOPCTL", Base::program())
+        .sh(r#"if [ $STOPCTL_WORKER = 0 ]; then
+                 while [ ! -e go ]; do sleep 0.01; done
+                 "$STOPCTL" stop; echo "stop returned $?"; exit 8
+               fi
+               exec "$0" polite"#)
+        .zoo_as_argument()
+        .start();
+    // The other one has started when it is ready; only then the stop is due.
+    run.ready(1);
+    fs::write(base.file("go"), "").expect("write");
+    run.wait_for("stop returned 0");
+    let end = run.finish();
+    end.expect(8);
+    assert!(end.took < Duration::from_secs(9), "G20: {:?}", end.took);
+    assert_eq!(end.events.outcomes()[1], "flag");
+    send(bystander, Signal::SIGUSR1);
+    assert_eq!(
+        other.wait_for("look").text,
+        "look 0",
+        "G20: not another run"
+    );
+    base.call(&["stop", "other"]).expect(0);
+    other.finish().expect(0);
+}
+
+#[test]
+fn status_inside_a_worker_is_about_its_own_run() {
+    let base = Base::new();
+    let other = base.scenario().name("other").zoo(&["polite"]).start();
+    other.ready(1);
+    let run = base
+        .scenario()
+        .name("mine")
+        .environment("STOPCTL", Base::program())
+        .sh(r#""$STOPCTL" status --json"#)
+        .start();
+    let end = run.finish();
+    let json: Value = serde_json::from_str(end.out().trim()).expect("JSON");
+    assert_eq!(json["runs"][0]["name"], "mine");
+    base.call(&["stop", "other"]).expect(0);
+    other.finish().expect(0);
+}
+
+#[test]
+fn completions_are_scripts_their_shells_can_read() {
+    let base = Base::new();
+    for (shell, word) in [
+        ("bash", "complete"),
+        ("zsh", "#compdef"),
+        ("fish", "complete -c stopctl"),
+    ] {
+        let answer = base.call(&["completions", shell]);
+        answer.expect(0);
+        assert!(answer.out.contains(word), "{shell}: {}", answer.out);
+        assert!(answer.out.contains("--kill-after"), "{shell}");
+        assert!(
+            answer.out.contains("list --names"),
+            "{shell}: names of runs"
+        );
+    }
+    let mut command = base.command("bash");
+    command.args(["-n", "-c", &base.call(&["completions", "bash"]).out]);
+    base.answer(command).expect(0);
+}
+
+#[test]
+fn help_and_version_are_on_stdout_with_0() {
+    let base = Base::new();
+    for arguments in [
+        &["--help"][..],
+        &["run", "--help"],
+        &["run", "-h"],
+        &["--version"],
+    ] {
+        let answer = base.call(arguments);
+        assert_eq!(answer.ended, Ended::Code(0), "{arguments:?}: {answer:?}");
+        assert!(answer.out.contains("stopctl"), "{arguments:?}: {answer:?}");
+        assert_eq!(answer.err, "");
+    }
+}

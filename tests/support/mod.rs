@@ -1,0 +1,37 @@
+//! What the black-box tests are written with. They start the real program in a base directory
+//! of their own, talk to it as a user does (signals, commands, pipes), and wait for *lines* and
+//! for the *end of a pipe* that every descendant inherits, never for time.
+//!
+//! A scenario reads:
+//!
+//! ```text
+//! let base = Base::new();
+//! let mut run = base.scenario().name("train").zoo(&["polite"]).start();
+//! run.wait_for("ready");
+//! assert_eq!(base.call(&["stop", "train"]).ended, Ended::Code(0));
+//! assert_eq!(run.finish().ended, Ended::Code(0));
+//! ```
+//!
+//! | file | what |
+//! |---|---|
+//! | `base` | a directory for runs and one for files; the program's clean environment; what must be gone at the end |
+//! | `scenario` | how a run is described and started |
+//! | `started` | a program that was started: its lines, signals to it, its end |
+//! | `transcript` | the lines of two pipes, and waiting for one of them |
+//! | `watchdog` | ends what hangs, by pid |
+//! | `events` | reading `--events`, and what is true of every such file |
+//! | `processes` | looks into /proc |
+//! | `need` | what the machine must have for a test |
+#![expect(
+    dead_code,
+    reason = "every test file is a program of its own and uses its part of this"
+)]
+
+pub(crate) mod base;
+pub(crate) mod events;
+pub(crate) mod need;
+pub(crate) mod processes;
+pub(crate) mod scenario;
+pub(crate) mod started;
+pub(crate) mod transcript;
+pub(crate) mod watchdog;

@@ -1,0 +1,57 @@
+//! What a test needs of the machine. A test that lacks it says so and returns; in CI, which must
+//! have everything, it fails.
+
+use std::io::Write as _;
+use std::process::{Command, Stdio};
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Need {
+    Root,
+    /// A program on the PATH.
+    Program(&'static str),
+    /// `strace` is there and may trace.
+    Trace,
+    /// `unshare -m` and mounting a tmpfs.
+    Mounts,
+    /// `unshare -T`.
+    TimeNamespace,
+}
+
+/// Whether the machine lacks it; then the test's caller returns.
+#[must_use = "a test without what it needs must return"]
+pub(crate) fn lacks(need: Need) -> bool {
+    if has(need) {
+        return false;
+    }
+    let reason = format!("skipped: this needs {need:?}");
+    assert!(
+        std::env::var("CI").as_deref() != Ok("true"),
+        "{reason}, and CI must have it"
+    );
+    // Past the test harness, which would swallow it.
+    let _ = writeln!(std::io::stderr(), "{reason}");
+    true
+}
+
+fn has(need: Need) -> bool {
+    match need {
+        Need::Root => nix::unistd::Uid::effective().is_root(),
+        Need::Program(name) => works("sh", &["-c", &format!("command -v {name}")]),
+        Need::Trace => works("strace", &["-o", "/dev/null", "true"]),
+        Need::Mounts => works(
+            "unshare",
+            &["-m", "sh", "-c", "mount -t tmpfs none /dev/shm"],
+        ),
+        Need::TimeNamespace => works("unshare", &["-T", "true"]),
+    }
+}
+
+fn works(program: &str, arguments: &[&str]) -> bool {
+    Command::new(program)
+        .args(arguments)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status()
+        .is_ok_and(|status| status.success())
+}

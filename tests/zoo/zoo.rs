@@ -1,0 +1,287 @@
+//! The workers that the black-box tests supervise, each one habit of real programs:
+//!
+//! | name | what it imitates |
+//! |---|---|
+//! | `polite [CODE]` | a loop that looks at its flag between two pieces of work and leaves by its own door |
+//! | `slowexit MS` | a program that looks, and needs this long to save its work |
+//! | `handler CODE` | a program that knows nothing of flags and leaves cleanly on SIGTERM |
+//! | `deaf` | a program that sees its flag and every signal, and stays all the same |
+//! | `blind` | a program that never looks and stays: only SIGKILL ends it |
+//! | `forker N` | a leader that leaves when asked, and N grandchildren in its group that do not |
+//! | `restopper` | a program that stops itself (SIGSTOP) again and again |
+//! | `fdprinter` | tells which descriptors it was given |
+//! | `canary` | a bystander: counts every signal it gets until its standard input ends |
+//! | `foreigner` | a set-uid program: its supervisor may not signal it |
+//!
+//! The first line of each is `ready worker=W pid=P`, once it is set up. Those that watch print
+//! `flag TEXT at NS` at every change of the flag, `signal N at NS` for every signal, and, when
+//! they get SIGUSR1, `look TEXT`: what the flag says now. NS is `CLOCK_MONOTONIC` in nanoseconds,
+//! the clock of the flag's deadline.
+
+use std::fmt::Display;
+use std::fs::{self, File};
+use std::io::{self, Read as _, Write as _};
+use std::os::fd::{AsFd as _, BorrowedFd};
+use std::os::unix::fs::FileExt as _;
+use std::process::{Command, ExitCode, Stdio};
+use std::time::{Duration, Instant};
+
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::signal::{SigSet, Signal, raise};
+use nix::sys::signalfd::{SfdFlags, SignalFd};
+use nix::time::{ClockId, clock_gettime};
+
+/// Between two looks at the flag: short beside every bound the tests set.
+const LOOK_EVERY_MS: u8 = 2;
+
+fn main() -> ExitCode {
+    let mut arguments = std::env::args().skip(1);
+    let habit = arguments.next().unwrap_or_default();
+    let number = arguments.next().map_or(0, |text| {
+        text.parse::<u64>().expect("the argument is a number")
+    });
+    let code = u8::try_from(number).unwrap_or(0);
+    match habit.as_str() {
+        "polite" => watch(&Habit::looking(Leave::Asked(Duration::ZERO)), code),
+        "slowexit" => watch(
+            &Habit::looking(Leave::Asked(Duration::from_millis(number))),
+            0,
+        ),
+        "handler" => watch(&Habit::blind(Leave::Terminated), code),
+        "deaf" => watch(&Habit::looking(Leave::Never), 0),
+        "blind" => watch(&Habit::blind(Leave::Never), 0),
+        "forker" => forker(number),
+        "restopper" => restopper(),
+        "fdprinter" => fdprinter(),
+        "canary" => canary(),
+        "foreigner" => foreigner(),
+        unknown => {
+            say(format_args!("no such animal: {unknown}"));
+            ExitCode::from(64)
+        }
+    }
+}
+
+/// What makes a watching program leave.
+enum Leave {
+    /// Its raised flag, and this long after it.
+    Asked(Duration),
+    /// SIGTERM.
+    Terminated,
+    /// Nothing but SIGKILL.
+    Never,
+}
+
+struct Habit {
+    looks: bool,
+    leave: Leave,
+}
+
+impl Habit {
+    const fn looking(leave: Leave) -> Self {
+        Self { looks: true, leave }
+    }
+
+    const fn blind(leave: Leave) -> Self {
+        Self {
+            looks: false,
+            leave,
+        }
+    }
+}
+
+/// The loop of all that stay: tells of every signal and of every change of the flag.
+fn watch(habit: &Habit, code: u8) -> ExitCode {
+    let signals = Signals::taken();
+    let mut flag = habit.looks.then(Flag::open);
+    ready();
+    let mut raised: Option<Instant> = None;
+    loop {
+        for number in signals.wait() {
+            say(format_args!("signal {number} at {}", now()));
+            if number == Signal::SIGUSR1 as u32
+                && let Some(flag) = &flag
+            {
+                say(format_args!("look {}", flag.text()));
+            }
+            if number == Signal::SIGTERM as u32 && matches!(habit.leave, Leave::Terminated) {
+                return left(code);
+            }
+        }
+        if let Some(flag) = &mut flag
+            && let Some(text) = flag.change()
+        {
+            say(format_args!("flag {text} at {}", now()));
+            raised.get_or_insert_with(Instant::now);
+        }
+        if let (Leave::Asked(after), Some(since)) = (&habit.leave, raised)
+            && since.elapsed() >= *after
+        {
+            return left(code);
+        }
+    }
+}
+
+/// The grandchildren share the leader's group and its standard output.
+#[expect(
+    clippy::zombie_processes,
+    reason = "who waits for them is what is tested"
+)]
+fn forker(grandchildren: u64) -> ExitCode {
+    let program = std::env::current_exe().expect("the path of this program");
+    for _ in 0..grandchildren {
+        Command::new(&program)
+            .arg("blind")
+            .stdin(Stdio::null())
+            .spawn()
+            .expect("a grandchild");
+    }
+    watch(&Habit::looking(Leave::Asked(Duration::ZERO)), 0)
+}
+
+fn restopper() -> ExitCode {
+    ready();
+    loop {
+        raise(Signal::SIGSTOP).expect("SIGSTOP to ourselves");
+    }
+}
+
+fn fdprinter() -> ExitCode {
+    ready();
+    let own = format!("/proc/{}/fd", std::process::id());
+    for entry in fs::read_dir("/proc/self/fd").expect("/proc/self/fd") {
+        let entry = entry.expect("an entry of /proc/self/fd");
+        let target = fs::read_link(entry.path()).unwrap_or_default();
+        // The directory that is being read is a descriptor of this loop's own.
+        if target != std::path::Path::new(&own) {
+            let number = entry.file_name();
+            say(format_args!(
+                "fd {} -> {}",
+                number.to_string_lossy(),
+                target.display()
+            ));
+        }
+    }
+    left(0)
+}
+
+fn canary() -> ExitCode {
+    let signals = Signals::taken();
+    ready();
+    let mut counted = 0;
+    let stdin = io::stdin();
+    loop {
+        let mut ready = [
+            PollFd::new(signals.fd(), PollFlags::POLLIN),
+            PollFd::new(stdin.as_fd(), PollFlags::POLLIN),
+        ];
+        poll(&mut ready, PollTimeout::NONE).expect("poll");
+        for number in signals.pending() {
+            counted += 1;
+            say(format_args!("signal {number} at {}", now()));
+        }
+        let readable = ready[1].any().unwrap_or(true);
+        if readable && stdin.lock().read(&mut [0; 64]).is_ok_and(|read| read == 0) {
+            say(format_args!("counted {counted}"));
+            return ExitCode::SUCCESS;
+        }
+    }
+}
+
+/// With all its ids changed, the kernel refuses signals from the one who started it.
+fn foreigner() -> ExitCode {
+    nix::unistd::setuid(nix::unistd::Uid::from_raw(0)).expect("this file is set-uid root");
+    watch(&Habit::looking(Leave::Never), 0)
+}
+
+/// Every signal that can be taken, blocked and read from a descriptor: real-time ones included.
+struct Signals(SignalFd);
+
+impl Signals {
+    fn taken() -> Self {
+        let every = SigSet::all();
+        every.thread_block().expect("block the signals");
+        let flags = SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC;
+        Self(SignalFd::with_flags(&every, flags).expect("signalfd"))
+    }
+
+    fn fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+
+    /// Waits for a signal, at most until it is time to look at the flag again.
+    fn wait(&self) -> Vec<u32> {
+        let mut ready = [PollFd::new(self.fd(), PollFlags::POLLIN)];
+        // EINTR (a SIGCONT after a stop) is a reason to look, as the end of the time is.
+        let _ = poll(&mut ready, LOOK_EVERY_MS);
+        self.pending()
+    }
+
+    fn pending(&self) -> Vec<u32> {
+        let mut numbers = Vec::new();
+        while let Ok(Some(info)) = self.0.read_signal() {
+            numbers.push(info.ssi_signo);
+        }
+        numbers
+    }
+}
+
+/// The flag of this worker, opened once; without one it stays down.
+struct Flag {
+    file: Option<File>,
+    last: String,
+}
+
+impl Flag {
+    fn open() -> Self {
+        let file = std::env::var_os("STOPCTL_FLAG").and_then(|path| File::open(path).ok());
+        Self {
+            file,
+            last: String::from("0"),
+        }
+    }
+
+    fn text(&self) -> String {
+        let mut bytes = [0; 64];
+        let read = self
+            .file
+            .as_ref()
+            .map_or(0, |file| file.read_at(&mut bytes, 0).unwrap_or(0));
+        String::from_utf8_lossy(&bytes[..read]).trim_end().into()
+    }
+
+    /// The text, if it is another one than at the last look, and twice the same (the owner may
+    /// be writing it).
+    fn change(&mut self) -> Option<String> {
+        let text = self.text();
+        let steady = text == self.text() && !text.starts_with('0') && !text.is_empty();
+        if !steady || text == self.last {
+            return None;
+        }
+        self.last.clone_from(&text);
+        Some(text)
+    }
+}
+
+fn ready() {
+    let worker = std::env::var("STOPCTL_WORKER").unwrap_or_default();
+    let pid = std::process::id();
+    say(format_args!("ready worker={worker} pid={pid}"));
+}
+
+fn left(code: u8) -> ExitCode {
+    say(format_args!("left {}", std::process::id()));
+    ExitCode::from(code)
+}
+
+/// One write for one line, so that lines of several workers do not mix. A reader that has gone
+/// is no reason to end.
+fn say(line: impl Display) {
+    let text = format!("{line}\n");
+    let _ = io::stdout().lock().write_all(text.as_bytes());
+}
+
+fn now() -> i64 {
+    let time = clock_gettime(ClockId::CLOCK_MONOTONIC).expect("CLOCK_MONOTONIC");
+    time.tv_sec() * 1_000_000_000 + time.tv_nsec()
+}
