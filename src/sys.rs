@@ -89,6 +89,17 @@ impl SharedPage {
         // SAFETY: the mapping lives as long as `self`, and every bit pattern is a valid u32.
         unsafe { word.as_ref() }
     }
+
+    /// Puts zeroes in the place of the file, for this process alone and for good (mmap(2),
+    /// `MAP_FIXED`). Loads by other threads see the one or the other. Without memory for it
+    /// everything stays as it is.
+    pub(crate) fn cover(&self) {
+        let (start, prot) = (self.start.as_ptr().cast(), libc::PROT_READ);
+        let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_FIXED;
+        // SAFETY: replaces exactly the mapping that `map` made and that only this value uses; what
+        // is read there are atomics, for which zeroes are valid, and `drop` unmaps it as before.
+        unsafe { libc::mmap(start, MAPPED, prot, flags, -1, 0) };
+    }
 }
 
 impl Drop for SharedPage {

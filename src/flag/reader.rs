@@ -52,10 +52,12 @@ pub struct StopFlag {
 #[derive(Debug)]
 struct Mapped {
     path: PathBuf,
+    /// Everything but a look reads the file: what is mapped dies of SIGBUS if somebody cut the
+    /// file to nothing.
     file: File,
     page: SharedPage,
     /// `None` if the file `owner` beside the flag cannot be read: then only the flag counts.
-    owner: Option<SharedPage>,
+    owner: Option<File>,
 }
 
 impl StopFlag {
@@ -63,12 +65,29 @@ impl StopFlag {
     ///
     /// # Errors
     ///
-    /// If the variable is set and what it names is not a flag, or cannot be opened or mapped.
+    /// If the variable is set and what it names is not a flag, or cannot be opened or mapped. The
+    /// contract of a worker is to warn once and to run all the same:
+    ///
+    /// ```
+    /// use stopctl::StopFlag;
+    ///
+    /// let stop = StopFlag::from_env().unwrap_or_else(|error| {
+    ///     eprintln!("{error}; running unsupervised");
+    ///     StopFlag::unsupervised()
+    /// });
+    /// assert!(!stop.is_set());
+    /// ```
     pub fn from_env() -> Result<Self, FlagError> {
         match std::env::var_os(VARIABLE) {
             Some(path) if !path.is_empty() => Self::open(Path::new(&path)),
-            Some(_) | None => Ok(Self { flag: None }),
+            Some(_) | None => Ok(Self::unsupervised()),
         }
+    }
+
+    /// A flag that stays down.
+    #[must_use]
+    pub const fn unsupervised() -> Self {
+        Self { flag: None }
     }
 
     /// The flag at `path`.
@@ -93,7 +112,6 @@ impl StopFlag {
         }
         let page = SharedPage::map(&file).map_err(|e| wrong(Problem::Io(e)))?;
         let owner = open_regular(&path.with_file_name(owner::FILE)).ok();
-        let owner = owner.and_then(|file| SharedPage::map(&file).ok());
         Ok(Self {
             flag: Some(Mapped {
                 path: path.to_owned(),
@@ -117,7 +135,12 @@ impl StopFlag {
     }
 
     /// Whether a stop was asked for: one load, and nothing else.
+    ///
+    /// A flag that somebody cut to nothing (its owner and root could) ends the process with SIGBUS
+    /// here; [`wait_timeout`](Self::wait_timeout) and [`request`](Self::request) notice it and take
+    /// it as a stop, and once one of them has said stop, this says so too.
     #[must_use]
+    #[inline]
     pub fn is_set(&self) -> bool {
         self.flag.as_ref().is_some_and(Mapped::is_raised)
     }
@@ -131,54 +154,65 @@ impl StopFlag {
             std::thread::sleep(timeout);
             return false;
         };
-        loop {
-            if flag.is_raised() || flag.is_lost() {
-                return true;
-            }
+        while let Some(word) = flag.word_while_down() {
             let left = end.since(sys::now());
             if left.is_zero() {
                 return false;
             }
-            // ORDER: the word is loaded before the sleep; the kernel sleeps only if it is still
-            // the same, so a raise in between cannot be missed.
-            let word = flag.page.word(0);
-            let down = word.load(Ordering::Acquire);
-            if down.to_ne_bytes()[0] == RUNNING {
-                sys::futex_wait(word, down, left.min(LONGEST_SLEEP));
-            }
+            // ORDER: the word is read before the sleep; the kernel sleeps only if it is still the
+            // same, so a raise in between cannot be missed.
+            sys::futex_wait(flag.page.word(0), word, left.min(LONGEST_SLEEP));
         }
+        true
     }
 
     /// What the flag says: level, reason, deadline; `None` while it is down. Looks at the owner,
-    /// too: a supervisor that died without a word is a request with the reason `lost`.
+    /// too: a supervisor that died without a word is a request with the reason `lost`. A flag that
+    /// somebody cut to nothing is one of which only the level 1 is known.
     #[must_use]
     pub fn request(&self) -> Option<Request> {
         let flag = self.flag.as_ref()?;
-        if flag.is_raised() {
-            return Some(flag.text());
+        match flag.word_while_down() {
+            Some(_) => None,
+            None => Some(flag.text()),
         }
-        flag.is_lost().then_some(Request {
-            level: b'1',
-            reason: Some(Reason::LOST),
-            deadline: None,
-            deadline_unix: None,
-        })
     }
 }
 
 impl Mapped {
+    #[inline]
     fn is_raised(&self) -> bool {
         // ORDER: pairs with the owner's write of the word after the text: whoever sees the level
         // risen reads a text that is at least as new.
         self.page.word(0).load(Ordering::Acquire).to_ne_bytes()[0] != RUNNING
     }
 
-    fn is_lost(&self) -> bool {
-        self.owner
-            .as_ref()
-            .is_some_and(|page| owner::has_died(page.word(0).load(Ordering::Acquire)))
+    /// The flag's word, which somebody who sleeps on it needs; `None` if it is time to stop, by
+    /// the flag, by its file, or by the owner word. Then every look says so too, for good.
+    fn word_while_down(&self) -> Option<u32> {
+        let mut word = [0; 4];
+        let there = matches!(self.file.read_at(&mut word, 0), Ok(read) if read > 0);
+        if !there {
+            self.page.cover();
+            return None;
+        }
+        if word[0] != RUNNING || self.is_raised() {
+            return None;
+        }
+        if self.is_lost() {
+            self.page.cover();
+            return None;
+        }
+        Some(u32::from_ne_bytes(word))
     }
 
+    fn is_lost(&self) -> bool {
+        let mut word = [0; 4];
+        let read = self.owner.as_ref().map(|file| file.read_at(&mut word, 0));
+        matches!(read, Some(Ok(4))) && owner::has_died(u32::from_ne_bytes(word))
+    }
+
+    /// What the file says once it is known that it is time to stop.
     fn text(&self) -> Request {
         let mut last = self.copy();
         for _ in 1..COPIES {
@@ -188,19 +222,24 @@ impl Mapped {
             }
             last = next;
         }
-        format::parse(&last).unwrap_or(Request {
-            level: self.page.word(0).load(Ordering::Acquire).to_ne_bytes()[0],
-            reason: None,
+        let asked = |reason| Request {
+            level: b'1',
+            reason,
             deadline: None,
             deadline_unix: None,
-        })
+        };
+        match last {
+            None => asked(None),
+            // A flag that is down all the same: nobody is left to raise it.
+            Some(bytes) => format::parse(&bytes).unwrap_or_else(|| asked(Some(Reason::LOST))),
+        }
     }
 
-    fn copy(&self) -> [u8; LEN] {
+    /// The bytes of the file; `None` if it was cut to nothing.
+    fn copy(&self) -> Option<[u8; LEN]> {
         let mut bytes = [b'\n'; LEN];
-        // A file that was cut short has no text; the mapped word has already decided.
-        let _ = self.file.read_at(&mut bytes, 0);
-        bytes
+        let read = self.file.read_at(&mut bytes, 0);
+        matches!(read, Ok(read) if read > 0).then_some(bytes)
     }
 }
 

@@ -1,0 +1,362 @@
+/* stopctl.h 0.1.0: the stop flag of stopctl(1), for workers in C11 and in C++ (C++11 on).
+ *
+ * Licence: MIT OR Apache-2.0. The contract is stopctl-flag(7). Linux, gcc or clang.
+ *
+ *     #include "stopctl.h"
+ *
+ *     struct stopctl_flag stop;
+ *     stopctl_from_env(&stop);
+ *     while (!stopctl_is_set(&stop))
+ *         one_piece_of_work();
+ *
+ * Header-only; it installs nothing, starts nothing, and keeps no descriptor. Without a supervisor
+ * the flag stays down. All functions may be used by any number of threads at once.
+ *
+ * With -std=c11 (rather than gnu11) include it before every other header, or define
+ * _DEFAULT_SOURCE for the whole file.
+ *
+ * A file that somebody cut to nothing (nobody but its owner and root can) ends a look,
+ * stopctl_is_set, with SIGBUS. stopctl_wait and stopctl_get_request notice it, take it as a stop,
+ * and from then on a look is safe too.
+ */
+#ifndef STOPCTL_H
+#define STOPCTL_H
+
+#ifndef _DEFAULT_SOURCE
+#define _DEFAULT_SOURCE 1
+#endif
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#ifndef O_CLOEXEC
+#error "include stopctl.h before every other header, or compile with -D_DEFAULT_SOURCE"
+#endif
+
+/* STOPCTL_NO_FUTEX: sleeps of 50 ms instead, for systems that have no futex(2). */
+#if defined(__linux__) && !defined(STOPCTL_NO_FUTEX)
+#define STOPCTL_FUTEX_ 1
+#include <linux/futex.h>
+#include <sys/syscall.h>
+#endif
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define STOPCTL_SECOND_ INT64_C(1000000000)
+/* FUTEX_OWNER_DIED: the kernel sets it when the thread that enforces the ladder dies. */
+#define STOPCTL_OWNER_DIED_ UINT32_C(0x40000000)
+
+struct stopctl_flag {
+    const uint32_t *word;  /* what a look loads: the flag's first word, or a constant */
+    const uint32_t *flag;  /* the mapped file; null: not supervised */
+    const uint32_t *owner; /* the owner word; null: cannot be read */
+};
+
+/* What a raised flag says. */
+struct stopctl_request {
+    char level;             /* '1' stop, '2' SIGTERM is being used, '3' SIGKILL; others may come */
+    char reason[17];        /* "user", "timeout", ...; "" if not known */
+    uint64_t deadline;      /* when the next rung comes, ns of CLOCK_MONOTONIC; 0: none */
+    uint64_t deadline_unix; /* the same in seconds since 1970; 0: none */
+};
+
+/* -- what follows up to "The interface" is private -- */
+
+/* The same addresses in every source file of a program, so that a flag can be passed around. */
+static inline const uint32_t *stopctl_constant_(int raised)
+{
+    static const union {
+        char text[4];
+        uint32_t word;
+    } words[2] = {{{'0', '\n', '\n', '\n'}}, {{'1', ' ', ' ', ' '}}};
+    return &words[raised].word;
+}
+
+static inline int stopctl_is_down_(uint32_t word)
+{
+    char first;
+    memcpy(&first, &word, 1); /* the level is the first byte in memory */
+    return first == '0';
+}
+
+static inline int64_t stopctl_now_(void)
+{
+    struct timespec time;
+    clock_gettime(CLOCK_MONOTONIC, &time);
+    return time.tv_sec * STOPCTL_SECOND_ + time.tv_nsec;
+}
+
+#ifdef STOPCTL_FUTEX_
+/* FUTEX_WAIT, shared: the one who wakes is another process. Answers 0 or an errno. */
+static inline int stopctl_futex_wait_(const uint32_t *word, uint32_t value, int64_t nanoseconds)
+{
+    int error, before = errno;
+#ifdef SYS_futex
+    struct {
+        long seconds, nanoseconds;
+    } time;
+    const long call = SYS_futex;
+#else /* 32-bit machines that never had a 32-bit time */
+    struct {
+        int64_t seconds, nanoseconds;
+    } time;
+    const long call = SYS_futex_time64;
+#endif
+    time.seconds = (long)(nanoseconds / STOPCTL_SECOND_);
+    time.nanoseconds = (long)(nanoseconds % STOPCTL_SECOND_);
+    error = syscall(call, word, FUTEX_WAIT, value, &time, NULL, 0) == 0 ? 0 : errno;
+    errno = before;
+    return error;
+}
+#endif
+
+static inline void stopctl_nanosleep_(int64_t nanoseconds)
+{
+    struct timespec time;
+    int before = errno;
+    time.tv_sec = (time_t)(nanoseconds / STOPCTL_SECOND_);
+    time.tv_nsec = (long)(nanoseconds % STOPCTL_SECOND_);
+    nanosleep(&time, NULL);
+    errno = before;
+}
+
+/* Whether a load from a mapped file is safe. The kernel looks at the word itself, and answers
+ * EFAULT where we would die of SIGBUS. */
+static inline int stopctl_is_there_(const uint32_t *word)
+{
+#ifdef STOPCTL_FUTEX_
+    return stopctl_futex_wait_(word, *stopctl_constant_(0), 0) != EFAULT;
+#else
+    (void)word;
+    return 1;
+#endif
+}
+
+static inline const uint32_t *stopctl_map_(const char *path, int *error)
+{
+    struct stat status;
+    void *page = MAP_FAILED;
+    int fd;
+
+    /* O_NONBLOCK: a FIFO of that name must not make us wait. */
+    fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    *error = errno;
+    if (fd < 0)
+        return NULL;
+    if (fstat(fd, &status) != 0) {
+        *error = errno;
+    } else if (!S_ISREG(status.st_mode) || status.st_size == 0) {
+        *error = EINVAL;
+    } else {
+        page = mmap(NULL, 64, PROT_READ, MAP_SHARED, fd, 0);
+        *error = errno;
+    }
+    close(fd);
+    return page == MAP_FAILED ? NULL : (const uint32_t *)page;
+}
+
+static inline uint64_t stopctl_number_(const char **text)
+{
+    uint64_t number = 0;
+    const char *at = *text;
+    for (; *at >= '0' && *at <= '9'; at++) {
+        uint64_t digit = (uint64_t)(*at - '0');
+        if (number > (UINT64_MAX - digit) / 10)
+            break; /* too large to be a time */
+        number = number * 10 + digit;
+    }
+    if (*at != ' ' && *at != '\0')
+        number = 0;
+    while (*at != ' ' && *at != '\0')
+        at++;
+    *text = *at == ' ' ? at + 1 : at;
+    return number;
+}
+
+static inline void stopctl_parse_(const char *bytes, struct stopctl_request *request)
+{
+    char line[61];
+    const char *at, *end;
+    size_t length, good;
+
+    memset(request, 0, sizeof *request);
+    request->level = bytes[0];
+    memcpy(line, bytes + 4, 60);
+    line[60] = '\0';
+    line[strcspn(line, "\n")] = '\0';
+    end = line + strcspn(line, " ");
+    length = (size_t)(end - line);
+    good = strspn(line, "abcdefghijklmnopqrstuvwxyz0123456789-");
+    if (good == length && length < sizeof request->reason && !(length == 1 && line[0] == '-'))
+        memcpy(request->reason, line, length);
+    at = *end == ' ' ? end + 1 : end;
+    request->deadline = stopctl_number_(&at);
+    request->deadline_unix = stopctl_number_(&at);
+}
+
+/* From now on every look says stop, whatever becomes of the file and of its owner. */
+static inline void stopctl_latch_(struct stopctl_flag *stop)
+{
+    __atomic_store_n(&stop->word, stopctl_constant_(1), __ATOMIC_RELEASE);
+}
+
+static inline int stopctl_is_set(const struct stopctl_flag *stop);
+
+/* Whether to stop, by the flag, by its file, or by the owner word. */
+static inline int stopctl_must_stop_(struct stopctl_flag *stop)
+{
+    if (stop->flag == NULL)
+        return 0;
+    if (__atomic_load_n(&stop->word, __ATOMIC_ACQUIRE) == stopctl_constant_(1))
+        return 1;
+    if (!stopctl_is_there_(stop->flag)) {
+        stopctl_latch_(stop);
+        return 1;
+    }
+    if (stopctl_is_set(stop))
+        return 1;
+    if (stop->owner != NULL && stopctl_is_there_(stop->owner)
+        && (__atomic_load_n(stop->owner, __ATOMIC_ACQUIRE) & STOPCTL_OWNER_DIED_) != 0) {
+        stopctl_latch_(stop);
+        return 1;
+    }
+    return 0;
+}
+
+static inline void stopctl_sleep_(const struct stopctl_flag *stop, int64_t nanoseconds)
+{
+#ifdef STOPCTL_FUTEX_
+    if (stop->flag != NULL) {
+        /* A second at most: the kernel wakes only one of us when the owner dies. */
+        uint32_t word = __atomic_load_n(stop->flag, __ATOMIC_ACQUIRE);
+        if (stopctl_is_down_(word))
+            stopctl_futex_wait_(stop->flag, word,
+                                nanoseconds < STOPCTL_SECOND_ ? nanoseconds : STOPCTL_SECOND_);
+        return;
+    }
+    stopctl_nanosleep_(nanoseconds);
+#else
+    const int64_t longest = stop->flag == NULL ? nanoseconds : STOPCTL_SECOND_ / 20;
+    stopctl_nanosleep_(nanoseconds < longest ? nanoseconds : longest);
+#endif
+}
+
+/* -- The interface -- */
+
+/* The flag at `path`. Answers 0; or -1 with errno if there is none that can be used: then `stop`
+ * is a flag that stays down. */
+static inline int stopctl_open(struct stopctl_flag *stop, const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    size_t length = slash == NULL ? 0 : (size_t)(slash - path) + 1;
+    char *beside;
+    int error = 0, unimportant;
+
+    stop->owner = NULL;
+    stop->word = stopctl_constant_(0);
+    stop->flag = stopctl_map_(path, &error);
+    if (stop->flag == NULL) {
+        errno = error;
+        return -1;
+    }
+    stop->word = stop->flag;
+    beside = (char *)malloc(length + sizeof "owner");
+    if (beside != NULL) {
+        memcpy(beside, path, length);
+        memcpy(beside + length, "owner", sizeof "owner");
+        stop->owner = stopctl_map_(beside, &unimportant);
+        free(beside);
+    }
+    return 0;
+}
+
+/* The flag that STOPCTL_FLAG names; one that stays down if the variable is not set or empty. If
+ * what it names cannot be used: the same, with one line on standard error. */
+static inline void stopctl_from_env(struct stopctl_flag *stop)
+{
+    const char *path = getenv("STOPCTL_FLAG");
+    stop->owner = stop->flag = NULL;
+    stop->word = stopctl_constant_(0);
+    if (path == NULL || *path == '\0')
+        return;
+    if (stopctl_open(stop, path) != 0)
+        fprintf(stderr, "stopctl: the flag %.200s cannot be used (%s); running unsupervised\n",
+                path, errno == EINVAL ? "it is not a file with text" : strerror(errno));
+}
+
+/* Whether there is a supervisor's flag. */
+static inline int stopctl_is_supervised(const struct stopctl_flag *stop)
+{
+    return stop->flag != NULL;
+}
+
+/* A look: whether to stop. One load of the flag, and nothing else. */
+static inline int stopctl_is_set(const struct stopctl_flag *stop)
+{
+    const uint32_t *word = __atomic_load_n(&stop->word, __ATOMIC_RELAXED);
+    return !stopctl_is_down_(__atomic_load_n(word, __ATOMIC_ACQUIRE));
+}
+
+/* Sleeps until a stop is asked for or the supervisor is gone (1), or for this many milliseconds
+ * (0); a negative number is for ever. A signal handler that runs does not end it. */
+static inline int stopctl_wait(struct stopctl_flag *stop, int64_t milliseconds)
+{
+    const int64_t per = 1000000;
+    const int64_t longest = INT64_MAX / 4 / per;
+    const int64_t start = stopctl_now_();
+    const int64_t time = (milliseconds > longest ? longest : milliseconds) * per;
+    for (;;) {
+        int64_t left = milliseconds < 0 ? STOPCTL_SECOND_ : time - (stopctl_now_() - start);
+        if (stopctl_must_stop_(stop))
+            return 1;
+        if (left <= 0)
+            return 0;
+        stopctl_sleep_(stop, left);
+    }
+}
+
+/* Whether a stop was asked for, and if so what the flag says. A supervisor that died without a
+ * word is a request with the reason "lost". */
+static inline int stopctl_get_request(struct stopctl_flag *stop, struct stopctl_request *request)
+{
+    char bytes[64] = {0}, again[64];
+    int copies;
+
+    if (!stopctl_must_stop_(stop))
+        return 0;
+    memset(request, 0, sizeof *request);
+    request->level = '1';
+    if (!stopctl_is_there_(stop->flag))
+        return 1; /* cut to nothing: there is no text */
+    if (stopctl_is_down_(__atomic_load_n(stop->flag, __ATOMIC_ACQUIRE))) {
+        memcpy(request->reason, "lost", sizeof "lost");
+        return 1;
+    }
+    /* The owner may be writing it anew: copied until two copies agree. */
+    for (copies = 0; copies < 8; copies++) {
+        int byte;
+        for (byte = 0; byte < 64; byte++)
+            again[byte] = __atomic_load_n((const char *)stop->flag + byte, __ATOMIC_ACQUIRE);
+        if (copies > 0 && memcmp(bytes, again, sizeof bytes) == 0)
+            break;
+        memcpy(bytes, again, sizeof bytes);
+    }
+    stopctl_parse_(bytes, request);
+    return 1;
+}
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,132 @@
+// stopctl.hpp 0.1.0: the stop flag of stopctl(1) as a std::stop_token, for workers in C++20.
+//
+// Licence: MIT OR Apache-2.0. The contract is stopctl-flag(7). Needs stopctl.h beside it.
+//
+//     #include "stopctl.hpp"
+//
+//     stopctl::flag stop;                       // one look is one load: the cheapest way to poll
+//     while (!stop.is_set())
+//         one_piece_of_work();
+//
+//     stopctl::stop_bridge bridge;              // for what takes a std::stop_token
+//     std::condition_variable_any idle;
+//     idle.wait(lock, bridge.get_token(), work_is_there);
+//
+// What stopctl.h says of threads, of running unsupervised and of SIGBUS is true here as well.
+#ifndef STOPCTL_HPP
+#define STOPCTL_HPP
+
+#include "stopctl.h"
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <thread>
+
+namespace stopctl {
+
+using clock = std::chrono::steady_clock; // CLOCK_MONOTONIC, the flag's own clock
+
+struct request {
+    char level;                                // '1' stop, '2' SIGTERM is being used, '3' SIGKILL
+    std::string reason;                        // "" if not known
+    std::optional<clock::time_point> deadline; // when the next rung comes
+};
+
+// The flag that STOPCTL_FLAG names, or one that stays down; warns as stopctl_from_env does.
+class flag {
+  public:
+    flag() noexcept { stopctl_from_env(&stop_); }
+
+    [[nodiscard]] bool is_supervised() const noexcept { return stopctl_is_supervised(&stop_) != 0; }
+
+    // A look: one load of the flag, and nothing else.
+    [[nodiscard]] bool is_set() const noexcept { return stopctl_is_set(&stop_) != 0; }
+
+    // Sleeps until a stop is asked for or the supervisor is gone: true; or for this long: false.
+    template <class Rep, class Period>
+    bool wait_for(std::chrono::duration<Rep, Period> time) noexcept
+    {
+        // Milliseconds as floating point: hours::max() does not overflow on the way.
+        const auto ms = std::chrono::duration<double, std::milli>(time).count();
+        constexpr double longest = 9e15;
+        const auto whole = static_cast<std::int64_t>(ms < longest ? ms : longest);
+        const bool rest = ms < longest && static_cast<double>(whole) < ms;
+        return stopctl_wait(&stop_, ms <= 0 ? 0 : whole + (rest ? 1 : 0)) != 0;
+    }
+
+    // What the flag says, if a stop was asked for. A supervisor that died without a word is a
+    // request with the reason "lost".
+    [[nodiscard]] std::optional<request> get_request()
+    {
+        struct stopctl_request raw;
+        if (stopctl_get_request(&stop_, &raw) == 0)
+            return std::nullopt;
+        request asked{raw.level, raw.reason, std::nullopt};
+        if (raw.deadline != 0)
+            asked.deadline = clock::time_point(std::chrono::nanoseconds(raw.deadline));
+        return asked;
+    }
+
+  private:
+    friend class stop_bridge;
+    struct stopctl_flag stop_;
+};
+
+// A thread that sleeps on the flag and then requests stop of a std::stop_source. Callbacks that are
+// registered with the token run in that thread. Without a supervisor there is no thread, and the
+// token is one that is never stopped by us.
+class stop_bridge {
+  public:
+    stop_bridge()
+    {
+        if (flag_.is_supervised())
+            waiter_ = std::jthread([this](std::stop_token leave) { wait(leave); });
+    }
+
+    stop_bridge(const stop_bridge &) = delete;
+    stop_bridge &operator=(const stop_bridge &) = delete;
+
+    // Returns at once, whether or not a stop was asked for.
+    ~stop_bridge()
+    {
+        waiter_.request_stop();
+#ifdef STOPCTL_FUTEX_
+        // It may be just about to sleep: woken until it has left. Others who sleep on the same
+        // flag wake too, look, and sleep again, as the contract expects.
+        while (waiter_.joinable() && !left_.load(std::memory_order_acquire)) {
+            syscall(SYS_futex, flag_.stop_.flag, FUTEX_WAKE, INT32_MAX, nullptr, nullptr, 0);
+            std::this_thread::sleep_for(std::chrono::milliseconds(1));
+        }
+#endif
+    }
+
+    [[nodiscard]] std::stop_token get_token() const noexcept { return source_.get_token(); }
+
+    // To stop this process's own work: nobody else sees it.
+    bool request_stop() noexcept { return source_.request_stop(); }
+
+    [[nodiscard]] flag &get_flag() noexcept { return flag_; }
+
+  private:
+    void wait(const std::stop_token &leave)
+    {
+        while (!leave.stop_requested() && stopctl_must_stop_(&flag_.stop_) == 0)
+            stopctl_sleep_(&flag_.stop_, STOPCTL_SECOND_);
+        if (!leave.stop_requested())
+            source_.request_stop();
+        left_.store(true, std::memory_order_release);
+    }
+
+    flag flag_;
+    std::stop_source source_;
+    std::atomic<bool> left_{false};
+    std::jthread waiter_; // the last: it uses all the others
+};
+
+} // namespace stopctl
+
+#endif

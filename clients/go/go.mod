@@ -1,0 +1,3 @@
+module stopctl
+
+go 1.19

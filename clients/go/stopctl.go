@@ -1,0 +1,361 @@
+// Package stopctl 0.1.0 is the stop flag of stopctl(1), for workers in Go 1.19 and later.
+//
+// Licence: MIT OR Apache-2.0. The contract is stopctl-flag(7). One file, the standard library only.
+//
+//	stop := stopctl.FromEnv()
+//	for !stop.IsSet() {
+//		onePieceOfWork()
+//	}
+//
+//	ctx, cancel := stop.Context(context.Background()) // for what takes a context
+//	defer cancel()
+//
+// Importing does nothing. Without a supervisor the flag stays down. A Flag may be used by any
+// number of goroutines; the first that waits starts one goroutine, which sleeps in futex(2) on a
+// thread of its own, a second at most. Off Linux it sleeps for 50 ms at a time.
+//
+// A file that somebody cut to nothing (nobody but its owner and root can) ends a look, IsSet, with
+// SIGBUS, which Go cannot recover from. Waiting and Request notice it, take it as a stop, and from
+// then on a look is safe too.
+package stopctl
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+	"unsafe"
+)
+
+const (
+	length = 64
+	// lookAgain is the longest sleep: the kernel wakes only one sleeper when the owner dies.
+	lookAgain = time.Second
+	// lookAgainWithoutFutex is the same where nothing wakes us.
+	lookAgainWithoutFutex = 50 * time.Millisecond
+	// ownerDied is FUTEX_OWNER_DIED: the thread that enforces the ladder is dead.
+	ownerDied = 1 << 30
+	// copies is how often the text is copied until two agree: the owner may be writing it.
+	copies = 8
+)
+
+var down, raised = constant("0\n\n\n"), constant("1   ")
+
+// errNoFlag is what a file is that has no first byte, or is no file.
+var errNoFlag = errors.New("it is not a file with text")
+
+// Flag is the stop flag of this worker.
+type Flag struct {
+	word    atomic.Pointer[uint32] // what a look loads: the flag's first word, or a constant
+	mapped  *uint32                // nil: not supervised
+	file    *os.File               // all but a look reads the file: that cannot die of SIGBUS
+	owner   *os.File               // nil: cannot be read
+	watch   sync.Once
+	stopped chan struct{}
+}
+
+// Request is what a raised flag says. It is an error, so that it can be the cause of a context
+// that was cancelled: errors.Is(request, context.Canceled).
+type Request struct {
+	Level        byte      // '1' stop, '2' SIGTERM is being used, '3' SIGKILL; others may come
+	Reason       string    // "user", "timeout", ...; empty if not known
+	Nanoseconds  uint64    // when the next rung comes, on CLOCK_MONOTONIC; 0: there is no such time
+	DeadlineUnix time.Time // the same by the calendar, to the second; zero: there is no such time
+}
+
+func (r *Request) Error() string {
+	if r.Reason == "" {
+		return "a stop was asked for"
+	}
+	return "a stop was asked for: " + r.Reason
+}
+
+// Is makes a Request what code expects of a context that is done.
+func (r *Request) Is(target error) bool { return target == context.Canceled }
+
+// FromEnv is the flag that STOPCTL_FLAG names. If the variable is not set or empty it is one that
+// stays down; if what it names cannot be used, too, with one line on standard error.
+func FromEnv() *Flag {
+	path := os.Getenv("STOPCTL_FLAG")
+	if path == "" {
+		return Unsupervised()
+	}
+	flag, err := Open(path)
+	if err != nil {
+		var inner *os.PathError
+		if errors.As(err, &inner) {
+			err = inner.Err // the path is told once, and cut
+		}
+		fmt.Fprintf(os.Stderr, "stopctl: the flag %.200s cannot be used (%v); running unsupervised\n", path, err)
+		return Unsupervised()
+	}
+	return flag
+}
+
+// Unsupervised is a flag that stays down.
+func Unsupervised() *Flag {
+	flag := &Flag{stopped: make(chan struct{})}
+	flag.word.Store(down)
+	return flag
+}
+
+// Open is the flag at path.
+func Open(path string) (*Flag, error) {
+	file, err := openRegular(path)
+	if err != nil {
+		return nil, err
+	}
+	page, err := syscall.Mmap(int(file.Fd()), 0, length, syscall.PROT_READ, syscall.MAP_SHARED)
+	if err != nil {
+		file.Close()
+		return nil, err
+	}
+	flag := Unsupervised()
+	flag.file = file
+	flag.mapped = (*uint32)(unsafe.Pointer(&page[0]))
+	flag.word.Store(flag.mapped)
+	// Where it cannot be read, only the flag counts.
+	flag.owner, _ = openRegular(filepath.Join(filepath.Dir(path), "owner"))
+	return flag, nil
+}
+
+// IsSupervised tells whether there is a supervisor's flag.
+func (f *Flag) IsSupervised() bool { return f.mapped != nil }
+
+// IsSet is a look: whether to stop. One load of the flag, and nothing else.
+func (f *Flag) IsSet() bool { return !isDown(atomic.LoadUint32(f.word.Load())) }
+
+// Done is closed when a stop is asked for or the supervisor is gone.
+func (f *Flag) Done() <-chan struct{} {
+	if f.IsSupervised() {
+		f.watch.Do(func() { go f.sleep() })
+	}
+	return f.stopped
+}
+
+// Wait sleeps until a stop is asked for or the supervisor is gone: true; or for this long: false.
+func (f *Flag) Wait(timeout time.Duration) bool {
+	timer := time.NewTimer(timeout)
+	defer timer.Stop()
+	if _, stop := f.downWord(); stop {
+		return true
+	}
+	select {
+	case <-f.Done():
+		return true
+	case <-timer.C:
+		return false
+	}
+}
+
+// Context is a context that is done when parent is, when a stop is asked for, or when cancel is
+// called. After a stop its Err, and from Go 1.20 on context.Cause of it and of its descendants, is
+// a *Request.
+func (f *Flag) Context(parent context.Context) (ctx context.Context, cancel context.CancelFunc) {
+	stopping := &stopContext{Context: parent, done: make(chan struct{})}
+	cancelled := make(chan struct{})
+	go func() {
+		defer close(stopping.done)
+		select {
+		case <-f.Done():
+			request, _ := f.Request()
+			stopping.end(&request)
+		case <-parent.Done():
+			stopping.end(parent.Err())
+		case <-cancelled:
+			stopping.end(context.Canceled)
+		}
+	}()
+	var once sync.Once
+	return stopping, func() {
+		once.Do(func() { close(cancelled) })
+		<-stopping.done
+	}
+}
+
+// stopContext is parent's values and deadline with an end of its own.
+type stopContext struct {
+	context.Context
+	done chan struct{}
+	lock sync.Mutex
+	err  error
+}
+
+func (c *stopContext) end(err error) {
+	c.lock.Lock()
+	c.err = err
+	c.lock.Unlock()
+}
+
+func (c *stopContext) Done() <-chan struct{} { return c.done }
+
+func (c *stopContext) Err() error {
+	select {
+	case <-c.done:
+		c.lock.Lock()
+		defer c.lock.Unlock()
+		return c.err
+	default:
+		return nil
+	}
+}
+
+// Request is what the flag says, and whether a stop was asked for at all. A supervisor that died
+// without a word is a request with the reason "lost".
+func (f *Flag) Request() (Request, bool) {
+	if !f.IsSupervised() {
+		return Request{}, false
+	}
+	if _, stop := f.downWord(); !stop {
+		return Request{}, false
+	}
+	last := f.text()
+	for n := 1; n < copies; n++ {
+		next := f.text()
+		if bytes.Equal(next, last) {
+			break
+		}
+		last = next
+	}
+	if len(last) == 0 { // cut to nothing: there is no text
+		return Request{Level: '1'}, true
+	}
+	if last[0] == '0' { // down all the same: nobody is left to raise it
+		return Request{Level: '1', Reason: "lost"}, true
+	}
+	return parse(last), true
+}
+
+func parse(text []byte) Request {
+	request := Request{Level: text[0]}
+	var line string
+	if len(text) > 4 {
+		line, _, _ = strings.Cut(string(text[4:]), "\n")
+	}
+	words := append(strings.Split(line, " "), "", "")
+	if len(words[0]) <= 16 && words[0] != "-" && strings.Trim(words[0], "abcdefghijklmnopqrstuvwxyz0123456789-") == "" {
+		request.Reason = words[0]
+	}
+	request.Nanoseconds, _ = number(words[1])
+	if seconds, ok := number(words[2]); ok {
+		request.DeadlineUnix = time.Unix(int64(seconds), 0)
+	}
+	return request
+}
+
+func number(word string) (uint64, bool) {
+	value, err := strconv.ParseUint(word, 10, 64)
+	if err != nil {
+		return 0, false // ParseUint answers the largest number for one that is too large
+	}
+	return value, true
+}
+
+func (f *Flag) text() []byte {
+	text := make([]byte, length)
+	n, _ := f.file.ReadAt(text, 0)
+	return text[:n]
+}
+
+// downWord is the word to sleep on, or that it is time to stop: by the flag, by its file, or by
+// the owner word. Then every look says so too, for good.
+func (f *Flag) downWord() (word uint32, stop bool) {
+	if !f.IsSupervised() {
+		return 0, false
+	}
+	var now, owner [4]byte
+	n, _ := f.file.ReadAt(now[:], 0)
+	if n == 0 {
+		f.word.Store(raised)
+		return 0, true
+	}
+	word = *(*uint32)(unsafe.Pointer(&now))
+	if !isDown(word) || f.IsSet() {
+		return 0, true
+	}
+	if f.owner != nil {
+		n, _ = f.owner.ReadAt(owner[:], 0)
+		if n == len(owner) && *(*uint32)(unsafe.Pointer(&owner))&ownerDied != 0 {
+			f.word.Store(raised)
+			return 0, true
+		}
+	}
+	return word, false
+}
+
+// sleep closes stopped when it is time to.
+func (f *Flag) sleep() {
+	defer close(f.stopped)
+	for {
+		word, stop := f.downWord()
+		if stop {
+			return
+		}
+		if call := futexCall(); call != 0 {
+			// Three words of nothing follow the time; FUTEX_WAIT is 0, and shared without its
+			// private bit. The kernel writes nothing.
+			timeout := syscall.NsecToTimespec(int64(lookAgain))
+			syscall.Syscall6(call, uintptr(unsafe.Pointer(f.mapped)), 0, uintptr(word),
+				uintptr(unsafe.Pointer(&timeout)), 0, 0)
+		} else {
+			time.Sleep(lookAgainWithoutFutex)
+		}
+	}
+}
+
+// futexCall is the number of futex(2), or 0 if it is not known. By number, because the name does
+// not exist where there is no such call, and this is one file for every system.
+func futexCall() uintptr {
+	if runtime.GOOS != "linux" {
+		return 0
+	}
+	switch runtime.GOARCH {
+	case "amd64":
+		return 202
+	case "386", "arm":
+		return 240
+	case "arm64", "riscv64", "loong64":
+		return 98
+	case "ppc64", "ppc64le":
+		return 221
+	case "s390x":
+		return 238
+	default:
+		return 0
+	}
+}
+
+func openRegular(path string) (*os.File, error) {
+	// O_NONBLOCK: a FIFO of that name must not make us wait.
+	file, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, err
+	}
+	status, err := file.Stat()
+	if err == nil && (!status.Mode().IsRegular() || status.Size() == 0) {
+		err = errNoFlag
+	}
+	if err != nil {
+		file.Close()
+		return nil, err
+	}
+	return file, nil
+}
+
+func constant(text string) *uint32 {
+	var word uint32
+	copy((*[4]byte)(unsafe.Pointer(&word))[:], text)
+	return &word
+}
+
+// isDown looks at the first byte in memory.
+func isDown(word uint32) bool { return *(*byte)(unsafe.Pointer(&word)) == '0' }

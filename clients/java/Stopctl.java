@@ -1,0 +1,290 @@
+// Stopctl.java 0.1.0: the stop flag of stopctl(1), for workers in Java 17 and later.
+//
+// Licence: MIT OR Apache-2.0. The contract is stopctl-flag(7). One file; put it into a package.
+
+import java.io.IOException;
+import java.io.RandomAccessFile;
+import java.lang.invoke.MethodHandles;
+import java.lang.invoke.VarHandle;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
+import java.nio.channels.FileChannel;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.InvalidPathException;
+import java.nio.file.LinkOption;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Optional;
+import java.util.OptionalLong;
+
+/**
+ * The stop flag of this worker.
+ *
+ * <pre>{@code
+ * Stopctl stop = Stopctl.fromEnv();
+ * while (!stop.isSet()) {
+ *     onePieceOfWork();
+ * }
+ * }</pre>
+ *
+ * <p>Without a supervisor the flag stays down. All methods may be called by any number of threads.
+ * Java has no way to sleep on shared memory, so that waiting is a sleep of 50 ms at a time.
+ *
+ * <p>If somebody cuts the file to nothing (nobody but its owner and root can), Java makes an
+ * InternalError of the SIGBUS that a look, {@link #isSet}, meets, and throws it there or a little
+ * later. Waiting and {@link #request} notice it, take it as a stop, and from then on a look is safe.
+ */
+public final class Stopctl {
+    /** What a raised flag says. */
+    public record Request(
+            /** '1' stop, '2' SIGTERM is being used, '3' SIGKILL is being used; others may come. */
+            char level,
+            /** "user", "timeout", ...; empty if not known. */
+            String reason,
+            /** When the next rung comes, as System.nanoTime() counts on Linux. */
+            OptionalLong deadline,
+            /** The same in seconds since 1970. */
+            OptionalLong deadlineUnix) {}
+
+    private static final int LENGTH = 64;
+    private static final byte RUNNING = '0';
+    /** FUTEX_OWNER_DIED: the kernel sets it when the thread that enforces the ladder dies. */
+    private static final int OWNER_DIED = 1 << 30;
+    private static final Duration LOOK_AGAIN = Duration.ofMillis(50);
+    /** How often the text is copied until two copies agree: the owner may be writing it. */
+    private static final int COPIES = 8;
+
+    private static final VarHandle WORD =
+            MethodHandles.byteBufferViewVarHandle(int[].class, ByteOrder.nativeOrder());
+    /** Where the first byte in memory is in a word. */
+    private static final int FIRST = ByteOrder.nativeOrder() == ByteOrder.BIG_ENDIAN ? 24 : 0;
+
+    private static final ByteBuffer DOWN = constant("0\n\n\n");
+    private static final ByteBuffer RAISED = constant("1   ");
+
+    /** What a look loads: the mapped flag, or a constant. */
+    private volatile ByteBuffer word = DOWN;
+    /** Null: not supervised. All but a look reads the file. */
+    private final RandomAccessFile file;
+    /** Null: cannot be read; then only the flag counts. */
+    private final RandomAccessFile owner;
+    /** Null once it is told that a stop was asked for. */
+    private List<Runnable> callbacks = new ArrayList<>();
+    private boolean watched;
+
+    private Stopctl() {
+        file = null;
+        owner = null;
+    }
+
+    private Stopctl(Path path) throws IOException {
+        file = openRegular(path);
+        owner = openOwner(path.resolveSibling("owner"));
+        // Of what is shorter than a flag only the first byte counts, and nobody will raise it.
+        word = file.length() >= LENGTH
+                ? file.getChannel().map(FileChannel.MapMode.READ_ONLY, 0, LENGTH)
+                : constant(new String(Arrays.copyOf(copy(), 4), StandardCharsets.ISO_8859_1));
+    }
+
+    /**
+     * The flag that STOPCTL_FLAG names. If the variable is not set or empty it is one that stays
+     * down; if what it names cannot be used, too, with one line on standard error.
+     */
+    public static Stopctl fromEnv() {
+        String path = System.getenv("STOPCTL_FLAG");
+        if (path == null || path.isEmpty()) {
+            return unsupervised();
+        }
+        try {
+            return open(Path.of(path));
+        } catch (IOException | InvalidPathException error) {
+            String shown = path.length() > 200 ? path.substring(0, 200) : path;
+            System.err.println("stopctl: the flag " + shown + " cannot be used ("
+                    + error.getClass().getSimpleName() + "); running unsupervised");
+            return unsupervised();
+        }
+    }
+
+    /** A flag that stays down. */
+    public static Stopctl unsupervised() {
+        return new Stopctl();
+    }
+
+    /** The flag at a path. */
+    public static Stopctl open(Path path) throws IOException {
+        return new Stopctl(path);
+    }
+
+    /** Whether there is a supervisor's flag. */
+    public boolean isSupervised() {
+        return file != null;
+    }
+
+    /** A look: whether to stop. One load of the flag, and nothing else. */
+    public boolean isSet() {
+        return (byte) ((int) WORD.getAcquire(word, 0) >>> FIRST) != RUNNING;
+    }
+
+    /**
+     * Sleeps until a stop is asked for or the supervisor is gone: true; or for this long: false.
+     */
+    public boolean awaitStop(Duration timeout) throws InterruptedException {
+        long start = System.nanoTime();
+        while (!mustStop()) {
+            Duration left = timeout.minusNanos(System.nanoTime() - start);
+            if (left.isNegative() || left.isZero()) {
+                return false;
+            }
+            Duration time = left.compareTo(LOOK_AGAIN) < 0 ? left : LOOK_AGAIN;
+            Thread.sleep(time.toMillis(), time.toNanosPart() % 1_000_000);
+        }
+        return true;
+    }
+
+    /**
+     * Runs this once when a stop is asked for or the supervisor is gone: at once if that has
+     * happened, otherwise in a daemon thread that the first call starts.
+     */
+    public void onStop(Runnable callback) {
+        synchronized (this) {
+            if (callbacks != null) {
+                callbacks.add(callback);
+                if (!watched && isSupervised()) {
+                    watched = true;
+                    Thread thread = new Thread(this::watch, "stopctl");
+                    thread.setDaemon(true);
+                    thread.start();
+                }
+                return;
+            }
+        }
+        callback.run();
+    }
+
+    /**
+     * What the flag says, empty while it is down. A supervisor that died without a word is a
+     * request with the reason "lost".
+     */
+    public Optional<Request> request() {
+        if (!mustStop()) {
+            return Optional.empty();
+        }
+        byte[] last = copy();
+        for (int copies = 1; copies < COPIES; copies++) {
+            byte[] next = copy();
+            if (Arrays.equals(next, last)) {
+                break;
+            }
+            last = next;
+        }
+        OptionalLong none = OptionalLong.empty();
+        if (last.length == 0) { // cut to nothing: there is no text
+            return Optional.of(new Request('1', "", none, none));
+        }
+        if (last[0] == RUNNING) { // down all the same: nobody is left to raise it
+            return Optional.of(new Request('1', "lost", none, none));
+        }
+        String text = new String(last, StandardCharsets.ISO_8859_1);
+        String line = text.length() > 4 ? text.substring(4).split("\n", 2)[0] : "";
+        String[] words = Arrays.copyOf(line.split(" "), 3);
+        boolean known = words[0].matches("[a-z0-9-]{1,16}") && !words[0].equals("-");
+        String reason = known ? words[0] : "";
+        return Optional.of(new Request(text.charAt(0), reason, number(words[1]), number(words[2])));
+    }
+
+    private static OptionalLong number(String word) {
+        // Nineteen digits and more are no time that a clock will show.
+        boolean known = word != null && word.matches("[0-9]{1,18}");
+        return known ? OptionalLong.of(Long.parseLong(word)) : OptionalLong.empty();
+    }
+
+    private void watch() {
+        try {
+            while (!awaitStop(Duration.ofDays(1))) {
+                continue;
+            }
+        } catch (InterruptedException nobodyDoes) {
+            return;
+        }
+        List<Runnable> told;
+        synchronized (this) {
+            told = callbacks;
+            callbacks = null;
+        }
+        told.forEach(Runnable::run);
+    }
+
+    /**
+     * Whether to stop, by the flag, by its file, or by the owner word. Then every look says so
+     * too, for good.
+     */
+    private boolean mustStop() {
+        if (file == null) {
+            return false;
+        }
+        byte[] text = copy();
+        boolean stop = text.length == 0 || text[0] != RUNNING || isSet() || isLost();
+        if (stop) {
+            word = RAISED;
+        }
+        return stop;
+    }
+
+    private boolean isLost() {
+        byte[] first = read(owner, 4);
+        return first.length == 4
+                && (ByteBuffer.wrap(first).order(ByteOrder.nativeOrder()).getInt() & OWNER_DIED) != 0;
+    }
+
+    private byte[] copy() {
+        return read(file, LENGTH);
+    }
+
+    /** The first bytes. Not by the channel, which an interrupt of the thread would close. */
+    private static byte[] read(RandomAccessFile from, int length) {
+        if (from == null) {
+            return new byte[0];
+        }
+        byte[] bytes = new byte[length];
+        synchronized (from) {
+            try {
+                from.seek(0);
+                int read = from.read(bytes);
+                return Arrays.copyOf(bytes, Math.max(read, 0));
+            } catch (IOException error) {
+                return new byte[0];
+            }
+        }
+    }
+
+    private static RandomAccessFile openRegular(Path path) throws IOException {
+        // Looked at first: opening a FIFO would wait for somebody to write.
+        if (!Files.isRegularFile(path, LinkOption.NOFOLLOW_LINKS)) {
+            throw new IOException("it is not a file");
+        }
+        RandomAccessFile file = new RandomAccessFile(path.toFile(), "r");
+        if (file.length() == 0) {
+            file.close();
+            throw new IOException("it is empty");
+        }
+        return file;
+    }
+
+    private static RandomAccessFile openOwner(Path path) {
+        try {
+            return openRegular(path);
+        } catch (IOException error) {
+            return null;
+        }
+    }
+
+    private static ByteBuffer constant(String text) {
+        ByteBuffer buffer = ByteBuffer.allocateDirect(LENGTH);
+        buffer.put(0, text.getBytes(StandardCharsets.ISO_8859_1));
+        return buffer;
+    }
+}
