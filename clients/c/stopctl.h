@@ -64,7 +64,8 @@ struct stopctl_flag {
 
 /* What a raised flag says. */
 struct stopctl_request {
-    char level;             /* '1' stop, '2' SIGTERM is being used, '3' SIGKILL; others may come */
+    char level;             /* '1' stop, '2' SIGTERM is being used, '3' SIGKILL is being used, '-'
+                             * not known; others may come */
     char reason[17];        /* "user", "timeout", ...; "" if not known */
     uint64_t deadline;      /* when the next rung comes, ns of CLOCK_MONOTONIC; 0: none */
     uint64_t deadline_unix; /* the same in seconds since 1970; 0: none */
@@ -97,28 +98,43 @@ static inline int64_t stopctl_now_(void)
 }
 
 #ifdef STOPCTL_FUTEX_
-/* FUTEX_WAIT, shared: the one who wakes is another process. Answers 0 or an errno. */
-static inline int stopctl_futex_wait_(const uint32_t *word, uint32_t value, int64_t nanoseconds)
-{
-    int error, before = errno;
 #ifdef SYS_futex
-    struct {
-        long seconds, nanoseconds;
-    } time;
-    const long call = SYS_futex;
+typedef long stopctl_time_;
+#define STOPCTL_SYS_FUTEX_ SYS_futex
 #else /* 32-bit machines that never had a 32-bit time */
-    struct {
-        int64_t seconds, nanoseconds;
-    } time;
-    const long call = SYS_futex_time64;
+typedef int64_t stopctl_time_;
+#define STOPCTL_SYS_FUTEX_ SYS_futex_time64
 #endif
-    time.seconds = (long)(nanoseconds / STOPCTL_SECOND_);
-    time.nanoseconds = (long)(nanoseconds % STOPCTL_SECOND_);
-    error = syscall(call, word, FUTEX_WAIT, value, &time, NULL, 0) == 0 ? 0 : errno;
+
+/* FUTEX_WAIT, shared: the one who wakes is another process. Returns for any reason or none. */
+static inline void stopctl_futex_wait_(const uint32_t *word, uint32_t value, int64_t nanoseconds)
+{
+    const int before = errno;
+    struct {
+        stopctl_time_ seconds, nanoseconds;
+    } time;
+    time.seconds = (stopctl_time_)(nanoseconds / STOPCTL_SECOND_);
+    time.nanoseconds = (stopctl_time_)(nanoseconds % STOPCTL_SECOND_);
+    syscall(STOPCTL_SYS_FUTEX_, word, FUTEX_WAIT, value, &time, NULL, 0);
     errno = before;
-    return error;
 }
 #endif
+
+/* Whether a mapped word has a value, asked of the kernel, which answers EFAULT where a load of our
+ * own would die of SIGBUS: 0, EAGAIN or EFAULT. A requeue of nobody that wakes nobody. */
+static inline int stopctl_compare_(const uint32_t *word, uint32_t value)
+{
+#ifdef STOPCTL_FUTEX_
+    const int before = errno;
+    const long none = 0;
+    const int error =
+        syscall(STOPCTL_SYS_FUTEX_, word, FUTEX_CMP_REQUEUE, 0, none, word, value) < 0 ? errno : 0;
+    errno = before;
+    return error;
+#else
+    return __atomic_load_n(word, __ATOMIC_ACQUIRE) == value ? 0 : EAGAIN;
+#endif
+}
 
 static inline void stopctl_nanosleep_(int64_t nanoseconds)
 {
@@ -128,18 +144,6 @@ static inline void stopctl_nanosleep_(int64_t nanoseconds)
     time.tv_nsec = (long)(nanoseconds % STOPCTL_SECOND_);
     nanosleep(&time, NULL);
     errno = before;
-}
-
-/* Whether a load from a mapped file is safe. The kernel looks at the word itself, and answers
- * EFAULT where we would die of SIGBUS. */
-static inline int stopctl_is_there_(const uint32_t *word)
-{
-#ifdef STOPCTL_FUTEX_
-    return stopctl_futex_wait_(word, *stopctl_constant_(0), 0) != EFAULT;
-#else
-    (void)word;
-    return 1;
-#endif
 }
 
 static inline const uint32_t *stopctl_map_(const char *path, int *error)
@@ -210,45 +214,53 @@ static inline void stopctl_latch_(struct stopctl_flag *stop)
     __atomic_store_n(&stop->word, stopctl_constant_(1), __ATOMIC_RELEASE);
 }
 
-static inline int stopctl_is_set(const struct stopctl_flag *stop);
-
-/* Whether to stop, by the flag, by its file, or by the owner word. */
-static inline int stopctl_must_stop_(struct stopctl_flag *stop)
+static inline int stopctl_is_lost_(const struct stopctl_flag *stop)
 {
+    return stop->owner != NULL && stopctl_compare_(stop->owner, 0) != EFAULT
+        && (__atomic_load_n(stop->owner, __ATOMIC_ACQUIRE) & STOPCTL_OWNER_DIED_) != 0;
+}
+
+/* Whether to stop, by the flag, by its file, or by the owner word. If not: `word` is what the flag
+ * holds, for who sleeps on it. */
+static inline int stopctl_must_stop_(struct stopctl_flag *stop, uint32_t *word)
+{
+    int differs;
+
+    *word = *stopctl_constant_(0);
     if (stop->flag == NULL)
         return 0;
     if (__atomic_load_n(&stop->word, __ATOMIC_ACQUIRE) == stopctl_constant_(1))
         return 1;
-    if (!stopctl_is_there_(stop->flag)) {
-        stopctl_latch_(stop);
-        return 1;
+    differs = stopctl_compare_(stop->flag, *word);
+    if (differs != 0 && differs != EFAULT) {
+        *word = __atomic_load_n(stop->flag, __ATOMIC_ACQUIRE);
+        if (!stopctl_is_down_(*word))
+            return 1;
     }
-    if (stopctl_is_set(stop))
-        return 1;
-    if (stop->owner != NULL && stopctl_is_there_(stop->owner)
-        && (__atomic_load_n(stop->owner, __ATOMIC_ACQUIRE) & STOPCTL_OWNER_DIED_) != 0) {
+    if (differs == EFAULT || stopctl_is_lost_(stop)) {
         stopctl_latch_(stop);
         return 1;
     }
     return 0;
 }
 
-static inline void stopctl_sleep_(const struct stopctl_flag *stop, int64_t nanoseconds)
+/* While the flag holds `word`, and no longer than a second: the kernel wakes only one of us when
+ * the owner dies. */
+static inline void stopctl_sleep_(const struct stopctl_flag *stop, uint32_t word,
+                                  int64_t nanoseconds)
 {
+    int64_t longest = STOPCTL_SECOND_;
 #ifdef STOPCTL_FUTEX_
     if (stop->flag != NULL) {
-        /* A second at most: the kernel wakes only one of us when the owner dies. */
-        uint32_t word = __atomic_load_n(stop->flag, __ATOMIC_ACQUIRE);
-        if (stopctl_is_down_(word))
-            stopctl_futex_wait_(stop->flag, word,
-                                nanoseconds < STOPCTL_SECOND_ ? nanoseconds : STOPCTL_SECOND_);
+        stopctl_futex_wait_(stop->flag, word, nanoseconds < longest ? nanoseconds : longest);
         return;
     }
-    stopctl_nanosleep_(nanoseconds);
 #else
-    const int64_t longest = stop->flag == NULL ? nanoseconds : STOPCTL_SECOND_ / 20;
-    stopctl_nanosleep_(nanoseconds < longest ? nanoseconds : longest);
+    (void)word;
+    if (stop->flag != NULL)
+        longest /= 20;
 #endif
+    stopctl_nanosleep_(nanoseconds < longest ? nanoseconds : longest);
 }
 
 /* -- The interface -- */
@@ -315,13 +327,14 @@ static inline int stopctl_wait(struct stopctl_flag *stop, int64_t milliseconds)
     const int64_t longest = INT64_MAX / 4 / per;
     const int64_t start = stopctl_now_();
     const int64_t time = (milliseconds > longest ? longest : milliseconds) * per;
+    uint32_t word;
     for (;;) {
         int64_t left = milliseconds < 0 ? STOPCTL_SECOND_ : time - (stopctl_now_() - start);
-        if (stopctl_must_stop_(stop))
+        if (stopctl_must_stop_(stop, &word))
             return 1;
         if (left <= 0)
             return 0;
-        stopctl_sleep_(stop, left);
+        stopctl_sleep_(stop, word, left);
     }
 }
 
@@ -330,15 +343,19 @@ static inline int stopctl_wait(struct stopctl_flag *stop, int64_t milliseconds)
 static inline int stopctl_get_request(struct stopctl_flag *stop, struct stopctl_request *request)
 {
     char bytes[64] = {0}, again[64];
-    int copies;
+    uint32_t word;
+    int copies, differs;
 
-    if (!stopctl_must_stop_(stop))
+    if (!stopctl_must_stop_(stop, &word))
         return 0;
     memset(request, 0, sizeof *request);
-    request->level = '1';
-    if (!stopctl_is_there_(stop->flag))
-        return 1; /* cut to nothing: there is no text */
-    if (stopctl_is_down_(__atomic_load_n(stop->flag, __ATOMIC_ACQUIRE))) {
+    differs = stopctl_compare_(stop->flag, *stopctl_constant_(0));
+    if (differs == EFAULT) {
+        request->level = '-'; /* cut to nothing: nothing is known */
+        return 1;
+    }
+    if (differs == 0 || stopctl_is_down_(__atomic_load_n(stop->flag, __ATOMIC_ACQUIRE))) {
+        request->level = '1'; /* down all the same: nobody is left to raise it */
         memcpy(request->reason, "lost", sizeof "lost");
         return 1;
     }

@@ -8,7 +8,7 @@
 //     while (!stop.is_set())
 //         one_piece_of_work();
 //
-//     stopctl::stop_bridge bridge;              // for what takes a std::stop_token
+//     stopctl::stop_bridge bridge(stop);        // for what takes a std::stop_token
 //     std::condition_variable_any idle;
 //     idle.wait(lock, bridge.get_token(), work_is_there);
 //
@@ -31,7 +31,7 @@ namespace stopctl {
 using clock = std::chrono::steady_clock; // CLOCK_MONOTONIC, the flag's own clock
 
 struct request {
-    char level;                                // '1' stop, '2' SIGTERM is being used, '3' SIGKILL
+    char level;                                // as in stopctl.h
     std::string reason;                        // "" if not known
     std::optional<clock::time_point> deadline; // when the next rung comes
 };
@@ -81,7 +81,8 @@ class flag {
 // token is one that is never stopped by us.
 class stop_bridge {
   public:
-    stop_bridge()
+    // The flag must live as long as the bridge.
+    explicit stop_bridge(flag &stop) : flag_(stop)
     {
         if (flag_.is_supervised())
             waiter_ = std::jthread([this](std::stop_token leave) { wait(leave); });
@@ -98,7 +99,7 @@ class stop_bridge {
         // It may be just about to sleep: woken until it has left. Others who sleep on the same
         // flag wake too, look, and sleep again, as the contract expects.
         while (waiter_.joinable() && !left_.load(std::memory_order_acquire)) {
-            syscall(SYS_futex, flag_.stop_.flag, FUTEX_WAKE, INT32_MAX, nullptr, nullptr, 0);
+            syscall(STOPCTL_SYS_FUTEX_, flag_.stop_.flag, FUTEX_WAKE, INT32_MAX, nullptr, nullptr, 0);
             std::this_thread::sleep_for(std::chrono::milliseconds(1));
         }
 #endif
@@ -109,19 +110,18 @@ class stop_bridge {
     // To stop this process's own work: nobody else sees it.
     bool request_stop() noexcept { return source_.request_stop(); }
 
-    [[nodiscard]] flag &get_flag() noexcept { return flag_; }
-
   private:
     void wait(const std::stop_token &leave)
     {
-        while (!leave.stop_requested() && stopctl_must_stop_(&flag_.stop_) == 0)
-            stopctl_sleep_(&flag_.stop_, STOPCTL_SECOND_);
+        std::uint32_t word;
+        while (!leave.stop_requested() && stopctl_must_stop_(&flag_.stop_, &word) == 0)
+            stopctl_sleep_(&flag_.stop_, word, STOPCTL_SECOND_);
         if (!leave.stop_requested())
             source_.request_stop();
         left_.store(true, std::memory_order_release);
     }
 
-    flag flag_;
+    flag &flag_;
     std::stop_source source_;
     std::atomic<bool> left_{false};
     std::jthread waiter_; // the last: it uses all the others

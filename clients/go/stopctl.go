@@ -66,7 +66,7 @@ type Flag struct {
 // Request is what a raised flag says. It is an error, so that it can be the cause of a context
 // that was cancelled: errors.Is(request, context.Canceled).
 type Request struct {
-	Level        byte      // '1' stop, '2' SIGTERM is being used, '3' SIGKILL; others may come
+	Level        byte      // '1' stop, '2' SIGTERM is being used, '3' SIGKILL, '-' not known; others may come
 	Reason       string    // "user", "timeout", ...; empty if not known
 	Nanoseconds  uint64    // when the next rung comes, on CLOCK_MONOTONIC; 0: there is no such time
 	DeadlineUnix time.Time // the same by the calendar, to the second; zero: there is no such time
@@ -226,8 +226,8 @@ func (f *Flag) Request() (Request, bool) {
 		}
 		last = next
 	}
-	if len(last) == 0 { // cut to nothing: there is no text
-		return Request{Level: '1'}, true
+	if len(last) == 0 { // cut to nothing
+		return Request{Level: '-'}, true
 	}
 	if last[0] == '0' { // down all the same: nobody is left to raise it
 		return Request{Level: '1', Reason: "lost"}, true

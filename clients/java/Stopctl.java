@@ -41,7 +41,10 @@ import java.util.OptionalLong;
 public final class Stopctl {
     /** What a raised flag says. */
     public record Request(
-            /** '1' stop, '2' SIGTERM is being used, '3' SIGKILL is being used; others may come. */
+            /**
+             * '1' stop, '2' SIGTERM is being used, '3' SIGKILL is being used, '-' not known; others
+             * may come.
+             */
             char level,
             /** "user", "timeout", ...; empty if not known. */
             String reason,
@@ -182,8 +185,8 @@ public final class Stopctl {
             last = next;
         }
         OptionalLong none = OptionalLong.empty();
-        if (last.length == 0) { // cut to nothing: there is no text
-            return Optional.of(new Request('1', "", none, none));
+        if (last.length == 0) { // cut to nothing
+            return Optional.of(new Request('-', "", none, none));
         }
         if (last[0] == RUNNING) { // down all the same: nobody is left to raise it
             return Optional.of(new Request('1', "lost", none, none));

@@ -2,7 +2,8 @@
 
 /** What a raised flag says. */
 export interface StopRequest {
-  /** "1" stop, "2" SIGTERM is being used, "3" SIGKILL is being used; others may come. */
+  /** "1" stop, "2" SIGTERM is being used, "3" SIGKILL is being used, "-" not known; others may
+   * come. */
   level: string;
   /** "user", "timeout", ...; absent if not known. */
   reason?: string;

@@ -74,8 +74,8 @@ export class StopFlag {
     try {
       return new StopFlag(file);
     } catch (error) {
-      const why = error.code ?? error.message;
-      console.error(`stopctl: the flag ${file.slice(0, 200)} cannot be used (${why}); running unsupervised`);
+      const shown = `${file.slice(0, 200)} cannot be used (${error.code ?? error.message})`;
+      console.error(`stopctl: the flag ${shown}; running unsupervised`);
       return new StopFlag();
     }
   }
@@ -99,7 +99,7 @@ export class StopFlag {
   request() {
     if (!this.#mustStop()) return undefined;
     const text = this.#text();
-    if (text.length === 0) return { level: '1' };
+    if (text.length === 0) return { level: '-' }; // cut to nothing
     if (text[0] === RUNNING) return { level: '1', reason: 'lost' };
     const [reason, deadline, unix] = text.toString('latin1', 4).split('\n', 1)[0].split(' ');
     const number = (word) => (/^[0-9]{1,20}$/.test(word) ? BigInt(word) : undefined);

@@ -35,7 +35,7 @@ keep_going() {
     elif ! _stopctl_read; then
         sleep 1 # the supervisor puts back a directory that somebody deleted
         if ! _stopctl_read; then
-            _stopctl_stopped='1   -'
+            _stopctl_stopped='-   -'
             return 1
         fi
     fi
@@ -76,7 +76,10 @@ stop_request() {
     fi
     _stopctl_said=${_stopctl_stopped:-$_stopctl_line}
     stop_level=${_stopctl_said%"${_stopctl_said#?}"}
-    _stopctl_said=${_stopctl_said#????}
+    case $_stopctl_said in
+    ????*) _stopctl_said=${_stopctl_said#????} ;;
+    *) _stopctl_said= ;; # no text follows the level
+    esac
     _stopctl_word
     stop_reason=$_stopctl_first
     case $stop_reason in *[!a-z0-9-]* | ?????????????????*) stop_reason=- ;; esac

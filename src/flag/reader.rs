@@ -168,7 +168,7 @@ impl StopFlag {
 
     /// What the flag says: level, reason, deadline; `None` while it is down. Looks at the owner,
     /// too: a supervisor that died without a word is a request with the reason `lost`. A flag that
-    /// somebody cut to nothing is one of which only the level 1 is known.
+    /// somebody cut to nothing is a request with the level `-`, of which nothing is known.
     #[must_use]
     pub fn request(&self) -> Option<Request> {
         let flag = self.flag.as_ref()?;
@@ -222,16 +222,16 @@ impl Mapped {
             }
             last = next;
         }
-        let asked = |reason| Request {
-            level: b'1',
+        let asked = |level, reason| Request {
+            level,
             reason,
             deadline: None,
             deadline_unix: None,
         };
         match last {
-            None => asked(None),
+            None => asked(b'-', None),
             // A flag that is down all the same: nobody is left to raise it.
-            Some(bytes) => format::parse(&bytes).unwrap_or_else(|| asked(Some(Reason::LOST))),
+            Some(bytes) => format::parse(&bytes).unwrap_or_else(|| asked(b'1', Some(Reason::LOST))),
         }
     }
 

@@ -57,7 +57,7 @@ sub request {
         last if $next eq $text;
         $text = $next;
     }
-    return '1 - -' if $text eq '';
+    return '- - -' if $text eq '';
     return '1 lost -' if $text =~ /^0/;
     my $level = substr $text, 0, 1;
     my ($line) = length $text > 4 ? substr($text, 4) =~ /^([^\n]*)/ : ('');

@@ -17,8 +17,8 @@ static bool wait_for(stopctl::stop_bridge &bridge, long milliseconds)
 
 int main()
 {
-    stopctl::stop_bridge bridge;
-    stopctl::flag &stop = bridge.get_flag();
+    stopctl::flag stop;
+    std::optional<stopctl::stop_bridge> bridge; // from the first wait on
     for (std::string line; std::getline(std::cin, line); std::cout << std::endl) {
         if (line == "supervised")
             std::cout << (stop.is_supervised() ? "yes" : "no");
@@ -35,6 +35,6 @@ int main()
             } else
                 std::cout << "none";
         } else
-            std::cout << (wait_for(bridge, std::stol(line.substr(5))) ? "stop" : "timeout");
+            std::cout << (wait_for(bridge ? *bridge : bridge.emplace(stop), std::stol(line.substr(5))) ? "stop" : "timeout");
     }
 }

@@ -8,7 +8,8 @@
 
 int main()
 {
-    stopctl::stop_bridge bridge;
+    stopctl::flag stop;
+    stopctl::stop_bridge bridge(stop);
     std::mutex lock;
     std::condition_variable_any arrived;
     std::queue<int> orders; // nobody fills it: this worker is idle
@@ -17,6 +18,6 @@ int main()
     std::unique_lock held(lock);
     while (arrived.wait(held, bridge.get_token(), [&] { return !orders.empty(); }))
         orders.pop();
-    const auto request = bridge.get_flag().get_request();
+    const auto request = stop.get_request();
     std::cout << "asked to stop: " << (request ? request->reason : "by myself") << std::endl;
 }
