@@ -26,7 +26,10 @@ const SANITIZED: &str = "-fsanitize=address,undefined";
 #[test]
 fn the_library_in_rust_conforms() {
     let test = std::env::current_exe().expect("the path of this test");
-    let profile = test.parent().and_then(Path::parent).expect("target/PROFILE");
+    let profile = test
+        .parent()
+        .and_then(Path::parent)
+        .expect("target/PROFILE");
     let built = profile.join("examples/probe");
     assert!(
         built.exists(),
@@ -85,7 +88,10 @@ fn the_client_in_sh_conforms_with_the_program_on_the_path() {
     }
     let path = std::env::var("PATH").expect("a PATH");
     let program = Path::new(env!("CARGO_BIN_EXE_stopctl"));
-    let path = format!("PATH={}:{path}", program.parent().expect("a directory").display());
+    let path = format!(
+        "PATH={}:{path}",
+        program.parent().expect("a directory").display()
+    );
     let client = Client::new("sh with stopctl", Kind::Reopens)
         .file("clients/sh/stopctl.sh", "stopctl.sh")
         .file("tests/conformance/probe.sh", "probe.sh");
@@ -125,7 +131,13 @@ fn the_client_in_java_conforms() {
     let client = Client::new("java", Kind::Maps)
         .file("clients/java/Stopctl.java", "Stopctl.java")
         .file("tests/conformance/Probe.java", "Probe.java")
-        .build(&["javac", "-Xlint:all", "-Werror", "Stopctl.java", "Probe.java"]);
+        .build(&[
+            "javac",
+            "-Xlint:all",
+            "-Werror",
+            "Stopctl.java",
+            "Probe.java",
+        ]);
     conforms(&client.run(&["java", "-XX:TieredStopAtLevel=1", "-cp", ".", "Probe"]));
 }
 
@@ -228,9 +240,7 @@ fn check(client: &Client, case: &Case, as_nobody: bool) {
         let what = format!("{}, case {}: {question}", client.name, case.name);
         let waker = (during.as_deref() == Some("wakes")).then(waker);
         probe.ask(question);
-        let changing = during
-            .as_deref()
-            .map(|change| scene.change(change, waker));
+        let changing = during.as_deref().map(|change| scene.change(change, waker));
         let given = probe.answer();
         drop(changing);
         let expected = Step::expected(answer, but.as_ref(), client.kind);

@@ -46,7 +46,10 @@ impl Scene {
             }
             ["bytes", length, text] => {
                 let length = length.parse().expect("a number of bytes");
-                write(&path, &text.bytes().cycle().take(length).collect::<Vec<_>>());
+                write(
+                    &path,
+                    &text.bytes().cycle().take(length).collect::<Vec<_>>(),
+                );
             }
             ["missing"] => {}
             ["unset"] => scene.variable = None,
