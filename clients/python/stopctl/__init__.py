@@ -1,0 +1,571 @@
+# stopctl 0.1.0: the worker's side for Python 3.8 and later, in one file.
+# SPDX-License-Identifier: MIT OR Apache-2.0
+"""Learn from ``stopctl run`` that it is time to stop, and leave by your own door.
+
+    import stopctl
+
+    stop = stopctl.flag()
+    while not stop.is_set():
+        work()
+
+``STOPCTL_FLAG`` names a small file in shared memory. The worker runs while its first byte is
+``0``; anything else means stop. Without that variable the flag stays down, so that a program
+needs no second way of running. The whole contract is in stopctl-flag(7).
+
+Importing this module installs no signal handler, starts no thread and writes nothing.
+
+Limits:
+
+* ``is_set()`` reads a mapped file and nothing else. If somebody who may write the file cuts it
+  to nothing, such a look ends the process with SIGBUS. ``wait()``, ``request()`` and what is
+  built on them look at the file's size first, and take a file of no bytes for a stop.
+* ``is_set()`` does not notice that the supervisor died; whatever waits or tells the reason does.
+* Ranks of a distributed computation must agree on when to leave, or those that stay hang.
+"""
+
+from __future__ import annotations
+
+import itertools
+import mmap
+import os
+import re
+import signal
+import stat
+import sys
+import threading
+import time
+import traceback
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    Callable,
+    Dict,
+    Iterable,
+    Iterator,
+    NamedTuple,
+    Optional,
+    Tuple,
+    TypeVar,
+    Union,
+)
+
+if TYPE_CHECKING:
+    import asyncio
+    from types import FrameType, TracebackType
+    from typing import Type
+
+__all__ = ["Flag", "OnStop", "Request", "Stopped", "flag"]
+__version__ = "0.1.0"
+
+_Item = TypeVar("_Item")
+
+_LENGTH = 64
+_RUN = ord("0")
+# By the first byte. An index into a tuple costs less than a comparison.
+_STOPS = tuple(byte != _RUN for byte in range(256))
+
+# The longest sleep, in seconds: the kernel wakes one waiter only when the owner dies, and the
+# others learn of it by looking again.
+_LONGEST = 1.0
+# A sleep without futex(2), in seconds.
+_NAP = 0.05
+# The text may move while it is copied: how often, until two copies agree.
+_COPIES = 8
+_OWNER_DIED = 1 << 30
+
+_DOWN = b"0".ljust(_LENGTH, b"\n")
+_REASON = re.compile(r"[a-z0-9-]{1,16}")
+_SIGNALS: Dict[int, str] = {
+    signal.SIGTERM: "term",
+    signal.SIGINT: "interrupt",
+    signal.SIGHUP: "hangup",
+}
+
+
+class Stopped(BaseException):
+    """Raised by :meth:`Flag.check`. Its argument is the reason, if that is known.
+
+    Like KeyboardInterrupt it is no ``Exception``: code that catches errors in order to go on
+    does not catch it. A ``multiprocessing.Pool`` loses a task that raises one, and whoever asks
+    for its result waits for ever; a ``ProcessPoolExecutor`` hands it on.
+    """
+
+
+class Request(NamedTuple):
+    """What a raised flag says. What cannot be read is None."""
+
+    level: str
+    """The first byte: ``1`` stop, ``2`` SIGTERM is being used, ``3`` SIGKILL is being used."""
+    reason: Optional[str]
+    deadline_ns: Optional[int]
+    """When the next rung comes, in nanoseconds of CLOCK_MONOTONIC."""
+
+
+class OnStop:
+    """What :meth:`Flag.on_stop` registered, as a context manager if you like."""
+
+    def __init__(self, todo: Dict[OnStop, Callable[[], object]], fn: Callable[[], object]):
+        self._todo = todo
+        todo[self] = fn
+
+    def cancel(self) -> None:
+        """Forget it. It does nothing if the function was called, or is being called, already."""
+        self._todo.pop(self, None)
+
+    def __enter__(self) -> OnStop:
+        return self
+
+    def __exit__(
+        self,
+        kind: Optional[Type[BaseException]],
+        error: Optional[BaseException],
+        trace: Optional[TracebackType],
+    ) -> None:
+        self.cancel()
+
+
+class Flag:
+    """A worker's stop flag, in the shape of an Event. Get it from :func:`flag`.
+
+    It can be given to a Process or to a task of a ProcessPoolExecutor, and be used by many
+    threads at once. There is no ``clear()``: a flag only rises.
+    """
+
+    __slots__ = ("__weakref__", "_futex", "_owner", "_page", "_path", "_shared", "_watches")
+
+    def __init__(self, path: str, shared: Optional[_Mapped], owner: Optional[_Mapped]):
+        self._path = path
+        self._shared = shared
+        self._owner = owner
+        # What is_set() reads: the mapped file, or bytes of our own once this process knows better.
+        self._page: Union[mmap.mmap, bytes] = _DOWN if shared is None else shared.page
+        self._futex: Optional[_Futex] = None
+        self._watches: Dict[int, _Watch] = {}
+
+    # Looking
+
+    def is_set(self) -> bool:
+        """Whether to stop: one load, and nothing else."""
+        return _STOPS[self._page[0]]
+
+    def until(self, items: Iterable[_Item]) -> Iterator[_Item]:
+        """The items, until a stop is asked for.
+
+        It looks before it takes an item, so none is taken from a queue and then lost.
+        """
+        iterator = iter(items)
+        while not self.is_set():
+            try:
+                item = next(iterator)
+            except StopIteration:
+                return
+            yield item
+
+    def check(self) -> None:
+        """Raise :class:`Stopped` if a stop is asked for: for code that is deep in calls."""
+        if self.is_set():
+            raise Stopped(self.reason)
+
+    def request(self) -> Optional[Request]:
+        """What the flag says; None while it is down. It notices that the supervisor died."""
+        if not self._look():
+            return None
+        return _parse(self._text())
+
+    @property
+    def level(self) -> str:
+        """``0`` run, ``1`` stop, ``2`` SIGTERM is being used, ``3`` SIGKILL is being used."""
+        request = self.request()
+        return "0" if request is None else request.level
+
+    @property
+    def reason(self) -> Optional[str]:
+        """Why to stop, in one word: ``user``, ``interrupt``, ``timeout``, ``lost``, …
+
+        ``local`` if this process itself called :meth:`set`. None while the flag is down.
+        """
+        request = self.request()
+        return None if request is None else request.reason
+
+    @property
+    def remaining(self) -> Optional[float]:
+        """The seconds until the next rung, SIGTERM or SIGKILL; None if none comes by itself."""
+        request = self.request()
+        if request is None or request.deadline_ns is None:
+            return None
+        return max(0.0, request.deadline_ns / 1e9 - time.clock_gettime(time.CLOCK_MONOTONIC))
+
+    @property
+    def supervised(self) -> bool:
+        """Whether a supervisor can raise this flag."""
+        return self._shared is not None
+
+    # Waiting
+
+    def wait(self, timeout: Optional[float] = None) -> bool:
+        """Sleep until a stop is asked for, or for ``timeout`` seconds; whether to stop.
+
+        A sleep costs no processor time, and signal handlers run in it. It ends too when the
+        supervisor is dead; from then on the flag is set in this process.
+        """
+        end = None if timeout is None else time.monotonic() + timeout
+        while not self._look():
+            left = _LONGEST if end is None else min(end - time.monotonic(), _LONGEST)
+            if left <= 0:
+                return False
+            self._sleep(left)
+        return True
+
+    async def wait_async(self, timeout: Optional[float] = None) -> bool:
+        """The same for asyncio: other tasks go on."""
+        import asyncio
+
+        if self._look():
+            return True
+        loop = asyncio.get_running_loop()
+        asked: asyncio.Future[None] = loop.create_future()
+
+        def tell() -> None:
+            if not asked.done():
+                asked.set_result(None)
+
+        def wake() -> None:
+            try:
+                loop.call_soon_threadsafe(tell)
+            except RuntimeError:
+                # The loop was closed: nobody waits any more.
+                return
+
+        with self.on_stop(wake):
+            try:
+                await asyncio.wait_for(asked, timeout)
+            except asyncio.TimeoutError:
+                return self.is_set()
+        return True
+
+    def on_stop(self, fn: Callable[[], object]) -> OnStop:
+        """Call ``fn()`` once when a stop is asked for, at once if it already is.
+
+        It is called in a thread of this module: to interrupt what cannot look, as
+        ``connection.interrupt`` of sqlite3 does, or to close a socket. The last one registered is
+        called first. A process forked later calls none of them.
+        """
+        watch = self._watches.setdefault(os.getpid(), _Watch())
+        registered = OnStop(watch.todo, fn)
+        # ORDER: registered first, then looked. The thread empties the list only after the flag is
+        # set, so either it finds this entry or we see the flag, and another thread finds it.
+        if next(watch.tickets) == 0 or self.is_set():
+            threading.Thread(
+                target=self._run_on_stop, args=(watch,), name="stopctl", daemon=True
+            ).start()
+        return registered
+
+    # This process alone
+
+    def set(self) -> None:
+        """Ask this process to stop, and no other: not the run, not the other workers.
+
+        It takes no lock and may be called from a signal handler. Threads that wait wake up within
+        a second. ``stopctl stop`` in a worker asks the whole run.
+        """
+        self._raise(_text_of("1", "local"))
+
+    def also_on(self, *signals: int) -> None:
+        """Take these signals for a request to stop, by handlers that call :meth:`set`.
+
+        For a program that is run without a supervisor as well: ``stop.also_on(SIGTERM, SIGINT)``.
+        Handlers can be set in the main thread only.
+        """
+
+        def handler(number: int, _frame: Optional[FrameType]) -> None:
+            self._raise(_text_of("1", _SIGNALS.get(number, "local")))
+
+        for number in signals:
+            signal.signal(number, handler)
+
+    def __reduce__(self) -> Tuple[Callable[[str], Flag], Tuple[str]]:
+        return _flag_at, (self._path,)
+
+    def __repr__(self) -> str:
+        if self._shared is None:
+            return "<stopctl.Flag, not supervised>"
+        return f"<stopctl.Flag {self._path!r}>"
+
+    # Inside
+
+    def _look(self) -> bool:
+        """The thorough look: at the size of the file and at its owner, too."""
+        shared = self._shared
+        if shared is not None and self._page is shared.page:
+            if shared.is_cut():
+                self._raise(_text_of("-", "-"))
+            elif not self.is_set() and self._is_lost():
+                self._raise(_text_of("1", "lost"))
+        return self.is_set()
+
+    def _is_lost(self) -> bool:
+        owner = self._owner
+        return owner is not None and not owner.is_cut() and bool(owner.word() & _OWNER_DIED)
+
+    def _text(self) -> bytes:
+        shared = self._shared
+        if shared is None or shared.is_cut() or not _STOPS[shared.page[0]]:
+            return bytes(self._page[:])
+        last = shared.page[:]
+        for _ in range(1, _COPIES):
+            copy = shared.page[:]
+            if copy == last:
+                break
+            last = copy
+        return last
+
+    def _sleep(self, seconds: float) -> None:
+        futex = self._futex
+        if futex is None:
+            futex = self._futex = _futex_for(self._shared)
+        shared = self._shared
+        # ORDER: the word is loaded before the sleep; the kernel sleeps only if it is still the
+        # same, so a raise in between cannot be missed.
+        down = 0 if shared is None else shared.word()
+        if not self.is_set():
+            futex.wait(down, seconds)
+
+    def _raise(self, text: bytes) -> None:
+        # A signal handler may come here at any moment: no lock, and no import.
+        if not self.is_set():
+            self._page = text
+            if self._futex is not None:
+                self._futex.wake()
+
+    def _run_on_stop(self, watch: _Watch) -> None:
+        self.wait()
+        while watch.todo:
+            try:
+                _, fn = watch.todo.popitem()
+            except KeyError:
+                return
+            try:
+                fn()
+            except Exception:
+                traceback.print_exc()
+
+
+_flags: Dict[str, Flag] = {}
+
+
+def flag() -> Flag:
+    """The flag that ``STOPCTL_FLAG`` names: the same object at every call in a process.
+
+    If the variable is not set, or empty, it is a flag that stays down. If it names something that
+    cannot be a flag (missing, unreadable, empty, no regular file), this is said once on standard
+    error, and the flag stays down.
+    """
+    path = os.environ.get("STOPCTL_FLAG")
+    return _flag_at(os.path.abspath(path) if path else "")
+
+
+def _flag_at(path: str) -> Flag:
+    known = _flags.get(path)
+    if known is not None:
+        return known
+    shared = owner = problem = None
+    if path:
+        try:
+            shared = _Mapped(path, 1)
+            owner = _Mapped(os.path.join(os.path.dirname(path), "owner"), 4)
+        except (OSError, ValueError) as error:
+            problem = error
+    made = Flag(path, shared, owner)
+    # Of two threads one wins, and it alone warns. Without an owner the flag alone counts.
+    if _flags.setdefault(path, made) is made and problem is not None and shared is None:
+        why = (problem.strerror if isinstance(problem, OSError) else None) or str(problem)
+        _warn(f"stopctl: the flag {path!r} cannot be used ({why}); running without a supervisor")
+    return _flags[path]
+
+
+def _warn(text: str) -> None:
+    if sys.stderr is not None:
+        try:
+            print(text, file=sys.stderr, flush=True)
+        except (OSError, ValueError):
+            # A standard error that is closed or full must not end a worker.
+            return
+
+
+def _text_of(level: str, reason: str) -> bytes:
+    return f"{level}   {reason} - -\n".encode("ascii")
+
+
+def _parse(text: bytes) -> Request:
+    level = chr(text[0]) if 0x21 <= text[0] <= 0x7E else "-"
+    line = text[4:].split(b"\n")[0].decode("latin-1")
+    reason, deadline = (line.split(" ") + ["", ""])[:2]
+    is_number = deadline.isascii() and deadline.isdigit() and int(deadline) < 1 << 64
+    return Request(
+        level,
+        reason if _REASON.fullmatch(reason) and reason != "-" else None,
+        int(deadline) if is_number else None,
+    )
+
+
+class _Watch:
+    """What one process wants done at the stop. The child of a fork makes its own."""
+
+    def __init__(self) -> None:
+        self.todo: Dict[OnStop, Callable[[], object]] = {}
+        # Drawing one is atomic: a lock could be held by another thread at the moment of a fork.
+        self.tickets = itertools.count()
+
+
+class _Mapped:
+    """A file of the contract, mapped to be read. The mapping outlives the file's name.
+
+    No descriptor is kept for later use: a program that closes all it does not know, as daemons
+    do, would give its number to another file.
+    """
+
+    def __init__(self, path: str, least: int):
+        self._path = path
+        fd, state = _open_regular(path)
+        try:
+            if state.st_size < least:
+                raise ValueError("empty")
+            self.page = mmap.mmap(fd, min(state.st_size, _LENGTH), prot=mmap.PROT_READ)
+        finally:
+            os.close(fd)
+        self._identity = (state.st_dev, state.st_ino)
+
+    def word(self) -> int:
+        """The first four bytes as the kernel compares them: behind a file's end there are zeros."""
+        return int.from_bytes(self.page[:4].ljust(4, b"\0"), sys.byteorder)
+
+    def is_cut(self) -> bool:
+        """Whether the file has no byte any more, so that a look would be a SIGBUS."""
+        try:
+            state = os.stat(self._path)
+        except OSError:
+            # Its name is gone: the file lives on in our mapping.
+            return False
+        return state.st_size == 0 and (state.st_dev, state.st_ino) == self._identity
+
+    def reopen(self) -> int:
+        """A descriptor of the same file."""
+        fd, state = _open_regular(self._path)
+        if (state.st_dev, state.st_ino) != self._identity:
+            os.close(fd)
+            raise ValueError("another file")
+        return fd
+
+
+def _open_regular(path: str) -> Tuple[int, os.stat_result]:
+    # O_NONBLOCK: a FIFO must not make us wait for its writer.
+    fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    state = os.fstat(fd)
+    if not stat.S_ISREG(state.st_mode):
+        os.close(fd)
+        raise ValueError("not a regular file")
+    return fd, state
+
+
+class _Futex:
+    """A sleep that somebody can end. This one is for machines without futex(2): short naps."""
+
+    def wait(self, down: int, seconds: float) -> None:
+        time.sleep(min(seconds, _NAP))
+
+    def wake(self) -> None:
+        """Nobody sleeps long enough to need it."""
+
+
+def _futex_for(shared: Optional[_Mapped]) -> _Futex:
+    number = _futex_number()
+    if number is None:
+        return _Futex()
+    try:
+        return _real_futex(number, shared)
+    except (ImportError, AttributeError, OSError, ValueError):
+        # A Python without ctypes, or the file's name is gone since it was mapped.
+        return _Futex()
+
+
+def _futex_number() -> Optional[int]:
+    """The number of the system call futex(2), with a timespec of two longs."""
+    if not sys.platform.startswith("linux") or sys.maxsize < 1 << 32:
+        return None
+    numbers = {
+        "x86_64": 202,
+        "aarch64": 98,
+        "riscv64": 98,
+        "loongarch64": 98,
+        "ppc64le": 221,
+        "s390x": 238,
+    }
+    return numbers.get(os.uname().machine)
+
+
+def _real_futex(number: int, shared: Optional[_Mapped]) -> _Futex:
+    # Loaded at the first sleep: a program that only looks does not pay for it.
+    import ctypes
+    import errno
+
+    class Timespec(ctypes.Structure):
+        _fields_ = [("seconds", ctypes.c_long), ("nanoseconds", ctypes.c_long)]
+
+    # FUTEX_WAIT and FUTEX_WAKE without FUTEX_PRIVATE_FLAG: who wakes is another process.
+    wait, wake, everybody = 0, 1, 0x7FFF_FFFF
+    libc = ctypes.CDLL(None, use_errno=True)
+    own = ctypes.c_uint32(0)
+    if shared is None:
+        address = ctypes.addressof(own)
+    else:
+        address = _map_for_good(ctypes, libc, shared)
+
+    def futex(operation: int, value: int, time_left: Any) -> int:
+        arguments = (
+            ctypes.c_long(number),
+            ctypes.c_void_p(address),
+            ctypes.c_int(operation),
+            ctypes.c_uint32(value),
+            time_left,
+            None,
+            ctypes.c_int(0),
+        )
+        answer: int = libc.syscall(*arguments)
+        return answer
+
+    class RealFutex(_Futex):
+        def wait(self, down: int, seconds: float) -> None:
+            whole = int(seconds)
+            left = Timespec(whole, int((seconds - whole) * 1e9))
+            if futex(wait, down, ctypes.byref(left)) == 0:
+                return
+            # Changed before the sleep, a signal, the end of the time: all of them mean look again.
+            if ctypes.get_errno() not in (errno.EAGAIN, errno.EINTR, errno.ETIMEDOUT):
+                super().wait(down, seconds)
+
+        def wake(self) -> None:
+            if shared is None:
+                own.value = 1
+            # On a flag of the supervisor this wakes other workers too, for nothing: they look,
+            # and sleep again.
+            futex(wake, everybody, None)
+
+    return RealFutex()
+
+
+def _map_for_good(ctypes: Any, libc: Any, shared: _Mapped) -> int:
+    """The address of a mapping of ctypes' own, which is never closed.
+
+    Python's mmap object does not tell its address while it is read-only.
+    """
+    libc.mmap.restype = ctypes.c_void_p
+    whole = (ctypes.c_int, ctypes.c_int, ctypes.c_int)
+    libc.mmap.argtypes = (ctypes.c_void_p, ctypes.c_size_t, *whole, ctypes.c_long)
+    fd = shared.reopen()
+    try:
+        address: int = libc.mmap(None, _LENGTH, mmap.PROT_READ, mmap.MAP_SHARED, fd, 0)
+    finally:
+        os.close(fd)
+    if address == ctypes.c_void_p(-1).value:
+        raise OSError("mmap")
+    return address
