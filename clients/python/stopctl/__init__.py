@@ -331,8 +331,10 @@ class Flag:
             futex.wait(down, seconds)
 
     def _raise(self, text: bytes) -> None:
-        # A signal handler may come here at any moment: no lock, and no import.
-        if not self.is_set():
+        # A signal handler may come here at any moment: no lock, and no import. No look either: the
+        # file may have been cut. What the first one said is kept.
+        shared = self._shared
+        if self._page is (_DOWN if shared is None else shared.page):
             self._page = text
             if self._futex is not None:
                 self._futex.wake()
