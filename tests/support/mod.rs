@@ -22,6 +22,7 @@
 //! | `events` | reading `--events`, and what is true of every such file |
 //! | `processes` | looks into /proc |
 //! | `need` | what the machine must have for a test |
+//! | `python` | the interpreters of this machine |
 #![expect(
     dead_code,
     reason = "every test file is a program of its own and uses its part of this"
@@ -31,6 +32,7 @@ pub(crate) mod base;
 pub(crate) mod events;
 pub(crate) mod need;
 pub(crate) mod processes;
+pub(crate) mod python;
 pub(crate) mod scenario;
 pub(crate) mod started;
 pub(crate) mod transcript;

@@ -1,7 +1,8 @@
 """Recipe: a Celery worker whose tasks stop in the middle and put the rest back into the queue.
 
 The flag becomes Celery's own warm shutdown (SIGTERM to its main process), which takes no new task
-and waits for those that run; these look at the flag, so that this wait is short.
+and waits for those that run; these look at the flag, so that this wait is short. Celery delivers
+at least once: what was put back while it stops may be in the queue twice.
 
     stopctl run --grace 60s -- celery -A celery_worker worker
 """

@@ -18,9 +18,9 @@ def work(stop: stopctl.Flag, number: int) -> None:
 
 
 def main(method: str) -> None:
-    context = multiprocessing.get_context(method)
+    multiprocessing.set_start_method(method)
     stop = stopctl.flag()
-    processes = [context.Process(target=work, args=(stop, n)) for n in range(4)]  # type: ignore[attr-defined]
+    processes = [multiprocessing.Process(target=work, args=(stop, n)) for n in range(4)]
     for process in processes:
         process.start()
     for process in processes:

@@ -3,7 +3,10 @@
 Each rank sees its flag at another moment. One that leaves alone lets the others hang in the next
 collective call: so they reduce what they see, and all leave after the same step, or none.
 
-    MASTER_ADDR=127.0.0.1 MASTER_PORT=29500 stopctl run -n 4 --grace 60s -- python torch_distributed.py
+    export MASTER_ADDR=127.0.0.1 MASTER_PORT=29500
+    stopctl run -n 4 --grace 60s -- python torch_distributed.py
+
+The tests run it where PyTorch is installed, and only there.
 """
 
 import os

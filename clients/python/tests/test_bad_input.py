@@ -130,8 +130,7 @@ assert threading.active_count() == 1
 assert not {"ctypes", "asyncio", "multiprocessing"} & set(sys.modules), sys.modules
 """
         answer = subprocess.run(
-            [sys.executable, "-I", "-c", "import sys; sys.path.insert(0, sys.argv[1])" + program,
-             os.path.dirname(os.path.dirname(__import__("stopctl").__file__))],
+            [sys.executable, "-c", program],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             timeout=60,

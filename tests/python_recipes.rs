@@ -1,0 +1,128 @@
+//! The recipes for Python: a download, PyTorch alone and distributed, Celery.
+
+mod support;
+
+use std::fs;
+use std::process::Stdio;
+
+use support::base::Base;
+use support::python::{client, example, perhaps_with, python, with};
+use support::scenario::Scenario;
+use support::started::Started;
+
+fn recipe<'b>(base: &'b Base, command: &[&str]) -> Scenario<'b> {
+    base.scenario()
+        .name("recipe")
+        .command(command)
+        .environment("PYTHONPATH", client())
+        .environment("PYTHONDONTWRITEBYTECODE", "1")
+}
+
+#[test]
+fn a_download_stops_in_the_middle_and_goes_on_there() {
+    let Some(python) = python() else { return };
+    let base = Base::new();
+    let mut server = base.command(&python);
+    server
+        .arg(client().join("tests/slow_server.py"))
+        .stdin(Stdio::piped());
+    let server = Started::begin(server, base.root(), None);
+    let port = server.wait_for("port").number("port");
+    let url = format!("http://127.0.0.1:{port}/numbers");
+    let download = example("download.py");
+    let command = [python.as_str(), &download, ".", &url];
+    let run = recipe(&base, &command).start();
+    run.wait_for("from byte 0:");
+    base.call(&["stop", "recipe"]).expect(0);
+    let end = run.finish();
+    end.expect(0);
+    assert!(end.out().contains("0 of 1 files"), "{}", end.out());
+    let have = fs::metadata(base.file("numbers.part"))
+        .expect("a part")
+        .len();
+
+    let run = recipe(&base, &command).start();
+    run.wait_for(&format!("from byte {have}:"));
+    let end = run.finish();
+    end.expect(0);
+    assert!(end.out().contains("1 of 1 files"), "{}", end.out());
+    let wanted: String = (0..100_000).map(|n| format!("{n:09}\n")).collect();
+    assert!(fs::read_to_string(base.file("numbers")).expect("the file") == wanted);
+    server.finish().expect(0);
+}
+
+#[test]
+fn a_training_saves_when_asked_and_goes_on_from_there() {
+    let Some(python) = perhaps_with("torch") else {
+        return;
+    };
+    let base = Base::new();
+    let train = example("torch_train.py");
+    let command = [python.as_str(), &train, "checkpoint.pt"];
+    let mut reached = 0;
+    for _ in 0..2 {
+        let run = recipe(&base, &command).start();
+        run.wait_for(&format!("training from step {reached}"));
+        base.call(&["stop", "recipe"]).expect(0);
+        reached = run.wait_for("saved at step").number("step");
+        let end = run.finish();
+        end.expect(0);
+        assert_eq!(end.events.outcomes(), ["flag"]);
+    }
+}
+
+#[test]
+fn ranks_of_a_training_leave_together() {
+    let Some(python) = perhaps_with("torch.distributed") else {
+        return;
+    };
+    let base = Base::new();
+    let port = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let number = port.local_addr().expect("an address").port().to_string();
+    drop(port);
+    let train = example("torch_distributed.py");
+    let run = recipe(&base, &[&python, &train])
+        .workers(3)
+        .environment("MASTER_ADDR", "127.0.0.1")
+        .environment("MASTER_PORT", number)
+        .start();
+    run.wait_for_each("training", 3);
+    // One is asked; the others agree.
+    base.call(&["stop", "recipe", "--worker", "1"]).expect(0);
+    let left = run.wait_for_each("left at step", 3);
+    let steps: Vec<i64> = left.iter().map(|line| line.number("step")).collect();
+    assert!(steps.iter().all(|step| *step == steps[0]), "{steps:?}");
+    run.finish().expect(0);
+}
+
+#[test]
+fn a_celery_task_stops_in_the_middle_and_its_rest_is_put_back() {
+    let Some(python) = with("celery") else { return };
+    let base = Base::new();
+    let queue = base.file("queue");
+    let examples = client().join("examples");
+    let path = std::env::join_paths([client(), examples]).expect("paths without colons");
+    let mut ask = base.command(&python);
+    ask.arg(example("celery_worker.py"))
+        .env("PYTHONPATH", &path)
+        .env("PYTHONDONTWRITEBYTECODE", "1")
+        .env("CELERY_QUEUE_DIRECTORY", &queue);
+    base.answer(ask).expect(0);
+
+    let module = ["-m", "celery", "-A", "celery_worker", "worker"];
+    let mut command = vec![python.as_str()];
+    command.extend(module);
+    command.extend(["--concurrency", "2", "--hostname", "recipe@localhost"]);
+    let run = recipe(&base, &command)
+        .options(&["--grace", "50s"])
+        .environment("PYTHONPATH", &path)
+        .environment("CELERY_QUEUE_DIRECTORY", &queue)
+        .start();
+    run.wait_for("counting from 0");
+    base.call(&["stop", "recipe"]).expect(0);
+    let end = run.finish();
+    end.expect(0).says("put back from");
+    assert_eq!(end.events.outcomes(), ["flag"], "{}", end.err());
+    let left = fs::read_dir(&queue).expect("the queue").count();
+    assert!(left > 0, "the rest is in the queue");
+}
