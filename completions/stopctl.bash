@@ -16,6 +16,9 @@ _stopctl() {
             ",$1")
                 cmd="stopctl"
                 ;;
+            stopctl,client)
+                cmd="stopctl__subcmd__client"
+                ;;
             stopctl,completions)
                 cmd="stopctl__subcmd__completions"
                 ;;
@@ -47,8 +50,22 @@ _stopctl() {
 
     case "${cmd}" in
         stopctl)
-            opts="-h -V --help --version run stop status list wait keep-going sleep completions"
+            opts="-h -V --help --version run stop status list wait keep-going sleep completions client"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        stopctl__subcmd__client)
+            opts="-h --help c cpp go java node python sh"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi

@@ -34,6 +34,7 @@ complete -c stopctl -n "__fish_stopctl_needs_command" -f -a "wait" -d 'Wait unti
 complete -c stopctl -n "__fish_stopctl_needs_command" -f -a "keep-going" -d 'For scripts: exit with 0 to go on, 1 when a stop was asked for'
 complete -c stopctl -n "__fish_stopctl_needs_command" -f -a "sleep" -d 'Sleep, but return at once with 1 when a stop is asked for'
 complete -c stopctl -n "__fish_stopctl_needs_command" -f -a "completions" -d 'Print the completion file of a shell'
+complete -c stopctl -n "__fish_stopctl_needs_command" -f -a "client" -d 'Print the one-file client of a language, for workers to look at their flag'
 complete -c stopctl -n "__fish_stopctl_using_subcommand run" -s n -l workers -d 'Start N copies of the command' -r
 complete -c stopctl -n "__fish_stopctl_using_subcommand run" -l name -d 'Name of the run [default: the command\'s name and our pid]' -r -f
 complete -c stopctl -n "__fish_stopctl_using_subcommand run" -s g -l grace -d 'Time from the flag to SIGTERM [default: 10s]' -r
@@ -83,5 +84,6 @@ complete -c stopctl -n "__fish_stopctl_using_subcommand wait" -s h -l help -d 'P
 complete -c stopctl -n "__fish_stopctl_using_subcommand keep-going" -s h -l help -d 'Print help'
 complete -c stopctl -n "__fish_stopctl_using_subcommand sleep" -s h -l help -d 'Print help'
 complete -c stopctl -n "__fish_stopctl_using_subcommand completions" -s h -l help -d 'Print help'
+complete -c stopctl -n "__fish_stopctl_using_subcommand client" -s h -l help -d 'Print help'
 complete -c stopctl -n "__fish_stopctl_using_subcommand stop status wait" -f -a "(stopctl list --names 2>/dev/null)" -d 'Run'
 complete -c stopctl -n "__fish_stopctl_using_subcommand run" -x -a "(__fish_complete_subcommand --fcs-skip=2 -g -k -n -s -t --color --events --forward --grace --kill-after --name --signal --stdin --stop-within --stopped-status --timeout --unaware-grace --workers)"

@@ -34,6 +34,7 @@ pub(crate) enum Command {
     KeepGoing(KeepGoingArgs),
     Sleep(SleepArgs),
     Completions(CompletionsArgs),
+    Client(ClientArgs),
 }
 
 /// Start workers and supervise them until they have ended
@@ -344,6 +345,14 @@ pub(crate) struct CompletionsArgs {
     pub(crate) shell: Shell,
 }
 
+/// Print the one-file client of a language, for workers to look at their flag
+#[derive(Debug, Args)]
+pub(crate) struct ClientArgs {
+    /// The language
+    #[arg(value_name = "LANGUAGE")]
+    pub(crate) language: Language,
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Stdin {
     Inherit,
@@ -362,4 +371,15 @@ pub(crate) enum Shell {
     Bash,
     Zsh,
     Fish,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Language {
+    C,
+    Cpp,
+    Go,
+    Java,
+    Node,
+    Python,
+    Sh,
 }

@@ -1,5 +1,6 @@
 //! The commands: one file for each.
 
+pub(crate) mod client;
 pub(crate) mod completions;
 pub(crate) mod keep_going;
 pub(crate) mod list;

@@ -17,7 +17,7 @@ mod warnings;
 use std::process::ExitCode;
 
 use crate::cli::Command;
-use crate::commands::{completions, keep_going, list, run, sleep, status, stop, wait};
+use crate::commands::{client, completions, keep_going, list, run, sleep, status, stop, wait};
 use crate::exit::Leave;
 
 fn main() -> ExitCode {
@@ -32,6 +32,7 @@ fn main() -> ExitCode {
             Command::Wait(args) => wait::wait(&args),
             Command::KeepGoing(_) => keep_going::keep_going(),
             Command::Sleep(args) => sleep::sleep(&args),
+            Command::Client(args) => client::client(&args),
             Command::Completions(args) => completions::completions(&args),
         },
     );
