@@ -4,6 +4,8 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+use nix::sys::signal::Signal;
+
 mod committed;
 mod support;
 
@@ -121,14 +123,7 @@ fn a_worker_in_cpp_leaves_by_its_stop_token() {
         return;
     }
     let base = Base::new();
-    let source = committed::path("clients/cpp/examples/token.cpp");
-    let compile = ["g++", "-std=c++20", "-pthread", "-o", "token"];
-    let from = [
-        source.to_str().expect("UTF-8"),
-        &include("c"),
-        &include("cpp"),
-    ];
-    build(&base, &[&compile[..], &STRICT, &from].concat());
+    token(&base);
     let said = asked_to_stop(&base, base.scenario().command(&["./token"]));
     assert_eq!(said, "ready\nasked to stop: user\n");
 }
@@ -185,27 +180,19 @@ fn a_worker_in_go_leaves_by_its_context() {
         return;
     }
     let base = Base::new();
-    let program = base.file("loop");
-    let module = committed::path("clients/go");
-    let compile = [
-        "go",
-        "build",
-        "-o",
-        program.to_str().expect("UTF-8"),
-        "./examples/loop",
-    ];
-    build_in(&module, &compile);
+    go_loop(&base);
     let said = asked_to_stop(&base, base.scenario().command(&["./loop"]));
     assert_eq!(said, "ready\nasked to stop: user; done 0\n");
 }
 
 #[test]
-fn the_client_in_go_is_formatted_and_vetted() {
+fn the_client_in_go_is_formatted_and_vetted_and_passes_its_tests() {
     if lacks(Need::Program("gofmt")) {
         return;
     }
     let module = committed::path("clients/go");
     build_in(&module, &["go", "vet", "./..."]);
+    build_in(&module, &["go", "test", "./..."]);
     let output = Command::new("gofmt")
         .args(["-l", "."])
         .current_dir(&module)
@@ -219,20 +206,7 @@ fn a_worker_in_java_leaves_when_on_stop_interrupts_it() {
         return;
     }
     let base = Base::new();
-    let files = ["Stopctl.java", "examples/Loop.java"].map(|name| {
-        let path = committed::path(&format!("clients/java/{name}"));
-        path.display().to_string()
-    });
-    let compile = [
-        "javac",
-        "-Xlint:all",
-        "-Werror",
-        "-d",
-        ".",
-        &files[0],
-        &files[1],
-    ];
-    build(&base, &compile);
+    java_loop(&base);
     let said = asked_to_stop(
         &base,
         base.scenario().command(&["java", "-cp", ".", "Loop"]),
@@ -258,6 +232,41 @@ fn the_children_of_xargs_leave_with_their_worker() {
     let piece = committed::path("clients/sh/examples/piece.sh");
     let script = format!("seq 6 | xargs -n 1 -P 2 sh '{}'", piece.display());
     children_leave(&["sh", "-c", &script]);
+}
+
+#[test]
+fn a_waiting_worker_of_any_language_leaves_when_its_supervisor_is_killed() {
+    type Make = fn(&Base);
+    let script = |name: &str| committed::path(name).display().to_string();
+    let (node, shell) = (
+        script("clients/node/examples/loop.mjs"),
+        script("clients/sh/examples/loop.sh"),
+    );
+    let workers: [(&[&str], &str, Make); 5] = [
+        (&["./token"], "g++", token),
+        (&["dash", &shell], "dash", |_| {}),
+        (&["node", &node], "node", |_| {}),
+        (&["./loop"], "go", go_loop),
+        (&["java", "-cp", ".", "Loop"], "javac", java_loop),
+    ];
+    for (worker, tool, make) in workers {
+        if lacks(Need::Program(tool)) {
+            continue;
+        }
+        let mut base = Base::new();
+        base.leaves_something();
+        make(&base);
+        let run = base.scenario().without_events().command(worker).start();
+        run.wait_for("ready");
+        run.signal(Signal::SIGKILL);
+        // Its streams end when the worker has left, which nobody is there to make it do.
+        let end = run.finish();
+        end.expect_signal(Signal::SIGKILL as i32);
+        assert!(
+            end.out().contains("asked to stop: lost"),
+            "{worker:?}: {end:?}"
+        );
+    }
 }
 
 /// A worker with six pieces of work, two at a time: two are begun and left, the others not begun.
@@ -295,6 +304,47 @@ fn c(base: &Base, name: &str) {
     let source = committed::path(&format!("clients/c/examples/{name}.c"));
     let from = [source.to_str().expect("UTF-8"), &include("c"), "-o", name];
     build(base, &[&["gcc", "-std=c11"][..], &STRICT, &from].concat());
+}
+
+fn token(base: &Base) {
+    let source = committed::path("clients/cpp/examples/token.cpp");
+    let compile = ["g++", "-std=c++20", "-pthread", "-o", "token"];
+    let from = [
+        source.to_str().expect("UTF-8"),
+        &include("c"),
+        &include("cpp"),
+    ];
+    build(base, &[&compile[..], &STRICT, &from].concat());
+}
+
+fn go_loop(base: &Base) {
+    let program = base.file("loop");
+    let module = committed::path("clients/go");
+    let compile = [
+        "go",
+        "build",
+        "-o",
+        program.to_str().expect("UTF-8"),
+        "./examples/loop",
+    ];
+    build_in(&module, &compile);
+}
+
+fn java_loop(base: &Base) {
+    let files = ["Stopctl.java", "examples/Loop.java"].map(|name| {
+        let path = committed::path(&format!("clients/java/{name}"));
+        path.display().to_string()
+    });
+    let compile = [
+        "javac",
+        "-Xlint:all",
+        "-Werror",
+        "-d",
+        ".",
+        &files[0],
+        &files[1],
+    ];
+    build(base, &compile);
 }
 
 fn include(client: &str) -> String {

@@ -43,8 +43,9 @@ const AT_MOST: f64 = 1.2;
 fn main() {
     let place = tempfile::tempdir().expect("a temporary directory");
     println!("look, ns                            min      median         max");
-    let bare = row("Rust, a bare load with acquire", &bare_loads());
-    let is_set = row("Rust, StopFlag::is_set", &is_set());
+    let (bare, is_set) = rust();
+    let bare = row("Rust, a bare load with acquire", &bare);
+    let is_set = row("Rust, StopFlag::is_set", &is_set);
     let languages = languages(place.path());
     for language in &languages {
         for (name, looks, command) in &language.looks {
@@ -75,29 +76,27 @@ fn row(name: &str, measured: &[f64]) -> f64 {
     min
 }
 
-fn bare_loads() -> Vec<f64> {
+/// Bare loads and looks, in turns: what else the machine does slows both.
+fn rust() -> (Vec<f64>, Vec<f64>) {
     let bytes = running();
     let word = AtomicU32::new(u32::from_ne_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]));
     let word = black_box(&word);
-    rounds(|| word.load(Ordering::Acquire).to_ne_bytes()[0] != b'0')
-}
-
-fn is_set() -> Vec<f64> {
     let flag = Flag::new();
     let stop = StopFlag::open(flag.file.path()).expect("a flag");
     let stop = black_box(&stop);
-    rounds(|| stop.is_set())
+    let both = |_| {
+        let bare = round(|| word.load(Ordering::Acquire).to_ne_bytes()[0] != b'0');
+        (bare, round(|| stop.is_set()))
+    };
+    (0..ROUNDS).map(both).unzip()
 }
 
-fn rounds(look: impl Fn() -> bool) -> Vec<f64> {
-    let round = |_| {
-        let since = Instant::now();
-        let seen = (0..LOADS).filter(|_| look()).count();
-        let took = since.elapsed();
-        assert_eq!(seen, 0, "the flag is down");
-        nanoseconds(took) / f64::from(LOADS)
-    };
-    (0..ROUNDS).map(round).collect()
+fn round(look: impl Fn() -> bool) -> f64 {
+    let since = Instant::now();
+    let seen = (0..LOADS).filter(|_| look()).count();
+    let took = since.elapsed();
+    assert_eq!(seen, 0, "the flag is down");
+    nanoseconds(took) / f64::from(LOADS)
 }
 
 fn nanoseconds(time: Duration) -> f64 {
