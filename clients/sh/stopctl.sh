@@ -16,8 +16,9 @@
 #                   known; 1 not. Looks at the owner as well, by od(1).
 #
 # Without a supervisor they go on. Names that begin with _stopctl_ are private. Safe under `set -eu`.
-# `stopctl keep-going` and `stopctl sleep` do the same as programs, for scripts that source nothing;
-# each costs the start of a process.
+# `stopctl keep-going` and `stopctl sleep` do the same as programs, for scripts that source nothing.
+# Each of them costs the start of a process, one or two milliseconds; keep_going some 10 to 50
+# microseconds, because a shell reads byte by byte.
 
 keep_going() {
     [ -z "${_stopctl_stopped-}" ] || return 1
