@@ -124,6 +124,7 @@ fn a_celery_task_stops_in_the_middle_and_its_rest_is_put_back() {
         .environment("CELERY_QUEUE_DIRECTORY", &queue)
         .start();
     run.wait_for("counting from 0");
+    assert_eq!(fs::read_dir(&queue).expect("the queue").count(), 0);
     base.call(&["stop", "recipe"]).expect(0);
     let end = run.finish();
     end.expect(0).says("put back from");

@@ -18,7 +18,11 @@ from celery.signals import worker_ready
 
 QUEUE = os.environ.get("CELERY_QUEUE_DIRECTORY", "/tmp/celery-queue")
 app = Celery("celery_worker", broker="filesystem://")
-app.conf.broker_transport_options = {"data_folder_in": QUEUE, "data_folder_out": QUEUE}
+app.conf.broker_transport_options = {
+    "data_folder_in": QUEUE,
+    "data_folder_out": QUEUE,
+    "control_folder": QUEUE + "-control",
+}
 
 
 @worker_ready.connect
