@@ -144,7 +144,7 @@ fn the_client_in_java_conforms() {
 #[test]
 fn the_client_in_python_conforms() {
     let probe = "tests/conformance/probe.py";
-    if !committed::path(probe).exists() || lacks(Need::Program("python3")) {
+    if lacks(Need::Program("python3")) {
         return;
     }
     let module = "clients/python/stopctl/__init__.py";

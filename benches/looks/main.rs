@@ -41,6 +41,9 @@ const FALLS_ASLEEP: Duration = Duration::from_millis(20);
 const AT_MOST: f64 = 1.2;
 
 fn main() {
+    if StopFlag::from_env().is_ok_and(|stop| stop.is_supervised()) {
+        return wait_as_a_worker();
+    }
     let place = tempfile::tempdir().expect("a temporary directory");
     println!("look, ns                            min      median         max");
     let (bare, is_set) = rust();
@@ -61,6 +64,14 @@ fn main() {
     let ratio = is_set / bare;
     println!("\nStopFlag::is_set costs {ratio:.2} bare loads (at most {AT_MOST})");
     assert!(ratio <= AT_MOST, "a look is more than a load");
+}
+
+/// This program itself is the worker in Rust whose wake is timed.
+fn wait_as_a_worker() {
+    let stop = StopFlag::from_env().expect("a flag");
+    println!("ready");
+    assert!(stop.wait_timeout(Duration::from_secs(60)), "it was raised");
+    println!("awake");
 }
 
 /// Prints one line of the table; answers the least.
@@ -211,7 +222,12 @@ fn languages(place: &Path) -> Vec<Language> {
     let client = |name: &str| here.join("clients").join(name);
     let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect();
     let built = |name: &str| place.join(name).display().to_string();
-    let mut found = Vec::new();
+    let own = std::env::current_exe().expect("this program");
+    let mut found = vec![Language {
+        environment: Vec::new(),
+        looks: Vec::new(),
+        wake: Some(("Rust, wait_timeout", vec![own.display().to_string()])),
+    }];
     let mut add = |look: &'static str, looks: u32, wake: &'static str, command: Vec<String>| {
         found.push(Language {
             environment: vec![("PYTHONPATH", client("python"))],
