@@ -308,3 +308,40 @@ fn every_json_that_is_printed_is_json() {
         assert_eq!(json["schema"], 1);
     }
 }
+
+/// A row of the table of clients: what a look is, and the file that it is from.
+fn rows(readme: &str) -> Vec<(&str, &str)> {
+    let (_, table) = readme
+        .split_once("<!-- clients -->\n")
+        .expect("README.md has no table of clients");
+    let rows = table
+        .lines()
+        .skip(2)
+        .take_while(|line| line.starts_with('|'));
+    rows.map(|row| {
+        let look = row.split('`').nth(1).expect("a look");
+        let file = row.split_once("](").expect("a link").1;
+        (look, file.split_once(')').expect("the end of a link").0)
+    })
+    .collect()
+}
+
+#[test]
+fn the_look_of_each_language_stands_in_the_tested_file_that_it_is_from() {
+    let readme = committed::read("README.md");
+    let rows = rows(&readme);
+    for (look, file) in &rows {
+        // In a page for man, the hyphens of a command are escaped.
+        let text = committed::read(file).replace("\\-", "-");
+        assert!(text.contains(look), "{file} has no {look}");
+    }
+    let languages = fs::read_dir(committed::path("clients")).expect("clients/");
+    for language in languages {
+        let name = language.expect("clients/").file_name();
+        let folder = format!("clients/{}/", name.display());
+        assert!(
+            rows.iter().any(|(_, file)| file.starts_with(&folder)),
+            "README.md says nothing of {folder}"
+        );
+    }
+}
