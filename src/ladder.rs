@@ -179,11 +179,12 @@ impl Ladder {
         }
     }
 
-    fn extend(&mut self, later: Moment) -> Action {
+    fn extend(&mut self, later: Option<Moment>) -> Action {
         match &mut self.state {
             State::Flag {
-                until: Some(until), ..
-            } if *until < later => {
+                until: until @ Some(_),
+                ..
+            } if later.is_none_or(|later| *until < Some(later)) => {
                 *until = later;
                 Action::Retime
             }

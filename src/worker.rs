@@ -62,8 +62,8 @@ pub struct Worker {
 struct Asked {
     reason: Reason,
     at: Moment,
-    /// Until when it would have had its whole grace, had it looked at its flag.
-    whole_grace: Option<Moment>,
+    /// Whether it had a shorter grace than others, because nobody had seen it look at its flag.
+    shortened: bool,
 }
 
 #[derive(Debug)]
@@ -173,10 +173,8 @@ impl Worker {
         let shortened = unaware.filter(|_| first && self.looked == Some(false));
         let grace = grace.or(shortened);
         self.input(Input::Stop { grace, kill_after }, reason, hands);
-        if let (Some(asked), Some(_), Limit::After(whole)) =
-            (&mut self.asked, shortened, self.grace)
-        {
-            asked.whole_grace = Some(asked.at + whole);
+        if let (Some(asked), true) = (&mut self.asked, shortened.is_some()) {
+            asked.shortened = true;
         }
     }
 
@@ -197,14 +195,13 @@ impl Worker {
                 worker: self.number,
             },
         );
-        if let Some(Asked {
-            reason,
-            whole_grace: Some(until),
-            ..
-        }) = self.asked.clone()
-        {
+        if let Some(asked) = self.asked.clone().filter(|asked| asked.shortened) {
+            let until = match self.grace {
+                Limit::After(grace) => Some(asked.at + grace),
+                Limit::Never => None,
+            };
             let before = self.ladder.deadline();
-            self.input(Input::Extend(until), &reason, hands);
+            self.input(Input::Extend(until), &asked.reason, hands);
             if self.ladder.deadline() != before {
                 self.extensions += 1;
                 let deadline = self.ladder.deadline().map(|until| until.since(hands.now));

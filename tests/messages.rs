@@ -126,6 +126,22 @@ fn stop_always_says_what_it_stops() {
 }
 
 #[test]
+fn a_stop_that_waits_says_who_is_still_there() {
+    let base = Base::new();
+    let run = base
+        .scenario()
+        .name("slow")
+        .workers(2)
+        .times("6s", "10s")
+        .zoo(&["handler", "0"])
+        .start();
+    run.ready(2);
+    let stop = base.call(&["stop", "slow"]);
+    stop.expect(0).says("slow: still there: 0, 1; SIGTERM in ");
+    run.finish().expect(0);
+}
+
+#[test]
 fn quiet_says_nothing_but_errors() {
     let base = Base::new();
     let run = base

@@ -5,6 +5,7 @@ mod support;
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
+use serde_json::Value;
 
 use support::base::Base;
 use support::events::{number, text};
@@ -805,11 +806,22 @@ fn a_worker_that_looked_gets_its_whole_grace_in_spite_of_the_unaware_grace() {
 
 #[test]
 fn a_late_first_look_restores_the_full_grace() {
+    late_first_look("1h");
+}
+
+#[test]
+fn a_late_first_look_restores_a_grace_without_end() {
+    let raised = late_first_look("infinity");
+    assert!(raised.last().expect("raised")["deadline_in_ms"].is_null());
+}
+
+/// Answers what was said of the flag.
+fn late_first_look(grace: &str) -> Vec<Value> {
     let base = Base::new();
     let run = base
         .scenario()
         .name("late")
-        .options(&["--grace", "1h", "--unaware-grace", "1500ms"])
+        .options(&["--grace", grace, "--unaware-grace", "1500ms"])
         .sh(r#"trap 'echo got TERM; exit 9' TERM
             trap 'read -r level rest <"$STOPCTL_FLAG"; echo "level $level"' USR1
             trap 'echo leaving; exit 0' USR2
@@ -826,6 +838,7 @@ fn a_late_first_look_restores_the_full_grace() {
     end.expect(0);
     assert!(!end.out().contains("got TERM"));
     assert_eq!(end.events.ended(0)["looked"], true);
+    end.events.of("flag_raised").into_iter().cloned().collect()
 }
 
 #[test]

@@ -71,8 +71,9 @@ pub enum Input {
     AtLeast(Rung),
     /// Climb one rung now.
     Hurry,
-    /// The worker needs until this moment before SIGTERM: a deadline on the flag moves later.
-    Extend(Moment),
+    /// The worker needs until this moment before SIGTERM, or for ever: a deadline on the flag
+    /// moves later, or goes.
+    Extend(Option<Moment>),
     /// Time went by.
     Tick,
     /// The worker's main process ended. What it left behind is asked with these times, unless the

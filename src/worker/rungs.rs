@@ -57,7 +57,7 @@ impl Worker {
         let asked = self.asked.get_or_insert_with(|| Asked {
             reason: reason.clone(),
             at: now,
-            whole_grace: None,
+            shortened: false,
         });
         let wall = SystemTime::now()
             .duration_since(UNIX_EPOCH)

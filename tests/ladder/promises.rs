@@ -109,7 +109,7 @@ fn every_sequence_of_six_inputs_keeps_the_promises_and_ends_by_ticks() {
             (1, Input::AtLeast(Rung::Term)),
             (1, Input::AtLeast(Rung::Kill)),
             (1, Input::Hurry),
-            (1, Input::Extend(at(now + 15))),
+            (1, Input::Extend(Some(at(now + 15)))),
             (4, Input::Tick),
             (900, Input::Tick),
             (1, ended(STRAGGLERS)),
@@ -148,7 +148,7 @@ fn patient<S: Strategy<Value = Limit> + 'static>(limit: fn() -> S) -> impl Strat
     prop_oneof![
         2 => Just(ASKED),
         1 => Just(Input::AtLeast(Rung::Flag)),
-        2 => (0..90_000_000_000_u64).prop_map(|n| Input::Extend(Moment::from_nanos(n))),
+        2 => (0..90_000_000_000_u64).prop_map(|n| Input::Extend(Some(Moment::from_nanos(n)))),
         6 => Just(Input::Tick),
         1 => times(limit).prop_map(ended),
     ]

@@ -8,6 +8,7 @@ use std::time::Duration;
 use stopctl::control::{Asker, Request};
 use stopctl::duration::{Limit, in_words};
 use stopctl::ladder::Rung;
+use stopctl::moment::Moment;
 use stopctl::outcome::Outcome;
 use stopctl::owner::{self, OwnerSeen};
 use stopctl::process;
@@ -24,6 +25,12 @@ const LONGEST_SLEEP: Duration = Duration::from_secs(1);
 
 /// How long a supervisor may leave its requests unread before that is said.
 const UNREAD: Duration = Duration::from_secs(5);
+
+/// The longest silence while waiting, at first; it doubles with each line.
+const SILENCE: Duration = Duration::from_secs(5);
+
+/// The longest silence later on.
+const LONGEST_SILENCE: Duration = Duration::from_secs(60);
 
 /// What is asked, of each run alike.
 pub(super) struct Demand {
@@ -171,6 +178,8 @@ impl Target {
     /// Waits until all that were asked have ended; for a whole run, until its name is free and
     /// its supervisor gone.
     pub(super) fn wait(&mut self, voice: &mut Voice) {
+        let mut silence = SILENCE;
+        let mut silence_ends = stopctl::now() + silence;
         while self.problem.is_none() {
             // ORDER: the owner before the record: an owner that has ended wrote its last word
             // first.
@@ -188,12 +197,34 @@ impl Target {
             }
             if matches!(owner, OwnerSeen::Died(_)) {
                 self.problem = Some(self.orphaned());
+            } else if stopctl::now() >= silence_ends {
+                silence = (silence * 2).min(LONGEST_SILENCE);
+                silence_ends = stopctl::now() + silence;
+                voice.say(Weight::Notice, &self.still_there());
             } else {
-                self.run
-                    .record
-                    .wait_for_change(&self.run.seen, LONGEST_SLEEP);
+                let left = silence_ends.since(stopctl::now()).min(LONGEST_SLEEP);
+                self.run.record.wait_for_change(&self.run.seen, left);
             }
         }
+    }
+
+    /// Who is still there, and when the next rung comes for the first of them.
+    fn still_there(&self) -> String {
+        let there = |worker: &&u32| !self.has_ended(**worker);
+        let there: Vec<u32> = self.asked.iter().filter(there).copied().collect();
+        let stopping = there
+            .iter()
+            .map(|&worker| &self.run.seen.workers[worker as usize]);
+        let next = stopping
+            .filter_map(|one| Some((one.deadline_ns?, one.level)))
+            .min();
+        let next = next.map_or_else(String::new, |(deadline, level)| {
+            let left = Moment::from_nanos(deadline).since(stopctl::now());
+            let signal = if level < 2 { "SIGTERM" } else { "SIGKILL" };
+            let what = if level < 3 { signal } else { "given up" };
+            format!("; {what} in {}", in_words(left))
+        });
+        format!("{}: still there: {}{next}", self.run.name, numbers(&there))
     }
 
     fn wait_for_supervisor(&self) {
