@@ -30,6 +30,11 @@ pub enum Event<'a> {
         /// Its flag.
         flag: &'a Path,
     },
+    /// This signal is why SIGTERM's reason stands in the flags.
+    Signalled {
+        /// Its number.
+        signal: i32,
+    },
     /// Workers were asked to stop for the first time.
     StopRequested {
         /// Why.

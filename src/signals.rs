@@ -24,7 +24,7 @@ pub enum Ask {
     /// SIGTERM: stop; again: at least SIGTERM.
     Term,
     /// Another signal that would have ended us: stop.
-    Other,
+    Other(i32),
     /// SIGHUP: stop.
     Hangup,
     /// SIGQUIT: stop; again: SIGKILL.
@@ -78,7 +78,7 @@ impl Signals {
             .chain(libc::SIGRTMIN()..=libc::SIGRTMAX());
         let asks = asks
             .into_iter()
-            .chain(deadly.map(|signal| (signal, Ask::Other)));
+            .chain(deadly.map(|signal| (signal, Ask::Other(signal))));
         for (signal, ask) in asks.filter(|(signal, _)| !forward.contains(signal)) {
             if !sys::is_ignored(signal) {
                 signals.note(signal, ask)?;

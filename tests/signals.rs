@@ -56,6 +56,23 @@ fn s10_every_other_signal_whose_default_ends_us_asks_to_stop() {
 }
 
 #[test]
+fn a_signal_that_asks_like_sigterm_is_told_by_its_own_name() {
+    for (signal, name) in [
+        (Signal::SIGTERM, "SIGTERM"),
+        (Signal::SIGQUIT, "SIGQUIT"),
+        (Signal::SIGALRM, "SIGALRM"),
+    ] {
+        let base = Base::new();
+        let run = base.scenario().zoo(&["polite"]).start();
+        run.ready(1);
+        run.signal(signal);
+        let end = run.finish();
+        end.expect(0).says(&format!("({name})"));
+        assert_eq!(end.events.raised()[0]["reason"], "term");
+    }
+}
+
+#[test]
 fn usr1_usr2_and_winch_are_passed_on_and_do_not_stop() {
     let base = Base::new();
     let run = base

@@ -52,9 +52,17 @@ impl Supervisor<'_> {
             Ask::Quit if was_stopping => {
                 self.stop_all(&Reason::TERM, How::AtLeast(Rung::Kill), now);
             }
-            Ask::Term | Ask::Quit | Ask::Other => self.stop_all(&Reason::TERM, How::OWN_TIMES, now),
+            Ask::Term => self.stop_all(&Reason::TERM, How::OWN_TIMES, now),
+            Ask::Quit => self.stop_by(libc::SIGQUIT, now),
+            Ask::Other(signal) => self.stop_by(signal, now),
             Ask::Hangup => self.stop_all(&Reason::HANGUP, How::OWN_TIMES, now),
         }
+    }
+
+    /// A signal that has no reason of its own asks like SIGTERM, and is told by its name.
+    fn stop_by(&mut self, signal: i32, now: Moment) {
+        self.witness.see(now, &Event::Signalled { signal });
+        self.stop_all(&Reason::TERM, How::OWN_TIMES, now);
     }
 
     /// Ctrl-C again.

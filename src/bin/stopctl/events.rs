@@ -126,7 +126,8 @@ fn fields(event: &Event<'_>) -> Option<(&'static str, Value)> {
                 "duration_ms": milliseconds(*duration),
             }),
         ),
-        Event::Forwarded { .. }
+        Event::Signalled { .. }
+        | Event::Forwarded { .. }
         | Event::SignalRefused { .. }
         | Event::MainEnded { .. }
         | Event::NotEnded { .. }

@@ -58,6 +58,8 @@ struct Stop {
 /// What is not said yet.
 #[derive(Default)]
 struct News {
+    /// What came instead of SIGTERM.
+    signal: Option<String>,
     asked: Option<(Reason, Vec<u32>, bool)>,
     /// By signal, and whether it went to the main process or to the rest of the tree.
     sent: BTreeMap<(i32, bool), Vec<u32>>,
@@ -91,6 +93,10 @@ impl Progress {
         if let Some(known) = self.workers.get_mut(&worker) {
             known.looked = true;
         }
+    }
+
+    pub(crate) fn signalled(&mut self, signal: i32) {
+        self.news.signal = Some(signal_name(signal));
     }
 
     pub(crate) fn asked(&mut self, now: Moment, reason: &Reason, workers: &[u32], all: bool) {
@@ -239,7 +245,7 @@ impl Progress {
         let why = match reason.as_str() {
             "user" => "stopctl stop",
             "interrupt" => "Ctrl-C",
-            "term" => "SIGTERM",
+            "term" => self.news.signal.as_deref().unwrap_or("SIGTERM"),
             "hangup" => "SIGHUP",
             "timeout" => "--timeout",
             "sibling" => "another worker ended",

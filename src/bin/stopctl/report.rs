@@ -133,6 +133,7 @@ impl Report {
             Event::RunStarted { run, .. } => run.name.clone_into(&mut progress.run),
             Event::WorkerStarted { worker, pid, .. } => progress.started(*worker, *pid),
             Event::FirstLook { worker } => progress.looked(*worker),
+            Event::Signalled { signal } => progress.signalled(*signal),
             Event::StopRequested {
                 reason,
                 workers,
@@ -238,6 +239,7 @@ impl Report {
             Event::Warning(text) => self.warn(text),
             Event::RunEnded { duration, .. } => self.run_ended(now, *duration),
             Event::RunStarted { .. }
+            | Event::Signalled { .. }
             | Event::StopRequested { .. }
             | Event::FlagRaised { .. }
             | Event::Straggler { .. } => {}
