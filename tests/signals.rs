@@ -254,23 +254,23 @@ fn s9_an_ignored_sigpipe_is_inherited() {
 }
 
 #[test]
-fn s3_many_workers_that_end_at_once_are_all_recorded() {
+fn s3_two_thousand_workers_that_end_at_once_are_all_recorded() {
     let base = Base::new();
     let mut run = base
         .scenario()
-        .workers(300)
+        .workers(2000)
         .options(&["--stdin", "inherit"])
         .sh("read -r line; exit $((STOPCTL_WORKER % 2))")
         .start();
-    while run.events_so_far().of("worker_started").len() < 300 {
+    while run.events_so_far().of("worker_started").len() < 2000 {
         std::thread::sleep(Duration::from_millis(20));
     }
     // The end of the pipe comes to all of them at the same moment.
     run.close_stdin();
     let end = run.finish();
     end.expect(1);
-    assert_eq!(end.events.outcomes(), vec!["by_itself"; 300]);
-    for worker in 0..300 {
+    assert_eq!(end.events.outcomes(), vec!["by_itself"; 2000]);
+    for worker in 0..2000 {
         assert_eq!(end.events.ended(worker)["exit_code"], worker % 2);
     }
 }
@@ -324,7 +324,7 @@ fn s8_a_signal_storm_loses_no_sigterm() {
     run.ready(1);
     let pid = run.pid();
     let storm = std::thread::spawn(move || {
-        for _ in 0..10_000 {
+        for _ in 0..34_000 {
             send(pid, Signal::SIGUSR2);
             send(pid, Signal::SIGWINCH);
             send(pid, Signal::SIGCONT);

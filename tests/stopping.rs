@@ -531,16 +531,16 @@ fn d21_the_flag_of_an_infinite_grace_has_no_deadline() {
 }
 
 #[test]
-fn d22_many_polite_workers_stop_within_grace_and_a_second() {
+fn d22_a_thousand_polite_workers_stop_within_grace_and_a_second() {
     let base = Base::new();
     let run = base
         .scenario()
         .name("many")
-        .workers(300)
+        .workers(1000)
         .times("10s", "10s")
         .command(&[Base::program(), "sleep", "1h"])
         .start();
-    while run.events_so_far().of("flag_first_read").len() < 300 {
+    while run.events_so_far().of("flag_first_read").len() < 1000 {
         std::thread::sleep(Duration::from_millis(20));
     }
     let asked = Instant::now();
@@ -548,7 +548,7 @@ fn d22_many_polite_workers_stop_within_grace_and_a_second() {
     let took = asked.elapsed();
     assert!(took < Duration::from_secs(11), "D22: {took:?}");
     let end = run.finish();
-    assert_eq!(end.events.outcomes(), vec!["flag"; 300]);
+    assert_eq!(end.events.outcomes(), vec!["flag"; 1000]);
 }
 
 #[test]
