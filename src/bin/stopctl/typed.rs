@@ -6,7 +6,8 @@ use clap::error::{Error, ErrorKind};
 use clap::parser::ValueSource;
 use clap::{ArgMatches, CommandFactory as _, FromArgMatches as _};
 
-use crate::cli::{Cli, Command, RunTimes};
+use crate::cli::run::RunTimes;
+use crate::cli::{Cli, Command};
 
 /// Reads what was typed.
 pub(crate) fn read(words: &[OsString]) -> Result<Cli, Error> {

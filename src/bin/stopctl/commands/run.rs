@@ -16,7 +16,8 @@ use stopctl::spawn::{SpawnError, Stdin};
 use stopctl::supervisor::supervise;
 use stopctl::verdict::Policy;
 
-use crate::cli::{self, RunArgs, RunTimes};
+use crate::cli;
+use crate::cli::run::{RunArgs, RunTimes};
 use crate::events::Events;
 use crate::exit::Leave;
 use crate::report::Report;
@@ -129,12 +130,12 @@ fn plan(args: &RunArgs) -> Result<Plan, String> {
 }
 
 /// Several workers cannot share what we read, and one has no business with our terminal.
-fn stdin(typed: Option<cli::Stdin>, workers: u32) -> Stdin {
+fn stdin(typed: Option<cli::run::Stdin>, workers: u32) -> Stdin {
     let shared = workers > 1 || std::io::stdin().is_terminal();
     match typed {
-        Some(cli::Stdin::Null) => Stdin::Null,
+        Some(cli::run::Stdin::Null) => Stdin::Null,
         None if shared => Stdin::Null,
-        Some(cli::Stdin::Inherit) | None => Stdin::Inherit,
+        Some(cli::run::Stdin::Inherit) | None => Stdin::Inherit,
     }
 }
 

@@ -1,0 +1,155 @@
+//! What can be typed behind `stopctl run`.
+
+use std::ffi::OsString;
+
+use clap::{Args, ValueEnum, ValueHint};
+
+use super::Voice;
+
+/// Start workers and supervise them until they have ended
+#[derive(Debug, Args)]
+#[command(
+    override_usage = "stopctl run [OPTIONS] [--] COMMAND [ARG]...",
+    after_help = "Exit status: the worker's own; 124 after --timeout; 125 if stopctl itself \
+                        failed; 126 or 127 if the command cannot be run or was not found; 120 \
+                        if something could not be ended. See stopctl-run(1)."
+)]
+pub(crate) struct RunArgs {
+    /// Start N copies of the command
+    #[arg(
+        short = 'n',
+        long,
+        value_name = "N",
+        default_value = "1",
+        allow_negative_numbers = true
+    )]
+    pub(crate) workers: String,
+
+    /// Name of the run [default: the command's name and our pid]
+    #[arg(long, value_name = "NAME", value_hint = ValueHint::Other)]
+    pub(crate) name: Option<OsString>,
+
+    #[command(flatten)]
+    pub(crate) times: RunTimes,
+
+    /// Stop by itself after this time, with exit status 124; 0 is never
+    #[arg(short, long, value_name = "DURATION", allow_hyphen_values = true)]
+    pub(crate) timeout: Option<String>,
+
+    /// Signal sent when the grace is over, instead of SIGTERM
+    #[arg(short, long, value_name = "SIGNAL", default_value = "TERM")]
+    pub(crate) signal: String,
+
+    /// When one worker ends, stop the others
+    #[arg(long)]
+    pub(crate) stop_on_exit: bool,
+
+    /// When one worker fails, stop the others
+    #[arg(long, conflicts_with = "stop_on_exit")]
+    pub(crate) stop_on_failure: bool,
+
+    #[command(flatten)]
+    pub(crate) voice: Voice,
+
+    /// Write events as JSON lines into FILE, or into an open descriptor with fd:N
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) events: Option<OsString>,
+
+    /// Grace for a worker that never looked at its flag; 0 is SIGTERM at once
+    #[arg(
+        long,
+        value_name = "DURATION",
+        env = "STOPCTL_UNAWARE_GRACE",
+        hide_env_values = true,
+        help_heading = "More about stopping",
+        hide_short_help = true,
+        allow_hyphen_values = true
+    )]
+    pub(crate) unaware_grace: Option<String>,
+
+    /// Exit status after a stop that was asked for and needed no SIGKILL, instead of 0 or of a
+    /// death by our own SIGTERM
+    #[arg(
+        long,
+        value_name = "N",
+        help_heading = "Exit status",
+        hide_short_help = true,
+        allow_negative_numbers = true
+    )]
+    pub(crate) stopped_status: Option<String>,
+
+    /// Exit with the worker's own status after --timeout too
+    #[arg(long, help_heading = "Exit status", hide_short_help = true)]
+    pub(crate) preserve_status: bool,
+
+    /// What workers read: our standard input, or nothing [default: null from a terminal or for
+    /// several workers, otherwise inherit]
+    #[arg(
+        long,
+        value_name = "WHAT",
+        help_heading = "What workers get",
+        hide_short_help = true
+    )]
+    pub(crate) stdin: Option<Stdin>,
+
+    /// Signals passed on to the workers; HUP here makes it a reload instead of a stop
+    #[arg(
+        long,
+        value_name = "SIGNAL,...",
+        default_value = "USR1,USR2,WINCH",
+        help_heading = "What workers get",
+        hide_short_help = true
+    )]
+    pub(crate) forward: String,
+
+    /// The command, and its arguments as they are
+    #[arg(
+        required = true,
+        trailing_var_arg = true,
+        value_name = "COMMAND",
+        value_hint = ValueHint::CommandWithArguments
+    )]
+    pub(crate) command: Vec<OsString>,
+}
+
+/// The times of the ladder.
+#[derive(Debug, Args)]
+pub(crate) struct RunTimes {
+    /// Time from the flag to SIGTERM [default: 10s]
+    #[arg(
+        short,
+        long,
+        value_name = "DURATION",
+        env = "STOPCTL_GRACE",
+        hide_env_values = true,
+        allow_hyphen_values = true
+    )]
+    pub(crate) grace: Option<String>,
+
+    /// Time from SIGTERM to SIGKILL [default: 10s]
+    #[arg(
+        short,
+        long,
+        value_name = "DURATION",
+        env = "STOPCTL_KILL_AFTER",
+        hide_env_values = true,
+        allow_hyphen_values = true
+    )]
+    pub(crate) kill_after: Option<String>,
+
+    /// The whole ladder in this time: 80 % grace, 15 % kill-after, 5 % reserve [default as PID 1: 9s]
+    #[arg(
+        long,
+        value_name = "DURATION",
+        env = "STOPCTL_STOP_WITHIN",
+        hide_env_values = true,
+        allow_hyphen_values = true
+    )]
+    pub(crate) stop_within: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Stdin {
+    Inherit,
+    Null,
+}
