@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use nix::sys::signal::Signal;
 
 use support::base::Base;
+use support::need::rounds;
 use support::started::{Ended, Started, send};
 
 #[test]
@@ -104,7 +105,7 @@ fn r2_many_stops_at_once_all_get_the_same_answer() {
         .zoo(&["slowexit", "1500"])
         .start();
     run.ready(1);
-    let stops: Vec<Started> = (0..100)
+    let stops: Vec<Started> = (0..rounds(100))
         .map(|_| base.begin(&["stop", "wanted", "--if-running"]))
         .collect();
     for stop in stops {

@@ -12,7 +12,7 @@ use std::time::Duration;
 use nix::sys::signal::Signal;
 
 use support::base::{Base, zoo};
-use support::need::{Need, lacks};
+use support::need::{Need, lacks, rounds};
 use support::processes;
 use support::started::Ended;
 
@@ -112,9 +112,9 @@ fn a2_a_current_directory_that_was_removed_is_no_obstacle() {
 }
 
 #[test]
-fn a3_workers_that_end_at_once_are_no_problem_a_thousand_times() {
+fn a3_workers_that_end_at_once_are_no_problem() {
     let base = Base::new();
-    for round in 0..500 {
+    for round in 0..rounds(500) {
         let answer = base.call(&["run", "--", "/bin/true"]);
         assert_eq!(answer.ended, Ended::Code(0), "A3 round {round}: {answer:?}");
         assert_eq!(answer.err, "", "A3 round {round}");
@@ -696,4 +696,68 @@ fn one_worker_reads_our_stdin_and_several_read_nothing() {
             "{workers} workers, {options:?}"
         );
     }
+}
+
+/// A control group of its own (cgroup v2), frozen; thawed and removed when it is dropped.
+struct Frozen(std::path::PathBuf);
+
+impl Frozen {
+    /// `None` where no such group can be made.
+    fn new() -> Option<Self> {
+        let name = format!("stopctl-test-{}", std::process::id());
+        let hierarchies = ["/sys/fs/cgroup/unified", "/sys/fs/cgroup"];
+        let group = hierarchies
+            .iter()
+            .filter(|root| std::path::Path::new(root).join("cgroup.procs").exists())
+            .map(|root| std::path::Path::new(root).join(&name))
+            .find(|group| fs::create_dir(group).is_ok())?;
+        fs::write(group.join("cgroup.freeze"), "1").ok()?;
+        Some(Self(group))
+    }
+
+    fn thaw(&self) {
+        fs::write(self.0.join("cgroup.freeze"), "0").expect("a group of our own");
+    }
+
+    fn is_frozen_with_somebody(&self) -> bool {
+        let read = |name: &str| fs::read_to_string(self.0.join(name)).expect("a group of our own");
+        !read("cgroup.procs").is_empty() && read("cgroup.events").contains("frozen 1")
+    }
+}
+
+impl Drop for Frozen {
+    fn drop(&mut self) {
+        let _ = fs::write(self.0.join("cgroup.freeze"), "0");
+        let _ = fs::remove_dir(&self.0);
+    }
+}
+
+#[test]
+fn a17_a_start_in_a_frozen_control_group_waits_for_the_thaw_and_loses_nothing() {
+    if lacks(Need::Root) {
+        return;
+    }
+    let Some(frozen) = Frozen::new() else {
+        support::need::not_run("no control group (v2) can be made and frozen");
+        return;
+    };
+    let base = Base::new();
+    let join = format!(r#"echo $$ >{}/cgroup.procs; exec "$@""#, frozen.0.display());
+    let run = base
+        .scenario()
+        .name("cold")
+        .through(&join)
+        .zoo(&["polite"])
+        .start();
+    while !frozen.is_frozen_with_somebody() {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    // What is frozen cannot say so: nothing has begun, and nothing is in the way.
+    assert!(base.call(&["list", "--names"]).out.is_empty(), "A17");
+    frozen.thaw();
+    run.ready(1);
+    base.call(&["stop", "cold"]).expect(0);
+    let end = run.finish();
+    end.expect(0);
+    assert_eq!(end.events.outcomes(), ["flag"], "A17");
 }

@@ -36,6 +36,12 @@ pub(crate) fn missing(what: &str) {
     not_run(&format!("this needs {what}"));
 }
 
+/// How often something is tried: `usual`, or what `STOPCTL_TEST_ROUNDS` says, as CI does.
+pub(crate) fn rounds(usual: usize) -> usize {
+    let asked = std::env::var("STOPCTL_TEST_ROUNDS").ok();
+    asked.map_or(usual, |asked| asked.parse().expect("a number of rounds"))
+}
+
 /// For what CI is not asked to have.
 pub(crate) fn not_run(reason: &str) {
     // Past the test harness, which would swallow it.
