@@ -126,10 +126,7 @@ impl Base {
                 let path: PathBuf = Path::new(&path).components().collect();
                 Ok((std::path::absolute(path)?, Origin::Variable))
             }
-            Some(_) | None => Ok((
-                format!("/dev/shm/stopctl-{}", Uid::effective()).into(),
-                Origin::Default,
-            )),
+            Some(_) | None => Ok((default_path(), Origin::Default)),
         }
     }
 
@@ -173,6 +170,40 @@ impl Base {
             }
         };
         Self { path, dir, origin }.verified()
+    }
+
+    /// Another end of the same directory.
+    ///
+    /// # Errors
+    ///
+    /// As fcntl(2): too many files may be open.
+    pub fn try_clone(&self) -> io::Result<Self> {
+        Ok(Self {
+            path: self.path.clone(),
+            dir: self.dir.try_clone()?,
+            origin: self.origin,
+        })
+    }
+
+    /// The base directory at `path`: that of a run which was found by the flag of a worker.
+    ///
+    /// # Errors
+    ///
+    /// As [`Base::find`], or if there is none.
+    pub fn at(path: &Path) -> Result<Self, BaseError> {
+        let dir = files::open(AT_FDCWD, path, DIRECTORY);
+        let dir = dir.map_err(|error| BaseError::new(path, error))?;
+        let is_default = default_path() == path;
+        Self {
+            path: path.to_owned(),
+            dir,
+            origin: if is_default {
+                Origin::Default
+            } else {
+                Origin::Variable
+            },
+        }
+        .verified()
     }
 
     fn verified(self) -> Result<Self, BaseError> {
@@ -238,6 +269,10 @@ impl Base {
             let _ = unlinkat(AT_FDCWD, &self.path, UnlinkatFlags::RemoveDir);
         }
     }
+}
+
+fn default_path() -> PathBuf {
+    format!("/dev/shm/stopctl-{}", Uid::effective()).into()
 }
 
 fn locate_or_say() -> Result<(PathBuf, Origin), BaseError> {

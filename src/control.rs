@@ -7,6 +7,7 @@ use std::fmt::Write as _;
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::fs::FileTypeExt;
 use std::time::Duration;
 
 use nix::errno::Errno;
@@ -70,6 +71,24 @@ impl Control {
         })
     }
 
+    /// Opens the FIFO in `dir`, which an owner made that is no more; makes it if it is missing.
+    ///
+    /// # Errors
+    ///
+    /// As [`Control::create`].
+    pub fn adopt(dir: impl AsFd) -> io::Result<Self> {
+        match files::open(dir.as_fd(), FILE, OFlag::O_RDWR) {
+            Ok(fifo) if is_fifo(&fifo) => Ok(Self {
+                fifo,
+                partial: Vec::new(),
+                skipping: false,
+            }),
+            Ok(_) => Err(io::ErrorKind::InvalidInput.into()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Self::create(dir),
+            Err(error) => Err(error),
+        }
+    }
+
     /// What to poll for reading.
     #[must_use]
     pub fn as_fd(&self) -> BorrowedFd<'_> {
@@ -128,10 +147,7 @@ impl Asker {
     /// As open(2); `ENXIO` if nobody reads it: the owner is gone.
     pub fn open(dir: impl AsFd) -> io::Result<Self> {
         let fifo = files::open(dir, FILE, OFlag::O_WRONLY)?;
-        if fifo
-            .metadata()
-            .is_ok_and(|data| std::os::unix::fs::FileTypeExt::is_fifo(&data.file_type()))
-        {
+        if is_fifo(&fifo) {
             Ok(Self { fifo })
         } else {
             Err(io::ErrorKind::InvalidInput.into())
@@ -161,6 +177,10 @@ impl Asker {
             Err(error) => Err(error),
         }
     }
+}
+
+fn is_fifo(file: &File) -> bool {
+    file.metadata().is_ok_and(|data| data.file_type().is_fifo())
 }
 
 #[cfg(test)]

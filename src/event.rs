@@ -132,10 +132,38 @@ pub enum Event<'a> {
     Junk,
     /// Something does not work as it should; the run goes on.
     Warning(&'a str),
+    /// The guard has this pid.
+    GuardStarted {
+        /// Its pid.
+        pid: i32,
+    },
+    /// The guard ended before the run did; it will be replaced.
+    GuardEnded {
+        /// Its pid.
+        pid: i32,
+    },
+    /// The supervisor died, and whoever tells this goes on with the ladders.
+    SupervisorDied {
+        /// Its pid.
+        pid: i32,
+        /// The run's name.
+        name: &'a str,
+    },
+    /// A worker of the supervisor that died was taken in.
+    Adopted {
+        /// Its number.
+        worker: u32,
+        /// Its main process.
+        pid: i32,
+        /// Whether anybody opened its flag before.
+        looked: bool,
+    },
+    /// Somebody found us silent, and goes on with the ladders in our place.
+    Deposed,
     /// Nobody is left.
     RunEnded {
-        /// The exit status as a shell sees it.
-        status: u8,
+        /// The exit status as a shell sees it; `None` after the supervisor died.
+        status: Option<u8>,
         /// Why it was stopped, if it was.
         reason: Option<&'a Reason>,
         /// How long the run was.

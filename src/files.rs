@@ -17,6 +17,12 @@ const ALWAYS: OFlag = OFlag::O_NOFOLLOW
     .union(OFlag::O_NONBLOCK)
     .union(OFlag::O_CLOEXEC);
 
+/// How often a file is opened again whose mode others change at the same moment.
+const TRIES: u32 = 100;
+
+/// 0444: read by everybody, broken by nobody's slip.
+pub const READ_ONLY: Mode = Mode::S_IRUSR.union(Mode::S_IRGRP).union(Mode::S_IROTH);
+
 /// Makes the file `name` in `dir`, with exactly this mode whatever the umask, and with storage
 /// for `length` bytes.
 ///
@@ -38,6 +44,32 @@ pub fn make(dir: impl AsFd, name: &str, mode: Mode, length: u64) -> io::Result<F
 /// As open(2).
 pub fn open(dir: impl AsFd, name: &(impl NixPath + ?Sized), access: OFlag) -> io::Result<File> {
     Ok(retried(|| openat(dir.as_fd(), name, ALWAYS | access, Mode::empty()))?.into())
+}
+
+/// Opens a file of ours that is read-only for everybody to read and write it all the same: root
+/// needs no more, others give themselves the right for the moment of opening.
+///
+/// # Errors
+///
+/// As open(2) and fchmod(2).
+pub fn open_read_only(dir: impl AsFd, name: &str) -> io::Result<File> {
+    let mut tries = 0..TRIES;
+    loop {
+        match open(dir.as_fd(), name, OFlag::O_RDWR) {
+            // Another who opens it may take the right away again between the two.
+            Err(error)
+                if error.kind() == io::ErrorKind::PermissionDenied && tries.next().is_some() =>
+            {
+                let file = open(dir.as_fd(), name, OFlag::O_RDONLY)?;
+                retried(|| fchmod(&file, READ_ONLY | Mode::S_IWUSR))?;
+            }
+            Ok(file) if tries.start > 0 => {
+                retried(|| fchmod(&file, READ_ONLY))?;
+                return Ok(file);
+            }
+            opened => return opened,
+        }
+    }
 }
 
 /// Makes a call again as long as a signal interrupts it.

@@ -74,6 +74,29 @@ impl Ladder {
         }
     }
 
+    /// The ladder of a worker on which `rung` was used already, and which stands on it `until` then.
+    ///
+    /// For whoever takes over: what was climbed is not climbed again, and the time that went by
+    /// counts. What is on SIGKILL is given its wait anew, for somebody has to see it end.
+    #[must_use]
+    pub fn resumed(times: Times, rung: Rung, until: Option<Moment>, now: Moment) -> Ladder {
+        let kill_wait = times.kill_wait;
+        let state = match rung {
+            Rung::Flag => State::Flag {
+                until,
+                rest: rest_of(times),
+            },
+            Rung::Term => State::Term { until, kill_wait },
+            Rung::Kill => State::Kill {
+                until: Some(now + kill_wait),
+            },
+        };
+        Ladder {
+            state,
+            main: MainProcess::Alive,
+        }
+    }
+
     /// Takes in what happened at the moment `now`, and answers what to do.
     pub fn step(&mut self, input: Input, now: Moment) -> Action {
         match input {

@@ -14,13 +14,14 @@ use crate::control::Control;
 use crate::duration::{Limit, in_words};
 use crate::escape::escaped;
 use crate::name::RunName;
-use crate::owner::{self, Identity, OwnerFile, OwnerSeen};
+use crate::owner::{self, Identity, OwnerFile};
 use crate::plan::Plan;
 use crate::process;
 use crate::record::{Record, RecordReader, RunRecord};
 use crate::run_dir::{PublishError, RunDir};
 use crate::signals::Signals;
 use crate::spawn::Recipe;
+use crate::standing::{Owned, Standing};
 use crate::watch::Watch;
 
 /// Descriptors that we need beside the one of each worker's flag, with room for what we
@@ -118,7 +119,8 @@ pub fn launch(plan: &Plan) -> Result<Launched, LaunchError> {
 
     let identity = process::own_identity();
     let mut dir = RunDir::build()?;
-    let owner = OwnerFile::create(&dir, &identity).map_err(system("the file 'owner'"))?;
+    let owner = OwnerFile::create(&dir, owner::FILE, &identity, None)
+        .map_err(system("the file 'owner'"))?;
     let control = Control::create(&dir).map_err(system("the FIFO 'control'"))?;
     let mut name = match &plan.name {
         Some(name) => name.clone(),
@@ -199,6 +201,8 @@ fn described(plan: &Plan, identity: &Identity, name: &RunName) -> RunRecord {
     run.started_unix_ms = u64::try_from(since_1970.as_millis()).unwrap_or(0);
     run.grace_ms = milliseconds(plan.times.grace);
     run.kill_after_ms = milliseconds(plan.times.kill_after);
+    run.kill_wait_ms = u64::try_from(plan.times.kill_wait.as_millis()).unwrap_or(u64::MAX);
+    run.stop_signal = plan.stop_signal;
     run
 }
 
@@ -219,16 +223,17 @@ fn winner(base: &Base, name: &RunName) -> String {
             format!("started {} ago: {command}", in_words(age))
         },
     );
-    match owner::see(dir.as_fd()) {
-        OwnerSeen::Alive(owner) => {
+    match Standing::of(&dir) {
+        Standing::Owned(Owned { owner, .. }) => {
             format!("pid {}, {what}; stop it (stopctl stop {name})", owner.pid)
         }
-        OwnerSeen::Died(owner) => format!(
-            "its supervisor (pid {}) died, and its workers may still run ({what}); end them and \
-             remove {}",
-            owner.pid,
-            base.path().join(name.as_str()).display()
+        Standing::Changing | Standing::Orphaned(_) => {
+            format!("{what}; its supervisor died, and what is left of it is being stopped")
+        }
+        Standing::Unverifiable(owner) => format!(
+            "pid {} of another pid namespace, {what}; stop it there",
+            owner.pid
         ),
-        OwnerSeen::Unreadable => format!("{what}; end what is left of it"),
+        Standing::Unreadable => format!("{what}; end what is left of it"),
     }
 }

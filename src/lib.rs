@@ -44,11 +44,13 @@
 //!
 //! | floor | what | files |
 //! |---|---|---|
-//! | 8 | who enforces | [`supervisor`] |
-//! | 7 | everything that must stand before the first worker | [`launch`] |
+//! | 10 | who starts and reaps | [`supervisor`] |
+//! | 9 | who waits for its death, and who finds it dead | `guard`, [`taker`] |
+//! | 8 | who enforces in its place; everything that must stand before the first worker | [`takeover`], [`launch`] |
+//! | 7 | what an owner has in its hands | `enforcement` |
 //! | 6 | one worker on its ladder, and what a run is to be | [`worker`], [`plan`] |
-//! | 5 | what happens in a run, and starting a worker | [`event`], [`spawn`] |
-//! | 4 | what follows from it: trees, verdicts, runs in runs | [`outer`], [`tree`], [`verdict`] |
+//! | 5 | what happens in a run, runs in runs, and starting a worker | [`event`], [`outer`], [`spawn`] |
+//! | 4 | what follows from it: trees, verdicts, who owns a run | [`standing`], [`tree`], [`verdict`] |
 //! | 3 | one run on one machine | [`control`], [`flag`], [`outcome`], [`process`], [`record`], [`run_dir`], [`signals`], [`stream`], [`watch`] |
 //! | 2 | the words of the contract, and the decision | [`base`], [`ended`], [`ladder`], [`owner`] |
 //! | 1 | the border to the kernel (all that is `unsafe`), and what people type | [`duration`], [`name`], [`signal_name`], `sys` |
@@ -99,17 +101,19 @@ pub mod stream;
 #[cfg(feature = "cli")]
 pub mod watch;
 
-// Floor 4: what follows from it: trees, verdicts, runs in runs.
+// Floor 4: what follows from it: trees, verdicts, who owns a run.
 #[cfg(feature = "cli")]
-pub mod outer;
+pub mod standing;
 #[cfg(feature = "cli")]
 pub mod tree;
 #[cfg(feature = "cli")]
 pub mod verdict;
 
-// Floor 5: what happens in a run, and starting a worker.
+// Floor 5: what happens in a run, runs in runs, and starting a worker.
 #[cfg(feature = "cli")]
 pub mod event;
+#[cfg(feature = "cli")]
+pub mod outer;
 #[cfg(feature = "cli")]
 pub mod spawn;
 
@@ -119,11 +123,23 @@ pub mod plan;
 #[cfg(feature = "cli")]
 pub mod worker;
 
-// Floor 7: everything that must stand before the first worker.
+// Floor 7: everything that must stand before the first worker, and what an owner has in its hands.
+#[cfg(feature = "cli")]
+mod enforcement;
 #[cfg(feature = "cli")]
 pub mod launch;
 
-// Floor 8: who enforces.
+// Floor 8: who enforces in the place of a supervisor.
+#[cfg(feature = "cli")]
+pub mod takeover;
+
+// Floor 9: who waits for its death, and who finds it dead.
+#[cfg(feature = "cli")]
+mod guard;
+#[cfg(feature = "cli")]
+pub mod taker;
+
+// Floor 10: who starts and reaps.
 #[cfg(feature = "cli")]
 pub mod supervisor;
 

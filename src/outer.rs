@@ -8,8 +8,8 @@ use crate::flag::format::Request;
 use crate::flag::reader::{FlagError, StopFlag};
 use crate::ladder::Times;
 use crate::moment::Moment;
-use crate::owner::{self, OwnerSeen};
 use crate::process;
+use crate::standing::Standing;
 
 /// The flag of the outer run, and who enforces it.
 #[derive(Debug)]
@@ -32,9 +32,9 @@ impl Outer {
             return Ok(None);
         };
         let dir = path.parent().and_then(|dir| std::fs::File::open(dir).ok());
-        let supervisor = match dir.map(|dir| owner::see(dir.as_fd())) {
-            Some(OwnerSeen::Alive(identity)) => process::find(&identity),
-            Some(OwnerSeen::Died(_) | OwnerSeen::Unreadable) | None => None,
+        let supervisor = match dir.map(Standing::of) {
+            Some(Standing::Owned(owned)) => Some(owned.pidfd),
+            Some(_) | None => None,
         };
         Ok(Some(Self {
             flag,

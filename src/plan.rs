@@ -34,6 +34,8 @@ pub struct Plan {
     pub forward: Vec<i32>,
     /// What the person chose about the exit status.
     pub policy: Policy,
+    /// Whether a guard goes on with the ladder should the supervisor die.
+    pub guard: bool,
     /// Whether a service manager started us.
     pub managed: bool,
 }

@@ -5,13 +5,16 @@
 
 use std::fs;
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd, RawFd};
 use std::os::unix::fs::MetadataExt;
 use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use nix::unistd::getpid;
+use nix::sys::stat::fstat;
+use nix::sys::statfs::{FsType, fstatfs};
+use nix::sys::wait::{Id, WaitPidFlag};
+use nix::unistd::{Pid, getpid};
 
 use crate::ended::Ended;
 use crate::owner::Identity;
@@ -59,6 +62,12 @@ impl Stat {
         })
     }
 
+    /// Whether it was stopped, by a signal or by a debugger.
+    #[must_use]
+    pub fn is_stopped(&self) -> bool {
+        matches!(self.state, 'T' | 't')
+    }
+
     /// Whether it has ended, and only waits to be reaped.
     #[must_use]
     pub fn is_dead(&self) -> bool {
@@ -94,16 +103,85 @@ pub fn own_identity() -> Identity {
     }
 }
 
-/// Opens a pidfd to the process that `identity` names, if that process still is the one that has
-/// the pid.
+/// What became of the process that an identity names.
+#[derive(Debug)]
+pub enum Found {
+    /// It is there, and this names it for ever.
+    Ours(OwnedFd),
+    /// It has ended; whoever has its pid now is somebody else.
+    Gone,
+    /// Nobody can tell: it is of another pid namespace, or the kernel does not say enough.
+    Unverifiable,
+}
+
+impl Found {
+    /// Whether it has ended, as far as that can be told.
+    #[must_use]
+    pub fn has_ended(&self) -> bool {
+        match self {
+            Self::Ours(pidfd) => has_ended(pidfd),
+            Self::Gone => true,
+            Self::Unverifiable => false,
+        }
+    }
+
+    /// Sends it a signal; nobody gets one who cannot be proven to be meant.
+    #[must_use = "a refusal has to be told"]
+    pub fn signal(&self, number: i32) -> Sent {
+        match self {
+            Self::Ours(pidfd) => signal(Target::Pidfd(pidfd.as_fd()), number),
+            Self::Gone => Sent::Nobody,
+            Self::Unverifiable => {
+                Sent::Refused(io::Error::other("it cannot be verified to be the worker"))
+            }
+        }
+    }
+}
+
+/// Looks for the process that `identity` names, and that had the inode `inode` in pidfs, if that is
+/// known; `us` is [`own_identity`].
 #[must_use]
-pub fn find(identity: &Identity) -> Option<OwnedFd> {
-    // ORDER: the descriptor first, then the look: what it names cannot change under us.
-    let pidfd = sys::pidfd_open(identity.pid).ok()?;
-    let us = own_identity();
-    let same_world = (&us.boot_id, us.pid_namespace) == (&identity.boot_id, identity.pid_namespace);
-    let same_start = Stat::of(identity.pid)?.start == identity.start;
-    (same_world && same_start).then_some(pidfd)
+pub fn find(identity: &Identity, inode: Option<u64>, us: &Identity) -> Found {
+    if us.boot_id == "-" || identity.boot_id == "-" || identity.pid <= 0 {
+        return Found::Unverifiable;
+    }
+    if us.boot_id != identity.boot_id {
+        return Found::Gone;
+    }
+    if us.pid_namespace != identity.pid_namespace {
+        return Found::Unverifiable;
+    }
+    // ORDER: the descriptor first, then the looks: what it names cannot change under us.
+    let pidfd = match sys::pidfd_open(identity.pid) {
+        Ok(pidfd) => pidfd,
+        Err(error) if error.raw_os_error() == Some(Errno::ESRCH as i32) => return Found::Gone,
+        Err(_) => return Found::Unverifiable,
+    };
+    let same = match (inode, pidfs_inode(&pidfd)) {
+        // Never used twice before the next boot, while two starts may share a tick of 10 ms.
+        (Some(then), Some(now)) => Some(then == now),
+        (Some(_) | None, _) if identity.start == 0 => None,
+        (Some(_) | None, _) => Stat::of(identity.pid).map(|stat| stat.start == identity.start),
+    };
+    match same {
+        Some(true) => Found::Ours(pidfd),
+        Some(false) => Found::Gone,
+        // It ended while we looked, or `/proc` does not show it.
+        None if has_ended(&pidfd) => Found::Gone,
+        None => Found::Unverifiable,
+    }
+}
+
+/// The number that no other process has or had since boot: the inode of its pidfd, where pidfds
+/// have a file system of their own (since Linux 6.9).
+#[must_use]
+pub fn pidfs_inode(pidfd: &OwnedFd) -> Option<u64> {
+    /// `PID_FS_MAGIC` of `<linux/magic.h>`.
+    const PIDFS: FsType = FsType(0x5049_4446);
+    let pidfs = fstatfs(pidfd).is_ok_and(|fs| fs.filesystem_type() == PIDFS);
+    pidfs
+        .then(|| fstat(pidfd).map(|data| data.st_ino).ok())
+        .flatten()
 }
 
 /// A process that is proven to be ours.
@@ -208,6 +286,28 @@ pub fn reap(pid: i32) -> Option<Ended> {
             Err(_) => return None,
         }
     }
+}
+
+/// Waits for our child `pid`, which is about to end, and reaps it.
+pub fn wait_for(pid: i32) -> Option<Ended> {
+    // A child that is dying needs nothing of us: so this is no second place to wait in.
+    while let Err(nix::Error::EINTR) = nix::sys::wait::waitid(
+        Id::Pid(Pid::from_raw(pid)),
+        WaitPidFlag::WEXITED | WaitPidFlag::WNOWAIT,
+    ) {}
+    reap(pid)
+}
+
+/// The descriptors that are open in this process.
+pub fn open_descriptors() -> impl Iterator<Item = RawFd> {
+    let entries = fs::read_dir("/proc/self/fd")
+        .into_iter()
+        .flatten()
+        .flatten();
+    let numbers: Vec<RawFd> = entries
+        .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+        .collect();
+    numbers.into_iter()
 }
 
 /// Translates what waitid(2) tells.

@@ -10,9 +10,11 @@ use std::io;
 
 use serde::{Deserialize, Serialize};
 
+mod born;
 mod reader;
 mod writer;
 
+pub use born::Born;
 pub use reader::{RecordReader, Snapshot};
 pub use writer::{Birth, Record};
 
@@ -63,6 +65,10 @@ pub struct RunRecord {
     pub grace_ms: Option<u64>,
     /// The time from SIGTERM to SIGKILL; `None` is for ever.
     pub kill_after_ms: Option<u64>,
+    /// How long after SIGKILL something is reported as not ended.
+    pub kill_wait_ms: u64,
+    /// What is sent instead of SIGTERM.
+    pub stop_signal: i32,
     /// How far it is.
     pub phase: Phase,
     /// Why all of them were asked to stop.
@@ -85,6 +91,8 @@ impl RunRecord {
             started_unix_ms: 0,
             grace_ms: None,
             kill_after_ms: None,
+            kill_wait_ms: 0,
+            stop_signal: libc::SIGTERM,
             phase: Phase::Running,
             reason: None,
             status: None,

@@ -84,6 +84,60 @@ impl RunDir {
         Ok((entry, dir))
     }
 
+    /// The directory of a run that somebody else made; `None` if there is none of this name. It
+    /// stays when this is dropped, until [`RunDir::remove`].
+    ///
+    /// # Errors
+    ///
+    /// As open(2).
+    pub fn open(base: &Base, name: &RunName) -> io::Result<Option<Self>> {
+        let Some(dir) = base.open_run(name)? else {
+            return Ok(None);
+        };
+        Ok(Some(Self {
+            path: base.path().join(name.as_str()),
+            base: base.try_clone()?,
+            dir,
+            kept: true,
+            entry: name.to_string(),
+        }))
+    }
+
+    /// Another end of the same directory, which does not remove it when it is dropped.
+    ///
+    /// # Errors
+    ///
+    /// As fcntl(2): too many files may be open.
+    pub fn twin(&self) -> io::Result<Self> {
+        Ok(Self {
+            base: self.base.try_clone()?,
+            dir: self.dir.try_clone()?,
+            kept: true,
+            entry: self.entry.clone(),
+            path: self.path.clone(),
+        })
+    }
+
+    /// Removes it, whoever made it.
+    pub fn remove(mut self) {
+        self.kept = false;
+    }
+
+    /// The names of the files in it.
+    ///
+    /// # Errors
+    ///
+    /// As open(2) and readdir(3).
+    pub fn names(&self) -> io::Result<Vec<String>> {
+        let mut dir = Dir::from_fd(files::open(&self.dir, ".", DIRECTORY)?.into())?;
+        let mut names = Vec::new();
+        for entry in dir.iter() {
+            let entry = entry?;
+            names.extend(entry.file_name().to_str().ok().map(ToOwned::to_owned));
+        }
+        Ok(names)
+    }
+
     /// Gives the directory the name of the run. Of two with one name, one wins.
     ///
     /// # Errors
@@ -107,6 +161,18 @@ impl RunDir {
     /// show it until somebody has finished it.
     pub fn keep(&mut self) {
         self.kept = true;
+    }
+
+    /// The name of the run.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.entry
+    }
+
+    /// Whether its name still leads to it.
+    #[must_use]
+    pub fn is_there(&self) -> bool {
+        is_same_file(&self.base, &self.entry, &self.dir)
     }
 
     /// The absolute path that workers are told.
@@ -138,7 +204,7 @@ impl Drop for RunDir {
         // the same, and whatever has that name now is somebody else's.
         let gone = format!(".gone-{:016x}", sys::random().unwrap_or_default());
         let (base, entry) = (&self.base, self.entry.as_str());
-        let ours = is_same_file(base, entry, &self.dir)
+        let ours = self.is_there()
             && renameat2(
                 base,
                 entry,

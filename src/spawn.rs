@@ -4,7 +4,7 @@ use std::error::Error;
 use std::ffi::OsString;
 use std::fmt;
 use std::fs::File;
-use std::io::{self, Write as _};
+use std::io;
 use std::os::unix::fs::FileExt;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
@@ -20,7 +20,7 @@ use crate::flag::reader;
 use crate::flag::writer::FlagFile;
 use crate::owner;
 use crate::process;
-use crate::record::Birth;
+use crate::record::{Birth, Born};
 use crate::sys::{self, Disposition};
 use crate::verdict::Verdict;
 
@@ -189,13 +189,15 @@ fn restore_dispositions(stop_signal: i32) -> io::Result<()> {
     Ok(())
 }
 
-/// Writes pid and start time into the record; without an allocation, for we are between fork
-/// and exec.
+/// Writes who we are into the record; without an allocation, for we are between fork and exec.
 fn announce(birth: &Birth) -> io::Result<()> {
-    let (mut line, mut buffer) = ([b'\n'; 64], [0; 1024]);
-    let start = process::own_start(&mut buffer);
-    writeln!(&mut line[..], "{} {start}", getpid())?;
-    birth.write(&line)
+    let pid = getpid().as_raw();
+    let inode = process::open(pid).ok();
+    birth.write(&Born {
+        pid,
+        start: process::own_start(&mut [0; 1024]),
+        inode: inode.as_ref().and_then(process::pidfs_inode),
+    })
 }
 
 fn classified(error: io::Error) -> SpawnError {

@@ -7,30 +7,29 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use nix::poll::{PollFd, PollFlags, ppoll};
 use nix::sys::signal::SigSet;
-use nix::sys::time::TimeSpec;
 
-use crate::control::Line;
 use crate::ended::Ended;
+use crate::enforcement::{Enforcement, Files, How, Rules};
 use crate::event::{Event, Witness};
+use crate::guard::Guard;
 use crate::launch::Launched;
 use crate::moment::Moment;
-use crate::outcome::{Final, Outcome};
 use crate::outer::Outer;
 use crate::plan::Plan;
 use crate::process;
 use crate::reason::Reason;
-use crate::record::Phase;
-use crate::spawn::SpawnError;
+use crate::run_dir::RunDir;
+use crate::signals::Signals;
+use crate::spawn::{Recipe, SpawnError};
 use crate::sys;
 use crate::verdict::{Ending, Verdict};
 use crate::watch::{Seen, Watch};
-use crate::worker::{Hands, Worker};
-
-use asks::How;
+use crate::worker::Worker;
 
 mod asks;
+mod deposed;
+mod guarded;
 mod start;
 
 /// Supervises the run of `plan`, which was launched, until nobody is left; answers how we leave.
@@ -49,7 +48,7 @@ pub fn supervise(
 ) -> Result<Verdict, SpawnError> {
     let mut supervisor = Supervisor::new(plan, launched, outer, witness);
     if let Err(error) = supervisor.open() {
-        supervisor.finish(error.status());
+        supervisor.run.finish(Some(error.status()));
         return Err(error);
     }
     // From here on nothing may return early: there are workers.
@@ -62,23 +61,26 @@ pub fn supervise(
 
 struct Supervisor<'a> {
     plan: &'a Plan,
-    parts: Launched,
+    /// Dropped before what follows: the names go while we still are the owner.
+    dir: RunDir,
+    run: Enforcement<'a>,
+    signals: Signals,
+    watch: Option<Watch>,
+    recipe: Recipe,
     outer: Option<Outer>,
-    witness: &'a mut dyn Witness,
-    workers: Vec<Worker>,
     by_pid: HashMap<i32, usize>,
-    /// Workers that are still to be started. A stop makes it zero, and nothing raises it.
+    /// Workers that are still to be started, unless a stop comes.
     unstarted: u32,
-    begun: Moment,
     /// When `--timeout` runs out.
     timeout: Option<Moment>,
-    /// Why the whole run was asked to stop: a latch.
-    stopping: Option<Reason>,
     last_press: Option<Moment>,
     culprit: Option<u32>,
     /// A worker could not be started when others were running.
     failed: bool,
-    finals: Vec<Final>,
+    guard: Option<Guard>,
+    /// When a guard is to be started, and how long after that another one if it dies.
+    guard_at: Option<Moment>,
+    guard_pause: Duration,
 }
 
 impl<'a> Supervisor<'a> {
@@ -88,85 +90,73 @@ impl<'a> Supervisor<'a> {
         outer: Option<Outer>,
         witness: &'a mut dyn Witness,
     ) -> Self {
-        let begun = sys::now();
+        let files = Files {
+            owner: parts.owner,
+            control: parts.control,
+            record: parts.record,
+            run: parts.run,
+        };
+        let rules = Rules {
+            stop_signal: plan.stop_signal,
+            kill_wait: plan.times.kill_wait,
+            unaware_grace: plan.unaware_grace,
+        };
+        let run = Enforcement::new(files, rules, witness);
         Self {
             plan,
-            parts,
+            dir: parts.dir,
+            signals: parts.signals,
+            watch: parts.watch,
+            recipe: parts.recipe,
             outer,
-            witness,
-            workers: Vec::new(),
             by_pid: HashMap::new(),
             unstarted: plan.workers,
-            begun,
-            timeout: plan.timeout.map(|time| begun + time),
-            stopping: None,
+            timeout: plan.timeout.map(|time| run.begun + time),
             last_press: None,
             culprit: None,
             failed: false,
-            finals: Vec::new(),
+            guard: None,
+            guard_at: None,
+            guard_pause: Duration::ZERO,
+            run,
         }
     }
 
     /// One wake-up, in the order that never changes.
     fn turn(&mut self) {
-        self.write_record();
-        self.witness.tick(sys::now());
+        self.run.publish();
         self.wait();
         let now = sys::now();
-        let asks = self.parts.signals.take();
-        let lines = self.parts.control.drain();
+        if !self.run.files.owner.is_ours() {
+            return self.only_reap(now);
+        }
+        let asks = self.signals.take();
+        let lines = self.run.files.control.drain();
         self.see_looks(now);
         self.reap(now);
         self.obey_outer(now);
-        let was_stopping = self.stopping.is_some();
+        let was_stopping = self.run.stopping().is_some();
         for ask in asks {
             self.apply_ask(ask, was_stopping, now);
         }
-        for line in lines {
-            match line {
-                Line::Request(request) => self.apply_request(&request, now),
-                Line::Junk => self.witness.see(now, &Event::Junk),
-            }
-        }
+        self.run.obey(lines, now);
         self.tick(now);
     }
 
-    /// The one blocking call. Signals are let through here and nowhere else.
     fn wait(&self) {
-        let timeout = if self.unstarted > 0 {
-            Some(Duration::ZERO)
-        } else {
-            let workers = self.workers.iter().filter_map(Worker::deadline);
-            let others = self.timeout.into_iter().chain(self.witness.deadline());
-            workers
-                .chain(others)
-                .min()
-                .map(|deadline| deadline.since(sys::now()))
-        };
-        let parts = &self.parts;
-        let fds = std::iter::once(parts.control.as_fd())
-            .chain(parts.watch.iter().map(Watch::as_fd))
-            .chain(self.outer.iter().flat_map(Outer::fds))
-            .chain(self.workers.iter().flat_map(Worker::fds));
-        let mut fds: Vec<PollFd<'_>> = fds.map(|fd| PollFd::new(fd, PollFlags::POLLIN)).collect();
-        // Any error is a wake-up: EINTR is a signal, and the others are looked at all the same.
-        if ppoll(&mut fds, timeout.map(TimeSpec::from), Some(SigSet::empty())).is_ok_and(|n| n > 0)
-        {
-            // With something to read it returns before any signal is let through (ppoll(2)
-            // restores the mask first): a flood of requests would keep a SIGTERM out for ever.
-            let _ = ppoll(
-                &mut [],
-                Some(TimeSpec::from(Duration::ZERO)),
-                Some(SigSet::empty()),
-            );
-        }
+        let at_once = (self.to_start() > 0).then(|| Moment::from_nanos(0));
+        let at = self.timeout.into_iter().chain(self.guard_at).chain(at_once);
+        let others = self.watch.iter().map(Watch::as_fd);
+        let others = others.chain(self.outer.iter().flat_map(Outer::fds));
+        self.run.wait(others, at.min(), &SigSet::empty());
     }
 
     fn see_looks(&mut self, now: Moment) {
-        let seen = self.parts.watch.as_mut().map(Watch::drain);
-        for seen in seen.unwrap_or_default() {
+        for seen in self.watch.as_mut().map(Watch::drain).unwrap_or_default() {
             match seen {
-                Seen::Look(worker) => self.on_index(worker as usize, now, Worker::first_look),
+                Seen::Look(worker) => {
+                    self.run.on_index(worker as usize, now, Worker::first_look);
+                }
                 // The outer flag is looked at in each turn.
                 Seen::Outer => {}
             }
@@ -174,13 +164,13 @@ impl<'a> Supervisor<'a> {
     }
 
     fn reap(&mut self, now: Moment) {
-        if !self.parts.signals.take_child() && self.workers.iter().all(|w| w.fds().next().is_none())
-        {
+        let remains = self.run.workers().iter().any(|w| w.fds().next().is_some());
+        if !self.signals.take_child() && !remains {
             return;
         }
         while let Some((pid, stopped)) = process::next_stopped_or_continued() {
             if let Some(&index) = self.by_pid.get(&pid) {
-                self.on_index(index, now, |worker, hands| {
+                self.run.on_index(index, now, |worker, hands| {
                     worker.set_stopped(stopped, hands);
                 });
             }
@@ -191,28 +181,32 @@ impl<'a> Supervisor<'a> {
             if let Some(index) = self.by_pid.remove(&pid) {
                 self.main_ended(index, now);
             } else {
-                // A straggler that we adopted, or a child from before we were exec'ed.
+                // A straggler that we adopted, the guard, or a child from before we were exec'ed.
                 let _ = process::reap(pid);
-                self.witness.see(now, &Event::ForeignReaped { pid });
+                if !self.guard_ended(pid, now) {
+                    self.run.witness.see(now, &Event::ForeignReaped { pid });
+                }
             }
         }
-        for index in 0..self.workers.len() {
-            self.on_index(index, now, Worker::settle);
-        }
+        self.run.settle(now);
     }
 
     fn main_ended(&mut self, index: usize, now: Moment) {
-        let left = self.by_pid.len() + self.unstarted as usize;
-        let was_asked = self.workers[index].is_asked();
+        let left = self.by_pid.len() + self.to_start() as usize;
+        let (number, was_asked) = {
+            let worker = &self.run.workers()[index];
+            (worker.number(), worker.is_asked())
+        };
         let mut success = false;
-        self.on_index(index, now, |worker, hands| {
+        self.run.on_index(index, now, |worker, hands| {
             success = worker
                 .main_ended(left, hands)
                 .is_some_and(Ended::is_success);
         });
-        if !was_asked && self.stopping.is_none() && self.plan.when_one_ends.stops(success) {
-            self.culprit = Some(self.workers[index].number());
-            self.stop_all(&Reason::SIBLING, How::OWN_TIMES, now);
+        let asked = was_asked || self.run.stopping().is_some();
+        if !asked && self.plan.when_one_ends.stops(success) {
+            self.culprit = Some(number);
+            self.run.stop_all(&Reason::SIBLING, How::OWN_TIMES, now);
         }
     }
 
@@ -220,105 +214,68 @@ impl<'a> Supervisor<'a> {
     fn tick(&mut self, now: Moment) {
         if self.timeout.is_some_and(|end| end <= now) {
             self.timeout = None;
-            if self.stopping.is_none() {
-                self.stop_all(&Reason::TIMEOUT, How::OWN_TIMES, now);
+            if self.run.stopping().is_none() {
+                self.run.stop_all(&Reason::TIMEOUT, How::OWN_TIMES, now);
             }
         }
-        for index in 0..self.workers.len() {
-            self.on_index(index, now, Worker::tick);
+        self.run.tick(now);
+        if self.guard_at.is_some_and(|at| at <= now) {
+            self.start_guard(now);
         }
     }
 
-    /// Does something to a worker, and keeps its final record if that was its end.
-    fn on_index(
-        &mut self,
-        index: usize,
-        now: Moment,
-        act: impl FnOnce(&mut Worker, &mut Hands<'_>),
-    ) {
-        let mut hands = Hands {
-            witness: self.witness,
-            stop_signal: self.plan.stop_signal,
-            kill_wait: self.plan.times.kill_wait,
-            now,
-        };
-        // A flag may be opened whose worker could not be started.
-        let Some(worker) = self.workers.get_mut(index) else {
-            return;
-        };
-        if worker.is_over().is_none() {
-            act(worker, &mut hands);
-            self.finals.extend(worker.is_over().cloned());
+    /// How many workers are still to be started: none once a stop has begun.
+    fn to_start(&self) -> u32 {
+        if self.run.stopping().is_some() {
+            0
+        } else {
+            self.unstarted
         }
-    }
-
-    fn warn(&mut self, text: &str) {
-        self.witness.see(sys::now(), &Event::Warning(text));
-    }
-
-    fn write_record(&mut self) {
-        for worker in &mut self.workers {
-            if let Some(changes) = worker.take_changes() {
-                self.parts.record.set_worker(worker.number(), &changes);
-            }
-        }
-        // Its storage is reserved. Should it fail all the same, readers see an older state.
-        let _ = self.parts.record.commit();
     }
 
     fn is_over(&self) -> bool {
-        self.unstarted == 0 && self.finals.len() == self.workers.len()
+        self.to_start() == 0 && self.run.all_over()
     }
 
     /// Writes the last word, and gives up the name.
     fn close(mut self) -> Verdict {
-        let reason = self.stopping.as_ref();
         let ending = Ending {
-            finals: &self.finals,
-            reason,
+            finals: self.run.finals(),
+            reason: self.run.stopping(),
             culprit: self.culprit,
             failed: self.failed,
         };
         let verdict = ending.verdict(self.plan.policy);
-        self.finish(verdict.shell_status());
-        if self
-            .finals
-            .iter()
-            .any(|last| last.outcome == Outcome::NotEnded)
-        {
-            self.parts.dir.keep();
+        if self.run.files.owner.is_ours() {
+            self.run.finish(Some(verdict.shell_status()));
+        } else {
+            self.dir.keep();
+        }
+        if self.run.leaves_something() {
+            self.dir.keep();
+        }
+        // ORDER: the last word, then the guard, then the names: whoever dies in between leaves
+        // nobody unguarded.
+        if let Some(guard) = self.guard.take() {
+            guard.end();
         }
         verdict
-    }
-
-    fn finish(&mut self, status: u8) {
-        let now = sys::now();
-        self.parts.run.phase = Phase::Over;
-        self.parts.run.status = Some(status);
-        self.parts.record.set_run(&self.parts.run);
-        self.write_record();
-        let (reason, duration) = (self.stopping.as_ref(), now.since(self.begun));
-        self.witness.see(
-            now,
-            &Event::RunEnded {
-                status,
-                reason,
-                duration,
-            },
-        );
-        self.witness.tick(now);
     }
 }
 
 impl Drop for Supervisor<'_> {
-    /// A supervisor that panics asks everybody to stop as well as it still can.
+    /// A supervisor that panics leaves its workers to the guard; without one it asks everybody to
+    /// stop as well as it still can.
     fn drop(&mut self) {
-        for worker in self
-            .workers
-            .iter()
-            .filter(|worker| worker.is_over().is_none())
-        {
-            worker.abandon(self.plan.stop_signal);
+        if self.run.all_over() {
+            return;
+        }
+        self.dir.keep();
+        if self.guard.is_none() {
+            let left = self.run.workers().iter();
+            for worker in left.filter(|worker| worker.is_over().is_none()) {
+                worker.abandon(self.plan.stop_signal);
+            }
         }
     }
 }

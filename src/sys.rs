@@ -135,7 +135,7 @@ pub(crate) fn futex_wake_all(page: &SharedPage) {
     unsafe { libc::syscall(libc::SYS_futex, page.start.as_ptr(), libc::FUTEX_WAKE, all) };
 }
 
-/// The list that the kernel walks when this thread dies (`get_robust_list(2)`), with its one entry.
+/// The list that the kernel walks when this thread dies (`get_robust_list(2)`), with its first entry.
 #[repr(C)]
 struct RobustList {
     /// `list.next` of the head: the entry.
@@ -148,22 +148,25 @@ struct RobustList {
 
 #[repr(C)]
 struct RobustEntry {
-    /// The entry after this one: the head, which ends the list.
+    /// The entry after this one; the head ends the list.
     next: *const RobustEntry,
 }
 
-/// A word in shared memory that names the thread which owns it, and that the kernel itself marks
-/// with `FUTEX_OWNER_DIED` when that thread dies, however it dies.
+/// A word in shared memory that may name the thread which owns it. Where it names ours, the kernel
+/// itself marks it with `FUTEX_OWNER_DIED` when we die, however we die.
 #[derive(Debug)]
 pub(crate) struct RobustWord {
     /// Two pages side by side: the list in memory of our own, then the file's page. So the
     /// distance between them is a constant, and no pointer of ours is in the file.
     start: NonNull<libc::c_void>,
+    /// Whether the kernel took the list: some sandboxes forbid it.
+    watched: bool,
 }
 
 impl RobustWord {
-    /// Maps `file` and registers its first word as owned by the calling thread `tid`.
-    pub(crate) fn register(file: &File, tid: u32) -> io::Result<Self> {
+    /// Maps `file` and has the kernel watch its first word, besides the one `before` it. As long
+    /// as the word does not name us, the kernel leaves it alone.
+    pub(crate) fn map(file: &File, before: Option<&Self>) -> io::Result<Self> {
         let (own, shared) = (libc::MAP_PRIVATE | libc::MAP_ANONYMOUS, libc::MAP_SHARED);
         let access = libc::PROT_READ | libc::PROT_WRITE;
         // SAFETY: a new private mapping at an address of the kernel's choice.
@@ -171,8 +174,9 @@ impl RobustWord {
         if start == libc::MAP_FAILED {
             return Err(io::Error::last_os_error());
         }
-        let word = Self {
+        let mut word = Self {
             start: NonNull::new(start).ok_or(io::ErrorKind::OutOfMemory)?,
+            watched: false,
         };
         // SAFETY: the second page lies within the mapping just made, which nobody else uses.
         let second = unsafe { start.byte_add(MAPPED) };
@@ -182,24 +186,48 @@ impl RobustWord {
         if page == libc::MAP_FAILED {
             return Err(io::Error::last_os_error());
         }
-        let list: *mut RobustList = start.cast();
+        let list = word.list();
         // SAFETY: `list` is within the first page, of which the fields are only addresses.
         let entry = unsafe { &raw const (*list).entry };
+        let mut next: *const RobustEntry = list.cast();
+        if let Some(before) = before.map(Self::list) {
+            // SAFETY: the list of the word before stays mapped as long as that word lives.
+            next = unsafe { &raw const (*before).entry };
+            // SAFETY: as above; only this thread and, when it dies, the kernel read it.
+            unsafe { (*before).entry.next = list.cast() };
+        }
         let head = RobustList {
             first: entry,
             futex_offset: (MAPPED - std::mem::offset_of!(RobustList, entry)).cast_signed() as _,
             pending: ptr::null(),
-            entry: RobustEntry { next: list.cast() },
+            entry: RobustEntry { next },
         };
         // SAFETY: the first page is writable, aligned, and large enough.
         unsafe { list.write(head) };
         let size = std::mem::offset_of!(RobustList, entry);
         // SAFETY: the list stays mapped until `drop`, which unregisters it first.
-        checked(unsafe { libc::syscall(libc::SYS_set_robust_list, list, size) })?;
-        // ORDER: registered first, then owned: whoever sees our id knows the kernel watches it.
-        word.word()
-            .store(tid | libc::FUTEX_WAITERS, Ordering::Release);
+        let taken = checked(unsafe { libc::syscall(libc::SYS_set_robust_list, list, size) });
+        word.watched = taken.is_ok();
         Ok(word)
+    }
+
+    fn list(&self) -> *mut RobustList {
+        self.start.as_ptr().cast()
+    }
+
+    /// Makes the thread `tid`, which is ours, the owner if the word still is `expected`.
+    pub(crate) fn own(&self, expected: u32, tid: u32) -> bool {
+        // Without the bit for waiters the word says that the kernel does not watch over us.
+        let ours = if self.watched {
+            tid | libc::FUTEX_WAITERS
+        } else {
+            tid
+        };
+        // ORDER: watched first, then owned: whoever sees our id knows the kernel watches it.
+        let (success, failure) = (Ordering::AcqRel, Ordering::Acquire);
+        self.word()
+            .compare_exchange(expected, ours, success, failure)
+            .is_ok()
     }
 
     /// The word itself.
@@ -216,8 +244,28 @@ impl Drop for RobustWord {
         let (none, size) = (ptr::null::<RobustList>(), size_of::<[usize; 3]>());
         // SAFETY: an empty list tells the kernel to forget ours before its memory goes.
         unsafe { libc::syscall(libc::SYS_set_robust_list, none, size) };
-        // SAFETY: the two pages were mapped by `register`, and nothing refers to them any more.
+        // SAFETY: the two pages were mapped by `map`, and nothing refers to them any more.
         unsafe { libc::munmap(self.start.as_ptr(), 2 * MAPPED) };
+    }
+}
+
+/// Makes a copy of this process (fork(2)); the copy is answered `None`. Right only in a process of
+/// one thread: locks of others would never be given back in the copy.
+pub(crate) fn fork() -> io::Result<Option<i32>> {
+    // SAFETY: with one thread the copy is as whole as we are.
+    let pid = unsafe { libc::fork() };
+    checked(pid.into())?;
+    Ok((pid != 0).then_some(pid))
+}
+
+/// Closes the descriptor `number` if it is not close-on-exec: then it is not ours, but one that
+/// we inherited.
+pub(crate) fn close_inherited(number: RawFd) {
+    // SAFETY: only asks; a number that is not open is answered with EBADF.
+    let flags = unsafe { libc::fcntl(number, libc::F_GETFD) };
+    if flags != -1 && flags & libc::FD_CLOEXEC == 0 {
+        // SAFETY: nothing of ours refers to it: all that is ours is close-on-exec.
+        unsafe { libc::close(number) };
     }
 }
 

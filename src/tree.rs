@@ -6,10 +6,12 @@
 
 use std::fs;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::{Path, PathBuf};
 
 use nix::unistd::getpid;
 
-use crate::process::{self, Sent, Stat, Target};
+use crate::flag::reader;
+use crate::process::{self, Found, Sent, Stat, Target};
 
 /// A process of a worker's tree that is still there after the worker's main process ended.
 #[derive(Debug)]
@@ -24,12 +26,12 @@ pub struct Straggler {
 }
 
 impl Straggler {
-    /// Takes a process that is in `group` now, if it still is once it cannot change any more.
-    fn take(pid: i32, group: i32) -> Option<Self> {
+    /// Takes a process if it is `ours` once it cannot change any more.
+    fn take(pid: i32, ours: impl FnOnce(&Stat) -> bool) -> Option<Self> {
         // ORDER: the descriptor before the look, so that both are of one process.
         let pidfd = process::open(pid).ok();
         let stat = Stat::of(pid)?;
-        let ours = stat.group == group && !stat.is_dead();
+        let ours = !stat.is_dead() && ours(&stat);
         ours.then_some(Self {
             pid,
             program: stat.program,
@@ -94,10 +96,12 @@ impl Sweep {
         let mut remains = match self {
             Self::ByPidfd(pidfd, leader) => Remains {
                 group: Some((pidfd, leader)),
+                flag: None,
                 stragglers: Vec::new(),
             },
             Self::Searched(stragglers) => Remains {
                 group: None,
+                flag: None,
                 stragglers,
             },
         };
@@ -110,16 +114,36 @@ impl Sweep {
 /// cannot mean another group: the leader is our unreaped child, or the group is known to live.
 #[must_use]
 pub fn members(leader: i32) -> Vec<Straggler> {
-    let Ok(entries) = fs::read_dir("/proc") else {
-        return Vec::new();
+    let in_group = |stat: &Stat| stat.group == leader;
+    let others = pids().into_iter().filter(|&pid| pid != leader);
+    let found = others.filter(|&pid| Stat::of(pid).as_ref().is_some_and(in_group));
+    found
+        .filter_map(|pid| Straggler::take(pid, in_group))
+        .collect()
+}
+
+/// The processes whose environment names the flag at `path`: no other start of a worker ever had
+/// that flag, so whoever inherited the name is of this one. Without `leader` and ourselves.
+fn heirs(path: &Path, leader: i32) -> Vec<Straggler> {
+    let mut name = format!("{}=", reader::VARIABLE).into_bytes();
+    name.extend_from_slice(path.as_os_str().as_encoded_bytes());
+    let names_it = |pid: i32| {
+        let environment = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
+        environment.split(|&b| b == 0).any(|one| one == name)
     };
-    let pids = entries
-        .flatten()
-        .filter_map(|entry| entry.file_name().to_str()?.parse().ok());
-    let others = pids.filter(|&pid| pid != leader);
-    let in_group = others.filter(|&pid| Stat::of(pid).is_some_and(|stat| stat.group == leader));
-    in_group
-        .filter_map(|pid| Straggler::take(pid, leader))
+    let ourselves = getpid().as_raw();
+    let others = pids().into_iter();
+    let others = others.filter(|&pid| pid != leader && pid != ourselves && names_it(pid));
+    others
+        .filter_map(|pid| Straggler::take(pid, |_| names_it(pid)))
+        .collect()
+}
+
+fn pids() -> Vec<i32> {
+    let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
+    let names = entries.map(|entry| entry.file_name());
+    names
+        .filter_map(|name| name.to_str()?.parse().ok())
         .collect()
 }
 
@@ -127,36 +151,64 @@ pub fn members(leader: i32) -> Vec<Straggler> {
 #[derive(Debug)]
 pub struct Remains {
     group: Option<(OwnedFd, i32)>,
+    /// The flag by which they are searched, and the pid of who is none of them.
+    flag: Option<(PathBuf, i32)>,
     stragglers: Vec<Straggler>,
 }
 
 impl Remains {
+    /// What is left of a worker that was not our child: its main process was `leader`, of which
+    /// this was `found`, and its flag is at `path`.
+    #[must_use]
+    pub fn of_stranger(found: &Found, leader: i32, path: &Path) -> Self {
+        let pidfd = match found {
+            Found::Ours(pidfd) if process::group_lives(pidfd).is_some() => pidfd.try_clone().ok(),
+            Found::Ours(_) | Found::Gone | Found::Unverifiable => None,
+        };
+        let group = pidfd.map(|pidfd| (pidfd, leader));
+        let mut remains = Self {
+            group,
+            flag: Some((path.to_owned(), leader)),
+            stragglers: Vec::new(),
+        };
+        let _ = remains.refresh();
+        remains
+    }
+
     /// Forgets who has ended and finds who is new; answers how many are new, which stand last.
     #[must_use = "the new ones have not had the signals of the others"]
     pub fn refresh(&mut self) -> usize {
         self.stragglers.retain(Straggler::is_there);
-        let Some((pidfd, leader)) = &self.group else {
-            return 0;
-        };
-        // ORDER: the group lives before and after the search; a number that is in use all the
-        // time cannot have become another group's.
-        if process::group_lives(pidfd) != Some(true) {
-            return 0;
-        }
-        let found = members(*leader);
-        if process::group_lives(pidfd) != Some(true) {
-            return 0;
-        }
         let known = self.stragglers.len();
-        for straggler in found {
-            if !self.stragglers[..known]
-                .iter()
-                .any(|old| old.pid == straggler.pid)
-            {
+        let heirs = self
+            .flag
+            .as_ref()
+            .map(|(path, leader)| heirs(path, *leader));
+        for straggler in self
+            .group_members()
+            .into_iter()
+            .chain(heirs.unwrap_or_default())
+        {
+            if self.stragglers.iter().all(|old| old.pid != straggler.pid) {
                 self.stragglers.push(straggler);
             }
         }
         self.stragglers.len() - known
+    }
+
+    fn group_members(&self) -> Vec<Straggler> {
+        let Some((pidfd, leader)) = &self.group else {
+            return Vec::new();
+        };
+        // ORDER: the group lives before and after the search; a number that is in use all the
+        // time cannot have become another group's.
+        let lives = || process::group_lives(pidfd) == Some(true);
+        let found = if lives() {
+            members(*leader)
+        } else {
+            Vec::new()
+        };
+        if lives() { found } else { Vec::new() }
     }
 
     /// Who is there, as of the last look.

@@ -1,7 +1,7 @@
 //! One worker on its ladder: every rung that is used on it is used here, by the supervisor and
 //! by whoever takes over from one.
 
-use std::os::fd::BorrowedFd;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Duration;
 
 use crate::duration::Limit;
@@ -11,9 +11,13 @@ use crate::flag::writer::FlagFile;
 use crate::ladder::{Action, Input, Ladder, Times};
 use crate::moment::Moment;
 use crate::outcome::Final;
+use crate::process::Found;
 use crate::reason::Reason;
-use crate::tree::{self, Remains};
+use crate::tree::Remains;
 
+pub use adopted::Heritage;
+
+mod adopted;
 mod end;
 mod recorded;
 mod rungs;
@@ -35,6 +39,7 @@ pub struct Hands<'a> {
 pub struct Worker {
     number: u32,
     pid: i32,
+    main: Main,
     start: Option<u64>,
     flag: FlagFile,
     ladder: Ladder,
@@ -66,6 +71,15 @@ struct Asked {
     shortened: bool,
 }
 
+/// What proves that the main process is the worker's.
+#[derive(Debug)]
+enum Main {
+    /// It is our child, and nobody else reaps it.
+    Child,
+    /// It is the child of an owner that is no more.
+    Stranger(Found),
+}
+
 #[derive(Debug)]
 enum Life {
     /// The main process has not ended.
@@ -87,6 +101,7 @@ impl Worker {
         Self {
             number,
             pid,
+            main: Main::Child,
             start,
             flag,
             ladder: Ladder::new(times),
@@ -151,13 +166,15 @@ impl Worker {
         }
     }
 
-    /// What to poll for reading besides the end of the main process.
+    /// What to poll for reading besides the end of a main process that is our child.
     pub fn fds(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
-        let remains = match &self.life {
-            Life::Remains { remains, .. } => Some(remains),
-            Life::Main | Life::Over(_) => None,
+        let (main, remains) = match (&self.life, &self.main) {
+            (Life::Main, Main::Stranger(Found::Ours(pidfd))) => (Some(pidfd.as_fd()), None),
+            (Life::Remains { remains, .. }, _) => (None, Some(remains)),
+            (Life::Main | Life::Over(_), _) => (None, None),
         };
-        remains.into_iter().flat_map(Remains::fds)
+        main.into_iter()
+            .chain(remains.into_iter().flat_map(Remains::fds))
     }
 
     /// Asks it to stop. Without a grace of its own the request has the run's, or `unaware` for
@@ -239,8 +256,7 @@ impl Worker {
         if self.rest_at.is_some_and(|at| at <= hands.now) {
             self.rest_at = None;
             if matches!(self.life, Life::Main) {
-                // The main process is our unreaped child, so the group's number is its own.
-                for straggler in tree::members(self.pid) {
+                for straggler in self.group() {
                     self.signal_straggler(&straggler, hands.stop_signal, hands);
                 }
             }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 /// Every file or folder of `src`, floor by floor; a file imports only from floors below its own,
 /// and from its own folder.
-const FLOORS: [(&str, &[&str]); 11] = [
+const FLOORS: [(&str, &[&str]); 14] = [
     ("values", &["escape", "files", "moment", "reason"]),
     (
         "the border to the kernel, and what people type",
@@ -23,14 +23,23 @@ const FLOORS: [(&str, &[&str]); 11] = [
             "watch",
         ],
     ),
-    ("what follows", &["tree", "verdict", "outer"]),
-    ("what happens, and starting a worker", &["event", "spawn"]),
+    ("what follows", &["tree", "verdict", "standing"]),
+    (
+        "what happens, and starting a worker",
+        &["event", "spawn", "outer"],
+    ),
     (
         "one worker on its ladder, and what a run is to be",
         &["worker", "plan"],
     ),
-    ("the start", &["launch"]),
-    ("who enforces", &["supervisor"]),
+    (
+        "the start, and what an owner has in its hands",
+        &["launch", "enforcement"],
+    ),
+    ("who enforces in the place of a supervisor", &["takeover"]),
+    ("who waits for its death", &["guard"]),
+    ("who finds it dead", &["taker"]),
+    ("who starts and reaps", &["supervisor"]),
     ("the map", &["lib"]),
     ("the program", &["bin"]),
 ];

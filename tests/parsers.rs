@@ -64,11 +64,12 @@ proptest! {
         bytes.resize(length, b'\n');
         fs::write(dir.path().join(owner::FILE), &bytes).expect("a file");
         match owner::see(File::open(dir.path()).expect("a directory")) {
-            OwnerSeen::Alive(owner) => {
+            OwnerSeen::Alive { owner, .. } => {
                 prop_assert!(word != 0 && !owner::has_died(word));
                 prop_assert!(String::from_utf8_lossy(&bytes).contains(&owner.pid.to_string()));
             }
-            OwnerSeen::Died(_) => prop_assert!(word == 0 || owner::has_died(word)),
+            OwnerSeen::Died { .. } => prop_assert!(word == 0 || owner::has_died(word)),
+            OwnerSeen::Changing => prop_assert!(word != 0 && !owner::has_died(word)),
             OwnerSeen::Unreadable => {}
         }
     }

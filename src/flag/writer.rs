@@ -7,8 +7,6 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use nix::sys::stat::Mode;
-
 use super::format::{self, LEN, Request, TEXT};
 use crate::files;
 use crate::sys::{self, SharedPage};
@@ -33,14 +31,45 @@ impl FlagFile {
     pub fn create(dir: impl AsFd, path: &Path, worker: u32) -> io::Result<Self> {
         let name = format!("{worker}.{:016x}", sys::random()?);
         // A worker of any uid can read it, and nobody breaks it by a slip.
-        let mode = Mode::S_IRUSR | Mode::S_IRGRP | Mode::S_IROTH;
-        let file = files::make(dir, &name, mode, LEN as u64)?;
+        let file = files::make(dir, &name, files::READ_ONLY, LEN as u64)?;
         file.write_all_at(&format::running(), 0)?;
         Ok(Self {
             path: path.join(&name),
             name,
             file: Arc::new(file),
         })
+    }
+
+    /// Opens the flag `name` in the directory `dir` at `path`, which an owner made that is no more.
+    ///
+    /// # Errors
+    ///
+    /// As open(2).
+    pub fn open(dir: impl AsFd, path: &Path, name: &str) -> io::Result<Self> {
+        Ok(Self {
+            path: path.join(name),
+            name: name.to_owned(),
+            file: Arc::new(files::open_read_only(dir, name)?),
+        })
+    }
+
+    /// What it says; `None` while it is down.
+    ///
+    /// # Errors
+    ///
+    /// As pread(2).
+    pub fn request(&self) -> io::Result<Option<Request>> {
+        let mut bytes = [b'\n'; LEN];
+        let _ = self.file.read_at(&mut bytes, 0)?;
+        Ok(format::parse(&bytes))
+    }
+
+    /// The worker whose flag has this name in the run's directory; `None` if it is no flag's.
+    #[must_use]
+    pub fn worker_of(name: &str) -> Option<u32> {
+        let (worker, random) = name.split_once('.')?;
+        let hex = random.len() == 16 && random.bytes().all(|b| b.is_ascii_hexdigit());
+        worker.parse().ok().filter(|_| hex)
     }
 
     /// The file's name in the run's directory.

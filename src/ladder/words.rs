@@ -17,6 +17,18 @@ pub enum Rung {
 }
 
 impl Rung {
+    /// The rung on which a flag shows this character; `None` is one that is down. What a later
+    /// version may show is at least a request.
+    #[must_use]
+    pub const fn of_level(level: u8) -> Option<Self> {
+        match level {
+            b'0' => None,
+            b'2' => Some(Rung::Term),
+            b'3' => Some(Rung::Kill),
+            _ => Some(Rung::Flag),
+        }
+    }
+
     /// The digit that a flag shows while the ladder stands on this rung; 0 is a worker that runs.
     #[must_use]
     pub const fn level(self) -> u8 {

@@ -6,10 +6,11 @@ use std::os::fd::AsFd;
 use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 
+use nix::fcntl::OFlag;
 use nix::sys::stat::Mode;
 use serde::Serialize;
 
-use super::{BIRTH, FILE, HEADER, HEADER_TEXT, RunRecord, SLOT, WorkerRecord, slot};
+use super::{BIRTH, Born, FILE, HEADER, HEADER_TEXT, RunRecord, SLOT, WorkerRecord, slot};
 use crate::files;
 use crate::sys::{self, SharedPage};
 
@@ -46,6 +47,24 @@ impl Record {
         Ok(record)
     }
 
+    /// Opens the record in `dir`, which an owner made that is no more.
+    ///
+    /// # Errors
+    ///
+    /// As open(2), pread(2) and mmap(2).
+    pub fn open(dir: impl AsFd) -> io::Result<Self> {
+        let file = files::open(dir, FILE, OFlag::O_RDWR)?;
+        let mut generation = [0; 4];
+        file.read_exact_at(&mut generation, 0)?;
+        let page = SharedPage::map(&file)?;
+        Ok(Self {
+            file: Arc::new(file),
+            page,
+            generation: u32::from_ne_bytes(generation),
+            pending: Vec::new(),
+        })
+    }
+
     /// Has the header written by the next [`Record::commit`].
     pub fn set_run(&mut self, run: &RunRecord) {
         self.pending
@@ -68,8 +87,10 @@ impl Record {
             return Ok(());
         }
         // ORDER: odd, the changes, even: a reader that saw the same even number before and after
-        // read no half of anything.
-        self.step()?;
+        // read no half of anything. An owner that died in between has left it odd.
+        if self.generation.is_multiple_of(2) {
+            self.step()?;
+        }
         for (place, bytes) in std::mem::take(&mut self.pending) {
             self.file.write_all_at(&bytes, place)?;
         }
@@ -83,13 +104,12 @@ impl Record {
         self.file.write_all_at(&self.generation.to_ne_bytes(), 0)
     }
 
-    /// The start time that worker `worker` wrote before its program ran.
+    /// What worker `worker` wrote before its program ran.
     #[must_use]
-    pub fn start_of(&self, worker: u32) -> Option<u64> {
-        let mut line = [0; 64];
+    pub fn born(&self, worker: u32) -> Option<Born> {
+        let mut line = [0; BIRTH as usize];
         self.file.read_exact_at(&mut line, slot(worker)).ok()?;
-        let line = std::str::from_utf8(&line).ok()?;
-        line.split_ascii_whitespace().nth(1)?.parse().ok()
+        Born::parse(&line)
     }
 
     /// The place where a worker writes who it is, before its program runs.
@@ -121,13 +141,13 @@ pub struct Birth {
 }
 
 impl Birth {
-    /// Writes `line`, at most 64 bytes: pid and start time. One pwrite(2), for the child between
-    /// fork and exec: so a crash of the supervisor leaves no process that nobody knows.
+    /// Writes who a worker is. One pwrite(2), for the child between fork and exec: so a crash of
+    /// the supervisor leaves no process that nobody knows.
     ///
     /// # Errors
     ///
     /// As pwrite(2).
-    pub fn write(&self, line: &[u8]) -> io::Result<()> {
-        self.file.write_all_at(line, self.place)
+    pub fn write(&self, born: &Born) -> io::Result<()> {
+        self.file.write_all_at(&born.line()?, self.place)
     }
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use libc::SIGKILL;
 
-use super::{Hands, Life, Worker};
+use super::{Hands, Life, Main, Worker};
 use crate::duration::Limit;
 use crate::ended::Ended;
 use crate::event::Event;
@@ -13,7 +13,7 @@ use crate::moment::Moment;
 use crate::outcome::{Final, Outcome};
 use crate::process;
 use crate::reason::Reason;
-use crate::tree::Sweep;
+use crate::tree::{Remains, Sweep};
 
 /// For what a worker leaves behind that ended by itself: 2 s to see the flag, 2 s after SIGTERM.
 const STRAGGLERS: Duration = Duration::from_secs(2);
@@ -22,9 +22,18 @@ impl Worker {
     /// Its main process is a zombie: sweeps its group, reaps it, and goes on with what it left.
     /// Answers how it ended, if that was not lost.
     pub fn main_ended(&mut self, left: usize, hands: &mut Hands<'_>) -> Option<Ended> {
-        let sweep = Sweep::begin(self.pid);
-        let ended = process::reap(self.pid);
-        let remains = sweep.finish();
+        let (ended, remains) = match &self.main {
+            Main::Child => {
+                let sweep = Sweep::begin(self.pid);
+                let ended = process::reap(self.pid);
+                (ended, sweep.finish())
+            }
+            // Its status goes to whoever reaps it.
+            Main::Stranger(found) => {
+                let path = self.flag.path();
+                (None, Remains::of_stranger(found, self.pid, path))
+            }
+        };
         let (worker, asked, now) = (self.number, self.is_asked(), hands.now);
         hands.witness.see(
             now,
@@ -76,8 +85,14 @@ impl Worker {
         ended
     }
 
-    /// Looks who is left of those it left behind. The last one gone, it has its final record.
+    /// Looks who is left of those it left behind, and of a main process that is not our child. The
+    /// last one gone, it has its final record.
     pub fn settle(&mut self, hands: &mut Hands<'_>) {
+        if matches!((&self.life, &self.main), (Life::Main, Main::Stranger(found)) if found.has_ended())
+        {
+            self.main_ended(0, hands);
+            return;
+        }
         let Life::Remains { ended, at, remains } = &mut self.life else {
             return;
         };
@@ -118,6 +133,13 @@ impl Worker {
             .stragglers
             .saturating_add(u32::try_from(new).unwrap_or(u32::MAX));
         self.changed = true;
+    }
+
+    /// Its main process, our child, ended, and another owner has to do with whatever is left.
+    pub fn write_off(&mut self, ended: Option<Ended>, hands: &mut Hands<'_>) {
+        let rung = self.ladder.rung();
+        let outcome = Outcome::of(ended, rung, hands.stop_signal);
+        self.finish(ended, outcome, hands.now, hands);
     }
 
     pub(super) fn give_up(&mut self, hands: &mut Hands<'_>) {

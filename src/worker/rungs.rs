@@ -4,47 +4,64 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use libc::{SIGCONT, SIGKILL};
 
-use super::{Asked, Hands, Life, Worker};
+use super::{Asked, Hands, Life, Main, Worker};
 use crate::event::Event;
 use crate::flag::format::Request;
 use crate::ladder::Rung;
-use crate::process::{self, Sent, Target};
+use crate::moment::Moment;
+use crate::process::{self, Found, Sent, Stat, Target};
 use crate::reason::Reason;
-use crate::tree::Straggler;
+use crate::tree::{self, Straggler};
 
 impl Worker {
     pub(super) fn climb(&mut self, rung: Rung, reason: &Reason, hands: &mut Hands<'_>) {
-        let now = hands.now;
         // ORDER: the flag before any signal: a worker that gets SIGTERM finds its flag raised.
         self.write_flag(reason, hands);
+        self.use_signal(rung, hands);
+    }
+
+    /// Sends what belongs to a rung.
+    pub(super) fn use_signal(&mut self, rung: Rung, hands: &mut Hands<'_>) {
         self.rest_at = None;
         match rung {
             Rung::Flag => self.let_it_look(hands),
             Rung::Term => {
                 if matches!(self.life, Life::Main) {
-                    self.signal_main(Target::Child(self.pid), hands.stop_signal, hands);
-                    self.signal_main(Target::GroupOf(self.pid), SIGCONT, hands);
-                    // The rest has the other half of kill-after: what a worker needs for an
-                    // orderly end must not die under it.
-                    self.rest_at = self.ladder.deadline().map(|end| now + end.since(now) / 2);
+                    self.signal_main(hands.stop_signal, hands);
+                    self.signal_group(SIGCONT, hands);
+                    self.spare_the_rest(hands.now);
                 }
                 self.signal_remains(hands.stop_signal, hands);
             }
             Rung::Kill => {
                 if matches!(self.life, Life::Main) {
-                    self.signal_main(Target::GroupOf(self.pid), SIGKILL, hands);
+                    self.signal_group(SIGKILL, hands);
                 }
                 self.signal_remains(SIGKILL, hands);
             }
         }
     }
 
+    /// The rest of its tree gets the stop signal in the other half of kill-after only: what a worker
+    /// needs for an orderly end must not die under it.
+    pub(super) fn spare_the_rest(&mut self, now: Moment) {
+        self.rest_at = self.ladder.deadline().map(|end| now + end.since(now) / 2);
+    }
+
     /// Who is stopped cannot look at a flag. The news of a stop may come after the flag.
     pub(super) fn let_it_look(&mut self, hands: &mut Hands<'_>) {
         let on_flag = self.ladder.rung() == Some(Rung::Flag) && matches!(self.life, Life::Main);
-        if on_flag && self.stopped && !self.continued {
+        if on_flag && !self.continued && self.is_stopped() {
             self.continued = true;
-            self.signal_main(Target::GroupOf(self.pid), SIGCONT, hands);
+            self.signal_group(SIGCONT, hands);
+        }
+    }
+
+    fn is_stopped(&self) -> bool {
+        match &self.main {
+            Main::Child => self.stopped,
+            // The kernel tells the news of a stop to its parent alone.
+            Main::Stranger(_) => Stat::of(self.pid).is_some_and(|stat| stat.is_stopped()),
         }
     }
 
@@ -89,8 +106,42 @@ impl Worker {
         );
     }
 
-    fn signal_main(&self, target: Target<'_>, signal: i32, hands: &mut Hands<'_>) {
-        self.tell(self.pid, signal, &process::signal(target, signal), hands);
+    fn signal_main(&self, signal: i32, hands: &mut Hands<'_>) {
+        let sent = match &self.main {
+            Main::Child => process::signal(Target::Child(self.pid), signal),
+            Main::Stranger(found) => found.signal(signal),
+        };
+        self.tell(self.pid, signal, &sent, hands);
+    }
+
+    /// Sends a signal to the main process and its group.
+    fn signal_group(&self, signal: i32, hands: &mut Hands<'_>) {
+        match &self.main {
+            Main::Child => {
+                let sent = process::signal(Target::GroupOf(self.pid), signal);
+                self.tell(self.pid, signal, &sent, hands);
+            }
+            // Its number is not pinned by us: each of them through what names it.
+            Main::Stranger(_) => {
+                let group = self.group();
+                self.signal_main(signal, hands);
+                for one in group {
+                    self.tell(one.pid, signal, &one.signal(signal), hands);
+                }
+            }
+        }
+    }
+
+    /// The group of the main process, without itself, while that has not ended.
+    pub(super) fn group(&self) -> Vec<Straggler> {
+        let members = tree::members(self.pid);
+        match &self.main {
+            // It is unreaped, so the group's number is its own.
+            Main::Child => members,
+            // ORDER: it was there after the search, so the number was its own all the time.
+            Main::Stranger(Found::Ours(pidfd)) if !process::has_ended(pidfd) => members,
+            Main::Stranger(_) => Vec::new(),
+        }
     }
 
     pub(super) fn signal_straggler(

@@ -114,6 +114,10 @@ fn fields(event: &Event<'_>) -> Option<(&'static str, Value)> {
             json!({ "worker": worker, "pid": straggler.pid, "program": straggler.program }),
         ),
         Event::WorkerEnded(last) => ("worker_ended", ended(last)),
+        Event::GuardStarted { pid } => ("guard_started", json!({ "pid": pid })),
+        Event::GuardEnded { pid } => ("guard_ended", json!({ "pid": pid })),
+        Event::SupervisorDied { pid, .. } => ("supervisor_died", json!({ "pid": pid })),
+        Event::Deposed => ("deposed", json!({})),
         Event::RunEnded {
             status,
             reason,
@@ -134,6 +138,7 @@ fn fields(event: &Event<'_>) -> Option<(&'static str, Value)> {
         | Event::ForeignReaped { .. }
         | Event::DoubleTap
         | Event::Junk
+        | Event::Adopted { .. }
         | Event::Warning(_) => return None,
     };
     Some((name, known(value)))

@@ -35,7 +35,7 @@ fn run(run: &Run) -> Value {
         "state": run.state().word(),
         "pid": seen.run.pid,
         "command": seen.run.command,
-        "directory": run.directory,
+        "directory": run.dir.path().display().to_string(),
         "started": format_rfc3339_millis(run.started()).to_string(),
         "age_ms": milliseconds(run.age()),
         "grace_ms": seen.run.grace_ms,
@@ -54,10 +54,8 @@ fn worker(run: &Run, number: u32, worker: &WorkerRecord) -> Value {
         WorkerState::Stopping => "stopping",
         WorkerState::Ended => "ended",
     };
-    let flag = worker
-        .flag
-        .as_ref()
-        .map(|name| format!("{}/{name}", run.directory));
+    let path = |name: &String| run.dir.path().join(name).display().to_string();
+    let flag = worker.flag.as_ref().map(path);
     let left = |deadline| milliseconds(Moment::from_nanos(deadline).since(stopctl::now()));
     known(json!({
         "worker": number,

@@ -89,6 +89,10 @@ impl Progress {
         self.workers.insert(worker, known);
     }
 
+    pub(crate) fn forget_workers(&mut self) {
+        self.workers.clear();
+    }
+
     pub(crate) fn looked(&mut self, worker: u32) {
         if let Some(known) = self.workers.get_mut(&worker) {
             known.looked = true;
@@ -250,6 +254,7 @@ impl Progress {
             "timeout" => "--timeout",
             "sibling" => "another worker ended",
             "parent" => "the outer run stops",
+            "lost" => "its supervisor died",
             other => other,
         };
         let (run, next) = (&self.run, self.next(now, keys));

@@ -159,6 +159,21 @@ impl Report {
                 progress.left_behind(*worker, what);
             }
             Event::WorkerEnded(last) => progress.ended(now, last),
+            Event::SupervisorDied { name, .. } => {
+                // What was known when the guard was forked is out of date.
+                progress.forget_workers();
+                (*name).clone_into(&mut progress.run);
+            }
+            Event::Adopted {
+                worker,
+                pid,
+                looked,
+            } => {
+                progress.started(*worker, *pid);
+                if *looked {
+                    progress.looked(*worker);
+                }
+            }
             Event::Extended { .. }
             | Event::Forwarded { .. }
             | Event::SignalRefused { .. }
@@ -168,6 +183,9 @@ impl Report {
             | Event::DoubleTap
             | Event::Junk
             | Event::Warning(_)
+            | Event::GuardStarted { .. }
+            | Event::GuardEnded { .. }
+            | Event::Deposed
             | Event::RunEnded { .. } => {}
         }
     }
@@ -175,6 +193,9 @@ impl Report {
     /// What is said at once.
     fn speak(&mut self, now: Moment, event: &Event<'_>) {
         match event {
+            Event::Adopted { worker, pid, .. } => {
+                self.detail(&format!("worker {worker} taken over: pid {pid}"));
+            }
             Event::WorkerStarted { worker, pid, .. } => {
                 self.detail(&format!("worker {worker} started: pid {pid}"));
             }
@@ -237,6 +258,26 @@ impl Report {
                 }
             }
             Event::Warning(text) => self.warn(text),
+            Event::GuardStarted { pid } => self.detail(&format!("guard started: pid {pid}")),
+            Event::GuardEnded { pid } => {
+                self.warn(&format!(
+                    "the guard (pid {pid}) was killed; starting another"
+                ));
+            }
+            Event::SupervisorDied { pid, name } => {
+                let line = format!(
+                    "the supervisor of {name} (pid {pid}) died; its guard (pid {}) goes on",
+                    std::process::id()
+                );
+                self.voice.say(Weight::Error, &line);
+                // Ctrl-C does not reach a session of its own.
+                self.voice.keys = false;
+            }
+            Event::Deposed => {
+                let line = "somebody found this supervisor silent and took over: it only waits \
+                            for its workers now";
+                self.warn(line);
+            }
             Event::RunEnded { duration, .. } => self.run_ended(now, *duration),
             Event::RunStarted { .. }
             | Event::Signalled { .. }

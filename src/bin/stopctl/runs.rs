@@ -1,8 +1,6 @@
 //! Finding runs by their names, or the one that was meant.
 
 use std::ffi::OsString;
-use std::fs::File;
-use std::os::fd::AsFd as _;
 use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -11,15 +9,15 @@ use stopctl::duration::in_words;
 use stopctl::escape::escaped;
 use stopctl::flag::reader;
 use stopctl::name::RunName;
-use stopctl::owner::{self, OwnerSeen};
-use stopctl::process;
-use stopctl::record::{Phase, RecordError, RecordReader, Snapshot};
+use stopctl::outcome::Outcome;
+use stopctl::record::{Phase, RecordError, RecordReader, Snapshot, WorkerRecord};
+use stopctl::run_dir::RunDir;
+use stopctl::standing::{Owned, Standing};
 
 /// A run that is there, and what it told when it was found.
 pub(crate) struct Run {
     pub(crate) name: String,
-    pub(crate) directory: String,
-    pub(crate) dir: File,
+    pub(crate) dir: RunDir,
     pub(crate) record: RecordReader,
     pub(crate) seen: Snapshot,
 }
@@ -30,6 +28,8 @@ pub(crate) enum State {
     Running,
     Stopping,
     Over,
+    /// Its supervisor died, and this process enforces its ladders.
+    TakenOver(i32),
     OwnerDied,
     Unverifiable,
 }
@@ -41,19 +41,24 @@ impl State {
             Self::Running => "running",
             Self::Stopping => "stopping",
             Self::Over => "over",
+            Self::TakenOver(_) => "taken_over",
             Self::OwnerDied => "owner_died",
             Self::Unverifiable => "unverifiable",
         }
     }
 
-    pub(crate) fn in_words(self) -> &'static str {
-        match self {
+    pub(crate) fn in_words(self) -> String {
+        let words = match self {
             Self::Running => "running",
             Self::Stopping => "stopping",
             Self::Over => "over",
-            Self::OwnerDied => "its supervisor died",
-            Self::Unverifiable => "of another pid namespace or boot",
-        }
+            Self::TakenOver(pid) => {
+                return format!("its supervisor died, being stopped by pid {pid}");
+            }
+            Self::OwnerDied => "its supervisor died, not being stopped",
+            Self::Unverifiable => "of another pid namespace",
+        };
+        words.to_owned()
     }
 }
 
@@ -84,7 +89,8 @@ impl NotFound {
 }
 
 impl Run {
-    fn open(name: String, directory: String, dir: File) -> Result<Option<Self>, Missing> {
+    fn open(dir: RunDir) -> Result<Option<Self>, Missing> {
+        let name = dir.name().to_owned();
         let opened = RecordReader::open(&dir).and_then(|record| {
             let seen = record.read()?;
             Ok((record, seen))
@@ -92,7 +98,6 @@ impl Run {
         match opened {
             Ok((record, seen)) => Ok(Some(Self {
                 name,
-                directory,
                 dir,
                 record,
                 seen,
@@ -104,21 +109,23 @@ impl Run {
     }
 
     pub(crate) fn state(&self) -> State {
-        match (owner::see(self.dir.as_fd()), self.seen.run.phase) {
-            (_, Phase::Over) => State::Over,
-            (OwnerSeen::Died(_), _) => State::OwnerDied,
-            (OwnerSeen::Unreadable, _) => State::Unverifiable,
-            (OwnerSeen::Alive(owner), phase) => {
-                let us = process::own_identity();
-                if (owner.boot_id, owner.pid_namespace) != (us.boot_id, us.pid_namespace) {
-                    State::Unverifiable
-                } else if phase == Phase::Stopping {
-                    State::Stopping
-                } else {
-                    State::Running
-                }
+        let phase = self.seen.run.phase;
+        match Standing::of(&self.dir) {
+            _ if phase == Phase::Over => State::Over,
+            Standing::Owned(Owned { owner, .. }) if owner.pid != self.seen.run.pid => {
+                State::TakenOver(owner.pid)
             }
+            Standing::Owned(_) | Standing::Changing if phase == Phase::Stopping => State::Stopping,
+            Standing::Owned(_) | Standing::Changing => State::Running,
+            Standing::Orphaned(_) => State::OwnerDied,
+            Standing::Unverifiable(_) | Standing::Unreadable => State::Unverifiable,
         }
+    }
+
+    /// Whether something of it could not be ended, and was left.
+    pub(crate) fn leaves_something(&self) -> bool {
+        let left = |one: &WorkerRecord| one.outcome.as_deref() == Some(Outcome::NotEnded.word());
+        self.seen.workers.iter().any(left)
     }
 
     pub(crate) fn command(&self) -> String {
@@ -160,11 +167,9 @@ pub(crate) fn all() -> Result<(Vec<Run>, Vec<String>), Missing> {
 }
 
 fn in_base(base: &Base, name: &RunName) -> Result<Option<Run>, Missing> {
-    let dir = base
-        .open_run(name)
-        .map_err(|error| Missing::Failed(format!("{name}: {error}")))?;
-    let directory = base.path().join(name.as_str()).display().to_string();
-    dir.map_or(Ok(None), |dir| Run::open(name.to_string(), directory, dir))
+    let dir = RunDir::open(base, name);
+    let dir = dir.map_err(|error| Missing::Failed(format!("{name}: {error}")))?;
+    dir.map_or(Ok(None), Run::open)
 }
 
 /// The run of this name.
@@ -238,11 +243,11 @@ pub(crate) fn own() -> Result<Option<Run>, Missing> {
         })
     };
     let dir = Path::new(&flag).parent().ok_or_else(gone)?;
-    let file = File::open(dir).map_err(|_| gone())?;
-    let name = dir.file_name().map(escaped).unwrap_or_default();
-    Run::open(name, dir.display().to_string(), file)?
-        .map(Some)
-        .ok_or_else(gone)
+    let base = dir.parent().and_then(|base| Base::at(base).ok());
+    let name = dir.file_name().and_then(|name| RunName::parse(name).ok());
+    let found = base.zip(name).map(|(base, name)| in_base(&base, &name));
+    let run = found.transpose()?.flatten();
+    run.map(Some).ok_or_else(gone)
 }
 
 /// The only run there is that no service manager started: those want to be named.

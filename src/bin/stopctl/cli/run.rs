@@ -102,6 +102,10 @@ pub(crate) struct RunArgs {
     )]
     pub(crate) forward: String,
 
+    /// Do without the second process that goes on with the ladder should stopctl be killed
+    #[arg(long, help_heading = "More about stopping", hide_short_help = true)]
+    pub(crate) no_guard: bool,
+
     /// The command, and its arguments as they are
     #[arg(
         required = true,

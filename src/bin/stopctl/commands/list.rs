@@ -45,7 +45,7 @@ pub(crate) fn list(args: &ListArgs) -> Leave {
 fn row(run: &Run) -> [String; 5] {
     [
         run.name.clone(),
-        run.state().in_words().to_owned(),
+        run.state().in_words(),
         run.seen.run.workers.to_string(),
         in_words(run.age()),
         run.command(),

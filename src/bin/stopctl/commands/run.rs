@@ -125,6 +125,7 @@ fn plan(args: &RunArgs) -> Result<Plan, String> {
                 .map_err(|_| "--stopped-status: write a number from 0 to 255".to_owned())?,
             preserve_status: args.preserve_status,
         },
+        guard: !args.no_guard,
         managed: std::env::var_os("INVOCATION_ID").is_some(),
     })
 }

@@ -1,11 +1,10 @@
 //! `stopctl wait`: until a run is over.
 
-use std::os::fd::AsFd as _;
 use std::time::Duration;
 
 use stopctl::duration::Limit;
-use stopctl::owner::{self, OwnerSeen};
 use stopctl::record::Phase;
+use stopctl::standing::Standing;
 
 use crate::cli::WaitArgs;
 use crate::exit::Leave;
@@ -25,29 +24,39 @@ pub(crate) fn wait(args: &WaitArgs) -> Leave {
         Err(Missing::None(none)) => return Leave::NOTHING_TO_WAIT_FOR.saying(&none.saying("")),
         Err(Missing::Several(what) | Missing::Failed(what)) => return Leave::FAILED.saying(&what),
     };
+    let mut orphan = None;
     loop {
         // ORDER: the owner before the record: an owner that has ended wrote its last word first.
-        let owner = owner::see(run.dir.as_fd());
+        let standing = Standing::of(&run.dir);
         let seen = match run.record.read() {
             Ok(seen) => seen,
             Err(error) => return Leave::FAILED.saying(&error),
         };
-        if let (Phase::Over, Some(status)) = (seen.run.phase, seen.run.status) {
-            return Leave::With(status);
+        let lost = |what: &str| {
+            let (name, pid) = (&run.name, seen.run.pid);
+            Leave::FAILED.saying(&format_args!(
+                "the supervisor of {name} (pid {pid}) died{what}: nobody knows the status"
+            ))
+        };
+        match (seen.run.phase, seen.run.status) {
+            (Phase::Over, Some(status)) => return Leave::With(status),
+            (Phase::Over, None) => return lost(", and its workers were stopped"),
+            (Phase::Running | Phase::Stopping, _) => {}
         }
-        if matches!(owner, OwnerSeen::Died(_)) {
-            let what = format_args!(
-                "the supervisor of {} died: nobody knows the status",
-                run.name
-            );
-            return Leave::FAILED.saying(&what);
+        let now = stopctl::now();
+        if matches!(standing, Standing::Orphaned(_)) {
+            // Its guard, or somebody else, takes over within that time, or nobody does.
+            if now >= *orphan.get_or_insert(now + LONGEST_SLEEP) {
+                return lost(", and its workers may still run (stopctl stop ends them)");
+            }
+        } else {
+            orphan = None;
         }
-        let left = end.map_or(LONGEST_SLEEP, |end| {
-            end.since(stopctl::now()).min(LONGEST_SLEEP)
-        });
-        if left.is_zero() {
+        let ends = end.into_iter().chain(orphan).chain([now + LONGEST_SLEEP]);
+        if end.is_some_and(|end| end <= now) {
             return Leave::TIMED_OUT;
         }
+        let left = ends.min().map_or(LONGEST_SLEEP, |end| end.since(now));
         run.record.wait_for_change(&seen, left);
     }
 }

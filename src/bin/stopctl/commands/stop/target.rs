@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::io;
-use std::os::fd::{AsFd as _, OwnedFd};
+use std::os::fd::AsFd as _;
 use std::time::Duration;
 
 use stopctl::control::{Asker, Request};
@@ -10,10 +10,11 @@ use stopctl::duration::{Limit, in_words};
 use stopctl::ladder::Rung;
 use stopctl::moment::Moment;
 use stopctl::outcome::Outcome;
-use stopctl::owner::{self, OwnerSeen};
-use stopctl::process;
+use stopctl::process::{self, Stat};
 use stopctl::reason::Reason;
 use stopctl::record::{Phase, WorkerState};
+use stopctl::standing::{Owned, Standing};
+use stopctl::taker::{self, Care};
 
 use crate::runs::{Run, State};
 use crate::show::{counted, numbers};
@@ -25,6 +26,9 @@ const LONGEST_SLEEP: Duration = Duration::from_secs(1);
 
 /// How long a supervisor may leave its requests unread before that is said.
 const UNREAD: Duration = Duration::from_secs(5);
+
+/// How long an owner that was stopped may stay silent after it was continued.
+const SILENT: Duration = Duration::from_secs(2);
 
 /// The longest silence while waiting, at first; it doubles with each line.
 const SILENCE: Duration = Duration::from_secs(5);
@@ -43,52 +47,128 @@ pub(super) struct Demand {
 }
 
 /// A run that is being stopped.
-pub(super) struct Target {
+pub(super) struct Target<'a> {
     pub(super) run: Run,
-    /// `None` if it cannot be verified, or has ended.
-    supervisor: Option<OwnedFd>,
+    demand: &'a Demand,
+    /// Who enforces the ladder; `None` if that cannot be verified, or has ended.
+    owner: Option<Owned>,
+    /// How long an owner that was found stopped has to answer.
+    silent_until: Option<Moment>,
     /// The workers that were asked.
     pub(super) asked: Vec<u32>,
     /// Why it cannot be stopped.
     pub(super) problem: Option<String>,
 }
 
-impl Target {
+impl<'a> Target<'a> {
     /// Asks a run to stop.
-    pub(super) fn ask(run: Run, demand: &Demand, voice: &mut Voice) -> Self {
+    pub(super) fn ask(run: Run, demand: &'a Demand, voice: &mut Voice) -> Self {
         let asked = if demand.workers.is_empty() {
             (0..run.seen.run.workers).collect()
         } else {
             demand.workers.iter().copied().collect()
         };
-        let supervisor = match owner::see(run.dir.as_fd()) {
-            OwnerSeen::Alive(owner) => process::find(&owner),
-            OwnerSeen::Died(_) | OwnerSeen::Unreadable => None,
-        };
         let state = run.state();
         let mut target = Self {
             run,
-            supervisor,
+            demand,
+            owner: None,
+            silent_until: None,
             asked,
             problem: None,
         };
         match state {
-            State::Over => {
-                voice.say(
-                    Weight::Notice,
-                    &format!("{} is over already", target.run.name),
-                );
+            State::Over if !target.run.leaves_something() => {
+                let what = format!("{} is over already", target.run.name);
+                voice.say(Weight::Notice, &what);
             }
-            State::OwnerDied => target.problem = Some(target.orphaned()),
-            State::Running | State::Stopping | State::Unverifiable => match target.send(demand) {
-                Ok(()) => voice.say(Weight::Notice, &target.announced(demand)),
-                Err(problem) => target.problem = Some(problem),
-            },
+            // What could not be ended then may be ended now.
+            State::Over | State::OwnerDied => target.take_over(voice),
+            State::Running | State::Stopping | State::TakenOver(_) | State::Unverifiable => {
+                target.demand_it(voice);
+            }
         }
         target
     }
 
-    fn send(&self, demand: &Demand) -> Result<(), String> {
+    /// Asks whoever is the owner.
+    fn demand_it(&mut self, voice: &mut Voice) {
+        self.owner = match Standing::of(&self.run.dir) {
+            Standing::Owned(owned) => Some(owned),
+            Standing::Changing
+            | Standing::Orphaned(_)
+            | Standing::Unverifiable(_)
+            | Standing::Unreadable => None,
+        };
+        match self.send() {
+            Ok(()) => voice.say(Weight::Notice, &self.announced()),
+            Err(problem) => self.problem = Some(problem),
+        }
+    }
+
+    /// The owner is dead: whoever takes over is asked the same.
+    fn take_over(&mut self, voice: &mut Voice) {
+        let (name, pid) = (&self.run.name, self.run.seen.run.pid);
+        match taker::care_for(&self.run.dir) {
+            Care::Owned => {
+                let what = format!("the supervisor of {name} (pid {pid}) died; taking over");
+                voice.say(Weight::Notice, &what);
+                self.demand_it(voice);
+            }
+            Care::Removed => voice.say(
+                Weight::Notice,
+                &format!("nothing is left of {name}: its machine or container was restarted"),
+            ),
+            Care::Gone => {}
+            Care::Unverifiable => {
+                self.problem = Some(format!(
+                    "{name} cannot be stopped from here: it is of another pid namespace, and its \
+                     supervisor died"
+                ));
+            }
+            Care::Failed(why) => {
+                self.problem = Some(format!("{name} cannot be taken over: {why}"));
+            }
+        }
+    }
+
+    /// A supervisor that was stopped is not dead: it is continued, and if that does not help (a
+    /// debugger holds it), somebody else takes over.
+    fn rouse(&mut self, voice: &mut Voice) {
+        let stopped = |owned: &&Owned| Stat::of(owned.owner.pid).is_some_and(|s| s.is_stopped());
+        let Some(owned) = self.owner.as_ref().filter(stopped) else {
+            self.silent_until = None;
+            return;
+        };
+        let (name, pid) = (&self.run.name, owned.owner.pid);
+        let now = stopctl::now();
+        let Some(until) = self.silent_until else {
+            self.silent_until = Some(now + SILENT);
+            let what = format!("the supervisor of {name} (pid {pid}) is stopped: continuing it");
+            voice.say(Weight::Warning, &what);
+            let _ = process::signal(process::Target::Pidfd(owned.pidfd.as_fd()), libc::SIGCONT);
+            return;
+        };
+        if now >= until {
+            let what = format!(
+                "the supervisor of {name} (pid {pid}) stays silent, a debugger may hold it: \
+                 taking over"
+            );
+            voice.say(Weight::Warning, &what);
+            self.silent_until = None;
+            match taker::depose(&self.run.dir, owned) {
+                Care::Failed(why) => {
+                    self.problem = Some(format!("{name} cannot be taken over: {why}"));
+                }
+                Care::Owned | Care::Removed | Care::Gone | Care::Unverifiable => {
+                    self.demand_it(voice);
+                }
+            }
+        }
+    }
+
+    fn send(&self) -> Result<(), String> {
+        let demand = self.demand;
         let failed = |error: io::Error| format!("{} cannot be asked: {error}", self.run.name);
         let mut asker = match Asker::open(self.run.dir.as_fd()) {
             Ok(asker) => asker,
@@ -126,22 +206,8 @@ impl Target {
         Ok(())
     }
 
-    /// A run whose supervisor is dead cannot be asked.
-    fn orphaned(&self) -> String {
-        let workers = &self.run.seen.workers;
-        let there = workers
-            .iter()
-            .filter(|worker| worker.state != WorkerState::Ended);
-        let pids: Vec<String> = there.filter_map(|one| Some(one.pid?.to_string())).collect();
-        let (name, pid, directory) = (&self.run.name, self.run.seen.run.pid, &self.run.directory);
-        format!(
-            "the supervisor of {name} (pid {pid}) died, and its workers may still run (pids: {}); \
-             end them, then remove {directory}",
-            pids.join(", ")
-        )
-    }
-
-    fn announced(&self, demand: &Demand) -> String {
+    fn announced(&self) -> String {
+        let demand = self.demand;
         let run = &self.run.seen.run;
         let there = self
             .asked
@@ -183,21 +249,22 @@ impl Target {
         while self.problem.is_none() {
             // ORDER: the owner before the record: an owner that has ended wrote its last word
             // first.
-            let owner = owner::see(self.run.dir.as_fd());
-            match self.run.record.read() {
-                Ok(seen) => self.run.seen = seen,
-                Err(error) => self.problem = Some(format!("{}: {error}", self.run.name)),
-            }
+            let standing = Standing::of(&self.run.dir);
+            self.read();
             if self.run.seen.run.phase == Phase::Over {
-                self.wait_for_supervisor();
+                self.wait_for_owner();
+                self.read();
                 return voice.say(Weight::Notice, &self.told());
             }
             if !self.is_whole() && self.asked.iter().all(|&worker| self.has_ended(worker)) {
                 return voice.say(Weight::Notice, &self.told());
             }
-            if matches!(owner, OwnerSeen::Died(_)) {
-                self.problem = Some(self.orphaned());
-            } else if stopctl::now() >= silence_ends {
+            if matches!(standing, Standing::Orphaned(_)) {
+                self.take_over(voice);
+                continue;
+            }
+            self.rouse(voice);
+            if stopctl::now() >= silence_ends {
                 silence = (silence * 2).min(LONGEST_SILENCE);
                 silence_ends = stopctl::now() + silence;
                 voice.say(Weight::Notice, &self.still_there());
@@ -205,6 +272,13 @@ impl Target {
                 let left = silence_ends.since(stopctl::now()).min(LONGEST_SLEEP);
                 self.run.record.wait_for_change(&self.run.seen, left);
             }
+        }
+    }
+
+    fn read(&mut self) {
+        match self.run.record.read() {
+            Ok(seen) => self.run.seen = seen,
+            Err(error) => self.problem = Some(format!("{}: {error}", self.run.name)),
         }
     }
 
@@ -227,10 +301,10 @@ impl Target {
         format!("{}: still there: {}{next}", self.run.name, numbers(&there))
     }
 
-    fn wait_for_supervisor(&self) {
-        let there = |supervisor: &&OwnedFd| !process::has_ended(supervisor);
-        while let Some(supervisor) = self.supervisor.as_ref().filter(there) {
-            process::wait_for_end(supervisor, LONGEST_SLEEP);
+    fn wait_for_owner(&self) {
+        let there = |owned: &&Owned| !process::has_ended(&owned.pidfd);
+        while let Some(owned) = self.owner.as_ref().filter(there) {
+            process::wait_for_end(&owned.pidfd, LONGEST_SLEEP);
         }
     }
 

@@ -1,0 +1,239 @@
+//! The run as its owner has it: its files, its workers, and everything that is done to all of
+//! them. The supervisor and whoever takes over from one enforce the ladder by this, and by nothing
+//! else.
+
+use std::os::fd::BorrowedFd;
+use std::time::Duration;
+
+use nix::poll::{PollFd, PollFlags, ppoll};
+use nix::sys::signal::SigSet;
+use nix::sys::time::TimeSpec;
+
+use crate::control::{Control, Line};
+use crate::duration::Limit;
+use crate::ended::Ended;
+use crate::event::{Event, Witness};
+use crate::moment::Moment;
+use crate::outcome::{Final, Outcome};
+use crate::owner::OwnerFile;
+use crate::reason::Reason;
+use crate::record::{Phase, Record, RunRecord};
+use crate::sys;
+use crate::worker::{Hands, Worker};
+
+mod stop;
+
+pub(crate) use stop::How;
+
+/// What an owner has in its hands.
+pub(crate) struct Enforcement<'a> {
+    pub(crate) witness: &'a mut dyn Witness,
+    pub(crate) files: Files,
+    pub(crate) rules: Rules,
+    pub(crate) begun: Moment,
+    workers: Vec<Worker>,
+    /// Why the whole run was asked to stop: a latch.
+    stopping: Option<Reason>,
+    finals: Vec<Final>,
+}
+
+/// The files of a run that only its owner writes.
+pub(crate) struct Files {
+    pub(crate) owner: OwnerFile,
+    pub(crate) control: Control,
+    pub(crate) record: Record,
+    /// The header of the record.
+    pub(crate) run: RunRecord,
+}
+
+/// How the ladder is enforced: the same for all workers of a run.
+pub(crate) struct Rules {
+    pub(crate) stop_signal: i32,
+    pub(crate) kill_wait: Duration,
+    pub(crate) unaware_grace: Option<Limit>,
+}
+
+impl<'a> Enforcement<'a> {
+    pub(crate) fn new(files: Files, rules: Rules, witness: &'a mut dyn Witness) -> Self {
+        Self {
+            witness,
+            files,
+            rules,
+            begun: sys::now(),
+            workers: Vec::new(),
+            stopping: None,
+            finals: Vec::new(),
+        }
+    }
+
+    /// Takes a worker in; answers its place.
+    pub(crate) fn add(&mut self, worker: Worker) -> usize {
+        self.workers.push(worker);
+        self.workers.len() - 1
+    }
+
+    /// Takes in a worker of an owner that is no more.
+    pub(crate) fn adopt(&mut self, worker: impl FnOnce(&mut Hands<'_>) -> Worker) {
+        let mut hands = Hands {
+            witness: self.witness,
+            stop_signal: self.rules.stop_signal,
+            kill_wait: self.rules.kill_wait,
+            now: sys::now(),
+        };
+        self.workers.push(worker(&mut hands));
+    }
+
+    pub(crate) fn workers(&self) -> &[Worker] {
+        &self.workers
+    }
+
+    /// Why the whole run was asked to stop. Once it was, no worker is started any more.
+    pub(crate) fn stopping(&self) -> Option<&Reason> {
+        self.stopping.as_ref()
+    }
+
+    /// The final records, in the order in which they were made.
+    pub(crate) fn finals(&self) -> &[Final] {
+        &self.finals
+    }
+
+    /// Whether every worker has its final record.
+    pub(crate) fn all_over(&self) -> bool {
+        self.finals.len() == self.workers.len()
+    }
+
+    /// The one blocking call: until something of the run happens or of `others`, at the latest at
+    /// the next deadline or `at`. Signals outside `mask` are let through here and nowhere else.
+    pub(crate) fn wait<'b>(
+        &'b self,
+        others: impl Iterator<Item = BorrowedFd<'b>>,
+        at: Option<Moment>,
+        mask: &SigSet,
+    ) {
+        let workers = self.workers.iter().filter_map(Worker::deadline);
+        let deadline = workers.chain(at).chain(self.witness.deadline()).min();
+        let timeout = deadline.map(|deadline| deadline.since(sys::now()));
+        let fds = std::iter::once(self.files.control.as_fd())
+            .chain(others)
+            .chain(self.workers.iter().flat_map(Worker::fds));
+        let mut fds: Vec<PollFd<'_>> = fds.map(|fd| PollFd::new(fd, PollFlags::POLLIN)).collect();
+        // Any error is a wake-up: EINTR is a signal, and the others are looked at all the same.
+        if ppoll(&mut fds, timeout.map(TimeSpec::from), Some(*mask)).is_ok_and(|n| n > 0) {
+            // With something to read it returns before any signal is let through (ppoll(2)
+            // restores the mask first): a flood of requests would keep a SIGTERM out for ever.
+            let at_once = Some(TimeSpec::from(Duration::ZERO));
+            let _ = ppoll(&mut [], at_once, Some(*mask));
+        }
+    }
+
+    /// Applies what came through `control`.
+    pub(crate) fn obey(&mut self, lines: Vec<Line>, now: Moment) {
+        for line in lines {
+            match line {
+                Line::Request(request) => self.apply_request(&request, now),
+                Line::Junk => self.witness.see(now, &Event::Junk),
+            }
+        }
+    }
+
+    /// Looks who has ended of what nobody reaps for us: stragglers, and workers that we adopted.
+    pub(crate) fn settle(&mut self, now: Moment) {
+        self.on_each(now, Worker::settle);
+    }
+
+    /// Does what is due.
+    pub(crate) fn tick(&mut self, now: Moment) {
+        self.on_each(now, Worker::tick);
+    }
+
+    /// Does the same to every worker that is not over.
+    pub(crate) fn on_each(
+        &mut self,
+        now: Moment,
+        mut act: impl FnMut(&mut Worker, &mut Hands<'_>),
+    ) {
+        for index in 0..self.workers.len() {
+            self.on_index(index, now, &mut act);
+        }
+    }
+
+    /// Does something to a worker, and keeps its final record if that was its end. Nothing is done
+    /// by an owner that was deposed: another one does it.
+    pub(crate) fn on_index(
+        &mut self,
+        index: usize,
+        now: Moment,
+        act: impl FnOnce(&mut Worker, &mut Hands<'_>),
+    ) {
+        let mut hands = Hands {
+            witness: self.witness,
+            stop_signal: self.rules.stop_signal,
+            kill_wait: self.rules.kill_wait,
+            now,
+        };
+        // A flag may be opened whose worker could not be started.
+        let Some(worker) = self.workers.get_mut(index) else {
+            return;
+        };
+        if worker.is_over().is_none() && self.files.owner.is_ours() {
+            act(worker, &mut hands);
+            self.finals.extend(worker.is_over().cloned());
+        }
+    }
+
+    /// Gives up everything: somebody else is the owner now. Answers whether that is news.
+    pub(crate) fn depose(&mut self) -> bool {
+        self.stopping.replace(Reason::LOST) != Some(Reason::LOST)
+    }
+
+    /// Keeps how a worker ended whose ladder another owner enforces.
+    pub(crate) fn write_off(&mut self, index: usize, ended: Option<Ended>, now: Moment) {
+        let mut hands = Hands {
+            witness: self.witness,
+            stop_signal: self.rules.stop_signal,
+            kill_wait: self.rules.kill_wait,
+            now,
+        };
+        let worker = &mut self.workers[index];
+        worker.write_off(ended, &mut hands);
+        self.finals.extend(worker.is_over().cloned());
+    }
+
+    pub(crate) fn warn(&mut self, text: &str) {
+        self.witness.see(sys::now(), &Event::Warning(text));
+    }
+
+    /// Ends a turn: what has changed is written, and told.
+    pub(crate) fn publish(&mut self) {
+        for worker in &mut self.workers {
+            if let Some(changes) = worker.take_changes() {
+                self.files.record.set_worker(worker.number(), &changes);
+            }
+        }
+        // Its storage is reserved. Should it fail all the same, readers see an older state.
+        let _ = self.files.record.commit();
+        self.witness.tick(sys::now());
+    }
+
+    /// Writes the last word of the run. `status` is its exit status, if anybody can know it.
+    pub(crate) fn finish(&mut self, status: Option<u8>) {
+        let now = sys::now();
+        self.files.run.phase = Phase::Over;
+        self.files.run.status = status;
+        self.files.record.set_run(&self.files.run);
+        let (reason, duration) = (self.stopping.as_ref(), now.since(self.begun));
+        let ended = Event::RunEnded {
+            status,
+            reason,
+            duration,
+        };
+        self.witness.see(now, &ended);
+        self.publish();
+    }
+
+    /// Whether something is still there that could not be ended.
+    pub(crate) fn leaves_something(&self) -> bool {
+        let mut outcomes = self.finals.iter().map(|last| last.outcome);
+        outcomes.any(|outcome| outcome == Outcome::NotEnded)
+    }
+}

@@ -1,0 +1,93 @@
+//! Stopping: one worker or the whole run, from the flag on or from a later rung.
+
+use super::Enforcement;
+use crate::control::Request;
+use crate::duration::Limit;
+use crate::event::Event;
+use crate::ladder::{Input, Rung};
+use crate::moment::Moment;
+use crate::reason::Reason;
+use crate::record::Phase;
+use crate::worker::Worker;
+
+/// How workers are to be stopped.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum How {
+    /// From the flag on: with this grace and this kill-after, or the run's own.
+    Ask(Option<Limit>, Option<Limit>),
+    /// On this rung at least.
+    AtLeast(Rung),
+}
+
+impl How {
+    pub(crate) const OWN_TIMES: Self = Self::Ask(None, None);
+}
+
+impl Enforcement<'_> {
+    /// Stops the whole run. The first time it is a latch: no worker is started any more.
+    pub(crate) fn stop_all(&mut self, reason: &Reason, how: How, now: Moment) {
+        if !self.files.owner.is_ours() {
+            return;
+        }
+        let all: Vec<usize> = (0..self.workers.len()).collect();
+        if self.stopping.is_none() {
+            self.stopping = Some(reason.clone());
+            self.files.run.phase = Phase::Stopping;
+            self.files.run.reason = Some(reason.to_string());
+            self.files.record.set_run(&self.files.run);
+            self.announce(reason, &all, now);
+        }
+        for index in all {
+            self.stop_one(index, reason, how, now);
+        }
+    }
+
+    /// Climbs one rung with every worker.
+    pub(crate) fn hurry(&mut self, now: Moment) {
+        let reason = self.stopping.clone().unwrap_or(Reason::INTERRUPT);
+        self.on_each(now, |worker, hands| {
+            worker.input(Input::Hurry, &reason, hands);
+        });
+    }
+
+    pub(super) fn apply_request(&mut self, request: &Request, now: Moment) {
+        let how = match request.rung {
+            Rung::Flag => How::Ask(request.grace, request.kill_after),
+            rung @ (Rung::Term | Rung::Kill) => How::AtLeast(rung),
+        };
+        let Some(number) = request.worker else {
+            return self.stop_all(&request.reason, how, now);
+        };
+        let is_meant = |worker: &Worker| worker.number() == number;
+        if let Some(index) = self.workers.iter().position(is_meant) {
+            self.announce(&request.reason, &[index], now);
+            self.stop_one(index, &request.reason, how, now);
+        }
+    }
+
+    /// Says whom a stop reaches that were not asked before, if there are any.
+    fn announce(&mut self, reason: &Reason, indexes: &[usize], now: Moment) {
+        let running = |worker: &&Worker| !worker.is_asked() && worker.is_over().is_none();
+        let asked = indexes
+            .iter()
+            .map(|&index| &self.workers[index])
+            .filter(running);
+        let workers: Vec<u32> = asked.map(Worker::number).collect();
+        if !workers.is_empty() {
+            let requested = Event::StopRequested {
+                reason,
+                workers: &workers,
+                all: self.stopping.is_some(),
+            };
+            self.witness.see(now, &requested);
+        }
+    }
+
+    fn stop_one(&mut self, index: usize, reason: &Reason, how: How, now: Moment) {
+        let unaware = self.rules.unaware_grace;
+        self.on_index(index, now, |worker, hands| match how {
+            How::Ask(grace, kill_after) => worker.stop((grace, kill_after), unaware, reason, hands),
+            How::AtLeast(rung) => worker.input(Input::AtLeast(rung), reason, hands),
+        });
+    }
+}

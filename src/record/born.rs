@@ -1,0 +1,62 @@
+//! The line that a worker itself writes into its slot before its program runs.
+
+use std::io::{self, Write as _};
+
+use super::BIRTH;
+
+/// Who a worker's main process is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Born {
+    /// Its pid.
+    pub pid: i32,
+    /// Clock ticks from boot to its start; 0 where that cannot be read.
+    pub start: u64,
+    /// The inode of its pidfd, where the kernel gives it one of its own.
+    pub inode: Option<u64>,
+}
+
+impl Born {
+    /// The line, padded with newlines. Allocates nothing: it is made between fork and exec.
+    ///
+    /// # Errors
+    ///
+    /// None: three numbers fit.
+    pub fn line(&self) -> io::Result<[u8; BIRTH as usize]> {
+        let mut line = [b'\n'; BIRTH as usize];
+        let (pid, start, inode) = (self.pid, self.start, self.inode.unwrap_or(0));
+        writeln!(&mut line[..], "{pid} {start} {inode}")?;
+        Ok(line)
+    }
+
+    /// Reads the line; `None` if nobody has written it.
+    #[must_use]
+    pub fn parse(line: &[u8]) -> Option<Self> {
+        let line = line.split(|&b| b == b'\n').next()?;
+        let mut words = std::str::from_utf8(line).ok()?.split(' ');
+        let born = Self {
+            pid: words.next()?.parse().ok()?,
+            start: words.next()?.parse().ok()?,
+            inode: Some(words.next()?.parse().ok()?).filter(|&inode| inode != 0),
+        };
+        Some(born).filter(|born| born.pid > 1)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Born;
+
+    #[test]
+    fn a_line_is_read_back_and_nothing_else_is() {
+        let (pid, start) = (i32::MAX, u64::MAX);
+        for inode in [None, Some(1), Some(u64::MAX)] {
+            let born = Born { pid, start, inode };
+            assert_eq!(Born::parse(&born.line().unwrap()), Some(born));
+        }
+        for line in [
+            "", "\0\0\0", "12", "12 3", "-1 3 4", "1 2 3", "0 0 0", "x 1 1",
+        ] {
+            assert_eq!(Born::parse(line.as_bytes()), None, "{line:?}");
+        }
+    }
+}

@@ -1,0 +1,52 @@
+//! Keeping a guard: not for a run that ends at once, but before there is a second worker, and
+//! again when it died.
+
+use std::time::Duration;
+
+use super::Supervisor;
+use crate::event::Event;
+use crate::guard::{self, Guard};
+use crate::moment::Moment;
+
+/// A run that ends within this time after its first worker was started has no guard to pay for.
+pub(super) const SHORT: Duration = Duration::from_millis(5);
+
+impl Supervisor<'_> {
+    /// Has a guard, if there is to be one and it is time.
+    pub(super) fn start_guard(&mut self, now: Moment) {
+        self.guard_at = None;
+        if !self.plan.guard || self.guard.is_some() {
+            return;
+        }
+        match Guard::start(&self.dir, self.run.witness) {
+            Ok(guard) => {
+                let started = Event::GuardStarted { pid: guard.pid() };
+                self.run.witness.see(now, &started);
+                self.guard = Some(guard);
+            }
+            Err(error) => {
+                self.run.warn(&format!(
+                    "no guard: {error}; should this process be killed, stopctl stop has to be used"
+                ));
+                self.guard_again(now);
+            }
+        }
+    }
+
+    /// Whether that was the guard that ended: then there will be another one.
+    pub(super) fn guard_ended(&mut self, pid: i32, now: Moment) -> bool {
+        if self.guard.as_ref().is_none_or(|guard| guard.pid() != pid) {
+            return false;
+        }
+        self.guard = None;
+        self.run.witness.see(now, &Event::GuardEnded { pid });
+        self.guard_again(now);
+        true
+    }
+
+    /// The first time at once. Whatever ends guards may go on doing so: then less and less often.
+    fn guard_again(&mut self, now: Moment) {
+        self.guard_at = Some(now + self.guard_pause);
+        self.guard_pause = (self.guard_pause * 2).max(guard::PAUSE);
+    }
+}

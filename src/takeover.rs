@@ -1,0 +1,235 @@
+//! Taking over a run whose owner is no more: its workers are asked to stop, with the reason
+//! `lost`, and each ladder goes on from the rung where it stands.
+//!
+//! Of several who try, the kernel lets one win (a compare-and-swap of the owner word). The guard
+//! does this when the supervisor dies; `stop`, `clean` and a new `run` do it when there was no
+//! guard left.
+
+use std::collections::HashMap;
+use std::error::Error;
+use std::fmt;
+use std::io;
+use std::time::Duration;
+
+use nix::sys::signal::SigSet;
+
+use crate::control::Control;
+use crate::duration::Limit;
+use crate::enforcement::{Enforcement, Files, How, Rules};
+use crate::event::Witness;
+use crate::flag::format::Request;
+use crate::flag::writer::FlagFile;
+use crate::ladder::Times;
+use crate::owner::{Identity, OwnerFile};
+use crate::process;
+use crate::reason::Reason;
+use crate::record::{Phase, Record, RecordError, RecordReader, RunRecord, Snapshot, WorkerState};
+use crate::run_dir::RunDir;
+use crate::sys;
+use crate::worker::{Heritage, Worker};
+
+/// Who enforced a run to its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Taken {
+    /// We did, and nothing is left.
+    Whole,
+    /// We did, and something could not be ended: the directory stays.
+    Part,
+    /// Somebody deposed us.
+    ByOthers,
+}
+
+/// A run could not be taken over.
+#[derive(Debug)]
+pub enum TakeoverError {
+    /// What its owner has left cannot be opened.
+    Io(io::Error),
+    /// Its record cannot be used. Its flags were raised all the same.
+    Record(RecordError),
+}
+
+impl fmt::Display for TakeoverError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Io(error) => error.fmt(f),
+            Self::Record(error) => write!(f, "its workers were asked to stop, but {error}"),
+        }
+    }
+}
+
+impl Error for TakeoverError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::Io(error) => Some(error),
+            Self::Record(error) => Some(error),
+        }
+    }
+}
+
+impl From<io::Error> for TakeoverError {
+    fn from(error: io::Error) -> Self {
+        Self::Io(error)
+    }
+}
+
+impl From<RecordError> for TakeoverError {
+    fn from(error: RecordError) -> Self {
+        Self::Record(error)
+    }
+}
+
+/// A run that was taken over: from here on we are its owner.
+#[derive(Debug)]
+pub struct Takeover {
+    dir: RunDir,
+    owner: OwnerFile,
+    us: Identity,
+}
+
+impl Takeover {
+    /// Takes over the run in `dir` if its owner word still is `word`; `None` if somebody else was
+    /// quicker.
+    ///
+    /// The caller has all signals blocked, and does nothing else: its thread is the owner.
+    ///
+    /// # Errors
+    ///
+    /// As open(2) and mmap(2).
+    pub fn begin(dir: RunDir, word: u32) -> io::Result<Option<Self>> {
+        let us = process::own_identity();
+        let owner = OwnerFile::take(&dir, word, &us)?;
+        Ok(owner.map(|owner| Self { dir, owner, us }))
+    }
+
+    /// Enforces the ladders of its workers until nobody is left.
+    ///
+    /// # Errors
+    ///
+    /// If what the owner before has left cannot be used.
+    pub fn enforce(self, witness: &mut dyn Witness) -> Result<Taken, TakeoverError> {
+        let Self { dir, owner, us } = self;
+        let flags = flags(&dir)?;
+        let snapshot = match RecordReader::open(&dir).and_then(|reader| reader.read()) {
+            Ok(snapshot) => snapshot,
+            Err(error) => {
+                raise_blindly(flags.values());
+                return Err(error.into());
+            }
+        };
+        let was_over = snapshot.run.phase == Phase::Over;
+        let files = Files {
+            owner,
+            control: Control::adopt(&dir)?,
+            record: Record::open(&dir)?,
+            run: snapshot.run.clone(),
+        };
+        let mut run = Enforcement::new(files, rules(&snapshot.run), witness);
+        adopt(&mut run, snapshot, flags, &us);
+        go_on(&mut run);
+        if !run.files.owner.is_ours() {
+            return Ok(Taken::ByOthers);
+        }
+        if !was_over || run.leaves_something() {
+            run.finish(None);
+        }
+        if run.leaves_something() {
+            return Ok(Taken::Part);
+        }
+        dir.remove();
+        Ok(Taken::Whole)
+    }
+}
+
+/// The flags in `dir`, by the numbers of their workers.
+fn flags(dir: &RunDir) -> io::Result<HashMap<u32, FlagFile>> {
+    let mut flags = HashMap::new();
+    for name in dir.names()? {
+        if let Some(worker) = FlagFile::worker_of(&name) {
+            flags.insert(worker, FlagFile::open(dir, dir.path(), &name)?);
+        }
+    }
+    Ok(flags)
+}
+
+/// Raises every flag that is down, of workers of whom nothing else is known.
+fn raise_blindly<'a>(flags: impl Iterator<Item = &'a FlagFile>) {
+    let lost = Request {
+        level: b'1',
+        reason: Some(Reason::LOST),
+        deadline: None,
+        deadline_unix: None,
+    };
+    for flag in flags.filter(|flag| flag.request().is_ok_and(|request| request.is_none())) {
+        let _ = flag.raise(&lost);
+    }
+}
+
+fn rules(run: &RunRecord) -> Rules {
+    Rules {
+        stop_signal: run.stop_signal,
+        kill_wait: Duration::from_millis(run.kill_wait_ms),
+        unaware_grace: None,
+    }
+}
+
+fn times(run: &RunRecord) -> Times {
+    let limit = |ms: Option<u64>| ms.map_or(Limit::Never, |ms| Limit::After(ms_long(ms)));
+    Times {
+        grace: limit(run.grace_ms),
+        kill_after: limit(run.kill_after_ms),
+        kill_wait: ms_long(run.kill_wait_ms),
+    }
+}
+
+const fn ms_long(ms: u64) -> Duration {
+    Duration::from_millis(ms)
+}
+
+/// Takes in every worker that was started and is not known to be over, and asks those that were
+/// not asked yet.
+fn adopt(
+    run: &mut Enforcement<'_>,
+    snapshot: Snapshot,
+    mut flags: HashMap<u32, FlagFile>,
+    us: &Identity,
+) {
+    let times = times(&snapshot.run);
+    let workers = snapshot.workers.into_iter().zip(0..);
+    for (record, number) in workers.filter(|(record, _)| {
+        record.state != WorkerState::Ended || record.outcome.as_deref() == Some("not_ended")
+    }) {
+        let (Some(born), Some(flag)) = (run.files.record.born(number), flags.remove(&number))
+        else {
+            continue;
+        };
+        let identity = Identity {
+            pid: born.pid,
+            start: born.start,
+            ..us.clone()
+        };
+        let heritage = Heritage {
+            number,
+            born,
+            found: process::find(&identity, born.inode, us),
+            request: flag.request().ok().flatten(),
+            flag,
+            record,
+        };
+        run.adopt(|hands| Worker::adopt(heritage, times, hands));
+    }
+    run.stop_all(&Reason::LOST, How::OWN_TIMES, sys::now());
+}
+
+fn go_on(run: &mut Enforcement<'_>) {
+    let blocked = SigSet::all();
+    run.settle(sys::now());
+    while !run.all_over() && run.files.owner.is_ours() {
+        run.publish();
+        run.wait(std::iter::empty(), None, &blocked);
+        let now = sys::now();
+        let lines = run.files.control.drain();
+        run.settle(now);
+        run.obey(lines, now);
+        run.tick(now);
+    }
+}

@@ -1,0 +1,76 @@
+//! A worker that somebody else started, and whose ladder we go on with.
+
+use super::{Asked, Hands, Main, Worker};
+use crate::event::Event;
+use crate::flag::format::Request;
+use crate::flag::writer::FlagFile;
+use crate::ladder::{Ladder, Rung, Times};
+use crate::process::Found;
+use crate::reason::Reason;
+use crate::record::{Born, WorkerRecord};
+
+/// What an owner that is no more has left of a worker.
+#[derive(Debug)]
+pub struct Heritage {
+    /// The worker's number.
+    pub number: u32,
+    /// Its main process.
+    pub born: Born,
+    /// What became of that process.
+    pub found: Found,
+    /// Its flag.
+    pub flag: FlagFile,
+    /// What the flag says; `None` while it is down.
+    pub request: Option<Request>,
+    /// What the record says.
+    pub record: WorkerRecord,
+}
+
+impl Worker {
+    /// Goes on with the ladder of a worker where it stands. The flag tells that: it is written
+    /// before any signal is sent.
+    #[must_use]
+    pub fn adopt(heritage: Heritage, times: Times, hands: &mut Hands<'_>) -> Self {
+        let now = hands.now;
+        let Heritage {
+            number,
+            born,
+            found,
+            flag,
+            request,
+            record,
+        } = heritage;
+        let start = Some(born.start);
+        let mut worker = Self::new(number, born.pid, start, flag, times);
+        worker.main = Main::Stranger(found);
+        worker.looked = Some(record.looked);
+        worker.extensions = record.extensions;
+        let (pid, looked) = (born.pid, record.looked);
+        let adopted = Event::Adopted {
+            worker: number,
+            pid,
+            looked,
+        };
+        hands.witness.see(now, &adopted);
+        let rung = request
+            .as_ref()
+            .and_then(|request| Rung::of_level(request.level));
+        let (Some(request), Some(rung)) = (request, rung) else {
+            return worker;
+        };
+        worker.asked = Some(Asked {
+            reason: request.reason.unwrap_or(Reason::USER),
+            at: now,
+            shortened: false,
+        });
+        worker.ladder = Ladder::resumed(times, rung, request.deadline, now);
+        match rung {
+            Rung::Flag => worker.let_it_look(hands),
+            // The owner may have died between the flag and the signal. The record is written
+            // after both.
+            Rung::Term if record.level >= rung.level() => worker.spare_the_rest(now),
+            Rung::Term | Rung::Kill => worker.use_signal(rung, hands),
+        }
+        worker
+    }
+}
