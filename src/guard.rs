@@ -67,9 +67,9 @@ fn watch(dir: RunDir, end: &OwnedFd, witness: &mut dyn Witness) {
     let mut fds = [PollFd::new(end.as_fd(), PollFlags::POLLIN)];
     while poll(&mut fds, PollTimeout::NONE).is_err() {}
     let (owner, word) = match owner::see(&dir) {
-        OwnerSeen::Died { owner, word } => (owner, word),
-        // Where the kernel may not mark it, we know it all the same.
-        OwnerSeen::Alive {
+        // Where the kernel may not mark the death, we know of it all the same.
+        OwnerSeen::Died { owner, word }
+        | OwnerSeen::Alive {
             owner,
             word,
             watched: false,

@@ -178,8 +178,8 @@ pub fn find(identity: &Identity, inode: Option<u64>, us: &Identity) -> Found {
 pub fn pidfs_inode(pidfd: &OwnedFd) -> Option<u64> {
     /// `PID_FS_MAGIC` of `<linux/magic.h>`.
     const PIDFS: FsType = FsType(0x5049_4446);
-    let pidfs = fstatfs(pidfd).is_ok_and(|fs| fs.filesystem_type() == PIDFS);
-    pidfs
+    let is_own = fstatfs(pidfd).is_ok_and(|fs| fs.filesystem_type() == PIDFS);
+    is_own
         .then(|| fstat(pidfd).map(|data| data.st_ino).ok())
         .flatten()
 }
@@ -288,7 +288,8 @@ pub fn reap(pid: i32) -> Option<Ended> {
     }
 }
 
-/// Waits for our child `pid`, which is about to end, and reaps it.
+/// Waits for our child `pid`, which is about to end, and reaps it; `None` if its status was lost.
+#[must_use]
 pub fn wait_for(pid: i32) -> Option<Ended> {
     // A child that is dying needs nothing of us: so this is no second place to wait in.
     while let Err(nix::Error::EINTR) = nix::sys::wait::waitid(

@@ -28,7 +28,7 @@ const HEADER_TEXT: u64 = 8;
 const HEADER: u64 = 4096;
 const SLOT: u64 = 1024;
 /// The part of a slot that the worker itself writes before its program runs.
-const BIRTH: u64 = 64;
+const BIRTH: usize = 64;
 /// How long a command line may be in the header; the rest is left out.
 const COMMAND: usize = 2000;
 

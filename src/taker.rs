@@ -1,6 +1,7 @@
 //! Taking over in a process of its own: whoever finds a run without an owner may go on with what
 //! it has to do, and may be killed, while the ladders are enforced.
 
+use std::fmt::Display;
 use std::fs::File;
 use std::io::{self, Read as _, Write as _};
 use std::os::fd::AsFd as _;
@@ -62,7 +63,7 @@ pub fn depose(dir: &RunDir, silent: &Owned) -> Care {
     take(dir, silent.word).unwrap_or_else(failed)
 }
 
-fn failed(error: io::Error) -> Care {
+fn failed(error: impl Display) -> Care {
     Care::Failed(error.to_string())
 }
 

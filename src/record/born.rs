@@ -21,8 +21,8 @@ impl Born {
     /// # Errors
     ///
     /// None: three numbers fit.
-    pub fn line(&self) -> io::Result<[u8; BIRTH as usize]> {
-        let mut line = [b'\n'; BIRTH as usize];
+    pub fn line(&self) -> io::Result<[u8; BIRTH]> {
+        let mut line = [b'\n'; BIRTH];
         let (pid, start, inode) = (self.pid, self.start, self.inode.unwrap_or(0));
         writeln!(&mut line[..], "{pid} {start} {inode}")?;
         Ok(line)

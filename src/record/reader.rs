@@ -95,7 +95,7 @@ impl RecordReader {
         if slot(run.workers) > length {
             return Err(RecordError::Damaged);
         }
-        let worker = |worker| self.object(slot(worker) + BIRTH, SLOT - BIRTH);
+        let worker = |worker| self.object(slot(worker) + BIRTH as u64, SLOT - BIRTH as u64);
         let workers = (0..run.workers).map(worker).collect::<Result<_, _>>()?;
         Ok(Snapshot {
             generation,

@@ -73,8 +73,10 @@ impl Record {
 
     /// Has a worker's slot written by the next [`Record::commit`].
     pub fn set_worker(&mut self, worker: u32, what: &WorkerRecord) {
-        self.pending
-            .push((slot(worker) + BIRTH, padded(what, SLOT - BIRTH)));
+        self.pending.push((
+            slot(worker) + BIRTH as u64,
+            padded(what, SLOT - BIRTH as u64),
+        ));
     }
 
     /// Writes what was changed, as one step for every reader, and wakes those who wait for it.
@@ -107,7 +109,7 @@ impl Record {
     /// What worker `worker` wrote before its program ran.
     #[must_use]
     pub fn born(&self, worker: u32) -> Option<Born> {
-        let mut line = [0; BIRTH as usize];
+        let mut line = [0; BIRTH];
         self.file.read_exact_at(&mut line, slot(worker)).ok()?;
         Born::parse(&line)
     }

@@ -14,6 +14,10 @@ use super::Voice;
                         failed; 126 or 127 if the command cannot be run or was not found; 120 \
                         if something could not be ended. See stopctl-run(1)."
 )]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a switch that can be typed"
+)]
 pub(crate) struct RunArgs {
     /// Start N copies of the command
     #[arg(
