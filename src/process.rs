@@ -152,10 +152,9 @@ pub fn find(identity: &Identity, inode: Option<u64>, us: &Identity) -> Found {
         return Found::Unverifiable;
     }
     // ORDER: the descriptor first, then the looks: what it names cannot change under us.
-    let pidfd = match sys::pidfd_open(identity.pid) {
-        Ok(pidfd) => pidfd,
-        Err(error) if error.raw_os_error() == Some(Errno::ESRCH as i32) => return Found::Gone,
-        Err(_) => return Found::Unverifiable,
+    let pidfd = match named(identity.pid) {
+        Found::Ours(pidfd) => pidfd,
+        other @ (Found::Gone | Found::Unverifiable) => return other,
     };
     let same = match (inode, pidfs_inode(&pidfd)) {
         // Never used twice before the next boot, while two starts may share a tick of 10 ms.
@@ -169,6 +168,16 @@ pub fn find(identity: &Identity, inode: Option<u64>, us: &Identity) -> Found {
         // It ended while we looked, or `/proc` does not show it.
         None if has_ended(&pidfd) => Found::Gone,
         None => Found::Unverifiable,
+    }
+}
+
+/// The process that has this pid, for a caller who knows whose it is.
+#[must_use]
+pub fn named(pid: i32) -> Found {
+    match sys::pidfd_open(pid) {
+        Ok(pidfd) => Found::Ours(pidfd),
+        Err(error) if error.raw_os_error() == Some(Errno::ESRCH as i32) => Found::Gone,
+        Err(_) => Found::Unverifiable,
     }
 }
 

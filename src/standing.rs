@@ -59,19 +59,38 @@ impl Standing {
                 owner,
                 word,
                 watched,
-            } => match process::find(&owner, None, &us) {
-                Found::Ours(pidfd) => Self::Owned(Owned {
-                    owner,
-                    pidfd,
-                    word,
-                    watched,
-                }),
-                // A death that the kernel was not allowed to mark, or of another boot.
-                Found::Gone => orphaned(owner, word, &us),
-                Found::Unverifiable => Self::Unverifiable(owner),
-            },
+            } => {
+                let found = if watched {
+                    found_by_kernel(&owner, &us)
+                } else {
+                    process::find(&owner, None, &us)
+                };
+                match found {
+                    Found::Ours(pidfd) => Self::Owned(Owned {
+                        owner,
+                        pidfd,
+                        word,
+                        watched,
+                    }),
+                    // A death that the kernel was not allowed to mark, or of another boot.
+                    Found::Gone => orphaned(owner, word, &us),
+                    Found::Unverifiable => Self::Unverifiable(owner),
+                }
+            }
         }
     }
+}
+
+/// Finds an owner of which the kernel itself says that it lives. Its start time is not compared:
+/// in a time namespace that is another number.
+fn found_by_kernel(owner: &Identity, us: &Identity) -> Found {
+    if owner.boot_id != us.boot_id {
+        return Found::Gone;
+    }
+    if owner.pid_namespace != us.pid_namespace {
+        return Found::Unverifiable;
+    }
+    process::named(owner.pid)
 }
 
 fn orphaned(owner: Identity, word: u32, us: &Identity) -> Standing {

@@ -54,6 +54,8 @@ pub(super) struct Target<'a> {
     owner: Option<Owned>,
     /// How long an owner that was found stopped has to answer.
     silent_until: Option<Moment>,
+    /// Whether nothing of it is left that could tell anything.
+    is_gone: bool,
     /// The workers that were asked.
     pub(super) asked: Vec<u32>,
     /// Why it cannot be stopped.
@@ -74,6 +76,7 @@ impl<'a> Target<'a> {
             demand,
             owner: None,
             silent_until: None,
+            is_gone: false,
             asked,
             problem: None,
         };
@@ -115,11 +118,12 @@ impl<'a> Target<'a> {
                 voice.say(Weight::Notice, &what);
                 self.demand_it(voice);
             }
-            Care::Removed => voice.say(
-                Weight::Notice,
-                &format!("nothing is left of {name}: its machine or container was restarted"),
-            ),
-            Care::Gone => {}
+            Care::Removed => {
+                let what = "nothing is left of it: its machine or container was restarted";
+                voice.say(Weight::Notice, &format!("{name}: {what}"));
+                self.is_gone = true;
+            }
+            Care::Gone => self.is_gone = true,
             Care::Unverifiable => {
                 self.problem = Some(format!(
                     "{name} cannot be stopped from here: it is of another pid namespace, and its \
@@ -246,7 +250,7 @@ impl<'a> Target<'a> {
     pub(super) fn wait(&mut self, voice: &mut Voice) {
         let mut silence = SILENCE;
         let mut silence_ends = stopctl::now() + silence;
-        while self.problem.is_none() {
+        while self.problem.is_none() && !self.is_gone {
             // ORDER: the owner before the record: an owner that has ended wrote its last word
             // first.
             let standing = Standing::of(&self.run.dir);
