@@ -71,6 +71,19 @@ impl Control {
         })
     }
 
+    /// Makes the FIFO again in `dir` if its name is gone. Answers whether it was.
+    ///
+    /// # Errors
+    ///
+    /// As [`Control::create`].
+    pub fn put_back(&mut self, dir: impl AsFd) -> io::Result<bool> {
+        if files::is_at(dir.as_fd(), FILE, &self.fifo) {
+            return Ok(false);
+        }
+        *self = Self::create(dir)?;
+        Ok(true)
+    }
+
     /// Opens the FIFO in `dir`, which an owner made that is no more; makes it if it is missing.
     ///
     /// # Errors

@@ -2,6 +2,7 @@
 //! them. The supervisor and whoever takes over from one enforce the ladder by this, and by nothing
 //! else.
 
+use std::io;
 use std::os::fd::BorrowedFd;
 use std::time::Duration;
 
@@ -18,6 +19,7 @@ use crate::outcome::{Final, Outcome};
 use crate::owner::OwnerFile;
 use crate::reason::Reason;
 use crate::record::{Phase, Record, RunRecord};
+use crate::run_dir::RunDir;
 use crate::sys;
 use crate::worker::{Hands, Worker};
 
@@ -178,6 +180,22 @@ impl<'a> Enforcement<'a> {
         if worker.is_over().is_none() && self.files.owner.is_ours() {
             act(worker, &mut hands);
             self.finals.extend(worker.is_over().cloned());
+        }
+    }
+
+    /// Makes the flags again in `dir` whose names are gone. Answers whether there were any.
+    pub(crate) fn put_back_flags(&mut self, dir: &RunDir) -> io::Result<bool> {
+        let mut missing = false;
+        for worker in self.workers.iter_mut().filter(|w| w.is_over().is_none()) {
+            missing |= worker.put_back_flag(dir)?;
+        }
+        Ok(missing)
+    }
+
+    /// Asks everybody to stop as well as that can be done at once.
+    pub(crate) fn abandon(&mut self) {
+        for worker in self.workers.iter_mut().filter(|w| w.is_over().is_none()) {
+            worker.abandon(self.rules.stop_signal);
         }
     }
 

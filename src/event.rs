@@ -158,6 +158,16 @@ pub enum Event<'a> {
         /// Whether anybody opened its flag before.
         looked: bool,
     },
+    /// The run's directory, or a file in it, was deleted by somebody and is there again.
+    PutBack {
+        /// The directory.
+        directory: &'a Path,
+    },
+    /// The flag of this worker was written by somebody else, and says again what it should.
+    Healed {
+        /// Whose.
+        worker: u32,
+    },
     /// Somebody found us silent, and goes on with the ladders in our place.
     Deposed,
     /// Nobody is left.

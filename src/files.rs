@@ -9,8 +9,8 @@ use std::os::fd::AsFd;
 
 use nix::NixPath;
 use nix::errno::Errno;
-use nix::fcntl::{OFlag, openat, posix_fallocate};
-use nix::sys::stat::{Mode, fchmod};
+use nix::fcntl::{OFlag, RenameFlags, openat, posix_fallocate, renameat2};
+use nix::sys::stat::{Mode, fchmod, fstat};
 
 /// How every file is opened.
 const ALWAYS: OFlag = OFlag::O_NOFOLLOW
@@ -19,6 +19,9 @@ const ALWAYS: OFlag = OFlag::O_NOFOLLOW
 
 /// How often a file is opened again whose mode others change at the same moment.
 const TRIES: u32 = 100;
+
+/// The name of a file that is being put back.
+pub const ASIDE: &str = ".aside";
 
 /// 0444: read by everybody, broken by nobody's slip.
 pub const READ_ONLY: Mode = Mode::S_IRUSR.union(Mode::S_IRGRP).union(Mode::S_IROTH);
@@ -70,6 +73,33 @@ pub fn open_read_only(dir: impl AsFd, name: &str) -> io::Result<File> {
             opened => return opened,
         }
     }
+}
+
+/// Whether the name still leads to this very file.
+pub fn is_at(dir: impl AsFd, name: &(impl NixPath + ?Sized), file: impl AsFd) -> bool {
+    // With O_PATH the file itself is not opened: nobody is told of a look.
+    let there = open(dir, name, OFlag::O_PATH).and_then(|there| Ok(fstat(&there)?));
+    let ours = fstat(file.as_fd()).ok();
+    there
+        .ok()
+        .zip(ours)
+        .is_some_and(|(a, b)| (a.st_dev, a.st_ino) == (b.st_dev, b.st_ino))
+}
+
+/// Gives a file that was made aside its name, unless another one has it.
+///
+/// # Errors
+///
+/// As renameat2(2).
+pub fn publish(dir: impl AsFd, aside: &str, name: &str) -> io::Result<()> {
+    let dir = dir.as_fd();
+    Ok(renameat2(
+        dir,
+        aside,
+        dir,
+        name,
+        RenameFlags::RENAME_NOREPLACE,
+    )?)
 }
 
 /// Makes a call again as long as a signal interrupts it.

@@ -14,7 +14,7 @@ use crate::control::Control;
 use crate::duration::{Limit, in_words};
 use crate::escape::escaped;
 use crate::name::RunName;
-use crate::owner::{self, Identity, OwnerFile};
+use crate::owner::{Identity, OwnerFile};
 use crate::plan::Plan;
 use crate::process;
 use crate::record::{Record, RecordReader, RunRecord};
@@ -119,8 +119,7 @@ pub fn launch(plan: &Plan) -> Result<Launched, LaunchError> {
 
     let identity = process::own_identity();
     let mut dir = RunDir::build()?;
-    let owner = OwnerFile::create(&dir, owner::FILE, &identity, None)
-        .map_err(system("the file 'owner'"))?;
+    let owner = OwnerFile::create(&dir, &identity).map_err(system("the file 'owner'"))?;
     let control = Control::create(&dir).map_err(system("the FIFO 'control'"))?;
     let mut name = match &plan.name {
         Some(name) => name.clone(),

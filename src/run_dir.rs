@@ -5,7 +5,6 @@
 use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use nix::dir::Dir;
@@ -172,7 +171,7 @@ impl RunDir {
     /// Whether its name still leads to it.
     #[must_use]
     pub fn is_there(&self) -> bool {
-        is_same_file(&self.base, &self.entry, &self.dir)
+        files::is_at(&self.base, self.entry.as_str(), &self.dir)
     }
 
     /// The absolute path that workers are told.
@@ -227,14 +226,4 @@ impl Drop for RunDir {
         }
         self.base.remove_if_empty();
     }
-}
-
-fn is_same_file(base: &Base, entry: &str, dir: &File) -> bool {
-    let there = files::open(base, entry, DIRECTORY)
-        .and_then(|dir| dir.metadata())
-        .ok();
-    let ours = dir.metadata().ok();
-    there
-        .zip(ours)
-        .is_some_and(|(a, b)| (a.dev(), a.ino()) == (b.dev(), b.ino()))
 }

@@ -30,6 +30,7 @@ use crate::worker::Worker;
 mod asks;
 mod deposed;
 mod guarded;
+mod put_back;
 mod start;
 
 /// Supervises the run of `plan`, which was launched, until nobody is left; answers how we leave.
@@ -81,6 +82,10 @@ struct Supervisor<'a> {
     /// When a guard is to be started, and how long after that another one if it dies.
     guard_at: Option<Moment>,
     guard_pause: Duration,
+    /// When what was deleted is put back.
+    put_back_at: Option<Moment>,
+    /// Whether it was said that it cannot be.
+    cannot_put_back: bool,
 }
 
 impl<'a> Supervisor<'a> {
@@ -118,6 +123,8 @@ impl<'a> Supervisor<'a> {
             guard: None,
             guard_at: None,
             guard_pause: Duration::ZERO,
+            put_back_at: None,
+            cannot_put_back: false,
             run,
         }
     }
@@ -145,7 +152,8 @@ impl<'a> Supervisor<'a> {
 
     fn wait(&self) {
         let at_once = (self.to_start() > 0).then(|| Moment::from_nanos(0));
-        let at = self.timeout.into_iter().chain(self.guard_at).chain(at_once);
+        let own = [self.timeout, self.guard_at, self.put_back_at, at_once];
+        let at = own.into_iter().flatten();
         let others = self.watch.iter().map(Watch::as_fd);
         let others = others.chain(self.outer.iter().flat_map(Outer::fds));
         self.run.wait(others, at.min(), &SigSet::empty());
@@ -157,6 +165,8 @@ impl<'a> Supervisor<'a> {
                 Seen::Look(worker) => {
                     self.run.on_index(worker as usize, now, Worker::first_look);
                 }
+                Seen::Changed(worker) => self.flag_changed(worker as usize, now),
+                Seen::Gone => self.missed(now),
                 // The outer flag is looked at in each turn.
                 Seen::Outer => {}
             }
@@ -222,6 +232,9 @@ impl<'a> Supervisor<'a> {
         if self.guard_at.is_some_and(|at| at <= now) {
             self.start_guard(now);
         }
+        if self.put_back_at.is_some_and(|at| at <= now) {
+            self.put_back(now);
+        }
     }
 
     /// How many workers are still to be started: none once a stop has begun.
@@ -272,10 +285,7 @@ impl Drop for Supervisor<'_> {
         }
         self.dir.keep();
         if self.guard.is_none() {
-            let left = self.run.workers().iter();
-            for worker in left.filter(|worker| worker.is_over().is_none()) {
-                worker.abandon(self.plan.stop_signal);
-            }
+            self.run.abandon();
         }
     }
 }

@@ -108,11 +108,11 @@ impl Takeover {
     /// If what the owner before has left cannot be used.
     pub fn enforce(self, witness: &mut dyn Witness) -> Result<Taken, TakeoverError> {
         let Self { dir, owner, us } = self;
-        let flags = flags(&dir)?;
+        let mut flags = flags(&dir)?;
         let snapshot = match RecordReader::open(&dir).and_then(|reader| reader.read()) {
             Ok(snapshot) => snapshot,
             Err(error) => {
-                raise_blindly(flags.values());
+                raise_blindly(flags.values_mut());
                 return Err(error.into());
             }
         };
@@ -152,14 +152,14 @@ fn flags(dir: &RunDir) -> io::Result<HashMap<u32, FlagFile>> {
 }
 
 /// Raises every flag that is down, of workers of whom nothing else is known.
-fn raise_blindly<'a>(flags: impl Iterator<Item = &'a FlagFile>) {
+fn raise_blindly<'a>(flags: impl Iterator<Item = &'a mut FlagFile>) {
     let lost = Request {
         level: b'1',
         reason: Some(Reason::LOST),
         deadline: None,
         deadline_unix: None,
     };
-    for flag in flags.filter(|flag| flag.request().is_ok_and(|request| request.is_none())) {
+    for flag in flags.filter(|flag| flag.request().is_none()) {
         let _ = flag.raise(&lost);
     }
 }
@@ -211,7 +211,7 @@ fn adopt(
             number,
             born,
             found: process::find(&identity, born.inode, us),
-            request: flag.request().ok().flatten(),
+            request: flag.request(),
             flag,
             record,
         };

@@ -3,16 +3,24 @@
 use std::collections::HashMap;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
-use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify, WatchDescriptor};
+use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify, InotifyEvent, WatchDescriptor};
+
+/// What becomes of a flag besides looks. A deleted file that somebody has open only changes its
+/// number of links.
+const CHANGES: AddWatchFlags = AddWatchFlags::IN_MODIFY.union(AddWatchFlags::IN_ATTRIB);
 
 /// Something that was watched has happened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Seen {
-    /// The flag of this worker was opened, for the first time.
+    /// The flag of this worker was opened, perhaps for the first time.
     Look(u32),
+    /// The flag of this worker was written or deleted.
+    Changed(u32),
+    /// A file of the run was deleted, or the directory was.
+    Gone,
     /// The flag of the run that we are a worker of was written or deleted.
     Outer,
 }
@@ -21,7 +29,8 @@ pub enum Seen {
 #[derive(Debug)]
 pub struct Watch {
     inotify: Inotify,
-    flags: HashMap<WatchDescriptor, u32>,
+    flags: HashMap<WatchDescriptor, (u32, PathBuf)>,
+    directory: Option<WatchDescriptor>,
 }
 
 impl Watch {
@@ -35,18 +44,32 @@ impl Watch {
         Ok(Self {
             inotify,
             flags: HashMap::new(),
+            directory: None,
         })
     }
 
-    /// Watches for the first look of `worker` at its flag.
+    /// Watches for the first look of `worker` at its flag, and for whatever becomes of the file.
     ///
     /// # Errors
     ///
     /// As `inotify_add_watch(2)`: this user may have too many.
     pub fn flag(&mut self, path: &Path, worker: u32) -> io::Result<()> {
-        let what = AddWatchFlags::IN_OPEN | AddWatchFlags::IN_ONESHOT;
-        self.flags
-            .insert(self.inotify.add_watch(path, what)?, worker);
+        let watch = self
+            .inotify
+            .add_watch(path, CHANGES | AddWatchFlags::IN_OPEN)?;
+        self.flags.insert(watch, (worker, path.to_owned()));
+        Ok(())
+    }
+
+    /// Watches for files of the run that are deleted.
+    ///
+    /// # Errors
+    ///
+    /// As `inotify_add_watch(2)`.
+    pub fn directory(&mut self, path: &Path) -> io::Result<()> {
+        let gone = AddWatchFlags::IN_DELETE | AddWatchFlags::IN_MOVED_FROM;
+        let moved = AddWatchFlags::IN_MOVE_SELF | AddWatchFlags::IN_DELETE_SELF;
+        self.directory = Some(self.inotify.add_watch(path, gone | moved)?);
         Ok(())
     }
 
@@ -72,17 +95,30 @@ impl Watch {
         let mut seen = Vec::new();
         loop {
             match self.inotify.read_events() {
-                Ok(events) => {
-                    for event in events {
-                        if !event.mask.contains(AddWatchFlags::IN_IGNORED) {
-                            let look = self.flags.remove(&event.wd).map(Seen::Look);
-                            seen.push(look.unwrap_or(Seen::Outer));
-                        }
-                    }
-                }
+                Ok(events) => seen.extend(events.iter().filter_map(|event| self.seen(event))),
                 Err(Errno::EINTR) => {}
                 Err(_) => return seen,
             }
         }
+    }
+
+    fn seen(&mut self, event: &InotifyEvent) -> Option<Seen> {
+        if event.mask.contains(AddWatchFlags::IN_IGNORED) {
+            self.flags.remove(&event.wd);
+            return None;
+        }
+        if self.directory == Some(event.wd) {
+            return Some(Seen::Gone);
+        }
+        let Some((worker, path)) = self.flags.get(&event.wd) else {
+            return Some(Seen::Outer);
+        };
+        if event.mask.contains(AddWatchFlags::IN_OPEN) {
+            // A shell opens it at each look: from now on that is no news. If the name is gone, so
+            // is the watch, soon.
+            let _ = self.inotify.add_watch(path, CHANGES);
+            return Some(Seen::Look(*worker));
+        }
+        Some(Seen::Changed(*worker))
     }
 }

@@ -1,6 +1,7 @@
 //! One worker on its ladder: every rung that is used on it is used here, by the supervisor and
 //! by whoever takes over from one.
 
+use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Duration;
 
@@ -136,6 +137,24 @@ impl Worker {
         &self.flag
     }
 
+    /// Makes its flag again in `dir` if its name is gone. Answers whether it was.
+    ///
+    /// # Errors
+    ///
+    /// As [`FlagFile::put_back`].
+    pub fn put_back_flag(&mut self, dir: impl AsFd) -> io::Result<bool> {
+        self.flag.put_back(dir)
+    }
+
+    /// Writes its flag again if somebody else has written it. Answers whether that was so.
+    ///
+    /// # Errors
+    ///
+    /// As [`FlagFile::heal`].
+    pub fn heal(&self) -> io::Result<bool> {
+        self.flag.heal()
+    }
+
     /// Whether its flag was raised.
     #[must_use]
     pub fn is_asked(&self) -> bool {
@@ -204,6 +223,9 @@ impl Worker {
     /// Its flag was opened for the first time. Asked already, it gets back the whole grace,
     /// counted from the raise.
     pub fn first_look(&mut self, hands: &mut Hands<'_>) {
+        if self.looked == Some(true) {
+            return;
+        }
         self.looked = Some(true);
         self.changed = true;
         hands.witness.see(

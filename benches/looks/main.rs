@@ -155,7 +155,7 @@ impl Language {
     /// In microseconds.
     fn wakes(&self, command: &[String]) -> Vec<f64> {
         let wake = |_| {
-            let flag = Flag::new();
+            let mut flag = Flag::new();
             let mut started = self.start(command, &flag, &["0", "1"]);
             started.next("ready");
             thread::sleep(FALLS_ASLEEP);

@@ -64,7 +64,7 @@ mod tests {
     #[test]
     fn raising_the_flag_cancels_the_token() {
         let dir = tempfile::tempdir().unwrap();
-        let flag = FlagFile::create(File::open(dir.path()).unwrap(), dir.path(), 0).unwrap();
+        let mut flag = FlagFile::create(File::open(dir.path()).unwrap(), dir.path(), 0).unwrap();
         let token = Arc::new(StopFlag::open(flag.path()).unwrap())
             .token()
             .unwrap();

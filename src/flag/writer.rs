@@ -20,6 +20,10 @@ pub struct FlagFile {
     name: String,
     path: PathBuf,
     file: Arc<File>,
+    /// Those whose name is gone, and that a worker may have open.
+    before: Vec<Arc<File>>,
+    /// What it says.
+    text: [u8; LEN],
 }
 
 impl FlagFile {
@@ -32,11 +36,14 @@ impl FlagFile {
         let name = format!("{worker}.{:016x}", sys::random()?);
         // A worker of any uid can read it, and nobody breaks it by a slip.
         let file = files::make(dir, &name, files::READ_ONLY, LEN as u64)?;
-        file.write_all_at(&format::running(), 0)?;
+        let text = format::running();
+        file.write_all_at(&text, 0)?;
         Ok(Self {
             path: path.join(&name),
             name,
             file: Arc::new(file),
+            before: Vec::new(),
+            text,
         })
     }
 
@@ -46,22 +53,55 @@ impl FlagFile {
     ///
     /// As open(2).
     pub fn open(dir: impl AsFd, path: &Path, name: &str) -> io::Result<Self> {
+        let file = files::open_read_only(dir, name)?;
+        let mut text = [b'\n'; LEN];
+        let _ = file.read_at(&mut text, 0)?;
         Ok(Self {
             path: path.join(name),
             name: name.to_owned(),
-            file: Arc::new(files::open_read_only(dir, name)?),
+            file: Arc::new(file),
+            before: Vec::new(),
+            text,
         })
     }
 
     /// What it says; `None` while it is down.
+    #[must_use]
+    pub fn request(&self) -> Option<Request> {
+        format::parse(&self.text)
+    }
+
+    /// Makes the flag again in `dir` if its name is gone. Both are raised, the old one and this.
+    /// Answers whether it was gone.
     ///
     /// # Errors
     ///
-    /// As pread(2).
-    pub fn request(&self) -> io::Result<Option<Request>> {
-        let mut bytes = [b'\n'; LEN];
-        let _ = self.file.read_at(&mut bytes, 0)?;
-        Ok(format::parse(&bytes))
+    /// As [`FlagFile::create`] and renameat2(2).
+    pub fn put_back(&mut self, dir: impl AsFd) -> io::Result<bool> {
+        if files::is_at(dir.as_fd(), self.name.as_str(), &*self.file) {
+            return Ok(false);
+        }
+        let file = files::make(dir.as_fd(), files::ASIDE, files::READ_ONLY, LEN as u64)?;
+        file.write_all_at(&self.text, 0)?;
+        files::publish(dir, files::ASIDE, &self.name)?;
+        let old = std::mem::replace(&mut self.file, Arc::new(file));
+        self.before.push(old);
+        Ok(true)
+    }
+
+    /// Writes it again if somebody else has written it, or cut it. Answers whether that was so.
+    ///
+    /// # Errors
+    ///
+    /// As pread(2) and pwrite(2).
+    pub fn heal(&self) -> io::Result<bool> {
+        let mut there = [0; LEN + 1];
+        let length = self.file.read_at(&mut there, 0)?;
+        let whole = there[..length] == self.text;
+        if !whole {
+            self.write()?;
+        }
+        Ok(!whole)
     }
 
     /// The worker whose flag has this name in the run's directory; `None` if it is no flag's.
@@ -99,16 +139,25 @@ impl FlagFile {
     /// # Errors
     ///
     /// As pwrite(2). The storage is reserved, so a full file system is no reason.
-    pub fn raise(&self, request: &Request) -> io::Result<()> {
-        let bytes = format::stopping(request);
-        // ORDER: the text first, then the level: whoever sees the level reads its reason.
-        self.file.write_all_at(&bytes[TEXT..], TEXT as u64)?;
-        self.file.write_all_at(&bytes[..TEXT], 0)?;
-        // Mapped only for the moment: mappings kept per worker make every fork dearer. Without
-        // memory for it the sleepers wake by themselves within their second.
-        if let Ok(page) = SharedPage::map(&self.file) {
-            sys::futex_wake_all(&page);
+    pub fn raise(&mut self, request: &Request) -> io::Result<()> {
+        self.text = format::stopping(request);
+        self.write()
+    }
+
+    fn write(&self) -> io::Result<()> {
+        let mut result = Ok(());
+        for file in self.before.iter().chain([&self.file]) {
+            // ORDER: the text first, then the level: whoever sees the level reads its reason.
+            let written = file
+                .write_all_at(&self.text[TEXT..], TEXT as u64)
+                .and_then(|()| file.write_all_at(&self.text[..TEXT], 0));
+            // Mapped only for the moment: mappings kept per worker make every fork dearer. Without
+            // memory for it the sleepers wake by themselves within their second.
+            if let Ok(page) = SharedPage::map(file) {
+                sys::futex_wake_all(&page);
+            }
+            result = result.and(written);
         }
-        Ok(())
+        result
     }
 }

@@ -24,16 +24,21 @@ const TEXT: usize = 64;
 pub struct OwnerFile {
     file: Arc<File>,
     word: RobustWord,
+    /// The one whose name is gone, and that some may still have open.
+    before: Option<Box<Self>>,
 }
 
 impl OwnerFile {
-    /// Makes the file in `dir`, with the calling thread as the owner. A file `before` it, whose
-    /// name is gone, goes on saying the same.
+    /// Makes the file in `dir`, with the calling thread as the owner.
     ///
     /// # Errors
     ///
     /// As open(2), `posix_fallocate(3)` and mmap(2).
-    pub fn create(
+    pub fn create(dir: impl AsFd, identity: &Identity) -> io::Result<Self> {
+        Self::make(dir, FILE, identity, None)
+    }
+
+    fn make(
         dir: impl AsFd,
         name: &str,
         identity: &Identity,
@@ -41,13 +46,31 @@ impl OwnerFile {
     ) -> io::Result<Self> {
         let file = files::make(dir, name, files::READ_ONLY, LEN as u64)?;
         let owner = Self {
-            word: RobustWord::map(&file, before.map(|file| &file.word))?,
+            word: RobustWord::map(&file, before.map(|before| &before.word))?,
             file: Arc::new(file),
+            before: None,
         };
         owner.sign(identity)?;
         // A new file is all zeroes, and nobody else has seen it.
         owner.word.own(0, own_tid());
         Ok(owner)
+    }
+
+    /// Makes the file again in `dir` if its name is gone. Who has the old one open goes on seeing
+    /// whether we live. Answers whether it was gone.
+    ///
+    /// # Errors
+    ///
+    /// As [`OwnerFile::create`] and renameat2(2).
+    pub fn put_back(&mut self, dir: impl AsFd, identity: &Identity) -> io::Result<bool> {
+        if files::is_at(dir.as_fd(), FILE, &*self.file) {
+            return Ok(false);
+        }
+        let new = Self::make(dir.as_fd(), files::ASIDE, identity, Some(self))?;
+        files::publish(dir, files::ASIDE, FILE)?;
+        let old = std::mem::replace(self, new);
+        self.before = Some(Box::new(old));
+        Ok(true)
     }
 
     /// Makes the calling thread the owner of the run in `dir`, if its word still is `word`: of
@@ -61,6 +84,7 @@ impl OwnerFile {
         let owner = Self {
             word: RobustWord::map(&file, None)?,
             file: Arc::new(file),
+            before: None,
         };
         if !owner.word.own(word, own_tid()) {
             return Ok(None);
@@ -81,7 +105,8 @@ impl OwnerFile {
     /// Whether we still are the owner: somebody takes over who finds us silent.
     #[must_use]
     pub fn is_ours(&self) -> bool {
-        tid(self.word.word().load(Ordering::Acquire)) == own_tid()
+        let says_so = tid(self.word.word().load(Ordering::Acquire)) == own_tid();
+        says_so && self.before.as_ref().is_none_or(|before| before.is_ours())
     }
 
     /// The open file, for a worker's own look before its program runs.

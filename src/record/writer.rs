@@ -1,7 +1,7 @@
 //! The owner's end of the record.
 
 use std::fs::File;
-use std::io;
+use std::io::{self, Read as _, Seek as _, SeekFrom};
 use std::os::fd::AsFd;
 use std::os::unix::fs::FileExt;
 use std::sync::Arc;
@@ -63,6 +63,29 @@ impl Record {
             generation: u32::from_ne_bytes(generation),
             pending: Vec::new(),
         })
+    }
+
+    /// Makes the record again in `dir` if its name is gone, as it is. Answers whether it was.
+    ///
+    /// # Errors
+    ///
+    /// As [`Record::create`] and renameat2(2).
+    pub fn put_back(&mut self, dir: impl AsFd) -> io::Result<bool> {
+        if files::is_at(dir.as_fd(), FILE, &*self.file) {
+            return Ok(false);
+        }
+        let mut bytes = Vec::new();
+        (&*self.file).seek(SeekFrom::Start(0))?;
+        (&*self.file).read_to_end(&mut bytes)?;
+        let mode = Mode::S_IRUSR | Mode::S_IWUSR;
+        let file = files::make(dir.as_fd(), files::ASIDE, mode, bytes.len() as u64)?;
+        file.write_all_at(&bytes, 0)?;
+        let page = SharedPage::map(&file)?;
+        files::publish(dir, files::ASIDE, FILE)?;
+        // Who sleeps on the old one looks for the new one when it is woken.
+        sys::futex_wake_all(&self.page);
+        (self.file, self.page) = (Arc::new(file), page);
+        Ok(true)
     }
 
     /// Has the header written by the next [`Record::commit`].

@@ -26,6 +26,10 @@ impl Supervisor<'_> {
             self.run
                 .warn("no inotify instance left: who looked at its flag cannot be told");
         }
+        if let Some(watch) = &mut self.watch {
+            // Should it not be watched, nobody can put back what is deleted.
+            let _ = watch.directory(self.dir.path());
+        }
         let path = self
             .outer
             .as_ref()

@@ -208,7 +208,7 @@ impl Worker {
 
     /// Raises the flag and sends SIGTERM, whatever the ladder says: for a supervisor that
     /// panics, and cannot come back for the next rung.
-    pub fn abandon(&self, stop_signal: i32) {
+    pub fn abandon(&mut self, stop_signal: i32) {
         if matches!(self.life, Life::Main) {
             let (reason, deadline) = (Some(Reason::LOST), None);
             let lost = Request {

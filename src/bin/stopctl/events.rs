@@ -139,6 +139,8 @@ fn fields(event: &Event<'_>) -> Option<(&'static str, Value)> {
         | Event::DoubleTap
         | Event::Junk
         | Event::Adopted { .. }
+        | Event::PutBack { .. }
+        | Event::Healed { .. }
         | Event::Warning(_) => return None,
     };
     Some((name, known(value)))

@@ -185,6 +185,8 @@ impl Report {
             | Event::Warning(_)
             | Event::GuardStarted { .. }
             | Event::GuardEnded { .. }
+            | Event::PutBack { .. }
+            | Event::Healed { .. }
             | Event::Deposed
             | Event::RunEnded { .. } => {}
         }
@@ -273,6 +275,13 @@ impl Report {
                 // Ctrl-C does not reach a session of its own.
                 self.voice.keys = false;
             }
+            Event::PutBack { directory } => self.warn(&format!(
+                "files in {} were deleted (by logind, at a logout?): put back",
+                directory.display()
+            )),
+            Event::Healed { worker } => self.warn(&format!(
+                "the flag of worker {worker} was written by somebody else: it is whole again"
+            )),
             Event::Deposed => {
                 let line = "somebody found this supervisor silent and took over: it only waits \
                             for its workers now";
