@@ -14,7 +14,7 @@ pub const fn has_died(word: u32) -> bool {
 }
 
 #[cfg(feature = "cli")]
-pub use file::{Identity, OwnerFile, OwnerSeen, see};
+pub use file::{Identity, OwnerFile, OwnerSeen, parse, see};
 
 #[cfg(feature = "cli")]
 mod file {
@@ -131,14 +131,25 @@ mod file {
     #[must_use]
     pub fn see(dir: impl AsFd) -> OwnerSeen {
         let mut bytes = [0; LEN];
-        let read = files::open(dir, FILE, OFlag::O_RDONLY)
-            .and_then(|file| file.read_exact_at(&mut bytes, 0));
+        match files::open(dir, FILE, OFlag::O_RDONLY)
+            .and_then(|file| file.read_exact_at(&mut bytes, 0))
+        {
+            Ok(()) => parse(&bytes),
+            Err(_) => OwnerSeen::Unreadable,
+        }
+    }
+
+    /// Reads the file's bytes. What follows the part that this program knows is ignored.
+    #[must_use]
+    pub fn parse(bytes: &[u8]) -> OwnerSeen {
+        let Some(bytes) = bytes.first_chunk::<LEN>() else {
+            return OwnerSeen::Unreadable;
+        };
         let line = bytes[TEXT..]
             .split(|&b| b == b'\n')
             .next()
             .unwrap_or_default();
-        let identity = std::str::from_utf8(line).ok().and_then(Identity::parse);
-        let (Ok(()), Some(identity)) = (read, identity) else {
+        let Some(identity) = std::str::from_utf8(line).ok().and_then(Identity::parse) else {
             return OwnerSeen::Unreadable;
         };
         let word = u32::from_ne_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]);
