@@ -6,6 +6,7 @@
 //! 256 cases of each by default, more in CI.
 
 use std::fs::{self, File};
+use std::os::unix::fs::FileExt as _;
 use std::panic::catch_unwind;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -13,7 +14,7 @@ use std::time::{Duration, Instant};
 use proptest::prelude::{Just, Strategy, any, prop, prop_assert_eq, prop_oneof, proptest};
 
 use stopctl::owner;
-use stopctl::record::{Record, RecordReader, RunRecord, Snapshot};
+use stopctl::record::{Record, RecordError, RecordReader, RunRecord, Snapshot};
 
 mod properties;
 mod skipped;
@@ -73,6 +74,26 @@ fn every_record_of_the_corpus_keeps_the_properties_and_is_the_same_in_a_file() {
     for bytes in corpus("record", properties::record::check) {
         record_in_a_file(&bytes);
     }
+}
+
+#[test]
+fn a_record_of_holes_for_all_workers_there_can_be_is_refused_at_once() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let run = RunRecord::new("train".into(), 4711, vec!["sleep".into()], u32::MAX);
+    let text = serde_json::to_string(&run).expect("a text");
+    let record = File::create(dir.path().join("record")).expect("a file");
+    // Four terabytes, of which one page is there.
+    record
+        .set_len(4096 + 1024 * u64::from(u32::MAX))
+        .expect("holes");
+    record.write_all_at(text.as_bytes(), 8).expect("a header");
+    record
+        .write_all_at(b"\n", 8 + text.len() as u64)
+        .expect("its end");
+    let start = Instant::now();
+    let seen = RecordReader::open(open(dir.path())).and_then(|record| record.read());
+    assert!(matches!(seen, Err(RecordError::Damaged)), "{seen:?}");
+    assert!(start.elapsed() < BOUND);
 }
 
 fn owner_in_a_file(bytes: &[u8]) {
