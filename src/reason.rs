@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::error::Error;
 use std::fmt;
 
-/// One word of `[a-z0-9-]`, 1 to 16 letters: why a stop was asked for.
+/// One word of `[a-z0-9-]`, 1 to 16 letters, but not `-` alone: why a stop was asked for.
 ///
 /// The words of stopctl itself are the constants; `stopctl stop --reason` sets others, and a
 /// reader must expect words it does not know.
@@ -36,10 +36,12 @@ impl Reason {
     ///
     /// # Errors
     ///
-    /// If it is empty, too long, or has a letter outside `[a-z0-9-]`.
+    /// If it is empty, too long, has a letter outside `[a-z0-9-]`, or is `-`: in a flag that is
+    /// what stands for none.
     pub fn parse(word: &str) -> Result<Self, ReasonError> {
         let known = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
-        if (1..=Self::MAX).contains(&word.len()) && word.bytes().all(known) {
+        let fits = (1..=Self::MAX).contains(&word.len());
+        if fits && word != "-" && word.bytes().all(known) {
             Ok(Self(Cow::Owned(word.to_owned())))
         } else {
             Err(ReasonError)
@@ -65,7 +67,7 @@ pub struct ReasonError;
 
 impl fmt::Display for ReasonError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a reason is one word of a-z, 0-9 and -, 1 to 16 letters")
+        f.write_str("a reason is one word of a-z, 0-9 and -, 1 to 16 letters, not - alone")
     }
 }
 

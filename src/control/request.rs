@@ -36,9 +36,17 @@ impl fmt::Display for Request {
             Rung::Kill => "kill",
         };
         write!(f, " rung={rung}")?;
-        for (key, limit) in [("grace_ms", self.grace), ("kill_after_ms", self.kill_after)] {
+        // Zero is no kill-after, so the shortest is one millisecond.
+        for (key, limit, shortest) in [
+            ("grace_ms", self.grace, 0),
+            ("kill_after_ms", self.kill_after, 1),
+        ] {
             match limit {
-                Some(Limit::After(time)) => write!(f, " {key}={}", time.as_millis())?,
+                Some(Limit::After(time)) => {
+                    // Rounded up: a rung may come late, and never early.
+                    let milliseconds = time.as_nanos().div_ceil(1_000_000).max(shortest);
+                    write!(f, " {key}={milliseconds}")?;
+                }
                 Some(Limit::Never) => write!(f, " {key}=infinity")?,
                 None => {}
             }
@@ -71,9 +79,13 @@ impl Request {
                 ("rung", "term") => request.rung = Rung::Term,
                 ("rung", "kill") => request.rung = Rung::Kill,
                 ("grace_ms", time) => request.grace = Some(limit(time)?),
-                // Zero would mean "never" to users of timeout(1): as on the command line, refused.
-                ("kill_after_ms", "0") | ("rung", _) => return None,
-                ("kill_after_ms", time) => request.kill_after = Some(limit(time)?),
+                ("kill_after_ms", time) => {
+                    // Zero would mean "never" to users of timeout(1): as on the command line,
+                    // refused.
+                    let some = limit(time).filter(|time| *time != Limit::After(Duration::ZERO))?;
+                    request.kill_after = Some(some);
+                }
+                ("rung", _) => return None,
                 ("reason", word) => request.reason = Reason::parse(word).ok()?,
                 (_, _) => {}
             }
@@ -126,6 +138,27 @@ mod tests {
     }
 
     #[test]
+    fn a_time_between_two_milliseconds_is_written_as_the_longer_one() {
+        let whole = crate::ladder::Times::within(std::time::Duration::from_micros(6500));
+        let request = Request {
+            grace: Some(whole.grace),
+            kill_after: Some(whole.kill_after),
+            ..Request::parse("1 stop").unwrap()
+        };
+        let line = request.to_string();
+        assert!(line.contains(" grace_ms=6 kill_after_ms=1 "), "{line}");
+        assert!(Request::parse(&line).is_some());
+        let nothing = Limit::After(std::time::Duration::ZERO);
+        let least = Request {
+            grace: Some(nothing),
+            kill_after: Some(nothing),
+            ..request
+        };
+        let line = least.to_string();
+        assert!(line.contains(" grace_ms=0 kill_after_ms=1 "), "{line}");
+    }
+
+    #[test]
     fn what_a_person_would_type_is_enough() {
         let plain = Request::parse("1 stop").unwrap();
         assert_eq!(
@@ -147,6 +180,9 @@ mod tests {
             "1 stop word",
             "1 stop grace_ms=-1",
             "1 stop kill_after_ms=0",
+            "1 stop kill_after_ms=00",
+            "1 stop kill_after_ms=+0",
+            "1 stop reason=-",
             "\0\u{7f}",
         ] {
             assert_eq!(Request::parse(line), None, "{line:?}");

@@ -46,10 +46,11 @@ pub fn stopping(request: &Request) -> [u8; LEN] {
     let number = |n: Option<u64>| n.map_or_else(|| "-".to_owned(), |n| n.to_string());
     let (deadline, unix) = (request.deadline.map(Moment::nanos), request.deadline_unix);
     // UNWRAP: writing to a String cannot fail. At most 4 + 16 + 1 + 20 + 1 + 20 bytes: it fits.
-    let _ = write!(text, "{}   {reason} ", char::from(request.level));
-    let _ = write!(text, "{} {}", number(deadline), number(unix));
+    let _ = write!(text, "    {reason} {} {}", number(deadline), number(unix));
     let mut bytes = [b'\n'; LEN];
     bytes[..text.len()].copy_from_slice(text.as_bytes());
+    // Not as a letter of the text: above 127 that is two bytes.
+    bytes[0] = request.level;
     bytes
 }
 
@@ -123,6 +124,25 @@ mod tests {
         };
         assert!(stopping(&never).starts_with(b"1   user - -\n"));
         assert_eq!(parse(&stopping(&never)), Some(never));
+    }
+
+    #[test]
+    fn a_reason_that_does_not_exist_is_a_dash() {
+        let unknown = Request {
+            reason: None,
+            ..request()
+        };
+        assert!(stopping(&unknown).starts_with(b"1   - 1874909537128 "));
+        assert_eq!(parse(&stopping(&unknown)), Some(unknown));
+    }
+
+    #[test]
+    fn a_level_of_any_byte_is_written_as_that_byte() {
+        for level in 0..=u8::MAX {
+            let raised = Request { level, ..request() };
+            let read = parse(&stopping(&raised));
+            assert_eq!(read, (level != b'0').then_some(raised), "level {level}");
+        }
     }
 
     #[test]

@@ -150,31 +150,29 @@ pub enum OwnerSeen {
     Unreadable,
 }
 
-impl OwnerSeen {
-    /// What the bytes of the file tell.
-    #[must_use]
-    pub fn read(bytes: &[u8]) -> Self {
-        let Some((head, text)) = bytes.split_at_checked(TEXT) else {
-            return Self::Unreadable;
-        };
-        let line = text.split(|&b| b == b'\n').next().unwrap_or_default();
-        let owner = std::str::from_utf8(line).ok().and_then(Identity::parse);
-        let (Some(owner), &[a, b, c, d, ..]) = (owner, head) else {
-            return Self::Unreadable;
-        };
-        let word = u32::from_ne_bytes([a, b, c, d]);
-        if word == 0 || has_died(word) {
-            Self::Died { owner, word }
-        } else if owner.pid.cast_unsigned() == tid(word) {
-            let watched = word & libc::FUTEX_WAITERS != 0;
-            Self::Alive {
-                owner,
-                word,
-                watched,
-            }
-        } else {
-            Self::Changing
+/// What the bytes of the file tell. What follows the part that this program knows is ignored.
+#[must_use]
+pub fn parse(bytes: &[u8]) -> OwnerSeen {
+    let Some(bytes) = bytes.first_chunk::<LEN>() else {
+        return OwnerSeen::Unreadable;
+    };
+    let line = bytes[TEXT..].split(|&b| b == b'\n').next();
+    let line = std::str::from_utf8(line.unwrap_or_default()).ok();
+    let Some(owner) = line.and_then(Identity::parse) else {
+        return OwnerSeen::Unreadable;
+    };
+    let word = u32::from_ne_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]);
+    if word == 0 || has_died(word) {
+        OwnerSeen::Died { owner, word }
+    } else if owner.pid.cast_unsigned() == tid(word) {
+        let watched = word & libc::FUTEX_WAITERS != 0;
+        OwnerSeen::Alive {
+            owner,
+            word,
+            watched,
         }
+    } else {
+        OwnerSeen::Changing
     }
 }
 
@@ -185,7 +183,7 @@ pub fn see(dir: impl AsFd) -> OwnerSeen {
     let read =
         files::open(dir, FILE, OFlag::O_RDONLY).and_then(|file| file.read_exact_at(&mut bytes, 0));
     match read {
-        Ok(()) => OwnerSeen::read(&bytes),
+        Ok(()) => parse(&bytes),
         Err(_) => OwnerSeen::Unreadable,
     }
 }

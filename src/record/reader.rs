@@ -1,6 +1,7 @@
 //! The end of the record that `status`, `stop` and `wait` have.
 
 use std::fs::File;
+use std::ops::Range;
 use std::os::fd::AsFd;
 use std::os::unix::fs::FileExt;
 use std::time::Duration;
@@ -27,6 +28,60 @@ pub struct Snapshot {
     pub run: RunRecord,
     /// Its workers, by number.
     pub workers: Vec<WorkerRecord>,
+}
+
+impl Snapshot {
+    /// Reads the bytes of a whole record, as [`RecordReader::read`] reads the file.
+    ///
+    /// # Errors
+    ///
+    /// If it is of another version, or damaged.
+    pub fn parse(bytes: &[u8]) -> Result<Self, RecordError> {
+        let word = bytes.first_chunk().ok_or(RecordError::Damaged)?;
+        let part = |place: Range<u64>| {
+            let (from, to) = (place.start.try_into().ok()?, place.end.try_into().ok()?);
+            bytes.get::<Range<usize>>(from..to).map(<[u8]>::to_vec)
+        };
+        Self::read(u32::from_ne_bytes(*word), bytes.len() as u64, part)
+    }
+
+    /// Reads a record of `length` bytes part by part, so that a header that lies about the number
+    /// of workers costs no memory.
+    fn read(
+        generation: u32,
+        length: u64,
+        part: impl Fn(Range<u64>) -> Option<Vec<u8>>,
+    ) -> Result<Self, RecordError> {
+        #[derive(Deserialize)]
+        struct Versioned {
+            version: u32,
+        }
+        let header = part(HEADER_TEXT..HEADER);
+        let Versioned { version } = object(header.as_deref())?;
+        if version != VERSION {
+            return Err(RecordError::Version(version));
+        }
+        let run: RunRecord = object(header.as_deref())?;
+        if slot(run.workers) > length {
+            return Err(RecordError::Damaged);
+        }
+        let worker = |worker| {
+            let place = slot(worker);
+            object(part(place + BIRTH as u64..place + SLOT).as_deref())
+        };
+        let workers = (0..run.workers).map(worker).collect::<Result<_, _>>()?;
+        Ok(Self {
+            generation,
+            run,
+            workers,
+        })
+    }
+}
+
+/// Reads the object that a part of the record begins with.
+fn object<T: DeserializeOwned>(part: Option<&[u8]>) -> Result<T, RecordError> {
+    let line = part.and_then(|bytes| bytes.split(|&b| b == b'\n').next());
+    serde_json::from_slice(line.unwrap_or_default()).map_err(|_| RecordError::Damaged)
 }
 
 /// A reader's end of the record.
@@ -82,35 +137,13 @@ impl RecordReader {
     }
 
     fn copy(&self, generation: u32) -> Result<Snapshot, RecordError> {
-        #[derive(Deserialize)]
-        struct Versioned {
-            version: u32,
-        }
-        let Versioned { version } = self.object(HEADER_TEXT, HEADER - HEADER_TEXT)?;
-        if version != VERSION {
-            return Err(RecordError::Version(version));
-        }
-        let run: RunRecord = self.object(HEADER_TEXT, HEADER - HEADER_TEXT)?;
         let length = self.file.metadata().map_err(RecordError::Io)?.len();
-        if slot(run.workers) > length {
-            return Err(RecordError::Damaged);
-        }
-        let worker = |worker| self.object(slot(worker) + BIRTH as u64, SLOT - BIRTH as u64);
-        let workers = (0..run.workers).map(worker).collect::<Result<_, _>>()?;
-        Ok(Snapshot {
-            generation,
-            run,
-            workers,
+        Snapshot::read(generation, length, |place| {
+            let length = usize::try_from(place.end - place.start).ok()?;
+            let mut bytes = vec![0; length];
+            self.file.read_exact_at(&mut bytes, place.start).ok()?;
+            Some(bytes)
         })
-    }
-
-    fn object<T: DeserializeOwned>(&self, place: u64, length: u64) -> Result<T, RecordError> {
-        let mut bytes = vec![0; usize::try_from(length).unwrap_or(0)];
-        self.file
-            .read_exact_at(&mut bytes, place)
-            .map_err(|_| RecordError::Damaged)?;
-        let line = bytes.split(|&b| b == b'\n').next().unwrap_or_default();
-        serde_json::from_slice(line).map_err(|_| RecordError::Damaged)
     }
 
     /// Sleeps until something is written after `seen`, or `timeout` is over, or for no reason.
