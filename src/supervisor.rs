@@ -284,8 +284,10 @@ impl Drop for Supervisor<'_> {
             return;
         }
         self.dir.keep();
-        if self.guard.is_none() {
-            self.run.abandon();
+        match self.guard.take() {
+            // It waits for the end of this process, not of this value.
+            Some(guard) => std::mem::forget(guard),
+            None => self.run.abandon(),
         }
     }
 }

@@ -154,6 +154,8 @@ struct RobustEntry {
 
 /// A word in shared memory that may name the thread which owns it. Where it names ours, the kernel
 /// itself marks it with `FUTEX_OWNER_DIED` when we die, however we die.
+///
+/// It is never unmapped: the kernel reads the list when this thread ends.
 #[derive(Debug)]
 pub(crate) struct RobustWord {
     /// Two pages side by side: the list in memory of our own, then the file's page. So the
@@ -191,7 +193,7 @@ impl RobustWord {
         let entry = unsafe { &raw const (*list).entry };
         let mut next: *const RobustEntry = list.cast();
         if let Some(before) = before.map(Self::list) {
-            // SAFETY: the list of the word before stays mapped as long as that word lives.
+            // SAFETY: the list of the word before stays mapped, too.
             next = unsafe { &raw const (*before).entry };
             // SAFETY: as above; only this thread and, when it dies, the kernel read it.
             unsafe { (*before).entry.next = list.cast() };
@@ -205,7 +207,7 @@ impl RobustWord {
         // SAFETY: the first page is writable, aligned, and large enough.
         unsafe { list.write(head) };
         let size = std::mem::offset_of!(RobustList, entry);
-        // SAFETY: the list stays mapped until `drop`, which unregisters it first.
+        // SAFETY: the list stays mapped as long as this process lives.
         let taken = checked(unsafe { libc::syscall(libc::SYS_set_robust_list, list, size) });
         word.watched = taken.is_ok();
         Ok(word)
@@ -232,20 +234,10 @@ impl RobustWord {
 
     /// The word itself.
     pub(crate) fn word(&self) -> &AtomicU32 {
-        // SAFETY: the second page is the file's; it stays mapped as long as `self`.
+        // SAFETY: the second page is the file's, and stays mapped.
         let page = unsafe { self.start.byte_add(MAPPED) };
         // SAFETY: aligned, mapped, and every bit pattern is a valid u32.
         unsafe { page.cast().as_ref() }
-    }
-}
-
-impl Drop for RobustWord {
-    fn drop(&mut self) {
-        let (none, size) = (ptr::null::<RobustList>(), size_of::<[usize; 3]>());
-        // SAFETY: an empty list tells the kernel to forget ours before its memory goes.
-        unsafe { libc::syscall(libc::SYS_set_robust_list, none, size) };
-        // SAFETY: the two pages were mapped by `map`, and nothing refers to them any more.
-        unsafe { libc::munmap(self.start.as_ptr(), 2 * MAPPED) };
     }
 }
 

@@ -17,9 +17,9 @@ const CHANGES: AddWatchFlags = AddWatchFlags::IN_MODIFY.union(AddWatchFlags::IN_
 pub enum Seen {
     /// The flag of this worker was opened, perhaps for the first time.
     Look(u32),
-    /// The flag of this worker was written or deleted.
+    /// The flag of this worker was written.
     Changed(u32),
-    /// A file of the run was deleted, or the directory was.
+    /// A file of the run may have been deleted, or the directory.
     Gone,
     /// The flag of the run that we are a worker of was written or deleted.
     Outer,
@@ -118,6 +118,9 @@ impl Watch {
             // is the watch, soon.
             let _ = self.inotify.add_watch(path, CHANGES);
             return Some(Seen::Look(*worker));
+        }
+        if event.mask.contains(AddWatchFlags::IN_ATTRIB) {
+            return Some(Seen::Gone);
         }
         Some(Seen::Changed(*worker))
     }

@@ -19,7 +19,7 @@ const LEN: usize = 256;
 /// Where its line of text begins.
 const TEXT: usize = 64;
 
-/// The owner's own end of the file: as long as this lives, the kernel watches the word for us.
+/// The owner's own end of the file. Once made, the kernel watches the word until this process ends.
 #[derive(Debug)]
 pub struct OwnerFile {
     file: Arc<File>,

@@ -18,15 +18,15 @@ use crate::run_dir::{PublishError, RunDir};
 const SETTLE: Duration = Duration::from_millis(100);
 
 /// How long after it did not succeed it is tried again.
-const AGAIN: Duration = Duration::from_secs(1);
+const AGAIN: Duration = Duration::from_secs(10);
 
 impl Supervisor<'_> {
-    /// Something was deleted.
+    /// Something may have been deleted.
     pub(super) fn missed(&mut self, now: Moment) {
         self.put_back_at.get_or_insert(now + SETTLE);
     }
 
-    /// The flag of a worker was written or deleted, by us or by somebody else.
+    /// The flag of a worker was written, by us or by somebody else.
     pub(super) fn flag_changed(&mut self, index: usize, now: Moment) {
         self.run.on_index(index, now, |worker, hands| {
             if worker.heal().is_ok_and(|healed| healed) {
@@ -34,7 +34,6 @@ impl Supervisor<'_> {
                 hands.witness.see(now, &Event::Healed { worker });
             }
         });
-        self.missed(now);
     }
 
     /// Makes again what has no name any more.

@@ -108,6 +108,26 @@ impl Run {
         }
     }
 
+    /// Goes on with the directory that was put back in the place of one that was deleted.
+    pub(crate) fn follow(&mut self) {
+        let base = self.dir.base();
+        let Some(name) = RunName::parse(self.name.as_ref())
+            .ok()
+            .filter(|_| !self.dir.is_there())
+        else {
+            return;
+        };
+        let same = |other: &Self| {
+            let (us, them) = (&self.seen.run, &other.seen.run);
+            (us.pid, us.started_unix_ms) == (them.pid, them.started_unix_ms)
+        };
+        if let Ok(Some(other)) = in_base(base, &name)
+            && same(&other)
+        {
+            *self = other;
+        }
+    }
+
     pub(crate) fn state(&self) -> State {
         let phase = self.seen.run.phase;
         match Standing::of(&self.dir) {

@@ -4,6 +4,7 @@ use stopctl::duration::in_words;
 use stopctl::moment::Moment;
 use stopctl::record::{WorkerRecord, WorkerState};
 use stopctl::signal_name::signal_name;
+use stopctl::standing::{Owned, Standing};
 
 use crate::cli::StatusArgs;
 use crate::exit::Leave;
@@ -41,7 +42,14 @@ pub(crate) fn status(args: &StatusArgs) -> Leave {
 fn described(run: &Run) -> String {
     let (name, pid, state) = (&run.name, run.seen.run.pid, run.state().in_words());
     let (age, command) = (in_words(run.age()), run.command());
-    let head = format!("{name} (pid {pid}), started {age} ago, {state}: {command}\n");
+    let mut head = format!("{name} (pid {pid}), started {age} ago, {state}: {command}\n");
+    if matches!(
+        Standing::of(&run.dir),
+        Standing::Owned(Owned { watched: false, .. })
+    ) {
+        head += "the kernel refused to watch over its supervisor (set_robust_list): should that be \
+                 killed, the guard stops the workers, and without a guard nobody does by itself\n";
+    }
     let rows: Vec<_> = run.seen.workers.iter().enumerate().map(row).collect();
     head + &show::table(
         ["WORKER", "PID", "LOOKED", "STATE", "NEXT", "OUTCOME"],

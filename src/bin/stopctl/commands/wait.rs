@@ -19,7 +19,7 @@ pub(crate) fn wait(args: &WaitArgs) -> Leave {
         Ok(Some(Limit::Never) | None) => None,
         Err(error) => return Leave::FAILED.saying(&format_args!("--timeout: {error}")),
     };
-    let run = match args.name.as_ref().map_or_else(runs::only, runs::named) {
+    let mut run = match args.name.as_ref().map_or_else(runs::only, runs::named) {
         Ok(run) => run,
         Err(Missing::None(none)) => return Leave::NOTHING_TO_WAIT_FOR.saying(&none.saying("")),
         Err(Missing::Several(what) | Missing::Failed(what)) => return Leave::FAILED.saying(&what),
@@ -28,6 +28,7 @@ pub(crate) fn wait(args: &WaitArgs) -> Leave {
     loop {
         // ORDER: the owner before the record: an owner that has ended wrote its last word first.
         let standing = Standing::of(&run.dir);
+        run.follow();
         let seen = match run.record.read() {
             Ok(seen) => seen,
             Err(error) => return Leave::FAILED.saying(&error),

@@ -280,6 +280,7 @@ impl<'a> Target<'a> {
     }
 
     fn read(&mut self) {
+        self.run.follow();
         match self.run.record.read() {
             Ok(seen) => self.run.seen = seen,
             Err(error) => self.problem = Some(format!("{}: {error}", self.run.name)),
