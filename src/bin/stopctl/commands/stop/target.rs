@@ -27,6 +27,9 @@ const LONGEST_SLEEP: Duration = Duration::from_secs(1);
 /// How long a supervisor may leave its requests unread before that is said.
 const UNREAD: Duration = Duration::from_secs(5);
 
+/// A process that is traced stops for a moment at each system call: only what lasts counts.
+const GLANCE: Duration = Duration::from_millis(100);
+
 /// How long an owner that was stopped may stay silent after it was continued.
 const SILENT: Duration = Duration::from_secs(2);
 
@@ -52,8 +55,9 @@ pub(super) struct Target<'a> {
     demand: &'a Demand,
     /// Who enforces the ladder; `None` if that cannot be verified, or has ended.
     owner: Option<Owned>,
-    /// How long an owner that was found stopped has to answer.
-    silent_until: Option<Moment>,
+    /// Since when the owner is stopped, as far as we looked, and whether it was continued.
+    stopped_since: Option<Moment>,
+    is_roused: bool,
     /// Whether nothing of it is left that could tell anything.
     is_gone: bool,
     /// The workers that were asked.
@@ -75,7 +79,8 @@ impl<'a> Target<'a> {
             run,
             demand,
             owner: None,
-            silent_until: None,
+            stopped_since: None,
+            is_roused: false,
             is_gone: false,
             asked,
             problem: None,
@@ -141,26 +146,27 @@ impl<'a> Target<'a> {
     fn rouse(&mut self, voice: &mut Voice) {
         let stopped = |owned: &&Owned| Stat::of(owned.owner.pid).is_some_and(|s| s.is_stopped());
         let Some(owned) = self.owner.as_ref().filter(stopped) else {
-            self.silent_until = None;
+            (self.stopped_since, self.is_roused) = (None, false);
             return;
         };
         let (name, pid) = (&self.run.name, owned.owner.pid);
         let now = stopctl::now();
-        let Some(until) = self.silent_until else {
-            self.silent_until = Some(now + SILENT);
+        let time = now.since(*self.stopped_since.get_or_insert(now));
+        if time >= GLANCE && !self.is_roused {
             let what = format!("the supervisor of {name} (pid {pid}) is stopped: continuing it");
             voice.say(Weight::Warning, &what);
             let _ = process::signal(process::Target::Pidfd(owned.pidfd.as_fd()), libc::SIGCONT);
-            return;
-        };
-        if now >= until {
+            self.is_roused = true;
+        }
+        if time >= GLANCE + SILENT {
             let what = format!(
                 "the supervisor of {name} (pid {pid}) stays silent, a debugger may hold it: \
                  taking over"
             );
             voice.say(Weight::Warning, &what);
-            self.silent_until = None;
-            match taker::depose(&self.run.dir, owned) {
+            let care = taker::depose(&self.run.dir, owned);
+            (self.stopped_since, self.is_roused) = (None, false);
+            match care {
                 Care::Failed(why) => {
                     self.problem = Some(format!("{name} cannot be taken over: {why}"));
                 }
@@ -273,7 +279,8 @@ impl<'a> Target<'a> {
                 silence_ends = stopctl::now() + silence;
                 voice.say(Weight::Notice, &self.still_there());
             } else {
-                let left = silence_ends.since(stopctl::now()).min(LONGEST_SLEEP);
+                let look_again = self.stopped_since.map_or(LONGEST_SLEEP, |_| GLANCE);
+                let left = silence_ends.since(stopctl::now()).min(look_again);
                 self.run.record.wait_for_change(&self.run.seen, left);
             }
         }
