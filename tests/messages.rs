@@ -328,9 +328,7 @@ fn g15_the_report_counts_the_lines_that_were_dropped() {
     drop(filler);
     run.ready(1);
     run.signal(Signal::SIGTERM);
-    while run.events_so_far().of("flag_raised").is_empty() {
-        std::thread::sleep(Duration::from_millis(5));
-    }
+    run.wait_for_events("flag_raised", 1);
     // The first lines are lost; the pipe is emptied before the report.
     let mut junk = vec![0; capacity];
     reader.read_exact(&mut junk).expect("what the test wrote");

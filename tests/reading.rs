@@ -26,9 +26,7 @@ fn status_tells_each_worker_of_a_running_run() {
         .zoo(&["polite"])
         .start();
     let pids = run.ready(2);
-    while run.events_so_far().of("flag_first_read").len() < 2 {
-        std::thread::sleep(Duration::from_millis(5));
-    }
+    run.wait_for_events("flag_first_read", 2);
     let answer = base.call(&["status", "told", "--json"]);
     answer.expect(0);
     let json = answer.json();
@@ -264,9 +262,7 @@ fn sleep_returns_at_once_with_1_when_a_stop_is_asked() {
         .sh(SLEEPER)
         .start();
     run.ready(1);
-    while run.events_so_far().of("flag_first_read").is_empty() {
-        std::thread::sleep(Duration::from_millis(5));
-    }
+    run.wait_for_events("flag_first_read", 1);
     let asked = Instant::now();
     base.call(&["stop", "sleeper"]).expect(0);
     let took = asked.elapsed();

@@ -264,9 +264,7 @@ fn s3_two_thousand_workers_that_end_at_once_are_all_recorded() {
         .options(&["--stdin", "inherit"])
         .sh("read -r line; exit $((STOPCTL_WORKER % 2))")
         .start();
-    while run.events_so_far().of("worker_started").len() < 2000 {
-        std::thread::sleep(Duration::from_millis(20));
-    }
+    run.wait_for_events("worker_started", 2000);
     // The end of the pipe comes to all of them at the same moment.
     run.close_stdin();
     let end = run.finish();
@@ -304,9 +302,7 @@ fn no_zombie_while_the_run_goes_on() {
         .zoo_as_argument()
         .start();
     run.ready(1);
-    while run.events_so_far().of("worker_ended").len() < 4 {
-        std::thread::sleep(Duration::from_millis(10));
-    }
+    run.wait_for_events("worker_ended", 4);
     for child in processes::children(run.pid()) {
         assert_ne!(
             processes::state(child),

@@ -327,9 +327,7 @@ fn a15_closed_and_full_streams_change_nothing() {
             .through(&format!(r#"exec "$@" {redirection}"#))
             .zoo(&["handler", "6"])
             .start();
-        while run.events_so_far().of("worker_started").is_empty() {
-            std::thread::sleep(Duration::from_millis(5));
-        }
+        run.wait_for_events("worker_started", 1);
         // Between the start and its handler, SIGTERM would end it by default.
         std::thread::sleep(Duration::from_millis(100));
         base.call(&["stop", "mute"]).expect(0);

@@ -540,9 +540,7 @@ fn d22_a_thousand_polite_workers_stop_within_grace_and_a_second() {
         .times("10s", "10s")
         .command(&[Base::program(), "sleep", "1h"])
         .start();
-    while run.events_so_far().of("flag_first_read").len() < 1000 {
-        std::thread::sleep(Duration::from_millis(20));
-    }
+    run.wait_for_events("flag_first_read", 1000);
     let asked = Instant::now();
     base.call(&["stop", "many"]).expect(0);
     let took = asked.elapsed();

@@ -110,6 +110,22 @@ impl Started {
         Events::read(self.events.as_deref().expect("events are recorded"))
     }
 
+    /// Waits until this many events of this name were written.
+    #[track_caller]
+    pub(crate) fn wait_for_events(&self, name: &str, number: usize) {
+        let path = self.events.as_deref().expect("events are recorded");
+        // Counted, not parsed: of thousands of workers that alone would load the machine.
+        let name = format!("\"event\":\"{name}\"");
+        while std::fs::read_to_string(path).map_or(0, |text| text.matches(&name).count()) < number {
+            assert!(
+                !self.watchdog.fired(),
+                "hung, and the watchdog killed it:\n{}",
+                Lines(&self.so_far())
+            );
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
     /// Sends a signal to the program itself; the moment before it, from which all that follows
     /// can be measured.
     pub(crate) fn signal(&self, signal: Signal) -> Instant {
