@@ -4,7 +4,6 @@ mod support;
 
 use std::io::Read as _;
 use std::os::unix::fs::MetadataExt as _;
-use std::time::Duration;
 
 use nix::sys::signal::Signal;
 

@@ -43,6 +43,9 @@ pub(crate) fn table<const N: usize>(head: [&str; N], rows: &[[String; N]]) -> St
     text
 }
 
+/// How many groups of numbers are written out: more of them tell a person nothing.
+const GROUPS: usize = 20;
+
 /// Numbers of workers as a person writes them: `0, 2-5, 9`.
 pub(crate) fn numbers(workers: &[u32]) -> String {
     let mut sorted = workers.to_vec();
@@ -54,7 +57,12 @@ pub(crate) fn numbers(workers: &[u32]) -> String {
             [first, .., last] if run.len() > 2 => vec![format!("{first}-{last}")],
             few => few.iter().map(ToString::to_string).collect(),
         });
-    runs.collect::<Vec<_>>().join(", ")
+    let mut groups: Vec<String> = runs.collect();
+    if groups.len() > GROUPS {
+        groups.truncate(GROUPS);
+        groups.push("…".to_owned());
+    }
+    groups.join(", ")
 }
 
 /// `1 worker`, `3 workers`.
@@ -74,6 +82,8 @@ mod tests {
     fn numbers_are_written_as_a_person_would() {
         assert_eq!(numbers(&[2, 0, 1, 3, 7, 9, 8, 11, 12]), "0-3, 7-9, 11, 12");
         assert_eq!(numbers(&[]), "");
+        let even: Vec<u32> = (0..1000).map(|n| n * 2).collect();
+        assert!(numbers(&even).ends_with("36, 38, …"), "{}", numbers(&even));
     }
 
     #[test]
