@@ -223,13 +223,16 @@ impl<'a> Enforcement<'a> {
 
     /// Ends a turn: what has changed is written, and told.
     pub(crate) fn publish(&mut self) {
-        for worker in &mut self.workers {
-            if let Some(changes) = worker.take_changes() {
-                self.files.record.set_worker(worker.number(), &changes);
+        // Who was deposed has nothing to write any more.
+        if self.files.owner.is_ours() {
+            for worker in &mut self.workers {
+                if let Some(changes) = worker.take_changes() {
+                    self.files.record.set_worker(worker.number(), &changes);
+                }
             }
+            // Its storage is reserved. Should it fail all the same, readers see an older state.
+            let _ = self.files.record.commit();
         }
-        // Its storage is reserved. Should it fail all the same, readers see an older state.
-        let _ = self.files.record.commit();
         self.witness.tick(sys::now());
     }
 
