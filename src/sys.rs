@@ -261,6 +261,13 @@ pub(crate) fn close_inherited(number: RawFd) {
     }
 }
 
+/// Closes the descriptor `number`, whoever had it: in a process that was forked to do something
+/// else, and never comes back to what its parent had open.
+pub(crate) fn close_abandoned(number: RawFd) {
+    // SAFETY: the caller never uses what owned it, and ends by `exit_now`, which drops nothing.
+    unsafe { libc::close(number) };
+}
+
 /// A child as waitid(2) tells of it: its pid, `CLD_EXITED` or another code, and the number.
 pub(crate) type Child = (i32, libc::c_int, i32);
 

@@ -4,7 +4,7 @@
 use std::fmt::Display;
 use std::fs::File;
 use std::io::{self, Read as _, Write as _};
-use std::os::fd::AsFd as _;
+use std::os::fd::{AsFd as _, AsRawFd as _};
 
 use nix::fcntl::OFlag;
 use nix::sys::prctl;
@@ -94,6 +94,13 @@ fn be_owner(dir: RunDir, word: u32, mut tell: File) {
     let _ = setsid();
     let _ = prctl::set_name(c"stopctl-taker");
     guard::detach();
+    // Whoever reads what the program that found the run says must not wait for the run's end.
+    let ours = [dir.as_fd(), dir.base().as_fd(), tell.as_fd()].map(|fd| fd.as_raw_fd());
+    for number in process::open_descriptors().filter(|number| !ours.contains(number)) {
+        if number > libc::STDERR_FILENO {
+            sys::close_abandoned(number);
+        }
+    }
     let null = OFlag::O_RDWR | OFlag::O_CLOEXEC;
     if let Ok(null) = nix::fcntl::open("/dev/null", null, Mode::empty()) {
         let _ = dup2_stderr(null.as_fd());
