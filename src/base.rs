@@ -3,10 +3,12 @@
 //! It answers for what is a safe place. It must never look into the files of a run.
 
 use std::error::Error;
+use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
@@ -237,16 +239,27 @@ impl Base {
     ///
     /// As open(2) and readdir(3).
     pub fn names(&self) -> io::Result<Vec<RunName>> {
+        let entries = self.entries()?;
+        // What is not a name is a run being built or removed, or nobody's.
+        let names = entries.iter().filter_map(|name| RunName::parse(name).ok());
+        Ok(names.collect())
+    }
+
+    /// Everything in it, sorted.
+    ///
+    /// # Errors
+    ///
+    /// As open(2) and readdir(3).
+    pub fn entries(&self) -> io::Result<Vec<OsString>> {
         let mut dir = Dir::from_fd(files::open(&self.dir, ".", DIRECTORY)?.into())?;
-        let mut names = Vec::new();
+        let mut entries = Vec::new();
         for entry in dir.iter() {
             let entry = entry?;
-            let name = std::os::unix::ffi::OsStrExt::from_bytes(entry.file_name().to_bytes());
-            // What is not a name is a run being built or removed, or nobody's.
-            names.extend(RunName::parse(name).ok());
+            let name: &OsStr = OsStrExt::from_bytes(entry.file_name().to_bytes());
+            entries.extend((name != "." && name != "..").then(|| name.to_owned()));
         }
-        names.sort();
-        Ok(names)
+        entries.sort();
+        Ok(entries)
     }
 
     /// Opens the directory of a run; `None` if there is none of this name.

@@ -49,7 +49,7 @@
 //! | 8 | who enforces in its place; everything that must stand before the first worker | [`takeover`], [`launch`] |
 //! | 7 | what an owner has in its hands | `enforcement` |
 //! | 6 | one worker on its ladder, and what a run is to be | [`worker`], [`plan`] |
-//! | 5 | what happens in a run, runs in runs, and starting a worker | [`event`], [`outer`], [`spawn`] |
+//! | 5 | what happens in a run, runs in runs, starting a worker, and what the dead left | [`event`], [`leftovers`], [`outer`], [`spawn`] |
 //! | 4 | what follows from it: trees, verdicts, who owns a run | [`standing`], [`tree`], [`verdict`] |
 //! | 3 | one run on one machine | [`control`], [`flag`], [`outcome`], [`process`], [`record`], [`run_dir`], [`signals`], [`stream`], [`watch`] |
 //! | 2 | the words of the contract, and the decision | [`base`], [`ended`], [`ladder`], [`owner`] |
@@ -109,9 +109,11 @@ pub mod tree;
 #[cfg(feature = "cli")]
 pub mod verdict;
 
-// Floor 5: what happens in a run, runs in runs, and starting a worker.
+// Floor 5: what happens in a run, runs in runs, starting a worker, and what the dead left.
 #[cfg(feature = "cli")]
 pub mod event;
+#[cfg(feature = "cli")]
+pub mod leftovers;
 #[cfg(feature = "cli")]
 pub mod outer;
 #[cfg(feature = "cli")]

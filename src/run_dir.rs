@@ -6,6 +6,7 @@ use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use nix::dir::Dir;
 use nix::errno::Errno;
@@ -17,6 +18,12 @@ use crate::base::{Base, BaseError, DIRECTORY, MODE, TRIES};
 use crate::files;
 use crate::name::RunName;
 use crate::sys;
+
+/// How the name of a directory begins that is being built.
+pub(crate) const NEW: &str = ".new-";
+
+/// How the name of a directory begins that is being removed.
+pub(crate) const GONE: &str = ".gone-";
 
 /// The directory of one run of ours. Dropped, it is removed with everything in it.
 ///
@@ -76,7 +83,7 @@ impl RunDir {
     }
 
     fn build_in(base: &Base) -> io::Result<(String, File)> {
-        let entry = format!(".new-{:016x}", sys::random()?);
+        let entry = format!("{NEW}{:016x}", sys::random()?);
         mkdirat(base, entry.as_str(), MODE)?;
         let dir = files::open(base, entry.as_str(), DIRECTORY)?;
         fchmod(&dir, MODE)?;
@@ -102,6 +109,28 @@ impl RunDir {
         }))
     }
 
+    /// A directory that has no run's name: one that is being built or removed, or was left so.
+    /// `None` if there is none of this name. It stays when this is dropped, until
+    /// [`RunDir::discard`].
+    ///
+    /// # Errors
+    ///
+    /// As open(2).
+    pub fn open_unnamed(base: &Base, entry: &str) -> io::Result<Option<Self>> {
+        let dir = match files::open(base, entry, DIRECTORY) {
+            Ok(dir) => dir,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        Ok(Some(Self {
+            path: base.path().join(entry),
+            base: base.try_clone()?,
+            dir,
+            kept: true,
+            entry: entry.to_owned(),
+        }))
+    }
+
     /// Another end of the same directory, which does not remove it when it is dropped.
     ///
     /// # Errors
@@ -120,6 +149,52 @@ impl RunDir {
     /// Removes it, whoever made it.
     pub fn remove(mut self) {
         self.kept = false;
+    }
+
+    /// Removes it if its name still leads to it. One that was published meanwhile is left alone:
+    /// its maker lives.
+    ///
+    /// # Errors
+    ///
+    /// If something in it cannot be removed.
+    pub fn discard(mut self) -> io::Result<()> {
+        if self.step_aside() {
+            self.empty();
+            let removed = unlinkat(&self.base, self.entry.as_str(), UnlinkatFlags::RemoveDir);
+            // Another who cleans may have been quicker.
+            if let Err(errno) = removed
+                && errno != Errno::ENOENT
+            {
+                return Err(errno.into());
+            }
+        }
+        self.base.remove_if_empty();
+        Ok(())
+    }
+
+    /// Gives up the name, so that no reader finds half a run and it is free at once. `false` if it
+    /// does not lead here any more: whatever has it now is somebody else's.
+    fn step_aside(&mut self) -> bool {
+        let gone = format!("{GONE}{:016x}", sys::random().unwrap_or_default());
+        let (base, entry) = (&self.base, self.entry.as_str());
+        let flags = RenameFlags::RENAME_NOREPLACE;
+        let aside = self.is_there() && renameat2(base, entry, base, gone.as_str(), flags).is_ok();
+        if aside {
+            self.entry = gone;
+        }
+        aside
+    }
+
+    /// Removes the files in it, through the descriptor.
+    fn empty(&self) {
+        let opened = files::open(&self.dir, ".", DIRECTORY);
+        if let Ok(mut dir) = opened.and_then(|dir| Ok(Dir::from_fd(dir.into())?)) {
+            for entry in dir.iter().flatten() {
+                if !matches!(entry.file_name().to_bytes(), b"." | b"..") {
+                    let _ = unlinkat(&self.dir, entry.file_name(), UnlinkatFlags::NoRemoveDir);
+                }
+            }
+        }
     }
 
     /// The names of the files in it.
@@ -168,6 +243,13 @@ impl RunDir {
         &self.entry
     }
 
+    /// How long ago a file was made in it or removed from it, by the clock on the wall.
+    #[must_use]
+    pub fn age(&self) -> Option<Duration> {
+        let changed = self.dir.metadata().and_then(|data| data.modified()).ok()?;
+        changed.elapsed().ok()
+    }
+
     /// Whether its name still leads to it.
     #[must_use]
     pub fn is_there(&self) -> bool {
@@ -198,31 +280,11 @@ impl Drop for RunDir {
         if self.kept {
             return;
         }
-        // Renamed first, so that no reader finds half a run and the name is free at once. Where
-        // the name is gone already (logout), the files are removed through the descriptor all
-        // the same, and whatever has that name now is somebody else's.
-        let gone = format!(".gone-{:016x}", sys::random().unwrap_or_default());
-        let (base, entry) = (&self.base, self.entry.as_str());
-        let ours = self.is_there()
-            && renameat2(
-                base,
-                entry,
-                base,
-                gone.as_str(),
-                RenameFlags::RENAME_NOREPLACE,
-            )
-            .is_ok();
-        if let Ok(mut dir) =
-            files::open(&self.dir, ".", DIRECTORY).and_then(|dir| Ok(Dir::from_fd(dir.into())?))
-        {
-            for entry in dir.iter().flatten() {
-                if !matches!(entry.file_name().to_bytes(), b"." | b"..") {
-                    let _ = unlinkat(&self.dir, entry.file_name(), UnlinkatFlags::NoRemoveDir);
-                }
-            }
-        }
+        // Where the name is gone already (logout), the files go all the same.
+        let ours = self.step_aside();
+        self.empty();
         if ours {
-            let _ = unlinkat(base, gone.as_str(), UnlinkatFlags::RemoveDir);
+            let _ = unlinkat(&self.base, self.entry.as_str(), UnlinkatFlags::RemoveDir);
         }
         self.base.remove_if_empty();
     }

@@ -25,8 +25,8 @@ const FLOORS: [(&str, &[&str]); 14] = [
     ),
     ("what follows", &["tree", "verdict", "standing"]),
     (
-        "what happens, and starting a worker",
-        &["event", "spawn", "outer"],
+        "what happens, starting a worker, and what the dead left",
+        &["event", "spawn", "outer", "leftovers"],
     ),
     (
         "one worker on its ladder, and what a run is to be",

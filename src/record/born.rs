@@ -1,6 +1,8 @@
 //! The line that a worker itself writes into its slot before its program runs.
 
+use std::fs::File;
 use std::io::{self, Write as _};
+use std::os::unix::fs::FileExt;
 
 use super::BIRTH;
 
@@ -26,6 +28,13 @@ impl Born {
         let (pid, start, inode) = (self.pid, self.start, self.inode.unwrap_or(0));
         writeln!(&mut line[..], "{pid} {start} {inode}")?;
         Ok(line)
+    }
+
+    /// Reads the line at `place` of a record.
+    pub(super) fn read(record: &File, place: u64) -> Option<Self> {
+        let mut line = [0; BIRTH];
+        record.read_exact_at(&mut line, place).ok()?;
+        Self::parse(&line)
     }
 
     /// Reads the line; `None` if nobody has written it.

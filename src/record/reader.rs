@@ -11,7 +11,8 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use super::{
-    BIRTH, FILE, HEADER, HEADER_TEXT, RecordError, RunRecord, SLOT, VERSION, WorkerRecord, slot,
+    BIRTH, Born, FILE, HEADER, HEADER_TEXT, RecordError, RunRecord, SLOT, VERSION, WorkerRecord,
+    slot,
 };
 use crate::files;
 use crate::sys::{self, SharedPage};
@@ -126,6 +127,12 @@ impl RecordReader {
                 return snapshot;
             }
         }
+    }
+
+    /// What worker `worker` wrote before its program ran.
+    #[must_use]
+    pub fn born(&self, worker: u32) -> Option<Born> {
+        Born::read(&self.file, slot(worker))
     }
 
     fn generation(&self) -> Result<u32, RecordError> {

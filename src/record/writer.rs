@@ -132,9 +132,7 @@ impl Record {
     /// What worker `worker` wrote before its program ran.
     #[must_use]
     pub fn born(&self, worker: u32) -> Option<Born> {
-        let mut line = [0; BIRTH];
-        self.file.read_exact_at(&mut line, slot(worker)).ok()?;
-        Born::parse(&line)
+        Born::read(&self.file, slot(worker))
     }
 
     /// The place where a worker writes who it is, before its program runs.
