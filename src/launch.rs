@@ -226,9 +226,12 @@ fn winner(base: &Base, name: &RunName) -> String {
         Standing::Owned(Owned { owner, .. }) => {
             format!("pid {}, {what}; stop it (stopctl stop {name})", owner.pid)
         }
-        Standing::Changing | Standing::Orphaned(_) => {
+        Standing::Changing => {
             format!("{what}; its supervisor died, and what is left of it is being stopped")
         }
+        Standing::Orphaned(_) => format!(
+            "{what}; its supervisor died, and what it left could not be ended (stopctl stop {name})"
+        ),
         Standing::Unverifiable(owner) => format!(
             "pid {} of another pid namespace, {what}; stop it there",
             owner.pid

@@ -37,6 +37,7 @@ pub(crate) enum Command {
     Wait(WaitArgs),
     KeepGoing(KeepGoingArgs),
     Sleep(SleepArgs),
+    Clean(CleanArgs),
     Completions(CompletionsArgs),
     Client(ClientArgs),
 }
@@ -178,6 +179,22 @@ pub(crate) struct WaitArgs {
     /// Give up after this time, with exit status 124; the run goes on
     #[arg(long, value_name = "DURATION", allow_hyphen_values = true)]
     pub(crate) timeout: Option<String>,
+}
+
+/// Remove what dead runs left, stopping their workers first
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Exit status: 0 nothing is left; 1 something is still there or could not be \
+                        verified; 2 bad usage; 125 if stopctl itself failed. \
+                        See stopctl-clean(1)."
+)]
+pub(crate) struct CleanArgs {
+    /// Only say what would be done
+    #[arg(short = 'n', long)]
+    pub(crate) dry_run: bool,
+
+    #[command(flatten)]
+    pub(crate) voice: Voice,
 }
 
 /// For scripts: exit with 0 to go on, 1 when a stop was asked for

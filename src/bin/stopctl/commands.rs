@@ -1,5 +1,6 @@
 //! The commands: one file for each.
 
+pub(crate) mod clean;
 pub(crate) mod client;
 pub(crate) mod completions;
 pub(crate) mod keep_going;

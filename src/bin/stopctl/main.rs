@@ -10,6 +10,7 @@ mod report;
 mod runs;
 mod show;
 mod summary;
+mod target;
 mod typed;
 mod voice;
 mod warnings;
@@ -17,7 +18,9 @@ mod warnings;
 use std::process::ExitCode;
 
 use crate::cli::Command;
-use crate::commands::{client, completions, keep_going, list, run, sleep, status, stop, wait};
+use crate::commands::{
+    clean, client, completions, keep_going, list, run, sleep, status, stop, wait,
+};
 use crate::exit::Leave;
 
 fn main() -> ExitCode {
@@ -32,6 +35,7 @@ fn main() -> ExitCode {
             Command::Wait(args) => wait::wait(&args),
             Command::KeepGoing(_) => keep_going::keep_going(),
             Command::Sleep(args) => sleep::sleep(&args),
+            Command::Clean(args) => clean::clean(&args),
             Command::Client(args) => client::client(&args),
             Command::Completions(args) => completions::completions(&args),
         },

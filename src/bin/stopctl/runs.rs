@@ -10,6 +10,7 @@ use stopctl::escape::escaped;
 use stopctl::flag::reader;
 use stopctl::name::RunName;
 use stopctl::outcome::Outcome;
+use stopctl::owner::{self, OwnerSeen};
 use stopctl::record::{Phase, RecordError, RecordReader, Snapshot, WorkerRecord};
 use stopctl::run_dir::RunDir;
 use stopctl::standing::{Owned, Standing};
@@ -31,7 +32,10 @@ pub(crate) enum State {
     /// Its supervisor died, and this process enforces its ladders.
     TakenOver(i32),
     OwnerDied,
+    /// Nobody here can tell who enforces its ladders.
     Unverifiable,
+    /// Its owner file cannot be read.
+    Unsigned,
 }
 
 impl State {
@@ -43,7 +47,7 @@ impl State {
             Self::Over => "over",
             Self::TakenOver(_) => "taken_over",
             Self::OwnerDied => "owner_died",
-            Self::Unverifiable => "unverifiable",
+            Self::Unverifiable | Self::Unsigned => "unverifiable",
         }
     }
 
@@ -56,7 +60,8 @@ impl State {
                 return format!("its supervisor died, being stopped by pid {pid}");
             }
             Self::OwnerDied => "its supervisor died, not being stopped",
-            Self::Unverifiable => "of another pid namespace",
+            Self::Unverifiable => "cannot be verified from here (another pid namespace?)",
+            Self::Unsigned => "cannot be verified (no readable file 'owner')",
         };
         words.to_owned()
     }
@@ -89,7 +94,8 @@ impl NotFound {
 }
 
 impl Run {
-    fn open(dir: RunDir) -> Result<Option<Self>, Missing> {
+    /// The run in `dir`; `None` if it has just ended.
+    pub(crate) fn open(dir: RunDir) -> Result<Option<Self>, Missing> {
         let name = dir.name().to_owned();
         let opened = RecordReader::open(&dir).and_then(|record| {
             let seen = record.read()?;
@@ -138,8 +144,16 @@ impl Run {
             Standing::Owned(_) | Standing::Changing if phase == Phase::Stopping => State::Stopping,
             Standing::Owned(_) | Standing::Changing => State::Running,
             Standing::Orphaned(_) => State::OwnerDied,
-            Standing::Unverifiable(_) | Standing::Unreadable => State::Unverifiable,
+            // The kernel's mark is true in every pid namespace.
+            Standing::Unverifiable(_) if self.owner_died() => State::OwnerDied,
+            Standing::Unverifiable(_) => State::Unverifiable,
+            Standing::Unreadable => State::Unsigned,
         }
+    }
+
+    /// Whether the kernel has marked its owner as dead.
+    pub(crate) fn owner_died(&self) -> bool {
+        matches!(owner::see(&self.dir), OwnerSeen::Died { .. })
     }
 
     /// Whether something of it could not be ended, and was left.

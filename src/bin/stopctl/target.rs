@@ -10,7 +10,6 @@ use stopctl::duration::{Limit, in_words};
 use stopctl::ladder::Rung;
 use stopctl::moment::Moment;
 use stopctl::outcome::Outcome;
-use stopctl::process::{self, Stat};
 use stopctl::reason::Reason;
 use stopctl::record::{Phase, WorkerState};
 use stopctl::standing::{Owned, Standing};
@@ -21,70 +20,53 @@ use crate::show::{counted, numbers};
 use crate::summary;
 use crate::voice::{Voice, Weight};
 
-/// The kernel wakes one waiter only when an owner dies: look again at least this often.
-const LONGEST_SLEEP: Duration = Duration::from_secs(1);
+mod wait;
 
 /// How long a supervisor may leave its requests unread before that is said.
 const UNREAD: Duration = Duration::from_secs(5);
 
-/// A process that is traced stops for a moment at each system call: only what lasts counts.
-const GLANCE: Duration = Duration::from_millis(100);
-
-/// How long an owner that was stopped may stay silent after it was continued.
-const SILENT: Duration = Duration::from_secs(2);
-
-/// The longest silence while waiting, at first; it doubles with each line.
-const SILENCE: Duration = Duration::from_secs(5);
-
-/// The longest silence later on.
-const LONGEST_SILENCE: Duration = Duration::from_secs(60);
+/// How often a run is taken over by us whose takers die: something kills them.
+const TAKEOVERS: u32 = 10;
 
 /// What is asked, of each run alike.
-pub(super) struct Demand {
-    pub(super) rung: Rung,
-    pub(super) grace: Option<Limit>,
-    pub(super) kill_after: Option<Limit>,
-    pub(super) reason: Reason,
+pub(crate) struct Demand {
+    pub(crate) rung: Rung,
+    pub(crate) grace: Option<Limit>,
+    pub(crate) kill_after: Option<Limit>,
+    pub(crate) reason: Reason,
     /// These workers; empty is all of them.
-    pub(super) workers: BTreeSet<u32>,
+    pub(crate) workers: BTreeSet<u32>,
 }
 
 /// A run that is being stopped.
-pub(super) struct Target<'a> {
-    pub(super) run: Run,
-    demand: &'a Demand,
+pub(crate) struct Target<'a> {
+    pub(crate) run: Run,
+    /// `None` is to wait only: whoever took over asks by itself.
+    demand: Option<&'a Demand>,
     /// Who enforces the ladder; `None` if that cannot be verified, or has ended.
     owner: Option<Owned>,
+    takeovers: u32,
+    /// Whether there is nothing to wait for: it is gone.
+    is_gone: bool,
     /// Since when the owner is stopped, as far as we looked, and whether it was continued.
     stopped_since: Option<Moment>,
     is_roused: bool,
-    /// Whether nothing of it is left that could tell anything.
-    is_gone: bool,
     /// The workers that were asked.
-    pub(super) asked: Vec<u32>,
+    pub(crate) asked: Vec<u32>,
     /// Why it cannot be stopped.
-    pub(super) problem: Option<String>,
+    pub(crate) problem: Option<String>,
 }
 
 impl<'a> Target<'a> {
     /// Asks a run to stop.
-    pub(super) fn ask(run: Run, demand: &'a Demand, voice: &mut Voice) -> Self {
+    pub(crate) fn ask(run: Run, demand: &'a Demand, voice: &mut Voice) -> Self {
         let asked = if demand.workers.is_empty() {
             (0..run.seen.run.workers).collect()
         } else {
             demand.workers.iter().copied().collect()
         };
         let state = run.state();
-        let mut target = Self {
-            run,
-            demand,
-            owner: None,
-            stopped_since: None,
-            is_roused: false,
-            is_gone: false,
-            asked,
-            problem: None,
-        };
+        let mut target = Self::new(run, Some(demand), asked);
         match state {
             State::Over if !target.run.leaves_something() => {
                 let what = format!("{} is over already", target.run.name);
@@ -92,11 +74,42 @@ impl<'a> Target<'a> {
             }
             // What could not be ended then may be ended now.
             State::Over | State::OwnerDied => target.take_over(voice),
-            State::Running | State::Stopping | State::TakenOver(_) | State::Unverifiable => {
+            State::Running
+            | State::Stopping
+            | State::TakenOver(_)
+            | State::Unverifiable
+            | State::Unsigned => {
                 target.demand_it(voice);
             }
         }
         target
+    }
+
+    /// Sees to it that somebody owns a run whose owner died; who takes over asks its workers.
+    pub(crate) fn tend(run: Run, voice: &mut Voice) -> Self {
+        let mut target = Self::of(run);
+        target.take_over(voice);
+        target
+    }
+
+    /// Waits for a run that somebody else has taken over.
+    pub(crate) fn of(run: Run) -> Self {
+        let asked = (0..run.seen.run.workers).collect();
+        Self::new(run, None, asked)
+    }
+
+    fn new(run: Run, demand: Option<&'a Demand>, asked: Vec<u32>) -> Self {
+        Self {
+            run,
+            demand,
+            owner: None,
+            takeovers: 0,
+            is_gone: false,
+            stopped_since: None,
+            is_roused: false,
+            asked,
+            problem: None,
+        }
     }
 
     /// Asks whoever is the owner.
@@ -108,8 +121,11 @@ impl<'a> Target<'a> {
             | Standing::Unverifiable(_)
             | Standing::Unreadable => None,
         };
-        match self.send() {
-            Ok(()) => voice.say(Weight::Notice, &self.announced()),
+        let Some(demand) = self.demand else {
+            return;
+        };
+        match self.send(demand) {
+            Ok(()) => voice.say(Weight::Notice, &self.announced(demand)),
             Err(problem) => self.problem = Some(problem),
         }
     }
@@ -117,22 +133,30 @@ impl<'a> Target<'a> {
     /// The owner is dead: whoever takes over is asked the same.
     fn take_over(&mut self, voice: &mut Voice) {
         let (name, pid) = (&self.run.name, self.run.seen.run.pid);
-        match taker::care_for(&self.run.dir) {
+        self.takeovers += 1;
+        let care = if self.takeovers > TAKEOVERS {
+            Care::Failed("whoever does so is ended".to_owned())
+        } else {
+            taker::care_for(&self.run.dir)
+        };
+        match care {
             Care::Owned => {
                 let what = format!("the supervisor of {name} (pid {pid}) died; taking over");
-                voice.say(Weight::Notice, &what);
+                let weight = self.demand.map_or(Weight::Detail, |_| Weight::Notice);
+                voice.say(weight, &what);
                 self.demand_it(voice);
             }
             Care::Removed => {
-                let what = "nothing is left of it: its machine or container was restarted";
-                voice.say(Weight::Notice, &format!("{name}: {what}"));
                 self.is_gone = true;
+                let what =
+                    format!("nothing is left of {name}: its machine or container was restarted");
+                voice.say(Weight::Notice, &what);
             }
             Care::Gone => self.is_gone = true,
             Care::Unverifiable => {
                 self.problem = Some(format!(
-                    "{name} cannot be stopped from here: it is of another pid namespace, and its \
-                     supervisor died"
+                    "{name} cannot be stopped from here: its supervisor died, and was of another \
+                     pid namespace"
                 ));
             }
             Care::Failed(why) => {
@@ -141,44 +165,7 @@ impl<'a> Target<'a> {
         }
     }
 
-    /// A supervisor that was stopped is not dead: it is continued, and if that does not help (a
-    /// debugger holds it), somebody else takes over.
-    fn rouse(&mut self, voice: &mut Voice) {
-        let stopped = |owned: &&Owned| Stat::of(owned.owner.pid).is_some_and(|s| s.is_stopped());
-        let Some(owned) = self.owner.as_ref().filter(stopped) else {
-            (self.stopped_since, self.is_roused) = (None, false);
-            return;
-        };
-        let (name, pid) = (&self.run.name, owned.owner.pid);
-        let now = stopctl::now();
-        let time = now.since(*self.stopped_since.get_or_insert(now));
-        if time >= GLANCE && !self.is_roused {
-            let what = format!("the supervisor of {name} (pid {pid}) is stopped: continuing it");
-            voice.say(Weight::Warning, &what);
-            let _ = process::signal(process::Target::Pidfd(owned.pidfd.as_fd()), libc::SIGCONT);
-            self.is_roused = true;
-        }
-        if time >= GLANCE + SILENT {
-            let what = format!(
-                "the supervisor of {name} (pid {pid}) stays silent, a debugger may hold it: \
-                 taking over"
-            );
-            voice.say(Weight::Warning, &what);
-            let care = taker::depose(&self.run.dir, owned);
-            (self.stopped_since, self.is_roused) = (None, false);
-            match care {
-                Care::Failed(why) => {
-                    self.problem = Some(format!("{name} cannot be taken over: {why}"));
-                }
-                Care::Owned | Care::Removed | Care::Gone | Care::Unverifiable => {
-                    self.demand_it(voice);
-                }
-            }
-        }
-    }
-
-    fn send(&self) -> Result<(), String> {
-        let demand = self.demand;
+    fn send(&self, demand: &Demand) -> Result<(), String> {
         let failed = |error: io::Error| format!("{} cannot be asked: {error}", self.run.name);
         let mut asker = match Asker::open(self.run.dir.as_fd()) {
             Ok(asker) => asker,
@@ -216,8 +203,7 @@ impl<'a> Target<'a> {
         Ok(())
     }
 
-    fn announced(&self) -> String {
-        let demand = self.demand;
+    fn announced(&self, demand: &Demand) -> String {
         let run = &self.run.seen.run;
         let there = self
             .asked
@@ -251,75 +237,6 @@ impl<'a> Target<'a> {
         }
     }
 
-    /// Waits until all that were asked have ended; for a whole run, until its name is free and
-    /// its supervisor gone.
-    pub(super) fn wait(&mut self, voice: &mut Voice) {
-        let mut silence = SILENCE;
-        let mut silence_ends = stopctl::now() + silence;
-        while self.problem.is_none() && !self.is_gone {
-            // ORDER: the owner before the record: an owner that has ended wrote its last word
-            // first.
-            let standing = Standing::of(&self.run.dir);
-            self.read();
-            if self.run.seen.run.phase == Phase::Over {
-                self.wait_for_owner();
-                self.read();
-                return voice.say(Weight::Notice, &self.told());
-            }
-            if !self.is_whole() && self.asked.iter().all(|&worker| self.has_ended(worker)) {
-                return voice.say(Weight::Notice, &self.told());
-            }
-            if matches!(standing, Standing::Orphaned(_)) {
-                self.take_over(voice);
-                continue;
-            }
-            self.rouse(voice);
-            if stopctl::now() >= silence_ends {
-                silence = (silence * 2).min(LONGEST_SILENCE);
-                silence_ends = stopctl::now() + silence;
-                voice.say(Weight::Notice, &self.still_there());
-            } else {
-                let look_again = self.stopped_since.map_or(LONGEST_SLEEP, |_| GLANCE);
-                let left = silence_ends.since(stopctl::now()).min(look_again);
-                self.run.record.wait_for_change(&self.run.seen, left);
-            }
-        }
-    }
-
-    fn read(&mut self) {
-        self.run.follow();
-        match self.run.record.read() {
-            Ok(seen) => self.run.seen = seen,
-            Err(error) => self.problem = Some(format!("{}: {error}", self.run.name)),
-        }
-    }
-
-    /// Who is still there, and when the next rung comes for the first of them.
-    fn still_there(&self) -> String {
-        let there = |worker: &&u32| !self.has_ended(**worker);
-        let there: Vec<u32> = self.asked.iter().filter(there).copied().collect();
-        let stopping = there
-            .iter()
-            .map(|&worker| &self.run.seen.workers[worker as usize]);
-        let next = stopping
-            .filter_map(|one| Some((one.deadline_ns?, one.level)))
-            .min();
-        let next = next.map_or_else(String::new, |(deadline, level)| {
-            let left = Moment::from_nanos(deadline).since(stopctl::now());
-            let signal = if level < 2 { "SIGTERM" } else { "SIGKILL" };
-            let what = if level < 3 { signal } else { "given up" };
-            format!("; {what} in {}", in_words(left))
-        });
-        format!("{}: still there: {}{next}", self.run.name, numbers(&there))
-    }
-
-    fn wait_for_owner(&self) {
-        let there = |owned: &&Owned| !process::has_ended(&owned.pidfd);
-        while let Some(owned) = self.owner.as_ref().filter(there) {
-            process::wait_for_end(&owned.pidfd, LONGEST_SLEEP);
-        }
-    }
-
     fn is_whole(&self) -> bool {
         self.asked.len() == self.run.seen.workers.len()
     }
@@ -329,18 +246,29 @@ impl<'a> Target<'a> {
     }
 
     /// What became of a worker, once that is known.
-    pub(super) fn outcome(&self, worker: u32) -> Option<Outcome> {
+    pub(crate) fn outcome(&self, worker: u32) -> Option<Outcome> {
         Outcome::from_word(self.run.seen.workers[worker as usize].outcome.as_deref()?)
     }
 
-    /// What became of those who were asked.
-    fn told(&self) -> String {
+    /// What became of those who were asked, in words.
+    pub(crate) fn outcomes_in_words(&self) -> String {
         let known = |&worker: &u32| Some((worker, self.outcome(worker)?));
         let outcomes: Vec<(u32, Outcome)> = self.asked.iter().filter_map(known).collect();
-        let (name, what) = (&self.run.name, summary::in_words(&outcomes));
-        match self.run.seen.run.phase {
+        summary::in_words(&outcomes)
+    }
+
+    /// How it ended; `None` if it did not, or there is nothing to tell.
+    pub(crate) fn told(&self) -> Option<String> {
+        let (name, what) = (&self.run.name, self.outcomes_in_words());
+        let told = match self.run.seen.run.phase {
             Phase::Over => format!("{name} is over: {what}"),
             Phase::Running | Phase::Stopping => format!("{name}: {what}"),
-        }
+        };
+        (self.problem.is_none() && !self.is_gone).then_some(told)
+    }
+
+    /// Whether something of it could not be ended.
+    pub(crate) fn leaves_something(&self) -> bool {
+        !self.is_gone && self.run.leaves_something()
     }
 }

@@ -24,6 +24,8 @@ use crate::report::Report;
 use crate::voice::{Level, Lossy, Voice, Weight};
 use crate::warnings;
 
+mod tidy;
+
 /// The grace and the kill-after when nothing else was said.
 const DEFAULT: Limit = Limit::After(Duration::from_secs(10));
 
@@ -65,6 +67,7 @@ pub(crate) fn run(args: &RunArgs) -> Leave {
             None
         }
     };
+    tidy::tidy(plan.name.as_ref(), &mut voice);
     let launched = match launch(&plan) {
         Ok(launched) => launched,
         Err(error) => return Leave::FAILED.saying(&error),

@@ -25,7 +25,11 @@ pub(crate) fn status(args: &StatusArgs) -> Leave {
         Err(Missing::Failed(what)) => return Leave::FAILED.saying(&what),
     };
     let leave = match run.state() {
-        State::Running | State::Stopping | State::TakenOver(_) | State::Unverifiable => Leave::OK,
+        State::Running
+        | State::Stopping
+        | State::TakenOver(_)
+        | State::Unverifiable
+        | State::Unsigned => Leave::OK,
         State::Over | State::OwnerDied => Leave::NO_RUN,
     };
     let text = if args.json {

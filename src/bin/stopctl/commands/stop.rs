@@ -9,12 +9,9 @@ use crate::cli::StopArgs;
 use crate::commands::run::within;
 use crate::exit::Leave;
 use crate::runs::{self, Missing, Run};
+use crate::target::{Demand, Target};
 use crate::voice::{Voice, Weight};
 use crate::{json, show};
-
-mod target;
-
-use target::{Demand, Target};
 
 pub(crate) fn stop(args: &StopArgs) -> Leave {
     let demand = match demand(args) {
@@ -60,6 +57,9 @@ pub(crate) fn stop(args: &StopArgs) -> Leave {
     if !(args.no_wait || own) {
         for target in &mut targets {
             target.wait(&mut voice);
+            if let Some(told) = target.told() {
+                voice.say(Weight::Notice, &told);
+            }
         }
     }
     let problems = targets.iter().filter_map(|target| target.problem.as_ref());

@@ -45,7 +45,12 @@ pub(crate) fn wait(args: &WaitArgs) -> Leave {
             (Phase::Running | Phase::Stopping, _) => {}
         }
         let now = stopctl::now();
-        if matches!(standing, Standing::Orphaned(_)) {
+        let died = match standing {
+            Standing::Orphaned(_) => true,
+            Standing::Unverifiable(_) => run.owner_died(),
+            Standing::Owned(_) | Standing::Changing | Standing::Unreadable => false,
+        };
+        if died {
             // Its guard, or somebody else, takes over within that time, or nobody does.
             if now >= *orphan.get_or_insert(now + LONGEST_SLEEP) {
                 return lost(", and its workers may still run (stopctl stop ends them)");

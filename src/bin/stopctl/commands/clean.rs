@@ -1,0 +1,127 @@
+//! `stopctl clean`: removes what dead runs left, stopping their workers first.
+
+use stopctl::base::Base;
+use stopctl::leftovers::{self, Debris, Leftovers, Neglected};
+use stopctl::taker::{self, Care};
+
+use crate::cli::CleanArgs;
+use crate::exit::Leave;
+use crate::runs::{Missing, Run};
+use crate::show::counted;
+use crate::target::Target;
+use crate::voice::{Voice, Weight};
+
+pub(crate) fn clean(args: &CleanArgs) -> Leave {
+    let mut voice = Voice::new(&args.voice);
+    let found = match Base::find() {
+        Ok(Some(base)) => Leftovers::find(&base).map_err(|error| error.to_string()),
+        Ok(None) => Ok(Leftovers::default()),
+        Err(error) => Err(error.to_string()),
+    };
+    let Leftovers {
+        runs,
+        debris,
+        unclear,
+    } = match found {
+        Ok(found) => found,
+        Err(problem) => return Leave::FAILED.saying(&problem),
+    };
+    let nothing = runs.is_empty() && debris.is_empty();
+    if nothing && unclear.is_empty() {
+        voice.say(Weight::Notice, "nothing to clean");
+    }
+    for problem in &unclear {
+        voice.say(Weight::Error, &format!("left alone: {problem}"));
+    }
+    let mut problems = unclear.len();
+    if args.dry_run {
+        foretell(runs, &debris, &mut voice);
+        problems += usize::from(!nothing);
+    } else {
+        problems += sweep(debris, &mut voice) + end(runs, &mut voice);
+    }
+    if problems == 0 { Leave::OK } else { Leave::ONE }
+}
+
+/// Says what would be done.
+fn foretell(runs: Vec<Neglected>, debris: &[Debris], voice: &mut Voice) {
+    for Neglected { dir, is_past } in runs {
+        let name = dir.name().to_owned();
+        let there = match Run::open(dir) {
+            Ok(Some(run)) if !is_past => leftovers::still_there(&run.record, &run.seen),
+            Ok(_) | Err(_) => 0,
+        };
+        let what = if there == 0 {
+            format!("would remove {name}")
+        } else {
+            let workers = counted(there, "worker");
+            format!("would stop {workers} of {name} and remove it")
+        };
+        voice.say(Weight::Notice, &what);
+    }
+    for one in debris {
+        voice.say(Weight::Notice, &format!("would remove {}", one.name()));
+    }
+}
+
+/// Removes directories that nobody uses; answers how many could not be.
+fn sweep(debris: Vec<Debris>, voice: &mut Voice) -> usize {
+    let mut problems = 0;
+    for one in debris {
+        let name = one.name().to_owned();
+        match one.remove() {
+            Ok(()) => voice.say(Weight::Notice, &format!("removed {name}")),
+            Err(error) => {
+                problems += 1;
+                voice.say(Weight::Error, &format!("{name} cannot be removed: {error}"));
+            }
+        }
+    }
+    problems
+}
+
+/// Ends the runs that nobody owns; answers how many are not over.
+fn end(runs: Vec<Neglected>, voice: &mut Voice) -> usize {
+    let mut problems = Vec::new();
+    let mut targets = Vec::new();
+    // All of them first, so that their ladders go on side by side.
+    for Neglected { dir, is_past } in runs {
+        let name = dir.name().to_owned();
+        if is_past {
+            match taker::care_for(&dir) {
+                Care::Failed(why) => problems.push(format!("{name} cannot be removed: {why}")),
+                Care::Removed | Care::Gone | Care::Owned | Care::Unverifiable => {
+                    let what = "its machine or container was restarted, nothing else was left";
+                    voice.say(Weight::Notice, &format!("cleaned {name}: {what}"));
+                }
+            }
+            continue;
+        }
+        let twin = dir.twin();
+        match Run::open(dir) {
+            Ok(Some(run)) => targets.push(Target::tend(run, voice)),
+            Ok(None) if twin.is_ok_and(|dir| dir.is_there()) => {
+                problems.push(format!("{name}: its record is missing"));
+            }
+            // Somebody else was quicker.
+            Ok(None) => {}
+            Err(Missing::Failed(what) | Missing::Several(what)) => problems.push(what),
+            Err(Missing::None(none)) => problems.push(none.what),
+        }
+    }
+    for target in &mut targets {
+        target.wait(voice);
+        let (name, what) = (&target.run.name, target.outcomes_in_words());
+        if let Some(problem) = &target.problem {
+            problems.push(problem.clone());
+        } else if target.leaves_something() {
+            problems.push(format!("{name} is still there: {what}"));
+        } else {
+            voice.say(Weight::Notice, &format!("cleaned {name}: {what}"));
+        }
+    }
+    for problem in &problems {
+        voice.say(Weight::Error, problem);
+    }
+    problems.len()
+}

@@ -1,0 +1,80 @@
+//! Before a run begins: what dead runs left is seen to, and the name that it wants is waited for if
+//! a dead run has it.
+
+use stopctl::base::Base;
+use stopctl::leftovers::{self, Leftovers, Neglected};
+use stopctl::name::RunName;
+use stopctl::run_dir::RunDir;
+use stopctl::standing::Standing;
+use stopctl::taker::{self, Care};
+
+use crate::runs::Run;
+use crate::show::counted;
+use crate::target::Target;
+use crate::voice::{Voice, Weight};
+
+/// Hands every run that nobody owns to a process that ends it, and removes what nobody uses; then
+/// waits for `wanted` if that is the name of such a run. Whatever fails here is for `clean` to tell:
+/// no run is kept from its start by another.
+pub(super) fn tidy(wanted: Option<&RunName>, voice: &mut Voice) {
+    let Ok(Some(base)) = Base::find() else {
+        return;
+    };
+    let Ok(left) = Leftovers::find(&base) else {
+        return;
+    };
+    for one in left.debris {
+        // Somebody else may do the same at this moment.
+        let _ = one.remove();
+    }
+    for run in left.runs {
+        hand_over(&run, voice);
+    }
+    if let Some(name) = wanted {
+        wait_for(&base, name, voice);
+    }
+}
+
+fn hand_over(run: &Neglected, voice: &mut Voice) {
+    let name = run.dir.name().to_owned();
+    // Counted before: the first may be gone at once.
+    let there = match run.dir.twin().map(Run::open) {
+        Ok(Ok(Some(run))) => leftovers::still_there(&run.record, &run.seen),
+        Ok(Ok(None) | Err(_)) | Err(_) => 0,
+    };
+    let what = match taker::care_for(&run.dir) {
+        Care::Owned if there == 0 => "cleaning up".to_owned(),
+        Care::Owned => format!("stopping its {}", counted(there, "worker")),
+        Care::Removed => "its machine or container was restarted, so it is removed".to_owned(),
+        Care::Failed(why) => format!("it cannot be taken over: {why}"),
+        Care::Gone | Care::Unverifiable => return,
+    };
+    voice.say(
+        Weight::Notice,
+        &format!("run '{name}' was left by its dead supervisor: {what}"),
+    );
+}
+
+/// Waits until the run of this name is gone, if its supervisor is dead and somebody ends it. A
+/// signal ends the waiting, and us: no worker was started yet.
+fn wait_for(base: &Base, name: &RunName, voice: &mut Voice) {
+    let Ok(Some(dir)) = RunDir::open(base, name) else {
+        return;
+    };
+    let Ok(Some(run)) = Run::open(dir) else {
+        return;
+    };
+    let taken_over = match Standing::of(&run.dir) {
+        Standing::Owned(owned) => owned.owner.pid != run.seen.run.pid,
+        Standing::Changing => true,
+        Standing::Orphaned(_) | Standing::Unverifiable(_) | Standing::Unreadable => false,
+    };
+    if !taken_over {
+        return;
+    }
+    voice.say(
+        Weight::Notice,
+        &format!("waiting until nothing is left of the run '{name}' whose supervisor died"),
+    );
+    Target::of(run).wait(voice);
+}
