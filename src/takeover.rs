@@ -23,7 +23,7 @@ use crate::ladder::Times;
 use crate::owner::{Identity, OwnerFile};
 use crate::process;
 use crate::reason::Reason;
-use crate::record::{Phase, Record, RecordError, RecordReader, RunRecord, Snapshot, WorkerState};
+use crate::record::{Record, RecordError, RecordReader, RunRecord, Snapshot, WorkerState};
 use crate::run_dir::RunDir;
 use crate::sys;
 use crate::worker::{Heritage, Worker};
@@ -116,7 +116,6 @@ impl Takeover {
                 return Err(error.into());
             }
         };
-        let was_over = snapshot.run.phase == Phase::Over;
         let files = Files {
             owner,
             control: Control::adopt(&dir)?,
@@ -129,9 +128,8 @@ impl Takeover {
         if !run.files.owner.is_ours() {
             return Ok(Taken::ByOthers);
         }
-        if !was_over || run.leaves_something() {
-            run.finish(None);
-        }
+        // Known only if the owner before had come so far, and left what it could not end.
+        run.finish(run.files.run.status);
         if run.leaves_something() {
             return Ok(Taken::Part);
         }
