@@ -13,6 +13,8 @@ pub(crate) enum Need {
     Trace,
     /// `unshare -m` and mounting a tmpfs.
     Mounts,
+    /// `unshare -p -f --mount-proc`.
+    PidNamespace,
     /// `unshare -T`.
     TimeNamespace,
 }
@@ -57,6 +59,7 @@ fn has(need: Need) -> bool {
             "unshare",
             &["-m", "sh", "-c", "mount -t tmpfs none /dev/shm"],
         ),
+        Need::PidNamespace => works("unshare", &["-p", "-f", "--mount-proc", "true"]),
         Need::TimeNamespace => works("unshare", &["-T", "true"]),
     }
 }
