@@ -26,6 +26,10 @@ use crate::takeover::Takeover;
 /// How long after one that died at once another one is tried; it doubles each time.
 pub(crate) const PAUSE: Duration = Duration::from_secs(1);
 
+/// How long the kernel may take to kill what was in the pid namespace of a supervisor that was its
+/// first process; later than that, it has executed another program.
+const KILLED_WITH_IT: u16 = 1000;
+
 /// The supervisor's end of a guard.
 #[derive(Debug)]
 pub(crate) struct Guard {
@@ -77,6 +81,11 @@ fn watch(dir: RunDir, end: &OwnedFd, witness: &mut dyn Witness) {
         // Taken over by somebody else, or removed.
         OwnerSeen::Alive { .. } | OwnerSeen::Changing | OwnerSeen::Unreadable => return,
     };
+    if owner.pid == 1 {
+        // With the first process of a pid namespace the kernel kills all of it, us too, in a
+        // moment. Whoever took the word in that moment would leave one that nobody can judge.
+        let _ = poll(&mut [], KILLED_WITH_IT);
+    }
     let (pid, name) = (owner.pid, dir.name());
     witness.see(sys::now(), &Event::SupervisorDied { pid, name });
     let taken = match Takeover::begin(dir, word) {
