@@ -16,6 +16,9 @@ _stopctl() {
             ",$1")
                 cmd="stopctl"
                 ;;
+            stopctl,clean)
+                cmd="stopctl__subcmd__clean"
+                ;;
             stopctl,client)
                 cmd="stopctl__subcmd__client"
                 ;;
@@ -50,12 +53,30 @@ _stopctl() {
 
     case "${cmd}" in
         stopctl)
-            opts="-h -V --help --version run stop status list wait keep-going sleep completions client"
+            opts="-h -V --help --version run stop status list wait keep-going sleep clean completions client"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        stopctl__subcmd__clean)
+            opts="-n -q -v -h --dry-run --quiet --verbose --color --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -120,7 +141,7 @@ _stopctl() {
             return 0
             ;;
         stopctl__subcmd__run)
-            opts="-n -g -k -t -s -q -v -h --workers --name --grace --kill-after --stop-within --timeout --signal --stop-on-exit --stop-on-failure --quiet --verbose --color --events --unaware-grace --stopped-status --preserve-status --stdin --forward --help"
+            opts="-n -g -k -t -s -q -v -h --workers --name --grace --kill-after --stop-within --timeout --signal --stop-on-exit --stop-on-failure --quiet --verbose --color --events --unaware-grace --stopped-status --preserve-status --stdin --forward --no-guard --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

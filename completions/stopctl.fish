@@ -33,6 +33,7 @@ complete -c stopctl -n "__fish_stopctl_needs_command" -f -a "list" -d 'List the 
 complete -c stopctl -n "__fish_stopctl_needs_command" -f -a "wait" -d 'Wait until a run is over, and exit with its status'
 complete -c stopctl -n "__fish_stopctl_needs_command" -f -a "keep-going" -d 'For scripts: exit with 0 to go on, 1 when a stop was asked for'
 complete -c stopctl -n "__fish_stopctl_needs_command" -f -a "sleep" -d 'Sleep, but return at once with 1 when a stop is asked for'
+complete -c stopctl -n "__fish_stopctl_needs_command" -f -a "clean" -d 'Remove what dead runs left, stopping their workers first'
 complete -c stopctl -n "__fish_stopctl_needs_command" -f -a "completions" -d 'Print the completion file of a shell'
 complete -c stopctl -n "__fish_stopctl_needs_command" -f -a "client" -d 'Print the one-file client of a language, for workers to look at their flag'
 complete -c stopctl -n "__fish_stopctl_using_subcommand run" -s n -l workers -d 'Start N copies of the command' -r
@@ -56,6 +57,7 @@ complete -c stopctl -n "__fish_stopctl_using_subcommand run" -l stop-on-failure 
 complete -c stopctl -n "__fish_stopctl_using_subcommand run" -s q -l quiet -d 'Say nothing but errors'
 complete -c stopctl -n "__fish_stopctl_using_subcommand run" -s v -l verbose -d 'Name every signal sent; twice: trace'
 complete -c stopctl -n "__fish_stopctl_using_subcommand run" -l preserve-status -d 'Exit with the worker\'s own status after --timeout too'
+complete -c stopctl -n "__fish_stopctl_using_subcommand run" -l no-guard -d 'Do without the second process that goes on with the ladder should stopctl be killed'
 complete -c stopctl -n "__fish_stopctl_using_subcommand run" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c stopctl -n "__fish_stopctl_using_subcommand stop" -s w -l worker -d 'Stop this worker only, by its number; may be given more than once' -r
 complete -c stopctl -n "__fish_stopctl_using_subcommand stop" -s g -l grace -d 'Time from the flag to SIGTERM [default: the run\'s]' -r
@@ -83,6 +85,13 @@ complete -c stopctl -n "__fish_stopctl_using_subcommand wait" -l timeout -d 'Giv
 complete -c stopctl -n "__fish_stopctl_using_subcommand wait" -s h -l help -d 'Print help'
 complete -c stopctl -n "__fish_stopctl_using_subcommand keep-going" -s h -l help -d 'Print help'
 complete -c stopctl -n "__fish_stopctl_using_subcommand sleep" -s h -l help -d 'Print help'
+complete -c stopctl -n "__fish_stopctl_using_subcommand clean" -l color -d 'When to use colours' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c stopctl -n "__fish_stopctl_using_subcommand clean" -s n -l dry-run -d 'Only say what would be done'
+complete -c stopctl -n "__fish_stopctl_using_subcommand clean" -s q -l quiet -d 'Say nothing but errors'
+complete -c stopctl -n "__fish_stopctl_using_subcommand clean" -s v -l verbose -d 'Name every signal sent; twice: trace'
+complete -c stopctl -n "__fish_stopctl_using_subcommand clean" -s h -l help -d 'Print help'
 complete -c stopctl -n "__fish_stopctl_using_subcommand completions" -s h -l help -d 'Print help'
 complete -c stopctl -n "__fish_stopctl_using_subcommand client" -s h -l help -d 'Print help'
 complete -c stopctl -n "__fish_stopctl_using_subcommand stop status wait" -f -a "(stopctl list --names 2>/dev/null)" -d 'Run'

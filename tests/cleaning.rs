@@ -25,7 +25,8 @@ fn die(run: &Started) {
     }
     for child in processes::children(run.pid()) {
         let name = fs::read_to_string(format!("/proc/{child}/comm")).unwrap_or_default();
-        if name.trim() == "stopctl-guard" {
+        // It has the supervisor's name until it has given itself its own.
+        if name.starts_with("stopctl") {
             send(child, Signal::SIGKILL);
             while processes::state(child).is_some_and(|state| state != 'Z') {
                 std::thread::yield_now();

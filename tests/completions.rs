@@ -106,11 +106,12 @@ fn the_files_are_what_the_declaration_says() {
 
 #[test]
 fn an_option_takes_a_value_in_every_command_or_in_none() {
-    // The bash function has one list of them for all commands.
+    // The bash function has one list of them for all commands for which it counts words.
     let root = declaration();
     let values = with_value(root.get_subcommands());
     let values: BTreeSet<&str> = values.split(' ').collect();
-    for command in root.get_subcommands() {
+    let counted = ["run", "stop", "status", "wait"];
+    for command in counted.map(|name| root.find_subcommand(name).expect("a command")) {
         for arg in command
             .get_arguments()
             .filter(|arg| !arg.get_action().takes_values())

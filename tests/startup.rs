@@ -474,24 +474,22 @@ fn a19_a_name_that_is_taken_is_refused_with_the_winners_pid() {
 }
 
 #[test]
-fn a_name_held_by_a_dead_supervisor_is_refused_and_says_so() {
-    let mut base = Base::new();
-    base.leaves_something();
+fn a_name_held_by_a_dead_supervisor_is_waited_for() {
+    let base = Base::new();
     let run = base
         .scenario()
         .name("dead")
         .without_events()
+        .options(&["--no-guard"])
         .zoo(&["polite"])
         .start();
-    let pid = run.ready(1)[0];
+    run.ready(1);
     run.signal(Signal::SIGKILL);
     assert_eq!(run.wait_for_exit(), Ended::Signal(9));
     base.call(&["run", "--name", "dead", "--", "true"])
-        .expect(125)
-        .says("dead");
-    let listed = base.call(&["list", "--json"]).json();
-    assert_eq!(listed["runs"][0]["state"], "owner_died");
-    support::started::send(pid, Signal::SIGKILL);
+        .expect(0)
+        .says("run 'dead' was left by its dead supervisor: stopping its 1 worker");
+    run.wait_for("flag 1   lost");
     run.finish().expect_signal(9);
 }
 
