@@ -160,7 +160,9 @@ pub fn find(identity: &Identity, inode: Option<u64>, us: &Identity) -> Found {
         // Never used twice before the next boot, while two starts may share a tick of 10 ms.
         (Some(then), Some(now)) => Some(then == now),
         (Some(_) | None, _) if identity.start == 0 => None,
-        (Some(_) | None, _) => Stat::of(identity.pid).map(|stat| stat.start == identity.start),
+        (Some(_) | None, _) => Stat::of(identity.pid)
+            .map(|stat| stat.start == identity.start)
+            .filter(|&same| same || counts_as_we_do(identity.pid)),
     };
     match same {
         Some(true) => Found::Ours(pidfd),
@@ -179,6 +181,16 @@ pub fn named(pid: i32) -> Found {
         Err(error) if error.raw_os_error() == Some(Errno::ESRCH as i32) => Found::Gone,
         Err(_) => Found::Unverifiable,
     }
+}
+
+/// Whether the start of `pid` is counted from the same moment as ours. In another time namespace the
+/// same start is another number (`time_namespaces(7)`).
+fn counts_as_we_do(pid: i32) -> bool {
+    let inode = |path: String| fs::metadata(path).map(|data| data.ino());
+    let ours = inode("/proc/self/ns/time".to_owned());
+    let theirs = inode(format!("/proc/{pid}/ns/time"));
+    // Without such namespaces there is one clock; those of another user's process are not shown.
+    !matches!((ours, theirs), (Ok(ours), Ok(theirs)) if ours != theirs)
 }
 
 /// The number that no other process has or had since boot: the inode of its pidfd, where pidfds
