@@ -491,6 +491,25 @@ fn what_cannot_be_read_is_named_and_left() {
 }
 
 #[test]
+fn a_dead_run_with_a_broken_record_is_named_and_left() {
+    let mut base = Base::new();
+    let (run, pid) = one_worker(&base, "broken", "polite", ("5s", "5s"));
+    die(&run);
+    fs::write(base.runs().join("broken/record"), [b'x'; 8192]).expect("the record");
+    for arguments in [&["clean", "-n"][..], &["clean"]] {
+        base.call(arguments)
+            .expect(1)
+            .says("left alone: broken: the run's record is damaged");
+    }
+    let started = base.call(&["run", "--", "true"]);
+    assert_eq!(started.expect(0).err, "", "it is for clean to tell");
+    assert_eq!(entries(base.runs()), ["broken"]);
+    send(pid, Signal::SIGKILL);
+    run.finish().expect_signal(9);
+    base.leaves_something();
+}
+
+#[test]
 fn a_run_that_is_being_taken_over_says_by_whom() {
     let base = Base::new();
     let (run, _) = one_worker(&base, "taken", "deaf", ("1m", "1m"));

@@ -6,7 +6,7 @@ use stopctl::taker::{self, Care};
 
 use crate::cli::CleanArgs;
 use crate::exit::Leave;
-use crate::runs::{Missing, Run};
+use crate::runs::{Missing, NotFound, Run};
 use crate::show::counted;
 use crate::target::Target;
 use crate::voice::{Voice, Weight};
@@ -49,6 +49,10 @@ fn foretell(runs: Vec<Neglected>, debris: &[Debris], voice: &mut Voice) {
         let name = dir.name().to_owned();
         let there = match Run::open(dir) {
             Ok(Some(run)) if !is_past => leftovers::still_there(&run.record, &run.seen),
+            Err(Missing::Failed(what)) if !is_past => {
+                voice.say(Weight::Error, &format!("left alone: {what}"));
+                continue;
+            }
             Ok(_) | Err(_) => 0,
         };
         let what = if there == 0 {
@@ -105,8 +109,11 @@ fn end(runs: Vec<Neglected>, voice: &mut Voice) -> usize {
             }
             // Somebody else was quicker.
             Ok(None) => {}
-            Err(Missing::Failed(what) | Missing::Several(what)) => problems.push(what),
-            Err(Missing::None(none)) => problems.push(none.what),
+            Err(
+                Missing::Failed(what)
+                | Missing::Several(what)
+                | Missing::None(NotFound { what, .. }),
+            ) => problems.push(format!("left alone: {what}")),
         }
     }
     for target in &mut targets {

@@ -39,8 +39,10 @@ fn hand_over(run: &Neglected, voice: &mut Voice) {
     let name = run.dir.name().to_owned();
     // Counted before: the first may be gone at once.
     let there = match run.dir.twin().map(Run::open) {
-        Ok(Ok(Some(run))) => leftovers::still_there(&run.record, &run.seen),
-        Ok(Ok(None) | Err(_)) | Err(_) => 0,
+        Ok(Ok(Some(open))) => leftovers::still_there(&open.record, &open.seen),
+        Ok(Ok(None) | Err(_)) | Err(_) if run.is_past => 0,
+        // Nobody knows what its workers are: `clean` names it.
+        Ok(Ok(None) | Err(_)) | Err(_) => return,
     };
     let what = match taker::care_for(&run.dir) {
         Care::Owned if there == 0 => "cleaning up".to_owned(),
