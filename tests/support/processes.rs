@@ -44,6 +44,18 @@ pub(crate) fn parent(pid: i32) -> Option<i32> {
     fields(pid)?.get(1)?.parse().ok()
 }
 
+/// Clock ticks from boot to its start.
+pub(crate) fn start(pid: i32) -> Option<u64> {
+    fields(pid)?.get(19)?.parse().ok()
+}
+
+/// Whether it has this file open.
+pub(crate) fn has_open(pid: i32, file: &Path) -> bool {
+    let open = fs::read_dir(format!("/proc/{pid}/fd"));
+    let mut open = open.into_iter().flatten().flatten();
+    open.any(|entry| fs::read_link(entry.path()).is_ok_and(|target| target == file))
+}
+
 /// The number behind a name in /proc/PID/status, in hexadecimal: `SigIgn`, `SigBlk`.
 pub(crate) fn signal_set(pid: i32, name: &str) -> u64 {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).expect("a live process");
