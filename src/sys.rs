@@ -269,6 +269,16 @@ pub(crate) fn close_inherited(number: RawFd) {
     }
 }
 
+/// Has the descriptor `number` be open on what `with` is open on, close-on-exec (dup3(2)). Whoever
+/// owns the number goes on owning it. A number that is not open any more stays closed.
+pub(crate) fn replace_descriptor(number: RawFd, with: BorrowedFd<'_>) {
+    // SAFETY: only asks; a number that is not open is answered with EBADF.
+    if unsafe { libc::fcntl(number, libc::F_GETFD) } != -1 {
+        // SAFETY: takes numbers. The number is in use before and after, by the same owner.
+        unsafe { libc::dup3(with.as_raw_fd(), number, libc::O_CLOEXEC) };
+    }
+}
+
 /// A child as waitid(2) tells of it: its pid, `CLD_EXITED` or another code, and the number.
 pub(crate) type Child = (i32, libc::c_int, i32);
 

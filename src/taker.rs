@@ -3,7 +3,7 @@
 
 use std::fs::File;
 use std::io::{self, Read as _, Write as _};
-use std::os::fd::AsFd as _;
+use std::os::fd::{AsFd as _, AsRawFd as _, BorrowedFd, RawFd};
 
 use nix::fcntl::OFlag;
 use nix::sys::prctl;
@@ -93,10 +93,7 @@ fn be_owner(dir: RunDir, word: u32, mut tell: File) {
     let _ = setsid();
     let _ = prctl::set_name(c"stopctl-taker");
     guard::detach();
-    let null = OFlag::O_RDWR | OFlag::O_CLOEXEC;
-    if let Ok(null) = nix::fcntl::open("/dev/null", null, Mode::empty()) {
-        let _ = dup2_stderr(null.as_fd());
-    }
+    fall_silent(&[dir.as_fd(), dir.base().as_fd(), tell.as_fd()]);
     match Takeover::begin(dir, word) {
         Ok(Some(takeover)) => {
             drop(tell);
@@ -107,6 +104,22 @@ fn be_owner(dir: RunDir, word: u32, mut tell: File) {
         Err(error) => {
             let _ = write!(tell, "{error}");
         }
+    }
+}
+
+/// Lets go of everything but `kept`: whoever waits for the end of what our maker wrote must not wait
+/// for ours. What is our maker's own (its copy of standard error, say) still has an owner in
+/// memory, so its number stays in use.
+fn fall_silent(kept: &[BorrowedFd<'_>]) {
+    let null = OFlag::O_RDWR | OFlag::O_CLOEXEC;
+    let Ok(null) = nix::fcntl::open("/dev/null", null, Mode::empty()) else {
+        return;
+    };
+    let _ = dup2_stderr(&null);
+    let is_kept = |number: RawFd| kept.iter().any(|fd| fd.as_raw_fd() == number);
+    let others = process::open_descriptors().filter(|&number| number > libc::STDERR_FILENO);
+    for number in others.filter(|&number| number != null.as_raw_fd() && !is_kept(number)) {
+        sys::replace_descriptor(number, null.as_fd());
     }
 }
 
