@@ -74,6 +74,13 @@ impl Standing {
     }
 }
 
+/// Whether the owner of the run in `dir` has died, be it in another pid namespace: then nobody here
+/// can do what is to be done.
+#[must_use]
+pub fn has_no_owner(dir: impl AsFd) -> bool {
+    matches!(owner::see(dir), OwnerSeen::Died { .. })
+}
+
 fn orphaned(owner: Identity, word: u32, us: &Identity) -> Standing {
     let same_boot = owner.boot_id == us.boot_id;
     let same_namespace = owner.pid_namespace == us.pid_namespace;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use stopctl::duration::Limit;
 use stopctl::record::Phase;
-use stopctl::standing::Standing;
+use stopctl::standing::{Standing, has_no_owner};
 
 use crate::cli::WaitArgs;
 use crate::exit::Leave;
@@ -44,7 +44,8 @@ pub(crate) fn wait(args: &WaitArgs) -> Leave {
             (Phase::Running | Phase::Stopping, _) => {}
         }
         let now = stopctl::now();
-        if matches!(standing, Standing::Orphaned(_)) {
+        let unreachable = matches!(standing, Standing::Unverifiable(_)) && has_no_owner(&run.dir);
+        if unreachable || matches!(standing, Standing::Orphaned(_)) {
             // Its guard, or somebody else, takes over within that time, or nobody does.
             if now >= *orphan.get_or_insert(now + LONGEST_SLEEP) {
                 return lost(", and its workers may still run (stopctl stop ends them)");

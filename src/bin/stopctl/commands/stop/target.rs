@@ -13,7 +13,7 @@ use stopctl::outcome::Outcome;
 use stopctl::process::{self, Stat};
 use stopctl::reason::Reason;
 use stopctl::record::{Phase, WorkerState};
-use stopctl::standing::{Owned, Standing};
+use stopctl::standing::{Owned, Standing, has_no_owner};
 use stopctl::taker::{self, Care};
 
 use crate::runs::{Run, State};
@@ -58,6 +58,8 @@ pub(super) struct Target<'a> {
     pub(super) asked: Vec<u32>,
     /// Why it cannot be stopped.
     pub(super) problem: Option<String>,
+    /// Nothing is left of it: there is nothing to wait for.
+    gone: bool,
 }
 
 impl<'a> Target<'a> {
@@ -76,6 +78,7 @@ impl<'a> Target<'a> {
             silent_until: None,
             asked,
             problem: None,
+            gone: false,
         };
         match state {
             State::Over if !target.run.leaves_something() => {
@@ -84,6 +87,7 @@ impl<'a> Target<'a> {
             }
             // What could not be ended then may be ended now.
             State::Over | State::OwnerDied => target.take_over(voice),
+            State::Unverifiable if has_no_owner(&target.run.dir) => target.out_of_reach(),
             State::Running | State::Stopping | State::TakenOver(_) | State::Unverifiable => {
                 target.demand_it(voice);
             }
@@ -115,21 +119,25 @@ impl<'a> Target<'a> {
                 voice.say(Weight::Notice, &what);
                 self.demand_it(voice);
             }
-            Care::Removed => voice.say(
-                Weight::Notice,
-                &format!("nothing is left of {name}: its machine or container was restarted"),
-            ),
-            Care::Gone => {}
-            Care::Unverifiable => {
-                self.problem = Some(format!(
-                    "{name} cannot be stopped from here: it is of another pid namespace, and its \
-                     supervisor died"
-                ));
+            Care::Removed => {
+                let what = format!("nothing is left of {name}: its machine or container restarted");
+                voice.say(Weight::Notice, &what);
+                self.gone = true;
             }
+            Care::Gone => self.gone = true,
+            Care::Unverifiable => self.out_of_reach(),
             Care::Failed(why) => {
                 self.problem = Some(format!("{name} cannot be taken over: {why}"));
             }
         }
+    }
+
+    fn out_of_reach(&mut self) {
+        self.problem = Some(format!(
+            "{} cannot be stopped from here: it is of another pid namespace, and its supervisor \
+             died",
+            self.run.name
+        ));
     }
 
     /// A supervisor that was stopped is not dead: it is continued, and if that does not help (a
@@ -246,7 +254,7 @@ impl<'a> Target<'a> {
     pub(super) fn wait(&mut self, voice: &mut Voice) {
         let mut silence = SILENCE;
         let mut silence_ends = stopctl::now() + silence;
-        while self.problem.is_none() {
+        while self.problem.is_none() && !self.gone {
             // ORDER: the owner before the record: an owner that has ended wrote its last word
             // first.
             let standing = Standing::of(&self.run.dir);
@@ -259,11 +267,22 @@ impl<'a> Target<'a> {
             if !self.is_whole() && self.asked.iter().all(|&worker| self.has_ended(worker)) {
                 return voice.say(Weight::Notice, &self.told());
             }
-            if matches!(standing, Standing::Orphaned(_)) {
-                self.take_over(voice);
-                continue;
+            match standing {
+                Standing::Orphaned(_) => {
+                    self.take_over(voice);
+                    continue;
+                }
+                Standing::Unverifiable(_) if has_no_owner(&self.run.dir) => {
+                    self.out_of_reach();
+                    continue;
+                }
+                // Somebody removed what was left of it, because nothing is.
+                Standing::Unreadable if self.owner.is_none() && !self.run.dir.is_there() => return,
+                Standing::Owned(_)
+                | Standing::Changing
+                | Standing::Unverifiable(_)
+                | Standing::Unreadable => self.rouse(voice),
             }
-            self.rouse(voice);
             if stopctl::now() >= silence_ends {
                 silence = (silence * 2).min(LONGEST_SILENCE);
                 silence_ends = stopctl::now() + silence;
