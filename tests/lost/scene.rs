@@ -57,7 +57,12 @@ pub(crate) fn orphan(base: &Base, scenario: Scenario<'_>) -> (Started, Vec<i32>)
     let status = base.call(&["status", "orphan", "--json"]).json();
     let workers = status["runs"][0]["workers"].as_array().map_or(0, Vec::len);
     let mut lines: Vec<_> = run.so_far();
-    while lines.iter().filter(|line| line.text.starts_with("ready")).count() < workers {
+    while lines
+        .iter()
+        .filter(|line| line.text.starts_with("ready"))
+        .count()
+        < workers
+    {
         run.wait_for("ready");
         lines = run.so_far();
     }

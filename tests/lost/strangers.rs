@@ -68,7 +68,10 @@ fn was_left_alone(bystander: Started, row: &str) {
 /// Changes bytes of a file in a run's directory.
 fn craft(path: &PathBuf, at: u64, bytes: &[u8]) {
     fs::set_permissions(path, Permissions::from_mode(0o600)).expect("chmod");
-    let file = File::options().write(true).open(path).expect("a file of the run");
+    let file = File::options()
+        .write(true)
+        .open(path)
+        .expect("a file of the run");
     file.write_all_at(bytes, at).expect("write");
 }
 
@@ -97,7 +100,7 @@ fn c14_what_an_older_boot_left_is_removed_and_nobody_is_signalled() {
     craft_owner(&base, "orphan", &words);
     base.call(&["stop", "orphan"])
         .expect(0)
-        .says("nothing is left of orphan: its machine or container was restarted");
+        .says("nothing is left of orphan: its machine or container restarted");
     assert!(!base.runs().join("orphan").exists(), "C14");
     assert_eq!(processes::state(pids[0]), Some('S'), "C14: it lives");
     send(pids[0], Signal::SIGKILL);
@@ -121,7 +124,8 @@ fn c15_whoever_has_the_pid_of_a_dead_supervisor_is_nobody_to_us() {
         .times("100ms", "100ms")
         .zoo(&["deaf"])
         .start();
-    let supervisor = i32::try_from(run.wait_for("supervisor=").number("supervisor=")).expect("a pid");
+    let supervisor =
+        i32::try_from(run.wait_for("supervisor=").number("supervisor=")).expect("a pid");
     run.ready(1);
     send(supervisor, Signal::SIGKILL);
     run.wait_for("gone");
@@ -136,7 +140,12 @@ fn c15_whoever_has_the_pid_of_a_dead_supervisor_is_nobody_to_us() {
     craft(&owner, 0, &supervisor.to_ne_bytes());
     base.call(&["stop", "orphan"]).expect(0).says("taking over");
     let end = run.finish();
-    assert_eq!(end.out().matches("signal 15").count(), 1, "C15: {}", end.out());
+    assert_eq!(
+        end.out().matches("signal 15").count(),
+        1,
+        "C15: {}",
+        end.out()
+    );
     was_left_alone(stranger, "C15");
     bystanders.check();
 }
@@ -145,13 +154,22 @@ fn c15_whoever_has_the_pid_of_a_dead_supervisor_is_nobody_to_us() {
 fn c16_whoever_has_the_pid_of_a_dead_worker_is_nobody_to_us() {
     let base = Base::new();
     let bystanders = Bystanders::around(&base);
-    let scenario = base.scenario().workers(2).times("100ms", "100ms").zoo(&["deaf"]);
+    let scenario = base
+        .scenario()
+        .workers(2)
+        .times("100ms", "100ms")
+        .zoo(&["deaf"]);
     let (run, pids) = orphan(&base, scenario);
     send(pids[1], Signal::SIGKILL);
     let stranger = bystander_with(&base, pids[1]);
     base.call(&["stop", "orphan"]).expect(0).says("taking over");
     let end = run.finish();
-    assert_eq!(end.out().matches("signal 15").count(), 1, "C16: {}", end.out());
+    assert_eq!(
+        end.out().matches("signal 15").count(),
+        1,
+        "C16: {}",
+        end.out()
+    );
     if let Some(stranger) = stranger {
         was_left_alone(stranger, "C16");
     }
@@ -162,7 +180,11 @@ fn c16_whoever_has_the_pid_of_a_dead_worker_is_nobody_to_us() {
 fn c17_the_same_pid_and_the_same_tick_are_not_the_same_process() {
     let base = Base::new();
     let bystanders = Bystanders::around(&base);
-    let scenario = base.scenario().workers(2).times("100ms", "100ms").zoo(&["deaf"]);
+    let scenario = base
+        .scenario()
+        .workers(2)
+        .times("100ms", "100ms")
+        .zoo(&["deaf"]);
     let (run, pids) = orphan(&base, scenario);
     send(pids[1], Signal::SIGKILL);
     let stranger = bystander_with(&base, pids[1]);
@@ -186,7 +208,12 @@ fn c17_the_same_pid_and_the_same_tick_are_not_the_same_process() {
     }
     base.call(&["stop", "orphan"]).expect(0).says("taking over");
     let end = run.finish();
-    assert_eq!(end.out().matches("signal 15").count(), 1, "C17: {}", end.out());
+    assert_eq!(
+        end.out().matches("signal 15").count(),
+        1,
+        "C17: {}",
+        end.out()
+    );
     if let Some(stranger) = stranger {
         was_left_alone(stranger, "C17");
     }

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
 
-use crate::scene::{self, BUSY, MIXED, finds, orphan, until};
+use crate::scene::{BUSY, MIXED, finds, orphan, until};
 use crate::support::base::Base;
 use crate::support::bystanders::Bystanders;
 use crate::support::held::Held;
@@ -28,10 +28,11 @@ fn g2_without_a_guard_too_stop_does_the_whole_ladder() {
         .zoo_as_argument();
     let (run, _) = orphan(&base, scenario);
     let wait = finds(&base, "orphan", base.begin(&["wait", "orphan"]));
-    let stop = base.call(&["stop", "orphan", "--strict"]);
-    stop.expect(5)
+    base.call(&["stop", "orphan"])
+        .expect(0)
         .says("died; taking over")
-        .says("orphan is over");
+        // Their status went to the first process of the system: nothing is guessed.
+        .says("orphan is over: 4 not observed (0-3)");
     let end = run.finish();
     let out = end.out();
     assert_eq!(out.matches("flag 1   lost").count(), 3, "{out}");
@@ -63,7 +64,11 @@ fn g2_a_library_leaves_by_the_owner_word_when_everybody_died_at_once() {
     let killed = kill_both(&run, guard);
     for left in run.wait_for_each("left, because of lost at ", 2) {
         let took = u64::try_from(left.number(" at ") - killed).expect("later");
-        late.within(A_LOOK, Duration::from_nanos(took), "G2: the end of a waiter");
+        late.within(
+            A_LOOK,
+            Duration::from_nanos(took),
+            "G2: the end of a waiter",
+        );
     }
     assert!(is_orphaned(&base, "both"));
     base.call(&["stop", "both"]).expect(0).says("taking over");
@@ -74,7 +79,9 @@ fn g2_a_library_leaves_by_the_owner_word_when_everybody_died_at_once() {
 /// At the same instant, as far as any of them can act: the guard is stopped before.
 pub(crate) fn kill_both(run: &Started, guard: i32) -> i64 {
     send(guard, Signal::SIGSTOP);
-    until("the guard is stopped", || processes::state(guard) == Some('T'));
+    until("the guard is stopped", || {
+        processes::state(guard) == Some('T')
+    });
     let killed = processes::now_ns();
     run.signal(Signal::SIGKILL);
     send(guard, Signal::SIGKILL);
@@ -101,7 +108,12 @@ fn c8_a_stopped_supervisor_is_continued_and_stays_the_owner() {
     assert!(!stop.err.contains("taking over"), "C8: {}", stop.err);
     let end = run.finish();
     end.expect(4);
-    assert_eq!(end.out().matches("flag 1   user").count(), 2, "C8: {}", end.out());
+    assert_eq!(
+        end.out().matches("flag 1   user").count(),
+        2,
+        "C8: {}",
+        end.out()
+    );
     bystanders.check();
 }
 
@@ -147,36 +159,48 @@ fn c9_g18_a_supervisor_in_a_debugger_is_taken_over_and_only_reaps_afterwards() {
         run.signal(Signal::SIGTERM);
         base.call(&["stop", "held", "--kill"]).expect(0);
         stop.finish().expect(0).says("held is over");
-        let end = run.finish();
+        let end = run.finish_unchecked();
         let out = end.out();
         assert_eq!(out.matches("signal 15").count(), 1, "G18: {out}");
         assert_eq!(out.matches("flag 1").count(), 3, "G18: {out}");
         assert_eq!(out.matches("flag 2").count(), 1, "G18: {out}");
         end.events.only("deposed");
-        assert!(end.events.of("flag_raised").is_empty(), "G18: {:#?}", end.events);
-        assert!(end.events.of("signal_sent").is_empty(), "G18: {:#?}", end.events);
-        assert!(end.ended == crate::Ended::Code(6) || end.ended == crate::Ended::Code(137), "{:?}", end.ended);
+        assert!(
+            end.events.of("flag_raised").is_empty(),
+            "G18: {:#?}",
+            end.events
+        );
+        assert!(
+            end.events.of("signal_sent").is_empty(),
+            "G18: {:#?}",
+            end.events
+        );
+        assert!(
+            end.ended == crate::Ended::Code(6) || end.ended == crate::Ended::Code(137),
+            "{:?}",
+            end.ended
+        );
         bystanders.check();
     }
 }
 
 #[test]
-fn c8_a_supervisor_that_is_stopped_again_and_again_is_taken_over() {
+fn c9_a_supervisor_that_a_debugger_lets_go_in_time_stays_the_owner() {
     let base = Base::new();
     let run = base
         .scenario()
-        .name("nagged")
+        .name("debugged")
         .options(&["-v"])
         .zoo(&["polite", "4"])
         .start();
     guard_of(&run);
     run.ready(1);
     let Some(held) = Held::seize(run.pid()) else {
-        base.call(&["stop", "nagged"]).expect(0);
+        base.call(&["stop", "debugged"]).expect(0);
         run.finish();
         return;
     };
-    let stop = base.begin(&["stop", "nagged"]);
+    let stop = base.begin(&["stop", "debugged"]);
     stop.wait_for("is stopped: continuing it");
     // Continued in time, it does itself what it was asked for.
     drop(held);
@@ -206,7 +230,9 @@ fn c20_a_taker_that_is_killed_is_followed_by_another() {
             stop.finish().expect(0);
             send(first, Signal::SIGKILL);
             until("the word is marked", || is_orphaned(&base, "orphan"));
-            base.call(&["stop", "orphan", "--term"]).expect(0).says("taking over");
+            base.call(&["stop", "orphan", "--term"])
+                .expect(0)
+                .says("taking over");
         } else {
             send(first, Signal::SIGKILL);
             until("another one is the owner", || {
@@ -237,12 +263,18 @@ fn g22_fifty_who_hurry_an_orphaned_run_are_one_sigterm() {
     }
     run.wait_for("signal 15");
     assert_eq!(named(&base, "stopctl-taker").len(), 1, "G22: one owner");
-    let level = || base.call(&["status", "orphan", "--json"]).json()["runs"][0]["workers"][0].clone();
+    let level =
+        || base.call(&["status", "orphan", "--json"]).json()["runs"][0]["workers"][0].clone();
     until("all requests are read", || level()["level"] == 2);
     assert_eq!(level()["state"], "stopping", "G22: no SIGKILL");
     base.call(&["stop", "orphan", "--kill"]).expect(0);
     let end = run.finish();
-    assert_eq!(end.out().matches("signal 15").count(), 1, "G22: {}", end.out());
+    assert_eq!(
+        end.out().matches("signal 15").count(),
+        1,
+        "G22: {}",
+        end.out()
+    );
     bystanders.check();
 }
 
@@ -266,11 +298,23 @@ fn an_orphaned_run_is_told_of_as_what_it_is() {
 #[test]
 fn one_worker_of_an_orphaned_run_cannot_be_stopped_without_the_others() {
     let base = Base::new();
-    let scenario = base.scenario().workers(2).times("30s", "30s").zoo(&["polite"]);
+    let scenario = base
+        .scenario()
+        .workers(2)
+        .times("30s", "30s")
+        .zoo(&["polite"]);
     let (run, _) = orphan(&base, scenario);
     // Whoever takes over asks everybody: nobody is there who would enforce anything later.
     base.call(&["stop", "orphan", "--worker", "1"]).expect(0);
     let end = run.finish();
-    assert_eq!(end.out().matches("flag 1   lost").count(), 2, "{}", end.out());
-    let _ = scene::AT_ONCE;
+    assert_eq!(
+        end.out().matches("flag 1   lost").count(),
+        2,
+        "{}",
+        end.out()
+    );
+    // It waited for that one only.
+    until("the taker has ended", || {
+        named(&base, "stopctl-taker").is_empty()
+    });
 }

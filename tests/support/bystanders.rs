@@ -32,7 +32,10 @@ impl Bystanders {
         for bystander in self.0 {
             let end = bystander.finish();
             let said = end.out();
-            assert!(said.contains("counted 0"), "a bystander was signalled: {said}");
+            assert!(
+                said.contains("counted 0"),
+                "a bystander was signalled: {said}"
+            );
         }
     }
 }

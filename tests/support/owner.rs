@@ -33,7 +33,9 @@ pub(crate) fn pid_of_owner(base: &Base, run: &str) -> Option<i32> {
 /// Whether nobody owns the run: the kernel has marked the owner word.
 pub(crate) fn is_orphaned(base: &Base, run: &str) -> bool {
     let bytes = fs::read(base.runs().join(run).join("owner")).unwrap_or_default();
-    let word = bytes.first_chunk::<4>().map(|word| u32::from_ne_bytes(*word));
+    let word = bytes
+        .first_chunk::<4>()
+        .map(|word| u32::from_ne_bytes(*word));
     word.is_some_and(|word| word & (1 << 30) != 0)
 }
 
@@ -71,7 +73,11 @@ impl Flags {
 
     /// Opens those that have come since.
     pub(crate) fn open_new(&mut self) {
-        for entry in fs::read_dir(&self.directory).into_iter().flatten().flatten() {
+        for entry in fs::read_dir(&self.directory)
+            .into_iter()
+            .flatten()
+            .flatten()
+        {
             let name = entry.file_name().to_string_lossy().into_owned();
             let is_flag = name.starts_with(|first: char| first.is_ascii_digit());
             if is_flag
@@ -90,7 +96,10 @@ impl Flags {
             let _ = file.read_at(&mut bytes, 0);
             String::from_utf8_lossy(&bytes).trim_end().to_owned()
         };
-        let texts = self.files.iter().map(|(name, file)| (name.clone(), read(file)));
+        let texts = self
+            .files
+            .iter()
+            .map(|(name, file)| (name.clone(), read(file)));
         texts.collect()
     }
 
@@ -125,5 +134,8 @@ pub(crate) fn reason_and_deadline(text: &str) -> (String, i64) {
     let mut words = text.split_whitespace().skip(1);
     let reason = words.next().expect("a reason").to_owned();
     let deadline = words.next().and_then(|digits| digits.parse().ok());
-    (reason, deadline.unwrap_or_else(|| panic!("no deadline: {text:?}")))
+    (
+        reason,
+        deadline.unwrap_or_else(|| panic!("no deadline: {text:?}")),
+    )
 }

@@ -68,7 +68,10 @@ impl Random {
 #[track_caller]
 pub(crate) fn distribution(what: &str, mut took: Vec<Duration>) -> Duration {
     took.sort();
-    let at = |part: usize| took.get((took.len().saturating_sub(1)) * part / 100).copied();
+    let at = |part: usize| {
+        took.get((took.len().saturating_sub(1)) * part / 100)
+            .copied()
+    };
     let [Some(least), Some(median), Some(late), Some(most)] = [at(0), at(50), at(99), at(100)]
     else {
         tell(&format!("{what}: nothing measured"));
