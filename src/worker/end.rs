@@ -135,9 +135,12 @@ impl Worker {
         self.changed = true;
     }
 
-    /// Its main process, our child, ended, and another owner has to do with whatever is left.
+    /// Its main process, our child, ended, and another owner has to do with whatever is left. What
+    /// that one used on it stands in the flag.
     pub fn write_off(&mut self, ended: Option<Ended>, hands: &mut Hands<'_>) {
-        let rung = self.ladder.rung();
+        let request = self.flag.request().ok().flatten();
+        let used = request.and_then(|request| Rung::of_level(request.level));
+        let rung = used.max(self.ladder.rung());
         let outcome = Outcome::of(ended, rung, hands.stop_signal);
         self.finish(ended, outcome, hands.now, hands);
     }
