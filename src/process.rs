@@ -20,6 +20,9 @@ use crate::ended::Ended;
 use crate::owner::Identity;
 use crate::sys;
 
+/// Clock ticks in a second, as `/proc` counts (`USER_HZ`).
+const TICKS: i64 = 100;
+
 /// What `/proc/PID/stat` tells (`proc_pid_stat(5)`).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stat {
@@ -76,11 +79,16 @@ impl Stat {
 }
 
 /// Clock ticks from boot to the start of the process that reads: for a child before its exec.
-/// Reads into `buffer`; zero where there is no `/proc`.
+/// Reads into `buffer`; zero where there is no `/proc`. The same seen from every time namespace.
 #[must_use]
 pub fn own_start(buffer: &mut [u8]) -> u64 {
     let read = fs::File::open("/proc/self/stat").and_then(|mut f| io::Read::read(&mut f, buffer));
-    let text = &buffer[..read.unwrap_or(0)];
+    let shown = start_in(&buffer[..read.unwrap_or(0)]);
+    shown.saturating_sub_signed(shift(buffer))
+}
+
+/// Field 22 of `/proc/PID/stat`.
+fn start_in(text: &[u8]) -> u64 {
     let tail = text
         .iter()
         .rposition(|&b| b == b')')
@@ -88,6 +96,19 @@ pub fn own_start(buffer: &mut [u8]) -> u64 {
     let field = tail.split(|&b| b == b' ').nth(20);
     let digits = field.and_then(|digits| std::str::from_utf8(digits).ok());
     digits.and_then(|digits| digits.parse().ok()).unwrap_or(0)
+}
+
+/// By how many clock ticks our time namespace shifts what `/proc` shows us of the start of a process
+/// (`time_namespaces(7)`). Reads into `buffer`.
+fn shift(buffer: &mut [u8]) -> i64 {
+    let file = fs::File::open("/proc/self/timens_offsets");
+    let read = file.and_then(|mut file| io::Read::read(&mut file, buffer));
+    let text = std::str::from_utf8(&buffer[..read.unwrap_or(0)]).unwrap_or_default();
+    let boot = text.lines().find_map(|line| line.strip_prefix("boottime"));
+    let mut numbers = boot.unwrap_or_default().split_ascii_whitespace();
+    let mut number = || numbers.next()?.parse::<i64>().ok();
+    let (seconds, nanos) = (number().unwrap_or(0), number().unwrap_or(0));
+    seconds * TICKS + nanos * TICKS / 1_000_000_000
 }
 
 /// Who this process is.
@@ -161,7 +182,10 @@ pub fn find(identity: &Identity, inode: Option<u64>, us: &Identity) -> Found {
         // Never used twice before the next boot, while two starts may share a tick of 10 ms.
         (Some(then), Some(now)) => Some(then == now),
         (Some(_) | None, _) if identity.start == 0 => None,
-        (Some(_) | None, _) => Stat::of(identity.pid).map(|stat| stat.start == identity.start),
+        (Some(_) | None, _) => Stat::of(identity.pid).map(|stat| {
+            let start = stat.start.saturating_sub_signed(shift(&mut [0; 256]));
+            start == identity.start
+        }),
     };
     match same {
         Some(true) => Found::Ours(pidfd),

@@ -66,6 +66,8 @@ impl Standing {
                     word,
                     watched,
                 }),
+                // The kernel has not marked it, so it lives: what `/proc` shows of it must be wrong.
+                Found::Gone if watched && owner.boot_id == us.boot_id => Self::Unverifiable(owner),
                 // A death that the kernel was not allowed to mark, or of another boot.
                 Found::Gone => orphaned(owner, word, &us),
                 Found::Unverifiable => Self::Unverifiable(owner),
