@@ -1,7 +1,6 @@
 //! When the supervisor dies, nobody is lost: its guard asks every worker, and goes on with each
 //! ladder. What is done with both of them dead is in lost/taken.rs.
 
-mod committed;
 mod support;
 
 #[path = "lost/rounds.rs"]
@@ -20,7 +19,7 @@ use std::time::Duration;
 
 use nix::sys::signal::Signal;
 
-use scene::{BUSY, MIXED, finds, orphan, raised_within, until};
+use scene::{BUSY, MIXED, finds, orphan, raised_within, told, until};
 use support::base::{Base, zoo};
 use support::bystanders::Bystanders;
 use support::need::{Need, lacks, missing};
@@ -72,7 +71,7 @@ fn c1_g1_the_guard_asks_everybody_and_goes_on_with_each_ladder() {
     );
     // Those who leave when they are asked are not pressed, and nobody is asked twice.
     assert_eq!(end.out().matches("signal 15").count(), 2, "{}", end.out());
-    assert_eq!(end.out().matches("flag 1").count(), 3, "{}", end.out());
+    assert_eq!(told(&end.out(), 1), 3, "{}", end.out());
     end.events.only("supervisor_died");
     assert_eq!(end.events.signals(0), [""; 0]);
     assert_eq!(end.events.signals(2), ["SIGTERM"]);
@@ -190,11 +189,7 @@ fn c5_a_ladder_goes_on_from_the_rung_on_which_it_stands() {
             1,
             "C5: SIGTERM twice: {out}"
         );
-        assert_eq!(
-            out.matches("flag 2").count(),
-            1,
-            "C5: another deadline: {out}"
-        );
+        assert_eq!(told(&out, 2), 1, "C5: another deadline: {out}");
         assert!(over >= kill_due, "C5: SIGKILL is early");
         assert!(over - kill_due < scene::ns(BUSY), "C5: not honoured: {out}");
         bystanders.check();
@@ -359,12 +354,7 @@ fn g3_a_guard_that_was_killed_is_replaced_and_its_workers_know_nothing_of_it() {
     let end = run.finish();
     end.expect_signal(9)
         .says(&format!("its guard (pid {second})"));
-    assert_eq!(
-        end.out().matches("flag 1   lost").count(),
-        2,
-        "G3: {}",
-        end.out()
-    );
+    assert_eq!(told(&end.out(), 1), 2, "G3: {}", end.out());
     end.events.only("guard_ended");
     bystanders.check();
 }
@@ -406,12 +396,7 @@ fn no_guard_means_no_guard() {
     }
     base.call(&["stop", "orphan"]).expect(0).says("taking over");
     let end = run.finish();
-    assert_eq!(
-        end.out().matches("flag 1   lost").count(),
-        2,
-        "{}",
-        end.out()
-    );
+    assert_eq!(told(&end.out(), 1), 2, "{}", end.out());
     bystanders.check();
 }
 
@@ -482,12 +467,7 @@ fn a22_a_guard_needs_no_file_of_the_program() {
     guard_of(&run);
     run.signal(Signal::SIGKILL);
     let end = run.finish();
-    assert_eq!(
-        end.out().matches("flag 1   lost").count(),
-        2,
-        "A22: {}",
-        end.out()
-    );
+    assert_eq!(told(&end.out(), 1), 2, "A22: {}", end.out());
     bystanders.check();
 }
 

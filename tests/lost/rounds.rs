@@ -2,15 +2,17 @@
 //! `STOPCTL_TEST_ROUNDS` asks for more, `STOPCTL_TEST_SEED` for the same again.
 
 use std::panic::{self, AssertUnwindSafe};
+use std::path::Path;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
 use nix::sys::signal::Signal;
+use serde_json::Value;
 
-use crate::scene::{AT_ONCE, ns, orphan, until};
-use crate::support::base::{Base, zoo};
+use crate::scene::{AT_ONCE, ns, orphan, told, until};
+use crate::support::base::Base;
 use crate::support::bystanders::Bystanders;
 use crate::support::events::Events;
 use crate::support::held::Held;
@@ -126,6 +128,7 @@ fn g1_rounds_of_a_supervisor_that_is_killed_at_any_moment() {
         if let Some(died) = end.of("supervisor_died").first() {
             assert_eq!(died["event"], "supervisor_died");
         }
+        base.remove_nameless();
         base.check();
         bystanders.check();
         measured
@@ -152,7 +155,7 @@ fn g2_rounds_of_clients_whose_supervisor_and_guard_are_killed_at_once() {
     let late = Lateness::watched();
     let tools = Base::new();
     let mut gcc = tools.command("gcc");
-    let clients = crate::committed::path("clients");
+    let clients = Path::new(env!("CARGO_MANIFEST_DIR")).join("clients");
     gcc.args(["-std=c11", "-o", "idle"])
         .arg(clients.join("c/examples/idle.c"))
         .arg(format!("-I{}", clients.join("c").display()));
@@ -228,33 +231,42 @@ fn g18_rounds_of_a_silent_supervisor_that_is_taken_over_and_comes_back() {
         };
         let stop = base.begin(&["stop", "silent"]);
         stop.wait_for("taking over");
-        // It comes back at any moment of the ladder.
+        // It comes back at any moment: of the ladder of who took over, or of the taking over.
+        let raced = random.once_in(3);
+        if !raced {
+            until("it is taken over", || {
+                owner::pid_of_owner(&base, "silent") != Some(run.pid())
+            });
+        }
         thread::sleep(random.micros_below(150_000));
         drop(held);
-        run.wait_for_each("signal 15", 2);
-        // Both live now, if the old one is still there; one of them is the owner.
+        until("it is taken over", || {
+            let owner = owner::pid_of_owner(&base, "silent");
+            owner.is_some_and(|owner| owner != run.pid())
+        });
+        // Both live now, and one of them is the owner.
         let owner = owner::pid_of_owner(&base, "silent");
         let takers = owner::named(&base, "stopctl-taker");
         assert_eq!(takers.len(), 1, "G18: {takers:?}");
         assert_eq!(owner, takers.first().copied(), "G18");
+        run.wait_for_each("signal 15", 2);
         base.call(&["stop", "silent", "--kill"]).expect(0);
         stop.finish().expect(0).says("silent is over");
         let end = run.finish_unchecked();
         end.expect(137);
         let out = end.out();
-        assert_eq!(out.matches("flag 1").count(), 2, "G18: {out}");
-        assert_eq!(out.matches("flag 2").count(), 2, "G18: {out}");
-        assert_eq!(out.matches("signal 15").count(), 2, "G18: {out}");
-        assert!(
-            end.events.of("flag_raised").is_empty(),
-            "G18: {:#?}",
-            end.events
-        );
-        assert!(
-            end.events.of("signal_sent").is_empty(),
-            "G18: {:#?}",
-            end.events
-        );
+        let acts =
+            |event: &Value| event["event"] == "flag_raised" || event["event"] == "signal_sent";
+        let events = end.events.all();
+        let deposed = events.iter().position(|event| event["event"] == "deposed");
+        let alone = deposed.filter(|_| raced).unwrap_or(0);
+        let late = events[alone..].iter().find(|event| acts(event));
+        assert!(late.is_none(), "G18: the old owner acts: {late:?}");
+        if !raced {
+            assert_eq!(told(&out, 1), 2, "G18: {out}");
+            assert_eq!(told(&out, 2), 2, "G18: {out}");
+            assert_eq!(out.matches("signal 15").count(), 2, "G18: {out}");
+        }
         base.check();
         bystanders.check();
     });
@@ -270,23 +282,22 @@ fn c19_rounds_of_two_who_take_over_at_once() {
         let first = base.begin(&["stop", "orphan"]);
         thread::sleep(random.micros_below(5_000));
         let second = base.begin(&["stop", "orphan"]);
-        let told = [first, second].map(|stop| {
+        let answers = [first, second].map(|stop| {
             let end = stop.finish();
             end.expect(0);
-            let told = end.err();
-            told.lines().last().unwrap_or_default().to_owned()
+            let answer = end.err();
+            answer.lines().last().unwrap_or_default().to_owned()
         });
-        assert_eq!(told[0], told[1], "C19");
+        assert_eq!(answers[0], answers[1], "C19");
         let end = run.finish();
         let out = end.out();
-        assert_eq!(out.matches("flag 1").count(), 1, "C19: {out}");
-        assert_eq!(out.matches("flag 2").count(), 1, "C19: {out}");
+        assert_eq!(told(&out, 1), 1, "C19: {out}");
+        assert_eq!(told(&out, 2), 1, "C19: {out}");
         assert_eq!(out.matches("signal 15").count(), 1, "C19: {out}");
         until("the taker has ended", || {
             owner::named(&base, "stopctl-taker").is_empty()
         });
         base.check();
         bystanders.check();
-        let _ = zoo();
     });
 }

@@ -104,3 +104,21 @@ pub(crate) fn raised_within(
 pub(crate) fn ns(duration: Duration) -> i64 {
     i64::try_from(duration.as_nanos()).expect("a short time")
 }
+
+/// How many workers told of this level. Whoever looks while a flag is written sees the text of
+/// the next level under the digit of this one: that is told twice, with one deadline.
+pub(crate) fn told(out: &str, level: u32) -> usize {
+    let lines: Vec<(u32, &str)> = out
+        .lines()
+        .filter_map(|line| {
+            let mut words = line.strip_prefix("flag ")?.split_whitespace();
+            Some((words.next()?.parse().ok()?, words.nth(1)?))
+        })
+        .collect();
+    let torn = |deadline: &str| {
+        let mut higher = lines.iter().filter(|(other, _)| *other > level);
+        higher.any(|(_, other)| *other == deadline)
+    };
+    let told = lines.iter().filter(|(other, _)| *other == level);
+    told.filter(|(_, deadline)| !torn(deadline)).count()
+}

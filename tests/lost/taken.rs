@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
 
-use crate::scene::{BUSY, MIXED, finds, orphan, until};
+use crate::scene::{BUSY, MIXED, finds, orphan, told, until};
 use crate::support::base::Base;
 use crate::support::bystanders::Bystanders;
 use crate::support::held::Held;
@@ -35,7 +35,7 @@ fn g2_without_a_guard_too_stop_does_the_whole_ladder() {
         .says("orphan is over: 4 not observed (0-3)");
     let end = run.finish();
     let out = end.out();
-    assert_eq!(out.matches("flag 1   lost").count(), 3, "{out}");
+    assert_eq!(told(&out, 1), 3, "{out}");
     assert_eq!(out.matches("signal 15").count(), 2, "{out}");
     assert_eq!(out.matches("left").count(), 3, "{out}");
     // It told itself that nobody took over for a second, or saw the end.
@@ -108,12 +108,7 @@ fn c8_a_stopped_supervisor_is_continued_and_stays_the_owner() {
     assert!(!stop.err.contains("taking over"), "C8: {}", stop.err);
     let end = run.finish();
     end.expect(4);
-    assert_eq!(
-        end.out().matches("flag 1   user").count(),
-        2,
-        "C8: {}",
-        end.out()
-    );
+    assert_eq!(told(&end.out(), 1), 2, "C8: {}", end.out());
     bystanders.check();
 }
 
@@ -162,8 +157,8 @@ fn c9_g18_a_supervisor_in_a_debugger_is_taken_over_and_only_reaps_afterwards() {
         let end = run.finish_unchecked();
         let out = end.out();
         assert_eq!(out.matches("signal 15").count(), 1, "G18: {out}");
-        assert_eq!(out.matches("flag 1").count(), 3, "G18: {out}");
-        assert_eq!(out.matches("flag 2").count(), 1, "G18: {out}");
+        assert_eq!(told(&out, 1), 3, "G18: {out}");
+        assert_eq!(told(&out, 2), 1, "G18: {out}");
         end.events.only("deposed");
         assert!(
             end.events.of("flag_raised").is_empty(),
@@ -243,7 +238,7 @@ fn c20_a_taker_that_is_killed_is_followed_by_another() {
         }
         let end = run.finish();
         let out = end.out();
-        assert_eq!(out.matches("flag 1").count(), 2, "C20: asked once: {out}");
+        assert_eq!(told(&out, 1), 2, "C20: asked once: {out}");
         assert_eq!(out.matches("signal 15").count(), 2, "C20: {out}");
         bystanders.check();
     }
@@ -307,12 +302,7 @@ fn one_worker_of_an_orphaned_run_cannot_be_stopped_without_the_others() {
     // Whoever takes over asks everybody: nobody is there who would enforce anything later.
     base.call(&["stop", "orphan", "--worker", "1"]).expect(0);
     let end = run.finish();
-    assert_eq!(
-        end.out().matches("flag 1   lost").count(),
-        2,
-        "{}",
-        end.out()
-    );
+    assert_eq!(told(&end.out(), 1), 2, "{}", end.out());
     // It waited for that one only.
     until("the taker has ended", || {
         named(&base, "stopctl-taker").is_empty()

@@ -11,14 +11,14 @@ use nix::unistd::Pid;
 
 /// All processes that were started with a path below `root` in their environment.
 pub(crate) fn with_in_environment(root: &Path) -> Vec<i32> {
+    all().into_iter().filter(|pid| is_of(*pid, root)).collect()
+}
+
+/// Whether this process was started with a path below `root` in its environment.
+pub(crate) fn is_of(pid: i32, root: &Path) -> bool {
     let needle = root.as_os_str().as_bytes();
-    all()
-        .into_iter()
-        .filter(|pid| {
-            fs::read(format!("/proc/{pid}/environ"))
-                .is_ok_and(|bytes| bytes.windows(needle.len()).any(|part| part == needle))
-        })
-        .collect()
+    fs::read(format!("/proc/{pid}/environ"))
+        .is_ok_and(|bytes| bytes.windows(needle.len()).any(|part| part == needle))
 }
 
 /// Kills them, until a look finds none: a forker may be faster than one round.
