@@ -79,8 +79,11 @@ impl Worker {
             &Reason::SIBLING,
             hands,
         );
-        if rung == Some(Rung::Term) {
-            self.signal_remains(hands.stop_signal, hands);
+        match (rung, &self.main) {
+            (Some(Rung::Term), _) => self.signal_remains(hands.stop_signal, hands),
+            // The group of a stranger could not be signalled once its leader had ended.
+            (Some(Rung::Kill), Main::Stranger(_)) => self.signal_remains(SIGKILL, hands),
+            (Some(Rung::Flag | Rung::Kill) | None, _) => {}
         }
         ended
     }
