@@ -6,7 +6,7 @@ use std::os::fd::AsFd as _;
 use std::time::Duration;
 
 use stopctl::control::{Asker, Request};
-use stopctl::duration::{Limit, in_words};
+use stopctl::duration::Limit;
 use stopctl::ladder::Rung;
 use stopctl::moment::Moment;
 use stopctl::outcome::Outcome;
@@ -17,9 +17,9 @@ use stopctl::standing::{Owned, Standing, has_no_owner};
 use stopctl::taker::{self, Care};
 
 use crate::runs::{Run, State};
-use crate::show::{counted, numbers};
-use crate::summary;
 use crate::voice::{Voice, Weight};
+
+mod words;
 
 /// The kernel wakes one waiter only when an owner dies: look again at least this often.
 const LONGEST_SLEEP: Duration = Duration::from_secs(1);
@@ -222,41 +222,6 @@ impl<'a> Target<'a> {
         Ok(())
     }
 
-    fn announced(&self) -> String {
-        let demand = self.demand;
-        let run = &self.run.seen.run;
-        let there = self
-            .asked
-            .iter()
-            .filter(|&&worker| !self.has_ended(worker))
-            .count();
-        let own = run
-            .grace_ms
-            .map(Duration::from_millis)
-            .map_or(Limit::Never, Limit::After);
-        let next = match (demand.rung, demand.grace.unwrap_or(own)) {
-            (Rung::Kill, _) => "SIGKILL now".to_owned(),
-            (Rung::Term, _) => "SIGTERM now".to_owned(),
-            (Rung::Flag, Limit::After(time)) => {
-                format!("SIGTERM in {} at the latest", in_words(time))
-            }
-            (Rung::Flag, Limit::Never) => "no SIGTERM by itself".to_owned(),
-        };
-        if self.is_whole() {
-            format!(
-                "stopping {}: {} asked; {next}",
-                run.name,
-                counted(there, "worker")
-            )
-        } else {
-            format!(
-                "stopping worker {} of {}; {next}",
-                numbers(&self.asked),
-                run.name
-            )
-        }
-    }
-
     /// Waits until all that were asked have ended; for a whole run, until its name is free and
     /// its supervisor gone.
     pub(super) fn wait(&mut self, voice: &mut Voice) {
@@ -286,6 +251,11 @@ impl<'a> Target<'a> {
                 }
                 // Somebody removed what was left of it, because nothing is.
                 Standing::Unreadable if self.owner.is_none() && !self.run.dir.is_there() => return,
+                Standing::Owned(owned) if self.is_another(&owned) => {
+                    // What its predecessor had not read is lost.
+                    self.owner = Some(owned);
+                    self.problem = self.send().err();
+                }
                 Standing::Owned(_)
                 | Standing::Changing
                 | Standing::Unverifiable(_)
@@ -309,30 +279,17 @@ impl<'a> Target<'a> {
         }
     }
 
-    /// Who is still there, and when the next rung comes for the first of them.
-    fn still_there(&self) -> String {
-        let there = |worker: &&u32| !self.has_ended(**worker);
-        let there: Vec<u32> = self.asked.iter().filter(there).copied().collect();
-        let stopping = there
-            .iter()
-            .map(|&worker| &self.run.seen.workers[worker as usize]);
-        let next = stopping
-            .filter_map(|one| Some((one.deadline_ns?, one.level)))
-            .min();
-        let next = next.map_or_else(String::new, |(deadline, level)| {
-            let left = Moment::from_nanos(deadline).since(stopctl::now());
-            let signal = if level < 2 { "SIGTERM" } else { "SIGKILL" };
-            let what = if level < 3 { signal } else { "given up" };
-            format!("; {what} in {}", in_words(left))
-        });
-        format!("{}: still there: {}{next}", self.run.name, numbers(&there))
-    }
-
     fn wait_for_owner(&self) {
         let there = |owned: &&Owned| !process::has_ended(&owned.pidfd);
         while let Some(owned) = self.owner.as_ref().filter(there) {
             process::wait_for_end(&owned.pidfd, LONGEST_SLEEP);
         }
+    }
+
+    /// Whether this is not the owner who was asked.
+    fn is_another(&self, owned: &Owned) -> bool {
+        let asked = self.owner.as_ref().map(|asked| &asked.owner);
+        asked != Some(&owned.owner)
     }
 
     fn is_whole(&self) -> bool {
@@ -346,16 +303,5 @@ impl<'a> Target<'a> {
     /// What became of a worker, once that is known.
     pub(super) fn outcome(&self, worker: u32) -> Option<Outcome> {
         Outcome::from_word(self.run.seen.workers[worker as usize].outcome.as_deref()?)
-    }
-
-    /// What became of those who were asked.
-    fn told(&self) -> String {
-        let known = |&worker: &u32| Some((worker, self.outcome(worker)?));
-        let outcomes: Vec<(u32, Outcome)> = self.asked.iter().filter_map(known).collect();
-        let (name, what) = (&self.run.name, summary::in_words(&outcomes));
-        match self.run.seen.run.phase {
-            Phase::Over => format!("{name} is over: {what}"),
-            Phase::Running | Phase::Stopping => format!("{name}: {what}"),
-        }
     }
 }
