@@ -308,3 +308,29 @@ fn one_worker_of_an_orphaned_run_cannot_be_stopped_without_the_others() {
         named(&base, "stopctl-taker").is_empty()
     });
 }
+
+/// The group of a worker that is not our child cannot be signalled by its number: its leader may
+/// leave between the flag and the signal.
+#[test]
+fn g2_the_group_of_a_leader_that_leaves_at_the_last_moment_is_ended_too() {
+    for _ in 0..5 {
+        let base = Base::new();
+        let bystanders = Bystanders::around(&base);
+        let run = base
+            .scenario()
+            .name("group")
+            .without_events()
+            .options(&["--no-guard"])
+            .times("30s", "30s")
+            .zoo(&["forker", "2"])
+            .start();
+        run.wait_for_each("ready", 3);
+        run.signal(Signal::SIGKILL);
+        run.wait_for_exit();
+        let stop = base.call(&["stop", "group", "--kill"]);
+        stop.expect(0);
+        assert!(stop.took < Duration::from_secs(4), "given up: {stop:?}");
+        run.finish().expect_signal(9);
+        bystanders.check();
+    }
+}
