@@ -9,8 +9,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use libc::{
-    SIGALRM, SIGCHLD, SIGHUP, SIGINT, SIGIO, SIGPROF, SIGPWR, SIGQUIT, SIGSTKFLT, SIGTERM, SIGUSR1,
-    SIGUSR2, SIGVTALRM, SIGXCPU, SIGXFSZ,
+    SIGALRM, SIGBUS, SIGCHLD, SIGHUP, SIGINT, SIGIO, SIGPROF, SIGPWR, SIGQUIT, SIGSEGV, SIGSTKFLT,
+    SIGTERM, SIGUSR1, SIGUSR2, SIGVTALRM, SIGXCPU, SIGXFSZ,
 };
 use nix::sys::signal::SigSet;
 
@@ -61,6 +61,11 @@ impl Signals {
         SigSet::all().thread_set_mask()?;
         // An inherited "ignored" would have every child reaped without us.
         sys::set_disposition(SIGCHLD, Disposition::Default)?;
+        // Rust's runtime looks there for overflows of the stack, and lets one that was sent by
+        // somebody pass without a death.
+        for crash in [SIGSEGV, SIGBUS] {
+            sys::set_disposition(crash, Disposition::Default)?;
+        }
         let child = Arc::new(AtomicBool::new(false));
         signal_hook::flag::register(SIGCHLD, Arc::clone(&child))?;
         let mut signals = Self {

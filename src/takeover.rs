@@ -83,6 +83,7 @@ impl From<RecordError> for TakeoverError {
 pub struct Takeover {
     dir: RunDir,
     owner: OwnerFile,
+    control: Control,
     us: Identity,
 }
 
@@ -97,8 +98,15 @@ impl Takeover {
     /// As open(2) and mmap(2).
     pub fn begin(dir: RunDir, word: u32) -> io::Result<Option<Self>> {
         let us = process::own_identity();
+        // ORDER: the FIFO first: whoever sees us as the owner can ask us.
+        let control = Control::adopt(&dir)?;
         let owner = OwnerFile::take(&dir, word, &us)?;
-        Ok(owner.map(|owner| Self { dir, owner, us }))
+        Ok(owner.map(|owner| Self {
+            dir,
+            owner,
+            control,
+            us,
+        }))
     }
 
     /// Enforces the ladders of its workers until nobody is left.
@@ -107,7 +115,12 @@ impl Takeover {
     ///
     /// If what the owner before has left cannot be used.
     pub fn enforce(self, witness: &mut dyn Witness) -> Result<Taken, TakeoverError> {
-        let Self { dir, owner, us } = self;
+        let Self {
+            dir,
+            owner,
+            control,
+            us,
+        } = self;
         let mut flags = flags(&dir)?;
         let snapshot = match RecordReader::open(&dir).and_then(|reader| reader.read()) {
             Ok(snapshot) => snapshot,
@@ -118,7 +131,7 @@ impl Takeover {
         };
         let files = Files {
             owner,
-            control: Control::adopt(&dir)?,
+            control,
             record: Record::open(&dir)?,
             run: snapshot.run.clone(),
         };

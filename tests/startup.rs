@@ -252,7 +252,8 @@ fn a10_when_a_clone_fails_the_error_is_clear_and_the_started_ones_are_stopped() 
     if lacks(Need::Trace) {
         return;
     }
-    for (error, nth) in [("EAGAIN", 1), ("EAGAIN", 3), ("ENOMEM", 2)] {
+    // The second one is the guard's: without it the run goes on, and says so.
+    for (error, nth, started) in [("EAGAIN", 1, 0), ("EAGAIN", 4, 2), ("ENOMEM", 3, 1)] {
         let base = Base::new();
         let run = base
             .scenario()
@@ -268,10 +269,34 @@ fn a10_when_a_clone_fails_the_error_is_clear_and_the_started_ones_are_stopped() 
         assert!(!end.err().is_empty(), "A10");
         assert_eq!(
             end.events.of("worker_started").len(),
-            nth - 1,
+            started,
             "A10 {error}"
         );
     }
+}
+
+#[test]
+fn a10_a_run_that_can_have_no_guard_says_so_and_tries_again() {
+    if lacks(Need::Trace) {
+        return;
+    }
+    let base = Base::new();
+    let run = base
+        .scenario()
+        .name("alone")
+        .workers(2)
+        .options(&["-v"])
+        .through(
+            "exec strace -o /dev/null -e trace=clone,clone3,fork,vfork \
+             -e inject=clone,clone3,fork,vfork:error=EAGAIN:when=2 \"$@\"",
+        )
+        .zoo(&["polite"])
+        .start();
+    run.ready(2);
+    run.wait_for("no guard: ");
+    run.wait_for("guard started: pid ");
+    base.call(&["stop", "alone"]).expect(0);
+    run.finish().expect(0);
 }
 
 #[test]

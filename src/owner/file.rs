@@ -116,6 +116,17 @@ impl OwnerFile {
     }
 }
 
+impl Drop for OwnerFile {
+    /// An owner may end and leave its run behind, with something in it that could not be ended. The
+    /// kernel does not mark what was given back in time.
+    fn drop(&mut self) {
+        if self.is_ours() {
+            let died = libc::FUTEX_OWNER_DIED;
+            self.word.word().store(died, Ordering::Release);
+        }
+    }
+}
+
 fn own_tid() -> u32 {
     gettid().as_raw().cast_unsigned()
 }

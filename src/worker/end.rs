@@ -79,8 +79,11 @@ impl Worker {
             &Reason::SIBLING,
             hands,
         );
-        if rung == Some(Rung::Term) {
-            self.signal_remains(hands.stop_signal, hands);
+        match (rung, &self.main) {
+            (Some(Rung::Term), _) => self.signal_remains(hands.stop_signal, hands),
+            // The group of a stranger could not be signalled once its leader had ended.
+            (Some(Rung::Kill), Main::Stranger(_)) => self.signal_remains(SIGKILL, hands),
+            (Some(Rung::Flag | Rung::Kill) | None, _) => {}
         }
         ended
     }
@@ -135,9 +138,12 @@ impl Worker {
         self.changed = true;
     }
 
-    /// Its main process, our child, ended, and another owner has to do with whatever is left.
+    /// Its main process, our child, ended, and another owner has to do with whatever is left. What
+    /// that one used on it stands in the flag.
     pub fn write_off(&mut self, ended: Option<Ended>, hands: &mut Hands<'_>) {
-        let rung = self.ladder.rung();
+        let request = self.flag.request();
+        let used = request.and_then(|request| Rung::of_level(request.level));
+        let rung = used.max(self.ladder.rung());
         let outcome = Outcome::of(ended, rung, hands.stop_signal);
         self.finish(ended, outcome, hands.now, hands);
     }

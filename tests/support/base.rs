@@ -157,6 +157,18 @@ impl Base {
         canary
     }
 
+    /// Removes the directories that have no name of a run: a supervisor that is killed while it
+    /// makes one, or an owner while it removes one, leaves it to `clean` and to the next run.
+    pub(crate) fn remove_nameless(&self) {
+        for entry in fs::read_dir(&self.runs).into_iter().flatten().flatten() {
+            let name = entry.file_name();
+            let name = name.to_string_lossy();
+            if name.starts_with(".new-") || name.starts_with(".gone-") {
+                let _ = fs::remove_dir_all(entry.path());
+            }
+        }
+    }
+
     /// Nothing is left: no file, no process.
     pub(crate) fn check(&self) {
         let names: Vec<PathBuf> = fs::read_dir(&self.runs)

@@ -19,6 +19,10 @@
 //! | `started` | a program that was started: its lines, signals to it, its end |
 //! | `transcript` | the lines of two pipes, and waiting for one of them |
 //! | `watchdog` | ends what hangs, by pid |
+//! | `bystanders` | unrelated processes that count every signal they get |
+//! | `owner` | the owner of a run, its guard and its flags, from outside |
+//! | `held` | a process that a debugger holds |
+//! | `random` | numbers that can be had again, and distributions of what was measured |
 //! | `events` | reading `--events`, and what is true of every such file |
 //! | `processes` | looks into /proc |
 //! | `need` | what the machine must have for a test |
@@ -29,10 +33,14 @@
 )]
 
 pub(crate) mod base;
+pub(crate) mod bystanders;
 pub(crate) mod events;
+pub(crate) mod held;
 pub(crate) mod need;
+pub(crate) mod owner;
 pub(crate) mod processes;
 pub(crate) mod python;
+pub(crate) mod random;
 pub(crate) mod scenario;
 pub(crate) mod started;
 pub(crate) mod transcript;

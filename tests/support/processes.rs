@@ -11,14 +11,14 @@ use nix::unistd::Pid;
 
 /// All processes that were started with a path below `root` in their environment.
 pub(crate) fn with_in_environment(root: &Path) -> Vec<i32> {
+    all().into_iter().filter(|pid| is_of(*pid, root)).collect()
+}
+
+/// Whether this process was started with a path below `root` in its environment.
+pub(crate) fn is_of(pid: i32, root: &Path) -> bool {
     let needle = root.as_os_str().as_bytes();
-    all()
-        .into_iter()
-        .filter(|pid| {
-            fs::read(format!("/proc/{pid}/environ"))
-                .is_ok_and(|bytes| bytes.windows(needle.len()).any(|part| part == needle))
-        })
-        .collect()
+    fs::read(format!("/proc/{pid}/environ"))
+        .is_ok_and(|bytes| bytes.windows(needle.len()).any(|part| part == needle))
 }
 
 /// Kills them, until a look finds none: a forker may be faster than one round.
@@ -42,6 +42,18 @@ pub(crate) fn state(pid: i32) -> Option<char> {
 
 pub(crate) fn parent(pid: i32) -> Option<i32> {
     fields(pid)?.get(1)?.parse().ok()
+}
+
+/// Clock ticks from boot to its start.
+pub(crate) fn start(pid: i32) -> Option<u64> {
+    fields(pid)?.get(19)?.parse().ok()
+}
+
+/// Whether it has this file open.
+pub(crate) fn has_open(pid: i32, file: &Path) -> bool {
+    let open = fs::read_dir(format!("/proc/{pid}/fd"));
+    let mut open = open.into_iter().flatten().flatten();
+    open.any(|entry| fs::read_link(entry.path()).is_ok_and(|target| target == file))
 }
 
 /// The number behind a name in /proc/PID/status, in hexadecimal: `SigIgn`, `SigBlk`.

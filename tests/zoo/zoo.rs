@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `polite [CODE]` | a loop that looks at its flag between two pieces of work and leaves by its own door |
 //! | `slowexit MS` | a program that looks, and needs this long to save its work |
+//! | `waiter` | a program that uses the library, and sleeps until it is asked |
 //! | `handler CODE` | a program that knows nothing of flags and leaves cleanly on SIGTERM |
 //! | `deaf` | a program that sees its flag and every signal, and stays all the same |
 //! | `blind` | a program that never looks and stays: only SIGKILL ends it |
@@ -30,6 +31,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{SigSet, Signal, raise};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 use nix::time::{ClockId, clock_gettime};
+use stopctl::StopFlag;
 
 /// Between two looks at the flag: short beside every bound the tests set.
 const LOOK_EVERY_MS: u8 = 2;
@@ -47,6 +49,7 @@ fn main() -> ExitCode {
             &Habit::looking(Leave::Asked(Duration::from_millis(number))),
             0,
         ),
+        "waiter" => waiter(),
         "handler" => watch(&Habit::blind(Leave::Terminated), code),
         "deaf" => watch(&Habit::looking(Leave::Never), 0),
         "blind" => watch(&Habit::blind(Leave::Never), 0),
@@ -137,6 +140,17 @@ fn forker(grandchildren: u64) -> ExitCode {
             .expect("a grandchild");
     }
     watch(&Habit::looking(Leave::Asked(Duration::ZERO)), 0)
+}
+
+/// Says why it was asked, and when it knew.
+fn waiter() -> ExitCode {
+    let stop = StopFlag::from_env().expect("a flag");
+    ready();
+    while !stop.wait_timeout(Duration::from_secs(30)) {}
+    let reason = stop.request().and_then(|request| request.reason);
+    let reason = reason.as_ref().map_or("nothing", |reason| reason.as_str());
+    say(format_args!("left, because of {reason} at {}", now()));
+    ExitCode::SUCCESS
 }
 
 fn restopper() -> ExitCode {

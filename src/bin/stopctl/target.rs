@@ -153,26 +153,30 @@ impl<'a> Target<'a> {
                 voice.say(Weight::Notice, &what);
             }
             Care::Gone => self.is_gone = true,
-            Care::Unverifiable => {
-                self.problem = Some(format!(
-                    "{name} cannot be stopped from here: its supervisor died, and was of another \
-                     pid namespace"
-                ));
-            }
+            Care::Unverifiable => self.out_of_reach(),
             Care::Failed(why) => {
                 self.problem = Some(format!("{name} cannot be taken over: {why}"));
             }
         }
     }
 
+    fn out_of_reach(&mut self) {
+        self.problem = Some(format!(
+            "{} cannot be stopped from here: its supervisor died, and was of another pid namespace",
+            self.run.name
+        ));
+    }
+
     fn send(&self, demand: &Demand) -> Result<(), String> {
         let failed = |error: io::Error| format!("{} cannot be asked: {error}", self.run.name);
+        // Ended between two looks: what became of it stands in its record.
+        let has_ended = |error: &io::Error| {
+            let gone = [libc::ENOENT, libc::ENXIO, libc::EPIPE].map(Some);
+            gone.contains(&error.raw_os_error())
+        };
         let mut asker = match Asker::open(self.run.dir.as_fd()) {
             Ok(asker) => asker,
-            // Ended between two looks: what became of it stands in its record.
-            Err(error) if matches!(error.raw_os_error(), Some(libc::ENOENT | libc::ENXIO)) => {
-                return Ok(());
-            }
+            Err(error) if has_ended(&error) => return Ok(()),
             Err(error) => return Err(failed(error)),
         };
         let each = || self.asked.iter().copied().map(Some).collect();
@@ -188,7 +192,13 @@ impl<'a> Target<'a> {
                 reason,
             };
             let patience = stopctl::now() + UNREAD;
-            while !asker.send(&request).map_err(failed)? {
+            loop {
+                match asker.send(&request) {
+                    Ok(true) => break,
+                    Ok(false) => {}
+                    Err(error) if has_ended(&error) => return Ok(()),
+                    Err(error) => return Err(failed(error)),
+                }
                 let left = patience.since(stopctl::now());
                 if left.is_zero() {
                     let (name, pid) = (&self.run.name, self.run.seen.run.pid);

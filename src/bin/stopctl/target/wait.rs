@@ -57,6 +57,14 @@ impl Target<'_> {
                     self.run.record.wait_for_change(&self.run.seen, SIGNING);
                     continue;
                 }
+                Standing::Unverifiable(_) if !is_over && self.run.owner_died() => {
+                    self.out_of_reach();
+                    continue;
+                }
+                // Somebody removed what was left of it, because nothing is.
+                Standing::Unreadable if !is_over && !self.run.dir.is_there() => {
+                    self.is_gone = true;
+                }
                 Standing::Changing
                 | Standing::Orphaned(_)
                 | Standing::Unverifiable(_)
@@ -83,8 +91,12 @@ impl Target<'_> {
     fn follow(&mut self, owned: Owned) {
         let known = self.owner.as_ref().map(|known| &known.owner);
         if known != Some(&owned.owner) {
-            self.owner = Some(owned);
+            let asked_another = self.owner.replace(owned).is_some();
             (self.stopped_since, self.is_roused) = (None, false);
+            if let (true, Some(demand)) = (asked_another, self.demand) {
+                // It may not have read what the one before was asked. Twice is once.
+                self.problem = self.send(demand).err();
+            }
         }
     }
 

@@ -1,0 +1,124 @@
+//! What the tests of this file have in common: runs whose supervisor is killed, and bounds.
+
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::Signal;
+
+use crate::support::base::Base;
+use crate::support::owner::{Flags, is_orphaned, reason_and_deadline};
+use crate::support::processes;
+use crate::support::random::Lateness;
+use crate::support::scenario::Scenario;
+use crate::support::started::Started;
+
+/// From the death of a supervisor to the raise of the last flag.
+pub(crate) const AT_ONCE: Duration = Duration::from_millis(100);
+
+/// Upper bounds are for a busy machine; lower bounds are promises and exact.
+pub(crate) const BUSY: Duration = Duration::from_secs(10);
+
+/// Two who leave when they are asked, one who needs SIGTERM, and one who needs SIGKILL.
+pub(crate) const MIXED: &str = r#"case $STOPCTL_WORKER in
+    0 | 1) exec "$0" polite ;;
+    2) exec "$0" handler 7 ;;
+    *) exec "$0" deaf ;;
+esac"#;
+
+/// Waits for what no line, file or pipe tells.
+#[track_caller]
+pub(crate) fn until(what: &str, mut holds: impl FnMut() -> bool) {
+    let since = Instant::now();
+    while !holds() {
+        assert!(since.elapsed() < Duration::from_secs(30), "never: {what}");
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
+/// A command that is to look on has found the run.
+#[track_caller]
+pub(crate) fn finds(base: &Base, run: &str, command: Started) -> Started {
+    let record = base.runs().join(run).join("record");
+    until("it finds the run", || {
+        processes::has_open(command.pid(), &record)
+    });
+    command
+}
+
+/// A run `orphan` without a guard, whose supervisor was killed when all workers were ready.
+#[track_caller]
+pub(crate) fn orphan(base: &Base, scenario: Scenario<'_>) -> (Started, Vec<i32>) {
+    let run = scenario
+        .name("orphan")
+        .without_events()
+        .options(&["--no-guard"])
+        .start();
+    // As many as the record has.
+    run.wait_for("ready");
+    let status = base.call(&["status", "orphan", "--json"]).json();
+    let workers = status["runs"][0]["workers"].as_array().map_or(0, Vec::len);
+    let mut lines: Vec<_> = run.so_far();
+    while lines
+        .iter()
+        .filter(|line| line.text.starts_with("ready"))
+        .count()
+        < workers
+    {
+        run.wait_for("ready");
+        lines = run.so_far();
+    }
+    lines.retain(|line| line.text.starts_with("ready"));
+    lines.sort_by_key(|line| line.number("worker="));
+    let pids = lines
+        .iter()
+        .map(|line| i32::try_from(line.number("pid=")).expect("a pid"))
+        .collect();
+    run.signal(Signal::SIGKILL);
+    run.wait_for_exit();
+    assert!(is_orphaned(base, "orphan"), "the kernel marks the word");
+    (run, pids)
+}
+
+/// All flags are raised with the reason `lost`, in time after `killed`, for this grace. Answers
+/// the latest end of a grace.
+#[track_caller]
+pub(crate) fn raised_within(
+    late: &Lateness,
+    flags: &Flags,
+    killed: i64,
+    grace: Duration,
+    workers: usize,
+) -> i64 {
+    let raised = flags.wait_until_raised();
+    assert_eq!(raised.len(), workers, "{raised:?}");
+    let mut latest = 0;
+    for text in raised {
+        let (reason, deadline) = reason_and_deadline(&text);
+        assert_eq!(reason, "lost");
+        let took = u64::try_from(deadline - ns(grace) - killed).expect("after the death");
+        late.within(AT_ONCE, Duration::from_nanos(took), "the raise");
+        latest = latest.max(deadline);
+    }
+    latest
+}
+
+pub(crate) fn ns(duration: Duration) -> i64 {
+    i64::try_from(duration.as_nanos()).expect("a short time")
+}
+
+/// How many workers told of this level. Whoever looks while a flag is written sees the text of
+/// the next level under the digit of this one: that is told twice, with one deadline.
+pub(crate) fn told(out: &str, level: u32) -> usize {
+    let lines: Vec<(u32, &str)> = out
+        .lines()
+        .filter_map(|line| {
+            let mut words = line.strip_prefix("flag ")?.split_whitespace();
+            Some((words.next()?.parse().ok()?, words.nth(1)?))
+        })
+        .collect();
+    let torn = |deadline: &str| {
+        let mut higher = lines.iter().filter(|(other, _)| *other > level);
+        higher.any(|(_, other)| *other == deadline)
+    };
+    let told = lines.iter().filter(|(other, _)| *other == level);
+    told.filter(|(_, deadline)| !torn(deadline)).count()
+}
