@@ -13,6 +13,7 @@ use nix::sys::stat::Mode;
 use nix::unistd::{dup2_stderr, pipe2, setsid};
 
 use crate::event::{Event, Witness};
+use crate::failpoint::{self, Role};
 use crate::guard;
 use crate::moment::Moment;
 use crate::process;
@@ -68,9 +69,12 @@ fn failed(error: impl Display) -> Care {
 }
 
 fn take(dir: &RunDir, word: u32) -> io::Result<Care> {
+    failpoint::pass("noticed");
     let dir = dir.twin()?;
     let (hear, tell) = pipe2(OFlag::O_CLOEXEC)?;
     let Some(child) = sys::fork()? else {
+        failpoint::enter(Role::Taker);
+        failpoint::pass("taker forked");
         // Forked twice: the owner is nobody's child here, so nobody has to wait for it.
         if matches!(sys::fork(), Ok(None)) {
             be_owner(dir, word, File::from(tell));
@@ -91,6 +95,7 @@ fn take(dir: &RunDir, word: u32) -> io::Result<Care> {
 
 fn be_owner(dir: RunDir, word: u32, mut tell: File) {
     let _ = SigSet::all().thread_set_mask();
+    failpoint::pass("taker blocked");
     let _ = setsid();
     let _ = prctl::set_name(c"stopctl-taker");
     guard::detach();
@@ -105,6 +110,7 @@ fn be_owner(dir: RunDir, word: u32, mut tell: File) {
     if let Ok(null) = nix::fcntl::open("/dev/null", null, Mode::empty()) {
         let _ = dup2_stderr(null.as_fd());
     }
+    failpoint::pass("taker detached");
     match Takeover::begin(dir, word) {
         Ok(Some(takeover)) => {
             drop(tell);

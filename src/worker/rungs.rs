@@ -6,6 +6,7 @@ use libc::{SIGCONT, SIGKILL};
 
 use super::{Asked, Hands, Life, Main, Worker};
 use crate::event::Event;
+use crate::failpoint;
 use crate::flag::format::Request;
 use crate::ladder::Rung;
 use crate::moment::Moment;
@@ -17,7 +18,9 @@ impl Worker {
     pub(super) fn climb(&mut self, rung: Rung, reason: &Reason, hands: &mut Hands<'_>) {
         // ORDER: the flag before any signal: a worker that gets SIGTERM finds its flag raised.
         self.write_flag(reason, hands);
+        failpoint::pass("flag written");
         self.use_signal(rung, hands);
+        failpoint::pass("rung used");
     }
 
     /// Sends what belongs to a rung.
@@ -28,7 +31,9 @@ impl Worker {
             Rung::Term => {
                 if matches!(self.life, Life::Main) {
                     self.signal_main(hands.stop_signal, hands);
+                    failpoint::pass("main process signalled");
                     self.signal_group(SIGCONT, hands);
+                    failpoint::pass("continued");
                     self.spare_the_rest(hands.now);
                 }
                 self.signal_remains(hands.stop_signal, hands);
