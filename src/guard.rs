@@ -7,6 +7,7 @@
 
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
 use nix::fcntl::OFlag;
@@ -51,7 +52,9 @@ impl Guard {
         }
         failpoint::enter(Role::Guard);
         drop(life);
-        watch(dir, &end, witness);
+        // A panic must not unwind into the copy of the supervisor: that would end, as its own, what
+        // is not its own.
+        let _ = catch_unwind(AssertUnwindSafe(|| watch(dir, &end, witness)));
         sys::exit_now(0)
     }
 

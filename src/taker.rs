@@ -5,6 +5,7 @@ use std::fmt::Display;
 use std::fs::File;
 use std::io::{self, Read as _, Write as _};
 use std::os::fd::{AsFd as _, AsRawFd as _};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use nix::fcntl::OFlag;
 use nix::sys::prctl;
@@ -77,7 +78,8 @@ fn take(dir: &RunDir, word: u32) -> io::Result<Care> {
         failpoint::pass("taker forked");
         // Forked twice: the owner is nobody's child here, so nobody has to wait for it.
         if matches!(sys::fork(), Ok(None)) {
-            be_owner(dir, word, File::from(tell));
+            // A panic must not unwind into the copy of whoever asked for it.
+            let _ = catch_unwind(AssertUnwindSafe(|| be_owner(dir, word, File::from(tell))));
         }
         sys::exit_now(0);
     };
