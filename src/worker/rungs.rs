@@ -1,6 +1,6 @@
 //! Using a rung: the flag is written, then the signal is sent. Nowhere else in the house.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use libc::{SIGCONT, SIGKILL};
 
@@ -8,10 +8,11 @@ use super::{Asked, Hands, Life, Main, Worker};
 use crate::event::Event;
 use crate::failpoint;
 use crate::flag::format::Request;
-use crate::ladder::Rung;
+use crate::ladder::{Action, Input, Rung};
 use crate::moment::Moment;
 use crate::process::{self, Found, Sent, Stat, Target};
 use crate::reason::Reason;
+use crate::sys;
 use crate::tree::{self, Straggler};
 
 impl Worker {
@@ -81,14 +82,11 @@ impl Worker {
             at: now,
             shortened: false,
         });
-        let wall = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .unwrap_or_default();
         let request = Request {
             level: b'0' + rung.level(),
             reason: Some(asked.reason.clone()),
             deadline,
-            deadline_unix: left.map(|left| (wall + left).as_secs()),
+            deadline_unix: left.map(unix),
         };
         self.changed = true;
         if let Err(error) = self.flag.raise(&request) {
@@ -211,20 +209,29 @@ impl Worker {
         }
     }
 
-    /// Raises the flag and sends SIGTERM, whatever the ladder says: for a supervisor that
-    /// panics, and cannot come back for the next rung.
+    /// Climbs to SIGTERM, whatever the time: for a supervisor that panics, and cannot come back for
+    /// the next rung. The flag says when that would come: whoever takes over goes on from there.
     pub fn abandon(&mut self, stop_signal: i32) {
-        if matches!(self.life, Life::Main) {
-            let (reason, deadline) = (Some(Reason::LOST), None);
+        let now = sys::now();
+        let climbs = self.ladder.step(Input::AtLeast(Rung::Term), now) != Action::Nothing;
+        if climbs && matches!(self.life, Life::Main) {
+            let asked = self.asked.as_ref();
+            let deadline = self.ladder.deadline();
             let lost = Request {
-                level: b'2',
-                reason,
+                level: b'0' + Rung::Term.level(),
+                reason: Some(asked.map_or(Reason::LOST, |asked| asked.reason.clone())),
                 deadline,
-                deadline_unix: None,
+                deadline_unix: deadline.map(|deadline| unix(deadline.since(now))),
             };
             let _ = self.flag.raise(&lost);
             let _ = process::signal(Target::GroupOf(self.pid), stop_signal);
             let _ = process::signal(Target::GroupOf(self.pid), SIGCONT);
         }
     }
+}
+
+/// The Unix time in so long, in seconds.
+fn unix(left: Duration) -> u64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH);
+    (now.unwrap_or_default() + left).as_secs()
 }
