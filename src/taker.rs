@@ -55,21 +55,33 @@ pub fn care_for(dir: &RunDir) -> Care {
             dir.remove();
             Care::Removed
         }),
-        Standing::Orphaned(orphaned) => take(dir, orphaned.word).unwrap_or_else(failed),
+        Standing::Orphaned(orphaned) => take(dir, orphaned.word),
     }
 }
 
 /// Takes over the run in `dir` from an owner that lives and does not answer.
 #[must_use = "a run that nobody owns has to be told of"]
 pub fn depose(dir: &RunDir, silent: &Owned) -> Care {
-    take(dir, silent.word).unwrap_or_else(failed)
+    take(dir, silent.word)
 }
 
 fn failed(error: impl Display) -> Care {
     Care::Failed(error.to_string())
 }
 
-fn take(dir: &RunDir, word: u32) -> io::Result<Care> {
+fn take(dir: &RunDir, word: u32) -> Care {
+    match begin(dir, word) {
+        Ok(problem) if problem.is_empty() => Care::Owned,
+        // Somebody else was quicker, and has ended and removed it.
+        Ok(_) | Err(_) if !dir.is_there() => Care::Gone,
+        Ok(problem) => Care::Failed(problem),
+        Err(error) => failed(error),
+    }
+}
+
+/// Has a process take over; answers what kept it from that, which is nothing if it or another
+/// one is the owner now.
+fn begin(dir: &RunDir, word: u32) -> io::Result<String> {
     failpoint::pass("noticed");
     let dir = dir.twin()?;
     let (hear, tell) = pipe2(OFlag::O_CLOEXEC)?;
@@ -88,11 +100,7 @@ fn take(dir: &RunDir, word: u32) -> io::Result<Care> {
     // The end of the file is the news: it owns the run, or somebody else does, or this is why not.
     let mut problem = String::new();
     File::from(hear).read_to_string(&mut problem)?;
-    Ok(if problem.is_empty() {
-        Care::Owned
-    } else {
-        Care::Failed(problem)
-    })
+    Ok(problem)
 }
 
 fn be_owner(dir: RunDir, word: u32, mut tell: File) {
