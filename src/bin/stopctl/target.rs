@@ -130,15 +130,30 @@ impl<'a> Target<'a> {
         }
     }
 
-    /// The owner is dead: whoever takes over is asked the same.
-    fn take_over(&mut self, voice: &mut Voice) {
-        let (name, pid) = (&self.run.name, self.run.seen.run.pid);
+    fn care(&mut self) -> Care {
         self.takeovers += 1;
-        let care = if self.takeovers > TAKEOVERS {
+        if self.takeovers > TAKEOVERS {
             Care::Failed("whoever does so is ended".to_owned())
         } else {
             taker::care_for(&self.run.dir)
-        };
+        }
+    }
+
+    /// The owner died after the last word: somebody gives up the name in its place.
+    fn tidy(&mut self) {
+        match self.care() {
+            Care::Owned => {}
+            Care::Removed | Care::Gone | Care::Unverifiable => self.is_gone = true,
+            Care::Failed(why) => {
+                self.problem = Some(format!("{} cannot be removed: {why}", self.run.name));
+            }
+        }
+    }
+
+    /// The owner is dead: whoever takes over is asked the same.
+    fn take_over(&mut self, voice: &mut Voice) {
+        let care = self.care();
+        let (name, pid) = (&self.run.name, self.run.seen.run.pid);
         match care {
             Care::Owned => {
                 let what = format!("the supervisor of {name} (pid {pid}) died; taking over");
@@ -167,12 +182,14 @@ impl<'a> Target<'a> {
 
     fn send(&self, demand: &Demand) -> Result<(), String> {
         let failed = |error: io::Error| format!("{} cannot be asked: {error}", self.run.name);
+        // Its owner ended between two looks: what became of it stands in its record.
+        let has_ended = |error: &io::Error| {
+            let code = error.raw_os_error();
+            matches!(code, Some(libc::ENOENT | libc::ENXIO | libc::EPIPE))
+        };
         let mut asker = match Asker::open(self.run.dir.as_fd()) {
             Ok(asker) => asker,
-            // Ended between two looks: what became of it stands in its record.
-            Err(error) if matches!(error.raw_os_error(), Some(libc::ENOENT | libc::ENXIO)) => {
-                return Ok(());
-            }
+            Err(error) if has_ended(&error) => return Ok(()),
             Err(error) => return Err(failed(error)),
         };
         let each = || self.asked.iter().copied().map(Some).collect();
@@ -188,7 +205,13 @@ impl<'a> Target<'a> {
                 reason,
             };
             let patience = stopctl::now() + UNREAD;
-            while !asker.send(&request).map_err(failed)? {
+            loop {
+                match asker.send(&request) {
+                    Ok(true) => break,
+                    Ok(false) => {}
+                    Err(error) if has_ended(&error) => return Ok(()),
+                    Err(error) => return Err(failed(error)),
+                }
                 let left = patience.since(stopctl::now());
                 if left.is_zero() {
                     let (name, pid) = (&self.run.name, self.run.seen.run.pid);
