@@ -19,6 +19,7 @@ use nix::sys::stat::{Mode, fchmod};
 use nix::sys::statfs::{TMPFS_MAGIC, fstatfs};
 use nix::unistd::{Uid, UnlinkatFlags, mkdir, unlinkat};
 
+use crate::failpoint;
 use crate::files;
 use crate::name::RunName;
 
@@ -156,7 +157,10 @@ impl Base {
         let mut tries = 0..TRIES;
         let dir = loop {
             let made = match mkdir(&path, MODE) {
-                Ok(()) => true,
+                Ok(()) => {
+                    failpoint::pass("base directory made");
+                    true
+                }
                 Err(Errno::EEXIST) => false,
                 Err(errno) => return Err(BaseError::new(&path, errno.into())),
             };
@@ -171,6 +175,7 @@ impl Base {
                 Err(error) => return Err(BaseError::new(&path, error)),
             }
         };
+        failpoint::pass("base directory found");
         Self { path, dir, origin }.verified()
     }
 

@@ -16,6 +16,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::stat::{Mode, fchmod};
 use nix::unistd::mkfifoat;
 
+use crate::failpoint;
 use crate::files;
 
 mod request;
@@ -62,8 +63,10 @@ impl Control {
     pub fn create(dir: impl AsFd) -> io::Result<Self> {
         let mode = Mode::S_IRUSR | Mode::S_IWUSR;
         mkfifoat(dir.as_fd(), FILE, mode)?;
+        failpoint::pass("control made");
         let fifo = files::open(dir, FILE, OFlag::O_RDWR)?;
         fchmod(&fifo, mode)?;
+        failpoint::pass("control opened");
         Ok(Self {
             fifo,
             partial: Vec::new(),

@@ -14,6 +14,7 @@ use crate::control::{Control, Line};
 use crate::duration::Limit;
 use crate::ended::Ended;
 use crate::event::{Event, Witness};
+use crate::failpoint;
 use crate::moment::Moment;
 use crate::outcome::{Final, Outcome};
 use crate::owner::OwnerFile;
@@ -131,6 +132,7 @@ impl<'a> Enforcement<'a> {
     /// Applies what came through `control`.
     pub(crate) fn obey(&mut self, lines: Vec<Line>, now: Moment) {
         for line in lines {
+            failpoint::pass("request read");
             match line {
                 Line::Request(request) => self.apply_request(&request, now),
                 Line::Junk => self.witness.see(now, &Event::Junk),
@@ -243,6 +245,7 @@ impl<'a> Enforcement<'a> {
         self.files.run.status = status;
         self.files.record.set_run(&self.files.run);
         let (reason, duration) = (self.stopping.as_ref(), now.since(self.begun));
+        failpoint::pass("last word");
         let ended = Event::RunEnded {
             status,
             reason,

@@ -7,6 +7,7 @@
 
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
 use nix::fcntl::OFlag;
@@ -17,6 +18,7 @@ use nix::sys::stat::Mode;
 use nix::unistd::{dup2_stdin, dup2_stdout, pipe2, setsid};
 
 use crate::event::{Event, Witness};
+use crate::failpoint::{self, Role};
 use crate::owner::{self, OwnerSeen};
 use crate::process::{self, Target};
 use crate::run_dir::RunDir;
@@ -43,11 +45,16 @@ impl Guard {
     pub(crate) fn start(dir: &RunDir, witness: &mut dyn Witness) -> io::Result<Self> {
         let dir = dir.twin()?;
         let (end, life) = pipe2(OFlag::O_CLOEXEC)?;
+        failpoint::pass("guard to be forked");
         if let Some(pid) = sys::fork()? {
+            failpoint::pass("guard forked");
             return Ok(Self { pid, _life: life });
         }
+        failpoint::enter(Role::Guard);
         drop(life);
-        watch(dir, &end, witness);
+        // A panic must not unwind into the copy of the supervisor: that would end, as its own, what
+        // is not its own.
+        let _ = catch_unwind(AssertUnwindSafe(|| watch(dir, &end, witness)));
         sys::exit_now(0)
     }
 
@@ -65,11 +72,14 @@ impl Guard {
 /// What the guard is: waits until the supervisor is gone, and takes over.
 fn watch(dir: RunDir, end: &OwnedFd, witness: &mut dyn Witness) {
     let _ = SigSet::all().thread_set_mask();
+    failpoint::pass("guard blocked");
     let _ = setsid();
     let _ = prctl::set_name(c"stopctl-guard");
     detach();
+    failpoint::pass("guard waits");
     let mut fds = [PollFd::new(end.as_fd(), PollFlags::POLLIN)];
     while poll(&mut fds, PollTimeout::NONE).is_err() {}
+    failpoint::pass("noticed");
     let (owner, word) = match owner::see(&dir) {
         // Where the kernel may not mark the death, we know of it all the same.
         OwnerSeen::Died { owner, word }

@@ -13,6 +13,7 @@ use crate::base::{Base, BaseError};
 use crate::control::Control;
 use crate::duration::{Limit, in_words};
 use crate::escape::escaped;
+use crate::failpoint;
 use crate::name::RunName;
 use crate::owner::{Identity, OwnerFile};
 use crate::plan::Plan;
@@ -112,11 +113,13 @@ impl From<BaseError> for LaunchError {
 pub fn launch(plan: &Plan) -> Result<Launched, LaunchError> {
     let system = |what| move |error: io::Error| LaunchError::System(what, error);
     let errno = |what| move |error: nix::Error| LaunchError::System(what, error.into());
+    failpoint::pass("start");
     let signals = Signals::install(&plan.forward).map_err(system("signals"))?;
     let open_files = make_room(plan.workers)?;
     // An orphan of a worker becomes our child: so it is reaped, and cannot get lost.
     nix::sys::prctl::set_child_subreaper(true).map_err(errno("PR_SET_CHILD_SUBREAPER"))?;
 
+    failpoint::pass("signals taken");
     let identity = process::own_identity();
     let mut dir = RunDir::build()?;
     let owner = OwnerFile::create(&dir, &identity).map_err(system("the file 'owner'"))?;
@@ -153,6 +156,7 @@ pub fn launch(plan: &Plan) -> Result<Launched, LaunchError> {
         stop_signal: plan.stop_signal,
         open_files,
     };
+    failpoint::pass("published");
     let watch = Watch::new().ok();
     Ok(Launched {
         dir,

@@ -54,11 +54,13 @@
 //! | 3 | one run on one machine | [`control`], [`flag`], [`outcome`], [`process`], [`record`], [`run_dir`], [`signals`], [`stream`], [`watch`] |
 //! | 2 | the words of the contract, and the decision | [`base`], [`ended`], [`ladder`], [`owner`] |
 //! | 1 | the border to the kernel (all that is `unsafe`), and what people type | [`duration`], [`name`], [`signal_name`], `sys` |
-//! | 0 | values | [`escape`], [`files`], [`moment`], [`reason`] |
+//! | 0 | values | [`escape`], `failpoint`, [`files`], [`moment`], [`reason`] |
 
 // Floor 0: values.
 #[cfg(feature = "cli")]
 pub mod escape;
+#[cfg(feature = "cli")]
+mod failpoint;
 #[cfg(feature = "cli")]
 pub mod files;
 pub mod moment;

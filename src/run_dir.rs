@@ -15,6 +15,7 @@ use nix::sys::stat::{fchmod, mkdirat};
 use nix::unistd::{UnlinkatFlags, unlinkat};
 
 use crate::base::{Base, BaseError, DIRECTORY, MODE, TRIES};
+use crate::failpoint;
 use crate::files;
 use crate::name::RunName;
 use crate::sys;
@@ -85,8 +86,10 @@ impl RunDir {
     fn build_in(base: &Base) -> io::Result<(String, File)> {
         let entry = format!("{NEW}{:016x}", sys::random()?);
         mkdirat(base, entry.as_str(), MODE)?;
+        failpoint::pass("directory made");
         let dir = files::open(base, entry.as_str(), DIRECTORY)?;
         fchmod(&dir, MODE)?;
+        failpoint::pass("directory built");
         Ok((entry, dir))
     }
 
@@ -192,6 +195,7 @@ impl RunDir {
             for entry in dir.iter().flatten() {
                 if !matches!(entry.file_name().to_bytes(), b"." | b"..") {
                     let _ = unlinkat(&self.dir, entry.file_name(), UnlinkatFlags::NoRemoveDir);
+                    failpoint::pass("file removed");
                 }
             }
         }
@@ -222,6 +226,7 @@ impl RunDir {
         let (from, to) = (self.entry.as_str(), name.as_str());
         match renameat2(dir, from, dir, to, RenameFlags::RENAME_NOREPLACE) {
             Ok(()) => {
+                failpoint::pass("renamed to its name");
                 name.as_str().clone_into(&mut self.entry);
                 self.path = self.base.path().join(name.as_str());
                 Ok(())
@@ -280,12 +285,16 @@ impl Drop for RunDir {
         if self.kept {
             return;
         }
+        failpoint::pass("removal");
         // Where the name is gone already (logout), the files go all the same.
         let ours = self.step_aside();
+        failpoint::pass("renamed away");
         self.empty();
         if ours {
             let _ = unlinkat(&self.base, self.entry.as_str(), UnlinkatFlags::RemoveDir);
         }
+        failpoint::pass("directory removed");
         self.base.remove_if_empty();
+        failpoint::pass("removed");
     }
 }

@@ -15,6 +15,7 @@ use nix::sys::resource::{Resource, rlim_t, setrlimit};
 use nix::sys::signal::SigSet;
 use nix::unistd::{getpid, getppid, setsid};
 
+use crate::failpoint::{self, Role};
 use crate::flag::format::RUNNING;
 use crate::flag::reader;
 use crate::flag::writer::FlagFile;
@@ -120,7 +121,10 @@ impl Recipe {
             owner,
         };
         let (stop_signal, (soft, hard)) = (self.stop_signal, self.open_files);
+        failpoint::pass("to be forked");
         sys::before_exec(&mut command, move || {
+            failpoint::enter(Role::Child(number));
+            failpoint::pass("child");
             // A session of its own: with a mere group the kernel would send SIGHUP to a stopped
             // worker when we die, and stop a worker that reads the terminal.
             setsid()?;
@@ -128,11 +132,15 @@ impl Recipe {
             setrlimit(Resource::RLIMIT_NOFILE, soft, hard)?;
             // ORDER: on record first, then the look whether to run at all. Whoever takes over
             // after a crash in between finds either no process or one that it knows.
+            failpoint::pass("child prepared");
             announce(&birth)?;
+            failpoint::pass("birth written");
             if !conditions.hold() {
                 sys::exit_now(NOT_STARTED);
             }
+            failpoint::pass("conditions hold");
             SigSet::empty().thread_set_mask()?;
+            failpoint::pass("to be exec'ed");
             Ok(())
         });
         match command.spawn() {

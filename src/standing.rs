@@ -66,6 +66,8 @@ impl Standing {
                     process::find(&owner, None, &us)
                 };
                 match found {
+                    // A zombie is still named by its pid.
+                    Found::Ours(pidfd) if process::has_ended(&pidfd) => orphaned(owner, word, &us),
                     Found::Ours(pidfd) => Self::Owned(Owned {
                         owner,
                         pidfd,

@@ -12,6 +12,7 @@ use nix::sys::signal::SigSet;
 use crate::ended::Ended;
 use crate::enforcement::{Enforcement, Files, How, Rules};
 use crate::event::{Event, Witness};
+use crate::failpoint;
 use crate::guard::Guard;
 use crate::launch::Launched;
 use crate::moment::Moment;
@@ -269,9 +270,11 @@ impl<'a> Supervisor<'a> {
         }
         // ORDER: the last word, then the guard, then the names: whoever dies in between leaves
         // nobody unguarded.
+        failpoint::pass("last word written");
         if let Some(guard) = self.guard.take() {
             guard.end();
         }
+        failpoint::pass("guard ended");
         verdict
     }
 }

@@ -17,6 +17,7 @@ use crate::control::Control;
 use crate::duration::Limit;
 use crate::enforcement::{Enforcement, Files, How, Rules};
 use crate::event::Witness;
+use crate::failpoint;
 use crate::flag::format::Request;
 use crate::flag::writer::FlagFile;
 use crate::ladder::Times;
@@ -122,6 +123,7 @@ impl Takeover {
             us,
         } = self;
         let mut flags = flags(&dir)?;
+        failpoint::pass("flags opened");
         let snapshot = match RecordReader::open(&dir).and_then(|reader| reader.read()) {
             Ok(snapshot) => snapshot,
             Err(error) => {
@@ -129,12 +131,14 @@ impl Takeover {
                 return Err(error.into());
             }
         };
+        failpoint::pass("record read");
         let files = Files {
             owner,
             control,
             record: Record::open(&dir)?,
             run: snapshot.run.clone(),
         };
+        failpoint::pass("files adopted");
         let mut run = Enforcement::new(files, rules(&snapshot.run), witness);
         adopt(&mut run, snapshot, flags, &us);
         go_on(&mut run);
@@ -227,8 +231,10 @@ fn adopt(
             record,
         };
         run.adopt(|hands| Worker::adopt(heritage, times, hands));
+        failpoint::pass("worker adopted");
     }
     run.stop_all(&Reason::LOST, How::OWN_TIMES, sys::now());
+    failpoint::pass("asked");
 }
 
 fn go_on(run: &mut Enforcement<'_>) {

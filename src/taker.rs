@@ -5,6 +5,7 @@ use std::fmt::Display;
 use std::fs::File;
 use std::io::{self, Read as _, Write as _};
 use std::os::fd::{AsFd as _, AsRawFd as _};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use nix::fcntl::OFlag;
 use nix::sys::prctl;
@@ -13,6 +14,7 @@ use nix::sys::stat::Mode;
 use nix::unistd::{dup2_stderr, pipe2, setsid};
 
 use crate::event::{Event, Witness};
+use crate::failpoint::{self, Role};
 use crate::guard;
 use crate::moment::Moment;
 use crate::process;
@@ -53,27 +55,43 @@ pub fn care_for(dir: &RunDir) -> Care {
             dir.remove();
             Care::Removed
         }),
-        Standing::Orphaned(orphaned) => take(dir, orphaned.word).unwrap_or_else(failed),
+        Standing::Orphaned(orphaned) => take(dir, orphaned.word),
     }
 }
 
 /// Takes over the run in `dir` from an owner that lives and does not answer.
 #[must_use = "a run that nobody owns has to be told of"]
 pub fn depose(dir: &RunDir, silent: &Owned) -> Care {
-    take(dir, silent.word).unwrap_or_else(failed)
+    take(dir, silent.word)
 }
 
 fn failed(error: impl Display) -> Care {
     Care::Failed(error.to_string())
 }
 
-fn take(dir: &RunDir, word: u32) -> io::Result<Care> {
+fn take(dir: &RunDir, word: u32) -> Care {
+    match begin(dir, word) {
+        Ok(problem) if problem.is_empty() => Care::Owned,
+        // Somebody else was quicker, and has ended and removed it.
+        Ok(_) | Err(_) if !dir.is_there() => Care::Gone,
+        Ok(problem) => Care::Failed(problem),
+        Err(error) => failed(error),
+    }
+}
+
+/// Has a process take over; answers what kept it from that, which is nothing if it or another
+/// one is the owner now.
+fn begin(dir: &RunDir, word: u32) -> io::Result<String> {
+    failpoint::pass("noticed");
     let dir = dir.twin()?;
     let (hear, tell) = pipe2(OFlag::O_CLOEXEC)?;
     let Some(child) = sys::fork()? else {
+        failpoint::enter(Role::Taker);
+        failpoint::pass("taker forked");
         // Forked twice: the owner is nobody's child here, so nobody has to wait for it.
         if matches!(sys::fork(), Ok(None)) {
-            be_owner(dir, word, File::from(tell));
+            // A panic must not unwind into the copy of whoever asked for it.
+            let _ = catch_unwind(AssertUnwindSafe(|| be_owner(dir, word, File::from(tell))));
         }
         sys::exit_now(0);
     };
@@ -82,15 +100,12 @@ fn take(dir: &RunDir, word: u32) -> io::Result<Care> {
     // The end of the file is the news: it owns the run, or somebody else does, or this is why not.
     let mut problem = String::new();
     File::from(hear).read_to_string(&mut problem)?;
-    Ok(if problem.is_empty() {
-        Care::Owned
-    } else {
-        Care::Failed(problem)
-    })
+    Ok(problem)
 }
 
 fn be_owner(dir: RunDir, word: u32, mut tell: File) {
     let _ = SigSet::all().thread_set_mask();
+    failpoint::pass("taker blocked");
     let _ = setsid();
     let _ = prctl::set_name(c"stopctl-taker");
     guard::detach();
@@ -105,6 +120,7 @@ fn be_owner(dir: RunDir, word: u32, mut tell: File) {
     if let Ok(null) = nix::fcntl::open("/dev/null", null, Mode::empty()) {
         let _ = dup2_stderr(null.as_fd());
     }
+    failpoint::pass("taker detached");
     match Takeover::begin(dir, word) {
         Ok(Some(takeover)) => {
             drop(tell);

@@ -7,7 +7,10 @@ use std::path::{Path, PathBuf};
 /// Every file or folder of `src`, floor by floor; a file imports only from floors below its own,
 /// and from its own folder.
 const FLOORS: [(&str, &[&str]); 14] = [
-    ("values", &["escape", "files", "moment", "reason"]),
+    (
+        "values",
+        &["escape", "failpoint", "files", "moment", "reason"],
+    ),
     (
         "the border to the kernel, and what people type",
         &["sys", "duration", "name", "signal_name"],

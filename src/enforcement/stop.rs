@@ -4,6 +4,7 @@ use super::Enforcement;
 use crate::control::Request;
 use crate::duration::Limit;
 use crate::event::Event;
+use crate::failpoint;
 use crate::ladder::{Input, Rung};
 use crate::moment::Moment;
 use crate::reason::Reason;
@@ -37,6 +38,7 @@ impl Enforcement<'_> {
             self.files.record.set_run(&self.files.run);
             self.announce(reason, &all, now);
         }
+        failpoint::pass("stop is latched");
         for index in all {
             self.stop_one(index, reason, how, now);
         }

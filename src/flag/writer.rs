@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::format::{self, LEN, Request, TEXT};
+use crate::failpoint;
 use crate::files;
 use crate::sys::{self, SharedPage};
 
@@ -36,8 +37,10 @@ impl FlagFile {
         let name = format!("{worker}.{:016x}", sys::random()?);
         // A worker of any uid can read it, and nobody breaks it by a slip.
         let file = files::make(dir, &name, files::READ_ONLY, LEN as u64)?;
+        failpoint::pass("flag file made");
         let text = format::running();
         file.write_all_at(&text, 0)?;
+        failpoint::pass("flag made");
         Ok(Self {
             path: path.join(&name),
             name,
@@ -147,15 +150,18 @@ impl FlagFile {
     fn write(&self) -> io::Result<()> {
         let mut result = Ok(());
         for file in self.before.iter().chain([&self.file]) {
+            failpoint::pass("flag to be raised");
             // ORDER: the text first, then the level: whoever sees the level reads its reason.
-            let written = file
-                .write_all_at(&self.text[TEXT..], TEXT as u64)
-                .and_then(|()| file.write_all_at(&self.text[..TEXT], 0));
+            let text = file.write_all_at(&self.text[TEXT..], TEXT as u64);
+            failpoint::pass("flag's text written");
+            let written = text.and_then(|()| file.write_all_at(&self.text[..TEXT], 0));
+            failpoint::pass("flag's level written");
             // Mapped only for the moment: mappings kept per worker make every fork dearer. Without
             // memory for it the sleepers wake by themselves within their second.
             if let Ok(page) = SharedPage::map(file) {
                 sys::futex_wake_all(&page);
             }
+            failpoint::pass("flag raised");
             result = result.and(written);
         }
         result

@@ -11,6 +11,7 @@ use nix::fcntl::OFlag;
 use nix::unistd::gettid;
 
 use super::{FILE, Identity, has_died};
+use crate::failpoint;
 use crate::files;
 use crate::sys::RobustWord;
 
@@ -50,9 +51,12 @@ impl OwnerFile {
             file: Arc::new(file),
             before: None,
         };
+        failpoint::pass("owner file made");
         owner.sign(identity)?;
+        failpoint::pass("owner signed");
         // A new file is all zeroes, and nobody else has seen it.
         owner.word.own(0, own_tid());
+        failpoint::pass("owner word set");
         Ok(owner)
     }
 
@@ -89,9 +93,11 @@ impl OwnerFile {
         if !owner.word.own(word, own_tid()) {
             return Ok(None);
         }
+        failpoint::pass("word taken");
         // Until this is written, the word and the line name two processes: who reads them knows
         // that the run is being taken over.
         owner.sign(identity)?;
+        failpoint::pass("line signed");
         Ok(Some(owner))
     }
 

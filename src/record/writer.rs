@@ -11,6 +11,7 @@ use nix::sys::stat::Mode;
 use serde::Serialize;
 
 use super::{BIRTH, Born, FILE, HEADER, HEADER_TEXT, RunRecord, SLOT, WorkerRecord, slot};
+use crate::failpoint;
 use crate::files;
 use crate::sys::{self, SharedPage};
 
@@ -32,6 +33,7 @@ impl Record {
     pub fn create(dir: impl AsFd, run: &RunRecord) -> io::Result<Self> {
         let mode = Mode::S_IRUSR | Mode::S_IWUSR;
         let file = files::make(dir, FILE, mode, slot(run.workers))?;
+        failpoint::pass("record made");
         let page = SharedPage::map(&file)?;
         let mut record = Self {
             file: Arc::new(file),
@@ -116,11 +118,15 @@ impl Record {
         if self.generation.is_multiple_of(2) {
             self.step()?;
         }
+        failpoint::pass("record: odd");
         for (place, bytes) in std::mem::take(&mut self.pending) {
             self.file.write_all_at(&bytes, place)?;
+            failpoint::pass("record: a place written");
         }
         self.step()?;
+        failpoint::pass("record: even");
         sys::futex_wake_all(&self.page);
+        failpoint::pass("record written");
         Ok(())
     }
 

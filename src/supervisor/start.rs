@@ -4,6 +4,7 @@ use super::Supervisor;
 use super::guarded::SHORT;
 use crate::enforcement::How;
 use crate::event::Event;
+use crate::failpoint;
 use crate::flag::writer::FlagFile;
 use crate::reason::Reason;
 use crate::spawn::SpawnError;
@@ -55,9 +56,11 @@ impl Supervisor<'_> {
         let flag = flag.map_err(SpawnError::NoProcess)?;
         let watch = self.watch.as_mut();
         let watched = watch.is_some_and(|watch| watch.flag(flag.path(), number).is_ok());
+        failpoint::pass("flag watched");
         let birth = self.run.files.record.birth(number);
         let owner = self.run.files.owner.file();
         let pid = self.recipe.start(number, &flag, birth, owner)?;
+        failpoint::pass("worker started");
         let now = sys::now();
         let started = Event::WorkerStarted {
             worker: number,
@@ -71,6 +74,7 @@ impl Supervisor<'_> {
             worker.cannot_be_watched();
         }
         self.by_pid.insert(pid, self.run.add(worker));
+        failpoint::pass("worker noted");
         if self.guard.is_none() && self.guard_at.is_none() {
             self.guard_at = Some(now + SHORT);
         }

@@ -8,6 +8,7 @@ use super::{Hands, Life, Main, Worker};
 use crate::duration::Limit;
 use crate::ended::Ended;
 use crate::event::Event;
+use crate::failpoint;
 use crate::ladder::{Input, Rung, Times};
 use crate::moment::Moment;
 use crate::outcome::{Final, Outcome};
@@ -24,8 +25,11 @@ impl Worker {
     pub fn main_ended(&mut self, left: usize, hands: &mut Hands<'_>) -> Option<Ended> {
         let (ended, remains) = match &self.main {
             Main::Child => {
+                failpoint::pass("end seen");
                 let sweep = Sweep::begin(self.pid);
+                failpoint::pass("group swept");
                 let ended = process::reap(self.pid);
+                failpoint::pass("reaped");
                 (ended, sweep.finish())
             }
             // Its status goes to whoever reaps it.
@@ -194,6 +198,7 @@ impl Worker {
             stragglers: self.stragglers,
         };
         hands.witness.see(hands.now, &Event::WorkerEnded(&last));
+        failpoint::pass("final record made");
         self.life = Life::Over(last);
         self.changed = true;
     }

@@ -1,23 +1,27 @@
 //! Using a rung: the flag is written, then the signal is sent. Nowhere else in the house.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use libc::{SIGCONT, SIGKILL};
 
 use super::{Asked, Hands, Life, Main, Worker};
 use crate::event::Event;
+use crate::failpoint;
 use crate::flag::format::Request;
-use crate::ladder::Rung;
+use crate::ladder::{Action, Input, Rung};
 use crate::moment::Moment;
 use crate::process::{self, Found, Sent, Stat, Target};
 use crate::reason::Reason;
+use crate::sys;
 use crate::tree::{self, Straggler};
 
 impl Worker {
     pub(super) fn climb(&mut self, rung: Rung, reason: &Reason, hands: &mut Hands<'_>) {
         // ORDER: the flag before any signal: a worker that gets SIGTERM finds its flag raised.
         self.write_flag(reason, hands);
+        failpoint::pass("flag written");
         self.use_signal(rung, hands);
+        failpoint::pass("rung used");
     }
 
     /// Sends what belongs to a rung.
@@ -28,7 +32,9 @@ impl Worker {
             Rung::Term => {
                 if matches!(self.life, Life::Main) {
                     self.signal_main(hands.stop_signal, hands);
+                    failpoint::pass("main process signalled");
                     self.signal_group(SIGCONT, hands);
+                    failpoint::pass("continued");
                     self.spare_the_rest(hands.now);
                 }
                 self.signal_remains(hands.stop_signal, hands);
@@ -76,14 +82,11 @@ impl Worker {
             at: now,
             shortened: false,
         });
-        let wall = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .unwrap_or_default();
         let request = Request {
             level: b'0' + rung.level(),
             reason: Some(asked.reason.clone()),
             deadline,
-            deadline_unix: left.map(|left| (wall + left).as_secs()),
+            deadline_unix: left.map(unix),
         };
         self.changed = true;
         if let Err(error) = self.flag.raise(&request) {
@@ -206,20 +209,29 @@ impl Worker {
         }
     }
 
-    /// Raises the flag and sends SIGTERM, whatever the ladder says: for a supervisor that
-    /// panics, and cannot come back for the next rung.
+    /// Climbs to SIGTERM, whatever the time: for a supervisor that panics, and cannot come back for
+    /// the next rung. The flag says when that would come: whoever takes over goes on from there.
     pub fn abandon(&mut self, stop_signal: i32) {
-        if matches!(self.life, Life::Main) {
-            let (reason, deadline) = (Some(Reason::LOST), None);
+        let now = sys::now();
+        let climbs = self.ladder.step(Input::AtLeast(Rung::Term), now) != Action::Nothing;
+        if climbs && matches!(self.life, Life::Main) {
+            let asked = self.asked.as_ref();
+            let deadline = self.ladder.deadline();
             let lost = Request {
-                level: b'2',
-                reason,
+                level: b'0' + Rung::Term.level(),
+                reason: Some(asked.map_or(Reason::LOST, |asked| asked.reason.clone())),
                 deadline,
-                deadline_unix: None,
+                deadline_unix: deadline.map(|deadline| unix(deadline.since(now))),
             };
             let _ = self.flag.raise(&lost);
             let _ = process::signal(Target::GroupOf(self.pid), stop_signal);
             let _ = process::signal(Target::GroupOf(self.pid), SIGCONT);
         }
     }
+}
+
+/// The Unix time in so long, in seconds.
+fn unix(left: Duration) -> u64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH);
+    (now.unwrap_or_default() + left).as_secs()
 }

@@ -9,6 +9,7 @@
 //! | `deaf` | a program that sees its flag and every signal, and stays all the same |
 //! | `blind` | a program that never looks and stays: only SIGKILL ends it |
 //! | `forker N` | a leader that leaves when asked, and N grandchildren in its group that do not |
+//! | `trio` | worker 0 leaves when asked, worker 1 on SIGTERM, any other only by SIGKILL; the last one asks for the stop |
 //! | `restopper` | a program that stops itself (SIGSTOP) again and again |
 //! | `fdprinter` | tells which descriptors it was given |
 //! | `canary` | a bystander: counts every signal it gets until its standard input ends |
@@ -23,10 +24,11 @@ use std::fmt::Display;
 use std::fs::{self, File};
 use std::io::{self, Read as _, Write as _};
 use std::os::fd::{AsFd as _, BorrowedFd};
-use std::os::unix::fs::FileExt as _;
+use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _};
 use std::process::{Command, ExitCode, Stdio};
 use std::time::{Duration, Instant};
 
+use nix::fcntl::OFlag;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{SigSet, Signal, raise};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
@@ -54,6 +56,7 @@ fn main() -> ExitCode {
         "deaf" => watch(&Habit::looking(Leave::Never), 0),
         "blind" => watch(&Habit::blind(Leave::Never), 0),
         "forker" => forker(number),
+        "trio" => trio(),
         "restopper" => restopper(),
         "fdprinter" => fdprinter(),
         "canary" => canary(),
@@ -151,6 +154,44 @@ fn waiter() -> ExitCode {
     let reason = reason.as_ref().map_or("nothing", |reason| reason.as_str());
     say(format_args!("left, because of {reason} at {}", now()));
     ExitCode::SUCCESS
+}
+
+/// Says with every signal what its flag said then: the flag comes first.
+fn trio() -> ExitCode {
+    let number = |name| std::env::var(name).ok()?.parse::<u32>().ok();
+    let worker = number("STOPCTL_WORKER").expect("a worker");
+    let signals = Signals::taken();
+    let mut flag = Flag::open();
+    ready();
+    if number("STOPCTL_WORKERS") == Some(worker + 1) {
+        ask_for_stop();
+    }
+    loop {
+        for number in signals.wait() {
+            let text = flag.text();
+            say(format_args!("worker {worker} signal {number} saw {text}"));
+            if number == Signal::SIGTERM as u32 && worker == 1 {
+                return left(0);
+            }
+        }
+        if let Some(text) = flag.change() {
+            say(format_args!("worker {worker} flag {text}"));
+            if worker == 0 {
+                return left(0);
+            }
+        }
+    }
+}
+
+/// As `stopctl stop` does. Without an owner nobody reads it, and nobody has to.
+fn ask_for_stop() {
+    let flag = std::env::var_os("STOPCTL_FLAG").expect("a worker");
+    let control = std::path::Path::new(&flag).with_file_name("control");
+    let mut options = File::options();
+    options.write(true).custom_flags(OFlag::O_NONBLOCK.bits());
+    if let Ok(mut control) = options.open(control) {
+        let _ = control.write_all(b"1 stop\n");
+    }
 }
 
 fn restopper() -> ExitCode {

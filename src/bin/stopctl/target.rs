@@ -130,15 +130,30 @@ impl<'a> Target<'a> {
         }
     }
 
-    /// The owner is dead: whoever takes over is asked the same.
-    fn take_over(&mut self, voice: &mut Voice) {
-        let (name, pid) = (&self.run.name, self.run.seen.run.pid);
+    fn care(&mut self) -> Care {
         self.takeovers += 1;
-        let care = if self.takeovers > TAKEOVERS {
+        if self.takeovers > TAKEOVERS {
             Care::Failed("whoever does so is ended".to_owned())
         } else {
             taker::care_for(&self.run.dir)
-        };
+        }
+    }
+
+    /// The owner died after the last word: somebody gives up the name in its place.
+    fn tidy(&mut self) {
+        match self.care() {
+            Care::Owned => {}
+            Care::Removed | Care::Gone | Care::Unverifiable => self.is_gone = true,
+            Care::Failed(why) => {
+                self.problem = Some(format!("{} cannot be removed: {why}", self.run.name));
+            }
+        }
+    }
+
+    /// The owner is dead: whoever takes over is asked the same.
+    fn take_over(&mut self, voice: &mut Voice) {
+        let care = self.care();
+        let (name, pid) = (&self.run.name, self.run.seen.run.pid);
         match care {
             Care::Owned => {
                 let what = format!("the supervisor of {name} (pid {pid}) died; taking over");

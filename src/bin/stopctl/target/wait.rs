@@ -47,8 +47,13 @@ impl Target<'_> {
             if !(is_over || self.is_whole()) && self.asked.iter().all(|&one| self.has_ended(one)) {
                 return;
             }
+            let is_owned = matches!(standing, Standing::Owned(_));
             match standing {
                 Standing::Owned(owned) => self.follow(owned),
+                Standing::Orphaned(_) if is_over && !self.run.leaves_something() => {
+                    self.tidy();
+                    continue;
+                }
                 Standing::Orphaned(_) if !is_over => {
                     self.take_over(voice);
                     continue;
@@ -70,18 +75,18 @@ impl Target<'_> {
                 | Standing::Unverifiable(_)
                 | Standing::Unreadable => {}
             }
-            if is_over {
-                self.wait_for_owner();
+            if is_over && !is_owned && !self.owner_is_there() {
                 return self.read();
             }
             self.rouse(voice);
-            if stopctl::now() >= silence_ends {
+            if let (Some(owned), true) = (&self.owner, is_over) {
+                process::wait_for_end(&owned.pidfd, self.longest_sleep());
+            } else if stopctl::now() >= silence_ends {
                 silence = (silence * 2).min(LONGEST_SILENCE);
                 silence_ends = stopctl::now() + silence;
                 voice.say(Weight::Notice, &self.still_there());
             } else {
-                let look_again = self.stopped_since.map_or(LONGEST_SLEEP, |_| GLANCE);
-                let left = silence_ends.since(stopctl::now()).min(look_again);
+                let left = silence_ends.since(stopctl::now()).min(self.longest_sleep());
                 self.run.record.wait_for_change(&self.run.seen, left);
             }
         }
@@ -127,11 +132,13 @@ impl Target<'_> {
         format!("{}: still there: {}{next}", self.run.name, numbers(&there))
     }
 
-    fn wait_for_owner(&self) {
-        let there = |owned: &&Owned| !process::has_ended(&owned.pidfd);
-        while let Some(owned) = self.owner.as_ref().filter(there) {
-            process::wait_for_end(&owned.pidfd, LONGEST_SLEEP);
-        }
+    fn owner_is_there(&self) -> bool {
+        let owner = self.owner.as_ref();
+        owner.is_some_and(|owned| !process::has_ended(&owned.pidfd))
+    }
+
+    fn longest_sleep(&self) -> Duration {
+        self.stopped_since.map_or(LONGEST_SLEEP, |_| GLANCE)
     }
 
     /// A supervisor that was stopped is not dead: it is continued, and if that does not help (a

@@ -1,0 +1,144 @@
+//! Points between the steps of a run, at which a test has the process die that passes them. Only
+//! the feature `failpoints` compiles them, and only tests switch it on.
+//!
+//! `STOPCTL_FAILPOINT` says where: `ROLE:ACTION:WHERE`, and more of them behind commas. The role
+//! is that of the process: `guard`, `taker`, `child` (between fork and exec), and `supervisor`,
+//! which is every process that was started and not forked. The actions are `kill`, `segv`, `stop`
+//! (SIGKILL, SIGSEGV, SIGSTOP to itself) and `panic`; they happen at the point number WHERE that is
+//! passed in that role. `list` writes the name of each point into the file WHERE instead.
+
+/// What a process is in a run, once it was forked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Role {
+    #[cfg(feature = "failpoints")]
+    Supervisor,
+    /// It waits for the death of the supervisor.
+    Guard,
+    /// It takes over from one that is dead.
+    Taker,
+    /// It becomes a worker. Points are counted from a thousand times its number on, so that one
+    /// of several can be meant.
+    Child(u32),
+}
+
+#[cfg(not(feature = "failpoints"))]
+pub(crate) const fn pass(_: &str) {}
+
+#[cfg(not(feature = "failpoints"))]
+pub(crate) const fn enter(_: Role) {}
+
+#[cfg(feature = "failpoints")]
+pub(crate) use armed::{enter, pass};
+
+#[cfg(feature = "failpoints")]
+mod armed {
+    use std::fs::File;
+    use std::io::Write as _;
+    use std::sync::OnceLock;
+    use std::sync::atomic::{AtomicU8, AtomicU32, Ordering};
+
+    use nix::sys::signal::{Signal, raise};
+
+    use super::Role;
+
+    struct Setting {
+        role: u8,
+        action: Action,
+    }
+
+    enum Action {
+        List(File),
+        Raise(Signal, u32),
+        Panic(u32),
+    }
+
+    /// Read at the first point of all: so it is there before any fork.
+    static SETTINGS: OnceLock<Vec<Setting>> = OnceLock::new();
+    static ROLE: AtomicU8 = AtomicU8::new(number(Role::Supervisor));
+    static PASSED: AtomicU32 = AtomicU32::new(0);
+
+    const fn number(role: Role) -> u8 {
+        match role {
+            Role::Supervisor => 0,
+            Role::Guard => 1,
+            Role::Taker => 2,
+            Role::Child(_) => 3,
+        }
+    }
+
+    /// From here on this process has another role, and counts anew.
+    pub(crate) fn enter(role: Role) {
+        ROLE.store(number(role), Ordering::Relaxed);
+        let first = match role {
+            Role::Supervisor | Role::Guard | Role::Taker => 0,
+            Role::Child(worker) => worker * 1000,
+        };
+        PASSED.store(first, Ordering::Relaxed);
+    }
+
+    /// The step of this name has been made, or is the next one. Allocates nothing and takes no
+    /// lock after the first time: it is also passed between fork and exec.
+    pub(crate) fn pass(step: &str) {
+        let settings = SETTINGS.get_or_init(read);
+        let role = ROLE.load(Ordering::Relaxed);
+        let passed = PASSED.fetch_add(1, Ordering::Relaxed) + 1;
+        for setting in settings.iter().filter(|setting| setting.role == role) {
+            match &setting.action {
+                Action::List(file) => note(file, step),
+                Action::Raise(signal, at) if *at == passed => {
+                    // Twice: Rust's own handler of SIGSEGV takes the first one for a stack
+                    // overflow, and lets the second one pass.
+                    let _ = raise(*signal);
+                    if *signal != Signal::SIGSTOP {
+                        let _ = raise(*signal);
+                    }
+                }
+                // Without the words on standard error, which no test wants to see.
+                Action::Panic(at) if *at == passed => {
+                    std::panic::resume_unwind(Box::new("failpoint"));
+                }
+                Action::Raise(..) | Action::Panic(_) => {}
+            }
+        }
+    }
+
+    fn note(mut file: &File, step: &str) {
+        let mut line = [b'\n'; 64];
+        let length = step.len().min(line.len() - 1);
+        line[..length].copy_from_slice(&step.as_bytes()[..length]);
+        let _ = file.write(&line[..=length]);
+    }
+
+    fn read() -> Vec<Setting> {
+        let text = std::env::var("STOPCTL_FAILPOINT").unwrap_or_default();
+        let each = text.split(',').filter(|one| !one.is_empty());
+        each.map(|one| parse(one).unwrap_or_else(|| panic!("no failpoint: {one}")))
+            .collect()
+    }
+
+    fn parse(one: &str) -> Option<Setting> {
+        let mut words = one.splitn(3, ':');
+        let role = match words.next()? {
+            "supervisor" => Role::Supervisor,
+            "guard" => Role::Guard,
+            "taker" => Role::Taker,
+            "child" => Role::Child(0),
+            _ => return None,
+        };
+        let (action, place) = (words.next()?, words.next()?);
+        let at = place.parse();
+        let action = match action {
+            "list" => {
+                let file = File::options().append(true).create(true).open(place);
+                Action::List(file.ok()?)
+            }
+            "kill" => Action::Raise(Signal::SIGKILL, at.ok()?),
+            "segv" => Action::Raise(Signal::SIGSEGV, at.ok()?),
+            "stop" => Action::Raise(Signal::SIGSTOP, at.ok()?),
+            "panic" => Action::Panic(at.ok()?),
+            _ => return None,
+        };
+        let role = number(role);
+        Some(Setting { role, action })
+    }
+}

@@ -1,0 +1,92 @@
+//! Row C2: the supervisor of a short run is killed at its k-th call of each system call, and the
+//! promises hold. A sample by default; all of them where `STOPCTL_TEST_ROUNDS` is set.
+
+mod killed;
+mod support;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use killed::{NAME, check, check_nobody, check_workers, each, trio};
+use support::base::Base;
+use support::need::{Need, lacks, rounds};
+use support::scenario::Scenario;
+use support::started::Ended;
+
+const WORKERS: usize = 2;
+
+/// One of so many in a usual test.
+const SAMPLE: usize = 10;
+
+/// The supervisor alone is traced: what it forks is not.
+fn traced<'b>(base: &'b Base, options: &[&str], strace: &str) -> Scenario<'b> {
+    let trace = base.file("trace");
+    trio(base, WORKERS)
+        .options(options)
+        .environment("TRACE", trace)
+        .through(&format!("exec strace -o \"$TRACE\" {strace} \"$@\""))
+}
+
+/// Every call that the supervisor makes which nothing happens to: its name, and the how many-th.
+fn calls(options: &[&str]) -> Vec<(String, usize)> {
+    let base = Base::new();
+    traced(&base, options, "").start().finish();
+    let trace = fs::read_to_string(base.file("trace")).expect("a trace");
+    let mut counts = BTreeMap::new();
+    let mut calls = Vec::new();
+    for line in trace.lines() {
+        let Some((name, _)) = line.split_once('(') else {
+            continue;
+        };
+        if name.is_empty() || !name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_') {
+            continue;
+        }
+        let count: &mut usize = counts.entry(name.to_owned()).or_default();
+        *count += 1;
+        calls.push((name.to_owned(), *count));
+    }
+    assert!(calls.len() > 100, "too few calls: {calls:?}");
+    calls
+}
+
+fn sweep(options: &[&str]) {
+    if lacks(Need::Trace) {
+        return;
+    }
+    let step = if rounds(0) == 0 { SAMPLE } else { 1 };
+    let cases: Vec<(String, usize)> = calls(options).into_iter().step_by(step).collect();
+    let told = |(call, at): &(String, usize)| format!("killed at {call} {at}, {options:?}");
+    let killed = AtomicUsize::new(0);
+    each(&cases, told, |(call, at)| {
+        let mut base = Base::new();
+        base.leaves_something();
+        let kill = format!("-e trace={call} -e inject={call}:signal=KILL:when={at}");
+        let run = traced(&base, options, &kill).start();
+        // What comes once more at one time than at another may not come.
+        if run.wait_for_exit() == Ended::Signal(9) {
+            killed.fetch_add(1, Ordering::Relaxed);
+        }
+        base.call(&["stop", "--if-running", NAME]).expect(0);
+        check_workers(&base);
+        let lines = run.finish().lines;
+        check_nobody(&base);
+        check(&base, &lines);
+    });
+    let killed = killed.into_inner();
+    assert!(
+        killed * 10 > cases.len() * 9,
+        "{killed} of {} were killed",
+        cases.len()
+    );
+}
+
+#[test]
+fn c2_a_supervisor_with_a_guard_is_killed_at_every_system_call() {
+    sweep(&[]);
+}
+
+#[test]
+fn c2_a_supervisor_without_a_guard_is_killed_at_every_system_call() {
+    sweep(&["--no-guard"]);
+}
