@@ -141,6 +141,10 @@ impl<'a> Target<'a> {
 
     /// The owner died after the last word: somebody gives up the name in its place.
     fn tidy(&mut self) {
+        if !self.run.dir.is_there() {
+            self.is_gone = true;
+            return;
+        }
         match self.care() {
             Care::Owned => {}
             Care::Removed | Care::Gone | Care::Unverifiable => self.is_gone = true,
