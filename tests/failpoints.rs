@@ -303,7 +303,7 @@ fn c20_a_stop_gives_up_when_everybody_dies_who_takes_over() {
     let run = orphaned(&base, all_started(&points(false)));
     let mut first = base.stopctl(&["stop", NAME]);
     first.env(VARIABLE, "taker:kill:6");
-    base.answer(first).expect(1).says("died");
+    base.answer(first).expect(1).says("is ended");
     stop(&base);
     check(&base, &run.finish().lines);
 }
