@@ -10,7 +10,7 @@ mod file;
 mod identity;
 
 #[cfg(feature = "cli")]
-pub use file::{OwnerFile, OwnerSeen, parse, see};
+pub use file::{OwnerFile, OwnerSeen, let_go, parse, see};
 #[cfg(feature = "cli")]
 pub use identity::Identity;
 

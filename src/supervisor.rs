@@ -17,6 +17,7 @@ use crate::guard::Guard;
 use crate::launch::Launched;
 use crate::moment::Moment;
 use crate::outer::Outer;
+use crate::owner;
 use crate::plan::Plan;
 use crate::process;
 use crate::reason::Reason;
@@ -275,6 +276,11 @@ impl<'a> Supervisor<'a> {
             guard.end();
         }
         failpoint::pass("guard ended");
+        let in_order = self.run.files.owner.is_ours() && !self.run.leaves_something();
+        drop(self);
+        if in_order {
+            owner::let_go();
+        }
         verdict
     }
 }

@@ -241,6 +241,13 @@ impl RobustWord {
     }
 }
 
+/// Has the kernel forget all words of this thread: what ends now ends in order.
+pub(crate) fn forget_robust_words() {
+    let (none, size) = (ptr::null::<RobustList>(), size_of::<[usize; 3]>());
+    // SAFETY: without a list the kernel has nothing to read.
+    unsafe { libc::syscall(libc::SYS_set_robust_list, none, size) };
+}
+
 /// Makes a copy of this process (fork(2)); the copy is answered `None`. Right only in a process of
 /// one thread: locks of others would never be given back in the copy.
 pub(crate) fn fork() -> io::Result<Option<i32>> {

@@ -21,7 +21,7 @@ use crate::failpoint;
 use crate::flag::format::Request;
 use crate::flag::writer::FlagFile;
 use crate::ladder::Times;
-use crate::owner::{Identity, OwnerFile};
+use crate::owner::{self, Identity, OwnerFile};
 use crate::process;
 use crate::reason::Reason;
 use crate::record::{Record, RecordError, RecordReader, RunRecord, Snapshot, WorkerState};
@@ -151,6 +151,7 @@ impl Takeover {
             return Ok(Taken::Part);
         }
         dir.remove();
+        owner::let_go();
         Ok(Taken::Whole)
     }
 }
@@ -213,8 +214,12 @@ fn adopt(
     for (record, number) in workers.filter(|(record, _)| {
         record.state != WorkerState::Ended || record.outcome.as_deref() == Some("not_ended")
     }) {
-        let (Some(born), Some(flag)) = (run.files.record.born(number), flags.remove(&number))
-        else {
+        let Some(mut flag) = flags.remove(&number) else {
+            continue;
+        };
+        let Some(born) = run.files.record.born(number) else {
+            // Should it be on its way, it looks at its flag before its program runs.
+            raise_blindly(std::iter::once(&mut flag));
             continue;
         };
         let identity = Identity {

@@ -13,7 +13,7 @@ use nix::unistd::gettid;
 use super::{FILE, Identity, has_died};
 use crate::failpoint;
 use crate::files;
-use crate::sys::RobustWord;
+use crate::sys::{self, RobustWord};
 
 /// The length of the file.
 const LEN: usize = 256;
@@ -131,6 +131,12 @@ impl Drop for OwnerFile {
             self.word.word().store(died, Ordering::Release);
         }
     }
+}
+
+/// What we owned is over: whoever has its file open, and lives on by leave, is not told that its
+/// supervisor died when this process ends.
+pub fn let_go() {
+    sys::forget_robust_words();
 }
 
 fn own_tid() -> u32 {
