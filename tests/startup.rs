@@ -508,6 +508,7 @@ fn a_name_held_by_a_dead_supervisor_is_refused_and_says_so() {
         .scenario()
         .name("dead")
         .without_events()
+        .options(&["--no-guard"])
         .zoo(&["polite"])
         .start();
     let pid = run.ready(1)[0];

@@ -221,20 +221,20 @@ fn c20_a_taker_that_is_killed_is_followed_by_another() {
         let stop = base.begin(arguments);
         run.wait_for_each("flag 1   lost", 2);
         let first = pid_of_owner(&base, "orphan").expect("an owner");
-        if !waits {
-            stop.finish().expect(0);
-            send(first, Signal::SIGKILL);
-            until("the word is marked", || is_orphaned(&base, "orphan"));
-            base.call(&["stop", "orphan", "--term"])
-                .expect(0)
-                .says("taking over");
-        } else {
+        if waits {
             send(first, Signal::SIGKILL);
             until("another one is the owner", || {
                 !is_orphaned(&base, "orphan") && pid_of_owner(&base, "orphan") != Some(first)
             });
             base.call(&["stop", "orphan", "--term"]).expect(0);
             stop.finish().expect(0).says("orphan is over");
+        } else {
+            stop.finish().expect(0);
+            send(first, Signal::SIGKILL);
+            until("the word is marked", || is_orphaned(&base, "orphan"));
+            base.call(&["stop", "orphan", "--term"])
+                .expect(0)
+                .says("taking over");
         }
         let end = run.finish();
         let out = end.out();
