@@ -56,6 +56,7 @@ complete -c stopctl -n "__fish_stopctl_using_subcommand run" -l stop-on-failure 
 complete -c stopctl -n "__fish_stopctl_using_subcommand run" -s q -l quiet -d 'Say nothing but errors'
 complete -c stopctl -n "__fish_stopctl_using_subcommand run" -s v -l verbose -d 'Name every signal sent; twice: trace'
 complete -c stopctl -n "__fish_stopctl_using_subcommand run" -l preserve-status -d 'Exit with the worker\'s own status after --timeout too'
+complete -c stopctl -n "__fish_stopctl_using_subcommand run" -l no-guard -d 'Do without the second process that goes on with the ladder should stopctl be killed'
 complete -c stopctl -n "__fish_stopctl_using_subcommand run" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c stopctl -n "__fish_stopctl_using_subcommand stop" -s w -l worker -d 'Stop this worker only, by its number; may be given more than once' -r
 complete -c stopctl -n "__fish_stopctl_using_subcommand stop" -s g -l grace -d 'Time from the flag to SIGTERM [default: the run\'s]' -r
