@@ -8,6 +8,7 @@ use crate::scene::{BUSY, MIXED, finds, orphan, told, until};
 use crate::support::base::Base;
 use crate::support::bystanders::Bystanders;
 use crate::support::held::Held;
+use crate::support::need::{Need, lacks};
 use crate::support::owner::{self, guard_of, is_orphaned, named, pid_of_owner};
 use crate::support::processes;
 use crate::support::random::Lateness;
@@ -333,4 +334,31 @@ fn g2_the_group_of_a_leader_that_leaves_at_the_last_moment_is_ended_too() {
         run.finish().expect_signal(9);
         bystanders.check();
     }
+}
+
+#[test]
+fn c2_a_run_whose_owner_was_killed_after_its_last_word_is_removed_by_stop() {
+    if lacks(Need::Trace) {
+        return;
+    }
+    let base = Base::new();
+    let run = base
+        .scenario()
+        .name("written")
+        .without_events()
+        .options(&["--no-guard"])
+        // Of the two, the first one publishes the run, and the second one takes its name away.
+        .through(
+            "exec strace -o /dev/null -e trace=renameat2 -e inject=renameat2:signal=KILL:when=2 \"$@\"",
+        )
+        .command(&["true"])
+        .start();
+    run.finish_unchecked();
+    assert!(
+        base.runs().join("written").exists(),
+        "it was killed in time"
+    );
+    base.call(&["stop", "written"])
+        .expect(0)
+        .says("written is over already");
 }

@@ -84,6 +84,7 @@ impl<'a> Target<'a> {
             State::Over if !target.run.leaves_something() => {
                 let what = format!("{} is over already", target.run.name);
                 voice.say(Weight::Notice, &what);
+                target.tidy_up();
             }
             // What could not be ended then may be ended now.
             State::Over | State::OwnerDied => target.take_over(voice),
@@ -95,15 +96,27 @@ impl<'a> Target<'a> {
         target
     }
 
-    /// Asks whoever is the owner.
-    fn demand_it(&mut self, voice: &mut Voice) {
-        self.owner = match Standing::of(&self.run.dir) {
+    /// Its owner may have been killed between its last word and the removal of the names.
+    fn tidy_up(&mut self) {
+        if matches!(Standing::of(&self.run.dir), Standing::Orphaned(_)) {
+            let _ = taker::care_for(&self.run.dir);
+            self.owner = self.owner_now();
+        }
+    }
+
+    fn owner_now(&self) -> Option<Owned> {
+        match Standing::of(&self.run.dir) {
             Standing::Owned(owned) => Some(owned),
             Standing::Changing
             | Standing::Orphaned(_)
             | Standing::Unverifiable(_)
             | Standing::Unreadable => None,
-        };
+        }
+    }
+
+    /// Asks whoever is the owner.
+    fn demand_it(&mut self, voice: &mut Voice) {
+        self.owner = self.owner_now();
         match self.send() {
             Ok(()) => voice.say(Weight::Notice, &self.announced()),
             Err(problem) => self.problem = Some(problem),
