@@ -211,8 +211,12 @@ fn adopt(
     for (record, number) in workers.filter(|(record, _)| {
         record.state != WorkerState::Ended || record.outcome.as_deref() == Some("not_ended")
     }) {
-        let (Some(born), Some(flag)) = (run.files.record.born(number), flags.remove(&number))
-        else {
+        let Some(flag) = flags.remove(&number) else {
+            continue;
+        };
+        let Some(born) = run.files.record.born(number) else {
+            // Nobody was born. Should somebody be about to, this is one more reason not to run.
+            raise_blindly(std::iter::once(&flag));
             continue;
         };
         let identity = Identity {
