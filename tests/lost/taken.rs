@@ -158,7 +158,8 @@ fn c9_g18_a_supervisor_in_a_debugger_is_taken_over_and_only_reaps_afterwards() {
         let end = run.finish_unchecked();
         let out = end.out();
         assert_eq!(out.matches("signal 15").count(), 1, "G18: {out}");
-        assert_eq!(told(&out, 1), 3, "G18: {out}");
+        // The grace that was asked for may come after the raise.
+        assert!((3..=4).contains(&told(&out, 1)), "G18: {out}");
         assert_eq!(told(&out, 2), 1, "G18: {out}");
         end.events.only("deposed");
         assert!(
