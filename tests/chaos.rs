@@ -156,7 +156,7 @@ fn round(random: &mut Random) {
         // However this ends, the watching does too.
         let _ended = End(&ended);
         let mut stops = Vec::new();
-        for _ in 0..1 + random.below(6) {
+        for _ in 0..=random.below(6) {
             thread::sleep(random.micros_below(25_000));
             done.push(disturb(&base, &run, random, &mut stops));
         }
