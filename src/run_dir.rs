@@ -190,8 +190,12 @@ impl RunDir {
 
     /// Removes the files in it, through the descriptor.
     fn empty(&self) {
-        let opened = files::open(&self.dir, ".", DIRECTORY);
-        if let Ok(mut dir) = opened.and_then(|dir| Ok(Dir::from_fd(dir.into())?)) {
+        // Again if a signal interrupts it: nobody comes back to what is left here.
+        let listed = (0..TRIES).find_map(|_| {
+            let dir = files::open(&self.dir, ".", DIRECTORY).ok()?;
+            Dir::from_fd(dir.into()).ok()
+        });
+        if let Some(mut dir) = listed {
             for entry in dir.iter().flatten() {
                 if !matches!(entry.file_name().to_bytes(), b"." | b"..") {
                     let _ = unlinkat(&self.dir, entry.file_name(), UnlinkatFlags::NoRemoveDir);

@@ -7,6 +7,7 @@
 mod support;
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::fs;
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -155,7 +156,7 @@ fn round(random: &mut Random) {
         // However this ends, the watching does too.
         let _ended = End(&ended);
         let mut stops = Vec::new();
-        for _ in 0..1 + random.below(6) {
+        for _ in 0..=random.below(6) {
             thread::sleep(random.micros_below(25_000));
             done.push(disturb(&base, &run, random, &mut stops));
         }
@@ -186,7 +187,8 @@ fn start(base: &Base, random: &mut Random) -> Started {
     let workers = 1 + usize::try_from(random.below(4)).expect("few");
     let mut script = String::from("case $STOPCTL_WORKER in\n");
     for worker in 0..workers {
-        script += &format!("{worker}) exec \"$0\" {} ;;\n", random.pick(&ANIMALS));
+        let animal = random.pick(&ANIMALS);
+        writeln!(script, "{worker}) exec \"$0\" {animal} ;;").expect("a text");
     }
     let mut time = || format!("{}ms", 10 + random.below(150));
     let (grace, kill_after) = (time(), time());

@@ -256,7 +256,8 @@ fn a_waiting_worker_of_any_language_leaves_when_its_supervisor_is_killed() {
         let mut base = Base::new();
         base.leaves_something();
         make(&base);
-        let run = base.scenario().without_events().command(worker).start();
+        let scenario = base.scenario().without_events();
+        let run = scenario.options(&["--no-guard"]).command(worker).start();
         run.wait_for("ready");
         run.signal(Signal::SIGKILL);
         // Its streams end when the worker has left, which nobody is there to make it do.

@@ -392,7 +392,11 @@ fn no_guard_means_no_guard() {
     let state = &base.call(&["list", "--json"]).json()["runs"][0]["state"];
     assert_eq!(state, "owner_died");
     for pid in pids {
-        assert_eq!(processes::state(pid), Some('S'), "nobody asked it");
+        let state = processes::state(pid);
+        assert!(
+            matches!(state, Some('S' | 'R')),
+            "nobody asked it: {state:?}"
+        );
     }
     base.call(&["stop", "orphan"]).expect(0).says("taking over");
     let end = run.finish();

@@ -257,7 +257,8 @@ fn a_waiting_worker_leaves_when_its_supervisor_is_killed() {
     // What a dead supervisor leaves is not this test's matter.
     base.leaves_something();
     let scenario = worker(&base, &python, &["idle.py"]).without_events();
-    let run = scenario.start();
+    // By itself, with nobody left who could raise its flag.
+    let run = scenario.options(&["--no-guard"]).start();
     run.wait_for("waiting");
     let killed = run.signal(Signal::SIGKILL);
     let left = run.wait_for("left, because of lost");

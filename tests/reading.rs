@@ -290,6 +290,7 @@ fn sleep_sees_the_death_of_the_supervisor() {
         .scenario()
         .name("orphaned")
         .without_events()
+        .options(&["--no-guard"])
         .environment("STOPCTL", Base::program())
         .sh(SLEEPER)
         .start();
@@ -330,6 +331,7 @@ fn wait_for_a_run_whose_supervisor_died_is_125() {
         .scenario()
         .name("lost")
         .without_events()
+        .options(&["--no-guard"])
         .zoo(&["polite"])
         .start();
     let pid = run.ready(1)[0];

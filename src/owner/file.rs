@@ -122,17 +122,6 @@ impl OwnerFile {
     }
 }
 
-impl Drop for OwnerFile {
-    /// An owner may end and leave its run behind, with something in it that could not be ended. The
-    /// kernel does not mark what was given back in time.
-    fn drop(&mut self) {
-        if self.is_ours() {
-            let died = libc::FUTEX_OWNER_DIED;
-            self.word.word().store(died, Ordering::Release);
-        }
-    }
-}
-
 /// What we owned is over: whoever has its file open, and lives on by leave, is not told that its
 /// supervisor died when this process ends.
 pub fn let_go() {

@@ -1,6 +1,7 @@
 //! The same again and again, at moments that a seed determines. A few rounds by default;
 //! `STOPCTL_TEST_ROUNDS` asks for more, `STOPCTL_TEST_SEED` for the same again.
 
+use std::fmt::Write as _;
 use std::panic::{self, AssertUnwindSafe};
 use std::path::Path;
 use std::sync::Mutex;
@@ -79,7 +80,8 @@ fn g1_rounds_of_a_supervisor_that_is_killed_at_any_moment() {
         let animals = ["polite", "deaf", "handler", "blind", "slowexit 20"];
         let mut script = String::from("case $STOPCTL_WORKER in\n");
         for worker in 0..workers {
-            script += &format!("{worker}) exec \"$0\" {} ;;\n", random.pick(&animals));
+            let animal = random.pick(&animals);
+            writeln!(script, "{worker}) exec \"$0\" {animal} ;;").expect("a text");
         }
         let run = base
             .scenario()

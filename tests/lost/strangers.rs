@@ -100,9 +100,10 @@ fn c14_what_an_older_boot_left_is_removed_and_nobody_is_signalled() {
     craft_owner(&base, "orphan", &words);
     base.call(&["stop", "orphan"])
         .expect(0)
-        .says("nothing is left of orphan: its machine or container restarted");
+        .says("nothing is left of orphan: its machine or container was restarted");
     assert!(!base.runs().join("orphan").exists(), "C14");
-    assert_eq!(processes::state(pids[0]), Some('S'), "C14: it lives");
+    let state = processes::state(pids[0]);
+    assert!(matches!(state, Some('S' | 'R')), "C14: it lives: {state:?}");
     send(pids[0], Signal::SIGKILL);
     let end = run.finish();
     assert!(!end.out().contains("signal"), "C14: {}", end.out());

@@ -8,6 +8,7 @@ use crate::scene::{BUSY, MIXED, finds, orphan, told, until};
 use crate::support::base::Base;
 use crate::support::bystanders::Bystanders;
 use crate::support::held::Held;
+use crate::support::need::{Need, lacks};
 use crate::support::owner::{self, guard_of, is_orphaned, named, pid_of_owner};
 use crate::support::processes;
 use crate::support::random::Lateness;
@@ -157,7 +158,8 @@ fn c9_g18_a_supervisor_in_a_debugger_is_taken_over_and_only_reaps_afterwards() {
         let end = run.finish_unchecked();
         let out = end.out();
         assert_eq!(out.matches("signal 15").count(), 1, "G18: {out}");
-        assert_eq!(told(&out, 1), 3, "G18: {out}");
+        // The grace that was asked for may come after the raise.
+        assert!((3..=4).contains(&told(&out, 1)), "G18: {out}");
         assert_eq!(told(&out, 2), 1, "G18: {out}");
         end.events.only("deposed");
         assert!(
@@ -221,20 +223,20 @@ fn c20_a_taker_that_is_killed_is_followed_by_another() {
         let stop = base.begin(arguments);
         run.wait_for_each("flag 1   lost", 2);
         let first = pid_of_owner(&base, "orphan").expect("an owner");
-        if !waits {
-            stop.finish().expect(0);
-            send(first, Signal::SIGKILL);
-            until("the word is marked", || is_orphaned(&base, "orphan"));
-            base.call(&["stop", "orphan", "--term"])
-                .expect(0)
-                .says("taking over");
-        } else {
+        if waits {
             send(first, Signal::SIGKILL);
             until("another one is the owner", || {
                 !is_orphaned(&base, "orphan") && pid_of_owner(&base, "orphan") != Some(first)
             });
             base.call(&["stop", "orphan", "--term"]).expect(0);
             stop.finish().expect(0).says("orphan is over");
+        } else {
+            stop.finish().expect(0);
+            send(first, Signal::SIGKILL);
+            until("the word is marked", || is_orphaned(&base, "orphan"));
+            base.call(&["stop", "orphan", "--term"])
+                .expect(0)
+                .says("taking over");
         }
         let end = run.finish();
         let out = end.out();
@@ -333,4 +335,31 @@ fn g2_the_group_of_a_leader_that_leaves_at_the_last_moment_is_ended_too() {
         run.finish().expect_signal(9);
         bystanders.check();
     }
+}
+
+#[test]
+fn c2_a_run_whose_owner_was_killed_after_its_last_word_is_removed_by_stop() {
+    if lacks(Need::Trace) {
+        return;
+    }
+    let base = Base::new();
+    let run = base
+        .scenario()
+        .name("written")
+        .without_events()
+        .options(&["--no-guard"])
+        // Of the two, the first one publishes the run, and the second one takes its name away.
+        .through(
+            "exec strace -o /dev/null -e trace=renameat2 -e inject=renameat2:signal=KILL:when=2 \"$@\"",
+        )
+        .command(&["true"])
+        .start();
+    run.finish_unchecked();
+    assert!(
+        base.runs().join("written").exists(),
+        "it was killed in time"
+    );
+    base.call(&["stop", "written"])
+        .expect(0)
+        .says("written is over already");
 }
