@@ -17,6 +17,7 @@ use nix::sys::stat::Mode;
 use nix::unistd::{dup2_stdin, dup2_stdout, pipe2, setsid};
 
 use crate::event::{Event, Witness};
+use crate::flag::writer::Nameless;
 use crate::owner::{self, OwnerSeen};
 use crate::process::{self, Target};
 use crate::run_dir::RunDir;
@@ -35,15 +36,20 @@ pub(crate) struct Guard {
 }
 
 impl Guard {
-    /// Starts a guard of the run in `dir`, whose owner we are.
-    pub(crate) fn start(dir: &RunDir, witness: &mut dyn Witness) -> io::Result<Self> {
+    /// Starts a guard of the run in `dir`, whose owner we are. Of the flags that were put back it
+    /// knows the old ones, too: nobody else can after our death.
+    pub(crate) fn start(
+        dir: &RunDir,
+        nameless: Nameless,
+        witness: &mut dyn Witness,
+    ) -> io::Result<Self> {
         let dir = dir.twin()?;
         let (end, life) = pipe2(OFlag::O_CLOEXEC)?;
         if let Some(pid) = sys::fork()? {
             return Ok(Self { pid, _life: life });
         }
         drop(life);
-        watch(dir, &end, witness);
+        watch(dir, nameless, &end, witness);
         sys::exit_now(0)
     }
 
@@ -59,7 +65,7 @@ impl Guard {
 }
 
 /// What the guard is: waits until the supervisor is gone, and takes over.
-fn watch(dir: RunDir, end: &OwnedFd, witness: &mut dyn Witness) {
+fn watch(dir: RunDir, nameless: Nameless, end: &OwnedFd, witness: &mut dyn Witness) {
     let _ = SigSet::all().thread_set_mask();
     let _ = setsid();
     let _ = prctl::set_name(c"stopctl-guard");
@@ -80,7 +86,7 @@ fn watch(dir: RunDir, end: &OwnedFd, witness: &mut dyn Witness) {
     let (pid, name) = (owner.pid, dir.name());
     witness.see(sys::now(), &Event::SupervisorDied { pid, name });
     let taken = match Takeover::begin(dir, word) {
-        Ok(Some(takeover)) => takeover.enforce(witness).map(drop),
+        Ok(Some(takeover)) => takeover.raising(nameless).enforce(witness).map(drop),
         Ok(None) => return,
         Err(error) => Err(error.into()),
     };

@@ -18,7 +18,7 @@ use crate::duration::Limit;
 use crate::enforcement::{Enforcement, Files, How, Rules};
 use crate::event::Witness;
 use crate::flag::format::Request;
-use crate::flag::writer::FlagFile;
+use crate::flag::writer::{FlagFile, Nameless};
 use crate::ladder::Times;
 use crate::owner::{Identity, OwnerFile};
 use crate::process;
@@ -84,6 +84,8 @@ pub struct Takeover {
     dir: RunDir,
     owner: OwnerFile,
     us: Identity,
+    /// Flags that only its maker has open.
+    nameless: Nameless,
 }
 
 impl Takeover {
@@ -98,7 +100,18 @@ impl Takeover {
     pub fn begin(dir: RunDir, word: u32) -> io::Result<Option<Self>> {
         let us = process::own_identity();
         let owner = OwnerFile::take(&dir, word, &us)?;
-        Ok(owner.map(|owner| Self { dir, owner, us }))
+        Ok(owner.map(|owner| Self {
+            dir,
+            owner,
+            us,
+            nameless: Nameless::new(),
+        }))
+    }
+
+    /// Has these flags raised with those of the same workers that have names.
+    #[must_use]
+    pub fn raising(self, nameless: Nameless) -> Self {
+        Self { nameless, ..self }
     }
 
     /// Enforces the ladders of its workers until nobody is left.
@@ -107,8 +120,13 @@ impl Takeover {
     ///
     /// If what the owner before has left cannot be used.
     pub fn enforce(self, witness: &mut dyn Witness) -> Result<Taken, TakeoverError> {
-        let Self { dir, owner, us } = self;
-        let mut flags = flags(&dir)?;
+        let Self {
+            dir,
+            owner,
+            us,
+            nameless,
+        } = self;
+        let mut flags = flags(&dir, nameless)?;
         let snapshot = match RecordReader::open(&dir).and_then(|reader| reader.read()) {
             Ok(snapshot) => snapshot,
             Err(error) => {
@@ -141,11 +159,13 @@ impl Takeover {
 }
 
 /// The flags in `dir`, by the numbers of their workers.
-fn flags(dir: &RunDir) -> io::Result<HashMap<u32, FlagFile>> {
+fn flags(dir: &RunDir, mut nameless: Nameless) -> io::Result<HashMap<u32, FlagFile>> {
     let mut flags = HashMap::new();
     for name in dir.names()? {
         if let Some(worker) = FlagFile::worker_of(&name) {
-            flags.insert(worker, FlagFile::open(dir, dir.path(), &name)?);
+            let mut flag = FlagFile::open(dir, dir.path(), &name)?;
+            flag.raises_too(nameless.remove(&worker).unwrap_or_default());
+            flags.insert(worker, flag);
         }
     }
     Ok(flags)
