@@ -1,0 +1,1 @@
+//! Workers that are hard to find.

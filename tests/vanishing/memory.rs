@@ -1,0 +1,1 @@
+//! Flags as memory: who maps them, and how little there may be of it.
