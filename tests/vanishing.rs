@@ -3,6 +3,8 @@
 
 mod support;
 
+#[path = "vanishing/group.rs"]
+mod group;
 #[path = "vanishing/hidden.rs"]
 mod hidden;
 #[path = "vanishing/memory.rs"]

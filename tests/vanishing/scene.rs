@@ -124,7 +124,7 @@ pub(crate) fn text(file: &fs::File) -> String {
 #[track_caller]
 pub(crate) fn finds(base: &Base, run: &str, command: Started) -> Started {
     let record = base.runs().join(run).join("record");
-    let record = fs::metadata(record).map(|data| data.ino()).unwrap_or(0);
+    let record = fs::metadata(record).map_or(0, |data| data.ino());
     until("it finds the run", || {
         let fds = fs::read_dir(format!("/proc/{}/fd", command.pid()));
         fds.into_iter()
