@@ -203,15 +203,13 @@ impl Drop for RunDir {
         // the same, and whatever has that name now is somebody else's.
         let gone = format!(".gone-{:016x}", sys::random().unwrap_or_default());
         let (base, entry) = (&self.base, self.entry.as_str());
-        let ours = self.is_there()
-            && renameat2(
-                base,
-                entry,
-                base,
-                gone.as_str(),
-                RenameFlags::RENAME_NOREPLACE,
-            )
-            .is_ok();
+        let renamed = || {
+            let (no_other, gone) = (RenameFlags::RENAME_NOREPLACE, gone.as_str());
+            renameat2(base, entry, base, gone, no_other).is_ok()
+        };
+        let now_at = self
+            .is_there()
+            .then(|| if renamed() { gone.as_str() } else { entry });
         if let Ok(mut dir) =
             files::open(&self.dir, ".", DIRECTORY).and_then(|dir| Ok(Dir::from_fd(dir.into())?))
         {
@@ -221,8 +219,8 @@ impl Drop for RunDir {
                 }
             }
         }
-        if ours {
-            let _ = unlinkat(base, gone.as_str(), UnlinkatFlags::RemoveDir);
+        if let Some(name) = now_at {
+            let _ = unlinkat(base, name, UnlinkatFlags::RemoveDir);
         }
         self.base.remove_if_empty();
     }
