@@ -57,6 +57,7 @@ fn n1_a_flag_of_a_run_that_is_over_is_said_once_and_is_never_that_of_a_newer_run
             .env("STOPCTL_FLAG", &leaked)
             .stdin(Stdio::piped());
         let mut probe = Started::begin(command, base.root(), None);
+        probe.wait_for(&leaked);
         for (question, answer) in [
             ("supervised", "no"),
             ("look", "run"),
