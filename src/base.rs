@@ -68,6 +68,7 @@ enum Problem {
     Io(io::Error),
     Foreign(u32),
     Writable(u32),
+    Unmapped,
     NotADirectory,
 }
 
@@ -90,6 +91,9 @@ impl fmt::Display for BaseError {
             Problem::Writable(mode) => {
                 write!(f, "others may write into it (mode {:04o})", mode & 0o7777)?;
             }
+            Problem::Unmapped => f.write_str(
+                "nobody can tell whose it is: our uid has no number in this user namespace",
+            )?,
             Problem::NotADirectory => f.write_str("is not a directory (a link is not taken)")?,
         }
         write!(f, "; set {VARIABLE} to use another directory for runs")
@@ -100,7 +104,10 @@ impl Error for BaseError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match &self.problem {
             Problem::Io(error) => Some(error),
-            Problem::Foreign(_) | Problem::Writable(_) | Problem::NotADirectory => None,
+            Problem::Foreign(_)
+            | Problem::Writable(_)
+            | Problem::Unmapped
+            | Problem::NotADirectory => None,
         }
     }
 }
@@ -217,6 +224,7 @@ impl Base {
         let problem = match self.dir.metadata() {
             Err(error) => Problem::Io(error),
             Ok(data) if data.uid() != Uid::effective().as_raw() => Problem::Foreign(data.uid()),
+            Ok(_) if is_unmapped(Uid::effective()) => Problem::Unmapped,
             Ok(data) if data.mode() & 0o022 != 0 => Problem::Writable(data.mode()),
             Ok(_) => return Ok(self),
         };
@@ -299,6 +307,22 @@ fn locate_or_say() -> Result<(PathBuf, Origin), BaseError> {
         problem: Problem::Io(error),
     };
     Base::locate().map_err(wrong)
+}
+
+/// Whether this uid only stands for all those that have no number in our user namespace
+/// (`user_namespaces(7)`): then the files of every stranger seem to be ours.
+fn is_unmapped(uid: Uid) -> bool {
+    /// What `/proc/sys/kernel/overflowuid` says nearly everywhere.
+    const NOBODY: u32 = 65_534;
+    let covers = |line: &str| {
+        let mut numbers = line.split_ascii_whitespace().map(str::parse::<u64>);
+        let (Some(Ok(first)), Some(Ok(count))) = (numbers.next(), numbers.nth(1)) else {
+            return false;
+        };
+        (first..first + count).contains(&uid.as_raw().into())
+    };
+    let map = || std::fs::read_to_string("/proc/self/uid_map").ok();
+    uid.as_raw() == NOBODY && map().is_some_and(|map| !map.lines().any(covers))
 }
 
 impl AsFd for Base {

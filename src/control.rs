@@ -61,10 +61,14 @@ impl Control {
     ///
     /// As mkfifo(3) and open(2).
     pub fn create(dir: impl AsFd) -> io::Result<Self> {
+        Self::make(dir, FILE)
+    }
+
+    fn make(dir: impl AsFd, name: &str) -> io::Result<Self> {
         let mode = Mode::S_IRUSR | Mode::S_IWUSR;
-        mkfifoat(dir.as_fd(), FILE, mode)?;
+        mkfifoat(dir.as_fd(), name, mode)?;
         failpoint::pass("control made");
-        let fifo = files::open(dir, FILE, OFlag::O_RDWR)?;
+        let fifo = files::open(dir, name, OFlag::O_RDWR)?;
         fchmod(&fifo, mode)?;
         failpoint::pass("control opened");
         Ok(Self {
@@ -74,24 +78,38 @@ impl Control {
         })
     }
 
-    /// Makes the FIFO again in `dir` if its name is gone. Answers whether it was.
+    /// Makes the FIFO again in `dir` if its name is gone, or leads to something else. What was
+    /// asked through the old one is not lost. Answers whether that was so.
     ///
     /// # Errors
     ///
-    /// As [`Control::create`].
+    /// As [`Control::create`] and rename(2).
     pub fn put_back(&mut self, dir: impl AsFd) -> io::Result<bool> {
         if files::is_at(dir.as_fd(), FILE, &self.fifo) {
             return Ok(false);
         }
-        *self = Self::create(dir)?;
+        let mut new = Self::replace(dir)?;
+        let mut unread = Vec::new();
+        // It ends with EAGAIN; what was read until then is there.
+        let _ = self.fifo.read_to_end(&mut unread);
+        new.fifo.write_all(&unread)?;
+        self.fifo = new.fifo;
         Ok(true)
     }
 
-    /// Opens the FIFO in `dir`, which an owner made that is no more; makes it if it is missing.
+    fn replace(dir: impl AsFd) -> io::Result<Self> {
+        files::clear_aside(dir.as_fd());
+        let new = Self::make(dir.as_fd(), files::ASIDE)?;
+        files::publish(dir, FILE)?;
+        Ok(new)
+    }
+
+    /// Opens the FIFO in `dir`, which an owner made that is no more; makes it if it is missing, or
+    /// something else is in its place.
     ///
     /// # Errors
     ///
-    /// As [`Control::create`].
+    /// As [`Control::create`] and rename(2).
     pub fn adopt(dir: impl AsFd) -> io::Result<Self> {
         match files::open(dir.as_fd(), FILE, OFlag::O_RDWR) {
             Ok(fifo) if is_fifo(&fifo) => Ok(Self {
@@ -99,9 +117,7 @@ impl Control {
                 partial: Vec::new(),
                 skipping: false,
             }),
-            Ok(_) => Err(io::ErrorKind::InvalidInput.into()),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Self::create(dir),
-            Err(error) => Err(error),
+            Ok(_) | Err(_) => Self::replace(dir),
         }
     }
 

@@ -15,6 +15,7 @@ use crate::duration::Limit;
 use crate::ended::Ended;
 use crate::event::{Event, Witness};
 use crate::failpoint;
+use crate::flag::writer::Nameless;
 use crate::moment::Moment;
 use crate::outcome::{Final, Outcome};
 use crate::owner::OwnerFile;
@@ -192,6 +193,13 @@ impl<'a> Enforcement<'a> {
             missing |= worker.put_back_flag(dir)?;
         }
         Ok(missing)
+    }
+
+    /// The flags whose names are gone, of workers that are not over.
+    pub(crate) fn nameless(&self) -> Nameless {
+        let workers = self.workers.iter().filter(|w| w.is_over().is_none());
+        let flags = workers.map(|worker| (worker.number(), worker.flag().before().to_vec()));
+        flags.collect()
     }
 
     /// Asks everybody to stop as well as that can be done at once.

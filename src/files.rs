@@ -9,8 +9,9 @@ use std::os::fd::AsFd;
 
 use nix::NixPath;
 use nix::errno::Errno;
-use nix::fcntl::{OFlag, RenameFlags, openat, posix_fallocate, renameat2};
+use nix::fcntl::{OFlag, openat, posix_fallocate, renameat};
 use nix::sys::stat::{Mode, fchmod, fstat};
+use nix::unistd::{UnlinkatFlags, unlinkat};
 
 /// How every file is opened.
 const ALWAYS: OFlag = OFlag::O_NOFOLLOW
@@ -86,20 +87,20 @@ pub fn is_at(dir: impl AsFd, name: &(impl NixPath + ?Sized), file: impl AsFd) ->
         .is_some_and(|(a, b)| (a.st_dev, a.st_ino) == (b.st_dev, b.st_ino))
 }
 
-/// Gives a file that was made aside its name, unless another one has it.
+/// Gives the file that was made aside its name. Whatever has that name is replaced: in the
+/// directory of a run nothing is anybody else's.
 ///
 /// # Errors
 ///
-/// As renameat2(2).
-pub fn publish(dir: impl AsFd, aside: &str, name: &str) -> io::Result<()> {
-    let dir = dir.as_fd();
-    Ok(renameat2(
-        dir,
-        aside,
-        dir,
-        name,
-        RenameFlags::RENAME_NOREPLACE,
-    )?)
+/// As rename(2): a directory is not replaced.
+pub fn publish(dir: impl AsFd, name: &str) -> io::Result<()> {
+    Ok(renameat(dir.as_fd(), ASIDE, dir.as_fd(), name)?)
+}
+
+/// Removes what was made aside, and got no name.
+pub fn clear_aside(dir: impl AsFd) {
+    // Nearly always there is none.
+    let _ = unlinkat(dir, ASIDE, UnlinkatFlags::NoRemoveDir);
 }
 
 /// Makes a call again as long as a signal interrupts it.

@@ -19,6 +19,7 @@ use nix::unistd::{dup2_stdin, dup2_stdout, pipe2, setsid};
 
 use crate::event::{Event, Witness};
 use crate::failpoint::{self, Role};
+use crate::flag::writer::Nameless;
 use crate::owner::{self, OwnerSeen};
 use crate::process::{self, Target};
 use crate::run_dir::RunDir;
@@ -41,8 +42,13 @@ pub(crate) struct Guard {
 }
 
 impl Guard {
-    /// Starts a guard of the run in `dir`, whose owner we are.
-    pub(crate) fn start(dir: &RunDir, witness: &mut dyn Witness) -> io::Result<Self> {
+    /// Starts a guard of the run in `dir`, whose owner we are. Of the flags that were put back it
+    /// knows the old ones, too: nobody else can after our death.
+    pub(crate) fn start(
+        dir: &RunDir,
+        nameless: Nameless,
+        witness: &mut dyn Witness,
+    ) -> io::Result<Self> {
         let dir = dir.twin()?;
         let (end, life) = pipe2(OFlag::O_CLOEXEC)?;
         failpoint::pass("guard to be forked");
@@ -54,7 +60,8 @@ impl Guard {
         drop(life);
         // A panic must not unwind into the copy of the supervisor: that would end, as its own, what
         // is not its own.
-        let _ = catch_unwind(AssertUnwindSafe(|| watch(dir, &end, witness)));
+        let guard = AssertUnwindSafe(|| watch(dir, nameless, &end, witness));
+        let _ = catch_unwind(guard);
         sys::exit_now(0)
     }
 
@@ -70,7 +77,7 @@ impl Guard {
 }
 
 /// What the guard is: waits until the supervisor is gone, and takes over.
-fn watch(dir: RunDir, end: &OwnedFd, witness: &mut dyn Witness) {
+fn watch(dir: RunDir, nameless: Nameless, end: &OwnedFd, witness: &mut dyn Witness) {
     let _ = SigSet::all().thread_set_mask();
     failpoint::pass("guard blocked");
     let _ = setsid();
@@ -99,7 +106,7 @@ fn watch(dir: RunDir, end: &OwnedFd, witness: &mut dyn Witness) {
     let (pid, name) = (owner.pid, dir.name());
     witness.see(sys::now(), &Event::SupervisorDied { pid, name });
     let taken = match Takeover::begin(dir, word) {
-        Ok(Some(takeover)) => takeover.enforce(witness).map(drop),
+        Ok(Some(takeover)) => takeover.raising(nameless).enforce(witness).map(drop),
         Ok(None) => return,
         Err(error) => Err(error.into()),
     };

@@ -291,7 +291,9 @@ impl Drop for RunDir {
         }
         failpoint::pass("removal");
         // Where the name is gone already (logout), the files go all the same.
-        let ours = self.step_aside();
+        let ours = self.is_there();
+        // Where the file system cannot rename like that, it goes under its own name.
+        self.step_aside();
         failpoint::pass("renamed away");
         self.empty();
         if ours {

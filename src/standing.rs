@@ -86,17 +86,17 @@ impl Standing {
 /// Finds an owner of which the kernel itself says that it lives. Its start time is not compared:
 /// in a time namespace that is another number.
 fn found_by_kernel(owner: &Identity, us: &Identity) -> Found {
-    if owner.boot_id != us.boot_id {
-        return Found::Gone;
+    match owner.is_of_boot(us) {
+        Some(true) if owner.pid_namespace == us.pid_namespace => process::named(owner.pid),
+        Some(true) | None => Found::Unverifiable,
+        Some(false) => Found::Gone,
     }
-    if owner.pid_namespace != us.pid_namespace {
-        return Found::Unverifiable;
-    }
-    process::named(owner.pid)
 }
 
 fn orphaned(owner: Identity, word: u32, us: &Identity) -> Standing {
-    let same_boot = owner.boot_id == us.boot_id;
+    let Some(same_boot) = owner.is_of_boot(us) else {
+        return Standing::Unverifiable(owner);
+    };
     let same_namespace = owner.pid_namespace == us.pid_namespace;
     let was_first = owner.pid == 1 && !same_namespace;
     if same_boot && !same_namespace && !was_first {

@@ -19,7 +19,7 @@ use crate::enforcement::{Enforcement, Files, How, Rules};
 use crate::event::Witness;
 use crate::failpoint;
 use crate::flag::format::Request;
-use crate::flag::writer::FlagFile;
+use crate::flag::writer::{FlagFile, Nameless};
 use crate::ladder::Times;
 use crate::owner::{self, Identity, OwnerFile};
 use crate::process;
@@ -86,6 +86,8 @@ pub struct Takeover {
     owner: OwnerFile,
     control: Control,
     us: Identity,
+    /// Flags that only its maker has open.
+    nameless: Nameless,
 }
 
 impl Takeover {
@@ -107,7 +109,14 @@ impl Takeover {
             owner,
             control,
             us,
+            nameless: Nameless::new(),
         }))
+    }
+
+    /// Has these flags raised with those of the same workers that have names.
+    #[must_use]
+    pub fn raising(self, nameless: Nameless) -> Self {
+        Self { nameless, ..self }
     }
 
     /// Enforces the ladders of its workers until nobody is left.
@@ -121,8 +130,9 @@ impl Takeover {
             owner,
             control,
             us,
+            nameless,
         } = self;
-        let mut flags = flags(&dir)?;
+        let mut flags = flags(&dir, nameless)?;
         failpoint::pass("flags opened");
         let snapshot = match RecordReader::open(&dir).and_then(|reader| reader.read()) {
             Ok(snapshot) => snapshot,
@@ -157,11 +167,13 @@ impl Takeover {
 }
 
 /// The flags in `dir`, by the numbers of their workers.
-fn flags(dir: &RunDir) -> io::Result<HashMap<u32, FlagFile>> {
+fn flags(dir: &RunDir, mut nameless: Nameless) -> io::Result<HashMap<u32, FlagFile>> {
     let mut flags = HashMap::new();
     for name in dir.names()? {
         if let Some(worker) = FlagFile::worker_of(&name) {
-            flags.insert(worker, FlagFile::open(dir, dir.path(), &name)?);
+            let mut flag = FlagFile::open(dir, dir.path(), &name)?;
+            flag.raises_too(nameless.remove(&worker).unwrap_or_default());
+            flags.insert(worker, flag);
         }
     }
     Ok(flags)

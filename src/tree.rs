@@ -54,17 +54,21 @@ impl Straggler {
     /// Sends it a signal.
     #[must_use = "a refusal has to be told"]
     pub fn signal(&self, number: i32) -> Sent {
-        match &self.pidfd {
-            Some(pidfd) => process::signal(Target::Pidfd(pidfd.as_fd()), number),
-            // Without a pidfd only a child of ours has a pid that cannot change hands: we are
-            // the subreaper, so an orphan of the worker becomes one.
-            None => match self.stat() {
-                Some(stat) if stat.parent == getpid().as_raw() => {
-                    process::signal(Target::Child(self.pid), number)
-                }
-                Some(_) => Sent::Refused(std::io::ErrorKind::Unsupported.into()),
-                None => Sent::Nobody,
+        let refused = match &self.pidfd {
+            Some(pidfd) => match process::signal(Target::Pidfd(pidfd.as_fd()), number) {
+                Sent::Refused(error) => error,
+                sent @ (Sent::Yes | Sent::Nobody) => return sent,
             },
+            None => std::io::ErrorKind::Unsupported.into(),
+        };
+        // Without pidfds only a child of ours has a pid that cannot change hands: we are the
+        // subreaper, so an orphan of the worker becomes one.
+        match self.stat() {
+            Some(stat) if stat.parent == getpid().as_raw() => {
+                process::signal(Target::Child(self.pid), number)
+            }
+            Some(_) => Sent::Refused(refused),
+            None => Sent::Nobody,
         }
     }
 }

@@ -61,13 +61,13 @@ impl Watch {
         Ok(())
     }
 
-    /// Watches for files of the run that are deleted.
+    /// Watches for files of the run that are deleted or replaced.
     ///
     /// # Errors
     ///
     /// As `inotify_add_watch(2)`.
     pub fn directory(&mut self, path: &Path) -> io::Result<()> {
-        let gone = AddWatchFlags::IN_DELETE | AddWatchFlags::IN_MOVED_FROM;
+        let gone = AddWatchFlags::IN_DELETE | AddWatchFlags::IN_MOVE;
         let moved = AddWatchFlags::IN_MOVE_SELF | AddWatchFlags::IN_DELETE_SELF;
         self.directory = Some(self.inotify.add_watch(path, gone | moved)?);
         Ok(())

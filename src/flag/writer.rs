@@ -1,5 +1,6 @@
 //! The owner's side: making a flag, and raising it. Nothing else in the house writes one.
 
+use std::collections::HashMap;
 use std::fs::File;
 use std::io;
 use std::os::fd::AsFd;
@@ -11,6 +12,9 @@ use super::format::{self, LEN, Request, TEXT};
 use crate::failpoint;
 use crate::files;
 use crate::sys::{self, SharedPage};
+
+/// Flags whose names are gone, by the numbers of their workers.
+pub type Nameless = HashMap<u32, Vec<Arc<File>>>;
 
 /// The flag of one start of one worker. Raised, never lowered, never used for another start.
 ///
@@ -68,6 +72,17 @@ impl FlagFile {
         })
     }
 
+    /// Has these raised with it: they were its worker's before it was put back.
+    pub fn raises_too(&mut self, before: Vec<Arc<File>>) {
+        self.before.extend(before);
+    }
+
+    /// Those that are raised with it.
+    #[must_use]
+    pub fn before(&self) -> &[Arc<File>] {
+        &self.before
+    }
+
     /// What it says; `None` while it is down.
     #[must_use]
     pub fn request(&self) -> Option<Request> {
@@ -79,14 +94,14 @@ impl FlagFile {
     ///
     /// # Errors
     ///
-    /// As [`FlagFile::create`] and renameat2(2).
+    /// As [`FlagFile::create`] and rename(2).
     pub fn put_back(&mut self, dir: impl AsFd) -> io::Result<bool> {
         if files::is_at(dir.as_fd(), self.name.as_str(), &*self.file) {
             return Ok(false);
         }
         let file = files::make(dir.as_fd(), files::ASIDE, files::READ_ONLY, LEN as u64)?;
         file.write_all_at(&self.text, 0)?;
-        files::publish(dir, files::ASIDE, &self.name)?;
+        files::publish(dir, &self.name)?;
         let old = std::mem::replace(&mut self.file, Arc::new(file));
         self.before.push(old);
         Ok(true)
@@ -103,6 +118,10 @@ impl FlagFile {
         let whole = there[..length] == self.text;
         if !whole {
             self.write()?;
+        }
+        if length > LEN {
+            // Nobody's mapping dies of it: the first page stays.
+            self.file.set_len(LEN as u64)?;
         }
         Ok(!whole)
     }

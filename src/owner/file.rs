@@ -65,13 +65,13 @@ impl OwnerFile {
     ///
     /// # Errors
     ///
-    /// As [`OwnerFile::create`] and renameat2(2).
+    /// As [`OwnerFile::create`] and rename(2).
     pub fn put_back(&mut self, dir: impl AsFd, identity: &Identity) -> io::Result<bool> {
         if files::is_at(dir.as_fd(), FILE, &*self.file) {
             return Ok(false);
         }
         let new = Self::make(dir.as_fd(), files::ASIDE, identity, Some(self))?;
-        files::publish(dir, files::ASIDE, FILE)?;
+        files::publish(dir, FILE)?;
         let old = std::mem::replace(self, new);
         self.before = Some(Box::new(old));
         Ok(true)

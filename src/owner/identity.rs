@@ -33,6 +33,15 @@ impl fmt::Display for Identity {
 }
 
 impl Identity {
+    /// Whether it is of the same boot as another one; `None` if only one of the two could read
+    /// which boot that is.
+    #[must_use]
+    pub fn is_of_boot(&self, other: &Self) -> Option<bool> {
+        let same = self.boot_id == other.boot_id;
+        let known = |identity: &Self| identity.boot_id != "-";
+        (same || known(self) && known(other)).then_some(same)
+    }
+
     /// Reads the line that `Display` writes; `None` if it is of another version or no such line.
     #[must_use]
     pub fn parse(line: &str) -> Option<Self> {

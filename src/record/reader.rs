@@ -153,6 +153,12 @@ impl RecordReader {
         })
     }
 
+    /// Whether it still is the record in `dir`.
+    #[must_use]
+    pub fn is_at(&self, dir: impl AsFd) -> bool {
+        files::is_at(dir, FILE, &self.file)
+    }
+
     /// Sleeps until something is written after `seen`, or `timeout` is over, or for no reason.
     pub fn wait_for_change(&self, seen: &Snapshot, timeout: Duration) {
         // The kernel compares: never a load of our own, which would die of SIGBUS if the file

@@ -20,6 +20,8 @@ use crate::sys::{self, SharedPage};
 pub struct Record {
     file: Arc<File>,
     page: SharedPage,
+    /// Those whose name is gone, and that somebody may wait for.
+    before: Vec<(Arc<File>, SharedPage)>,
     generation: u32,
     pending: Vec<(u64, Vec<u8>)>,
 }
@@ -38,6 +40,7 @@ impl Record {
         let mut record = Self {
             file: Arc::new(file),
             page,
+            before: Vec::new(),
             generation: 0,
             pending: Vec::new(),
         };
@@ -62,16 +65,18 @@ impl Record {
         Ok(Self {
             file: Arc::new(file),
             page,
+            before: Vec::new(),
             generation: u32::from_ne_bytes(generation),
             pending: Vec::new(),
         })
     }
 
-    /// Makes the record again in `dir` if its name is gone, as it is. Answers whether it was.
+    /// Makes the record again in `dir` if its name is gone, as it is. Both are written, the old one
+    /// and this. Answers whether it was gone.
     ///
     /// # Errors
     ///
-    /// As [`Record::create`] and renameat2(2).
+    /// As [`Record::create`] and rename(2).
     pub fn put_back(&mut self, dir: impl AsFd) -> io::Result<bool> {
         if files::is_at(dir.as_fd(), FILE, &*self.file) {
             return Ok(false);
@@ -83,10 +88,10 @@ impl Record {
         let file = files::make(dir.as_fd(), files::ASIDE, mode, bytes.len() as u64)?;
         file.write_all_at(&bytes, 0)?;
         let page = SharedPage::map(&file)?;
-        files::publish(dir, files::ASIDE, FILE)?;
-        // Who sleeps on the old one looks for the new one when it is woken.
-        sys::futex_wake_all(&self.page);
-        (self.file, self.page) = (Arc::new(file), page);
+        files::publish(dir, FILE)?;
+        let old = std::mem::replace(&mut self.file, Arc::new(file));
+        self.before
+            .push((old, std::mem::replace(&mut self.page, page)));
         Ok(true)
     }
 
@@ -120,19 +125,26 @@ impl Record {
         }
         failpoint::pass("record: odd");
         for (place, bytes) in std::mem::take(&mut self.pending) {
-            self.file.write_all_at(&bytes, place)?;
+            self.write(&bytes, place)?;
             failpoint::pass("record: a place written");
         }
         self.step()?;
         failpoint::pass("record: even");
-        sys::futex_wake_all(&self.page);
+        let before = self.before.iter().map(|(_, page)| page);
+        before.chain([&self.page]).for_each(sys::futex_wake_all);
         failpoint::pass("record written");
         Ok(())
     }
 
     fn step(&mut self) -> io::Result<()> {
         self.generation = self.generation.wrapping_add(1);
-        self.file.write_all_at(&self.generation.to_ne_bytes(), 0)
+        self.write(&self.generation.to_ne_bytes(), 0)
+    }
+
+    fn write(&self, bytes: &[u8], place: u64) -> io::Result<()> {
+        let before = self.before.iter().map(|(file, _)| file);
+        let mut files = before.chain([&self.file]);
+        files.try_for_each(|file| file.write_all_at(bytes, place))
     }
 
     /// What worker `worker` wrote before its program ran.

@@ -18,7 +18,7 @@ impl Supervisor<'_> {
         if !self.plan.guard || self.guard.is_some() {
             return;
         }
-        match Guard::start(&self.dir, self.run.witness) {
+        match Guard::start(&self.dir, self.run.nameless(), self.run.witness) {
             Ok(guard) => {
                 let started = Event::GuardStarted { pid: guard.pid() };
                 self.run.witness.see(now, &started);

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use super::Supervisor;
 use crate::event::Event;
+use crate::files;
 use crate::moment::Moment;
 use crate::name::RunName;
 use crate::process;
@@ -72,6 +73,10 @@ impl Supervisor<'_> {
         }
         let name = RunName::parse(self.dir.name().as_ref()).map_err(io::Error::other)?;
         let new = RunDir::build().map_err(io::Error::other)?;
+        if new.base().open_run(&name)?.is_some() {
+            // Known before anything is made anew that has to be kept for the workers.
+            return Err(io::Error::other("another run has its name now"));
+        }
         let mut old = std::mem::replace(&mut self.dir, new);
         old.keep();
         let filled = self.fill();
@@ -90,11 +95,12 @@ impl Supervisor<'_> {
     }
 
     fn fill(&mut self) -> io::Result<bool> {
-        let files = &mut self.run.files;
         let us = process::own_identity();
-        let mut missing = files.owner.put_back(&self.dir, &us)?;
-        missing |= files.control.put_back(&self.dir)?;
-        missing |= files.record.put_back(&self.dir)?;
+        files::clear_aside(&self.dir);
+        let run = &mut self.run.files;
+        let mut missing = run.owner.put_back(&self.dir, &us)?;
+        missing |= run.control.put_back(&self.dir)?;
+        missing |= run.record.put_back(&self.dir)?;
         missing |= self.run.put_back_flags(&self.dir)?;
         if missing {
             self.watch_again();

@@ -322,7 +322,9 @@ class Flag:
     def _sleep(self, seconds: float) -> None:
         futex = self._futex
         if futex is None:
-            futex = self._futex = _futex_for(self._shared)
+            self._futex = _futex_for(self._shared)
+            # That took its time: looked at again before the file is read once more.
+            return
         shared = self._shared
         # ORDER: the word is loaded before the sleep; the kernel sleeps only if it is still the
         # same, so a raise in between cannot be missed.

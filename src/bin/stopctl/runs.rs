@@ -114,20 +114,22 @@ impl Run {
         }
     }
 
-    /// Goes on with the directory that was put back in the place of one that was deleted.
+    /// Goes on with the directory, or the record, that was put back in the place of one that was
+    /// deleted.
     pub(crate) fn follow(&mut self) {
-        let base = self.dir.base();
-        let Some(name) = RunName::parse(self.name.as_ref())
-            .ok()
-            .filter(|_| !self.dir.is_there())
-        else {
+        if self.dir.is_there() && self.record.is_at(&self.dir) {
+            return;
+        }
+        // By its path: the base directory may be another one, too.
+        let base = Base::at(self.dir.base().path()).ok();
+        let (Some(base), Ok(name)) = (base, RunName::parse(self.name.as_ref())) else {
             return;
         };
         let same = |other: &Self| {
             let (us, them) = (&self.seen.run, &other.seen.run);
             (us.pid, us.started_unix_ms) == (them.pid, them.started_unix_ms)
         };
-        if let Ok(Some(other)) = in_base(base, &name)
+        if let Ok(Some(other)) = in_base(&base, &name)
             && same(&other)
         {
             *self = other;

@@ -1,0 +1,156 @@
+//! Kernels that lack something, or sandboxes that refuse it: what must work all the same.
+
+use std::fs;
+use std::time::{Duration, Instant};
+
+use nix::sys::signal::Signal;
+
+use crate::support::base::Base;
+use crate::support::processes;
+use crate::support::python;
+use crate::support::scenario::Scenario;
+use crate::support::started::Started;
+
+/// What is refused, how, and whether another owner can prove whom it signals.
+const REFUSED: [(&str, &str, bool); 19] = [
+    ("pidfd_open", "ENOSYS", false),
+    ("pidfd_open", "EPERM", false),
+    ("pidfd_send_signal", "ENOSYS", false),
+    ("pidfd_send_signal", "EPERM", false),
+    ("group", "EINVAL", true),
+    ("clone3", "ENOSYS", true),
+    ("close_range", "ENOSYS", true),
+    ("close_range", "EPERM", true),
+    ("set_robust_list", "ENOSYS", true),
+    ("set_robust_list", "EPERM", true),
+    ("inotify_init1", "EMFILE", true),
+    ("inotify_init1", "ENOSYS", true),
+    ("inotify_add_watch", "ENOSPC", true),
+    ("fallocate", "EOPNOTSUPP", true),
+    ("pwritev2", "EOPNOTSUPP", true),
+    ("pwritev2", "ENOSYS", true),
+    ("memfd_create", "ENOSYS", true),
+    ("statx", "ENOSYS", true),
+    ("fstatfs", "ENOSYS", true),
+];
+
+const REFUSE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/environment/refuse.py");
+
+/// A run to which this is refused.
+fn refused<'b>(base: &'b Base, python: &str, call: &str, errno: &str) -> Scenario<'b> {
+    let wrapper = format!("exec {python} {REFUSE} {errno} {call} \"$@\"");
+    base.scenario().name("refused").through(&wrapper)
+}
+
+/// One who leaves when it is asked, one who does not, and one who leaves others behind.
+const THREE: &str = r#"case $STOPCTL_WORKER in
+    0) exec "$0" polite ;;
+    1) exec "$0" deaf ;;
+    *) exec "$0" forker 1 ;;
+esac"#;
+
+#[test]
+fn n6_n9_a_run_and_a_stop_work_whatever_the_kernel_refuses() {
+    let Some(python) = python::python() else {
+        return;
+    };
+    for (call, errno, _) in REFUSED {
+        let base = Base::new();
+        let run = refused(&base, &python, call, errno).sh("exit 7").start();
+        run.finish().expect(7);
+        let run = refused(&base, &python, call, errno)
+            .workers(3)
+            .times("100ms", "100ms")
+            .sh(THREE)
+            .zoo_as_argument()
+            .start();
+        run.wait_for_each("ready", 4);
+        let mut stop = base.command(&python);
+        stop.args([REFUSE, errno, call, Base::program(), "stop", "refused"]);
+        base.answer(stop).expect(0);
+        let end = run.finish();
+        end.expect(137);
+        assert_eq!(
+            end.events.outcomes()[..2],
+            ["flag", "kill"],
+            "{call} {errno}"
+        );
+    }
+}
+
+#[test]
+fn n6_n9_c10_the_guard_takes_over_whatever_the_kernel_refuses() {
+    let Some(python) = python::python() else {
+        return;
+    };
+    for (call, errno, can_prove) in REFUSED {
+        let base = Base::new();
+        let run = refused(&base, &python, call, errno)
+            .options(&["-v", "--stop-within", "1s"])
+            .workers(2)
+            .sh(THREE)
+            .zoo_as_argument()
+            .start();
+        run.wait_for("guard started");
+        let pids = run.ready(2);
+        if call == "set_robust_list" {
+            let status = base.call(&["status", "refused"]);
+            let said = status.out.contains("refused to watch over its supervisor");
+            assert!(said, "C10: {status:?}");
+        }
+        run.signal(Signal::SIGKILL);
+        run.wait_for_each("flag 1   lost", 2);
+        run.wait_for("left");
+        if can_prove {
+            let end = run.finish();
+            end.expect_signal(9).says("goes on");
+            assert_eq!(
+                end.events.signals(1),
+                ["SIGTERM", "SIGKILL"],
+                "{call} {errno}"
+            );
+            assert!(is_gone(pids[1]), "{call} {errno}");
+        } else {
+            cannot_prove(&base, run, call, errno, &pids);
+        }
+    }
+}
+
+/// Nobody is signalled, and that is said. Where the kernel does not refuse, it can be finished.
+fn cannot_prove(base: &Base, run: Started, call: &str, errno: &str, pids: &[i32]) {
+    run.wait_for("still there after SIGKILL");
+    assert!(!is_gone(pids[1]), "{call} {errno}");
+    base.call(&["list"]).expect(0);
+    base.call(&["stop", "refused"]);
+    let end = run.finish();
+    end.expect_signal(9);
+    assert_eq!(end.events.signals(1), [""; 0], "{call} {errno}");
+    let since = Instant::now();
+    while fs::read_dir(base.runs()).is_ok_and(|mut left| left.next().is_some()) {
+        assert!(
+            since.elapsed() < Duration::from_secs(30),
+            "{call} {errno}: left"
+        );
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    assert!(is_gone(pids[1]), "{call} {errno}");
+}
+
+fn is_gone(pid: i32) -> bool {
+    matches!(processes::state(pid), None | Some('Z'))
+}
+
+/// Before Linux 3.15, or where a sandbox forbids it.
+#[test]
+fn n9_without_a_rename_that_does_not_replace_a_run_is_refused_in_words() {
+    let Some(python) = python::python() else {
+        return;
+    };
+    let base = Base::new();
+    for errno in ["ENOSYS", "EINVAL"] {
+        let run = refused(&base, &python, "renameat2", errno);
+        let end = run.without_events().zoo(&["polite"]).start().finish();
+        end.expect(125).says("publishing the run");
+        base.check();
+    }
+}

@@ -1,0 +1,284 @@
+//! Namespaces, mounts and cgroups.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::process::Command;
+
+use nix::sys::signal::Signal;
+
+use crate::support::base::{Answer, Base};
+use crate::support::need::{Need, lacks, missing};
+use crate::support::processes;
+use crate::support::started::send;
+
+/// A uid without any process of its own.
+const USER: u32 = 61_015;
+
+fn works(script: &str) -> bool {
+    let status = Command::new("sh").args(["-c", script]).output();
+    status.is_ok_and(|output| output.status.success())
+}
+
+/// `stopctl ARGUMENTS` behind these words of a shell.
+fn through(base: &Base, words: &str, arguments: &[&str]) -> Answer {
+    let mut command = base.command("/bin/sh");
+    let script = format!("{words} \"$@\"");
+    command.args(["-c", &script, "sh", Base::program()]);
+    command.args(arguments);
+    base.answer(command)
+}
+
+fn is_gone(pid: i32) -> bool {
+    matches!(processes::state(pid), None | Some('Z'))
+}
+
+const FIRST: &str = "exec unshare -p -f --mount-proc";
+
+#[test]
+fn n4_as_the_first_process_it_obeys_sigterm_and_reaps_everything() {
+    if !works("unshare -p -f --mount-proc true") {
+        return missing("pid namespaces");
+    }
+    let base = Base::new();
+    let run = base
+        .scenario()
+        .name("first")
+        .options(&["-v"])
+        .through(&format!("{FIRST} \"$@\""))
+        .sh(r#"for n in 1 2 3; do (true & exit 0) & done
+        (setsid sh -c "true & exit 0" &)
+        exec "$0" polite"#)
+        .zoo_as_argument()
+        .start();
+    run.wait_for("guard started");
+    run.ready(1);
+    let supervisor = processes::children(run.pid())[0];
+    // All of theirs who have ended are reaped, but for those of the worker itself.
+    let since = std::time::Instant::now();
+    let zombies = || {
+        let children = processes::children(supervisor);
+        children
+            .into_iter()
+            .filter(|pid| processes::state(*pid) == Some('Z'))
+            .count()
+    };
+    while zombies() > 0 {
+        assert!(since.elapsed() < std::time::Duration::from_secs(30), "N4");
+        std::thread::sleep(std::time::Duration::from_millis(1));
+    }
+    send(supervisor, Signal::SIGTERM);
+    let end = run.finish();
+    end.expect(0);
+    assert_eq!(end.events.outcomes(), ["flag"], "N4");
+}
+
+#[test]
+fn n4_with_the_first_process_its_namespace_ends_and_the_guard_too() {
+    if !works("unshare -p -f --mount-proc true") {
+        return missing("pid namespaces");
+    }
+    let base = Base::new();
+    let run = base
+        .scenario()
+        .name("first")
+        .without_events()
+        .options(&["-v"])
+        .through(&format!("{FIRST} \"$@\""))
+        .zoo(&["deaf"])
+        .start();
+    run.wait_for("guard started");
+    run.ready(1);
+    let supervisor = processes::children(run.pid())[0];
+    let all = processes::children(supervisor);
+    assert_eq!(all.len(), 2, "its guard and its worker: {all:?}");
+    send(supervisor, Signal::SIGKILL);
+    run.finish();
+    assert!(all.into_iter().all(is_gone), "N4");
+    // What is left has no processes any more.
+    base.call(&["stop", "first"])
+        .expect(0)
+        .says("nothing is left of");
+}
+
+/// A whole life: a stop; a death and its guard; a death of both, and a takeover.
+fn lives(base: &Base, words: &str) {
+    let scenario = || {
+        base.scenario()
+            .name("place")
+            .without_events()
+            .workers(2)
+            .times("300ms", "300ms")
+            .options(&["-v"])
+            .through(&format!("{words} \"$@\""))
+            .sh(r#"[ "$STOPCTL_WORKER" = 0 ] || exec "$0" deaf; exec "$0" polite"#)
+            .zoo_as_argument()
+    };
+    let run = scenario().start();
+    run.ready(2);
+    through(base, words, &["status", "place"]).expect(0);
+    through(base, words, &["stop", "place"]).expect(0);
+    run.finish().expect(137).says("1 needed SIGKILL (1)");
+
+    let run = scenario().start();
+    run.wait_for("guard started");
+    let pids = run.ready(2);
+    run.signal(Signal::SIGKILL);
+    run.wait_for_each("flag 1   lost", 2);
+    run.finish().expect_signal(9).says("goes on");
+    assert!(pids.into_iter().all(is_gone), "by the guard, {words}");
+
+    let run = scenario().start();
+    let guard = run.wait_for("guard started: pid ").number("pid ");
+    let pids = run.ready(2);
+    let guard = i32::try_from(guard).expect("a pid");
+    send(guard, Signal::SIGSTOP);
+    run.signal(Signal::SIGKILL);
+    send(guard, Signal::SIGKILL);
+    run.wait_for_exit();
+    through(base, words, &["stop", "place"])
+        .expect(0)
+        .says("taking over");
+    run.finish().expect_signal(9);
+    assert!(pids.into_iter().all(is_gone), "by takeover, {words}");
+    assert_eq!(fs::read_dir(base.runs()).map_or(0, Iterator::count), 0);
+}
+
+#[test]
+fn n5_a_proc_that_hides_the_processes_of_others_is_enough() {
+    if lacks(Need::Root) || lacks(Need::Program("setpriv")) {
+        return;
+    }
+    // With options of its own for each mount (since Linux 5.8).
+    let hide = "exec unshare -m sh -c 'mount -t proc -o hidepid=2 proc /proc && exec \"$@\"' sh";
+    if !works(&format!("{hide} true; ! grep -q hidepid /proc/mounts")) {
+        return missing("a proc with hidepid");
+    }
+    let base = Base::new();
+    lives(&base, hide);
+    let base = Base::new();
+    fs::create_dir(base.runs()).expect("the base");
+    std::os::unix::fs::chown(base.runs(), Some(USER), Some(USER)).expect("chown");
+    let user = format!("setpriv --reuid={USER} --regid={USER} --clear-groups");
+    lives(&base, &format!("{hide} {user}"));
+}
+
+const NO_PROC: &str = "exec unshare -m sh -c 'mount -t tmpfs none /proc && exec \"$@\"' sh";
+
+#[test]
+fn n5_without_proc_a_run_can_be_stopped_from_everywhere() {
+    if lacks(Need::Root) || lacks(Need::Mounts) {
+        return;
+    }
+    for (started, stopped) in [(NO_PROC, NO_PROC), (NO_PROC, "exec"), ("exec", NO_PROC)] {
+        let base = Base::new();
+        let run = base
+            .scenario()
+            .name("no-proc")
+            .times("300ms", "300ms")
+            .workers(2)
+            .through(&format!("{started} \"$@\""))
+            .sh(r#"[ "$STOPCTL_WORKER" = 0 ] || exec "$0" deaf; exec "$0" polite"#)
+            .zoo_as_argument()
+            .start();
+        run.ready(2);
+        through(&base, stopped, &["list"]).expect(0);
+        through(&base, stopped, &["status", "no-proc"]).expect(0);
+        assert!(base.runs().join("no-proc/owner").exists(), "N5: removed");
+        through(&base, stopped, &["stop", "no-proc"]).expect(0);
+        let end = run.finish();
+        end.expect(137);
+        assert_eq!(end.events.outcomes(), ["flag", "kill"], "N5");
+    }
+}
+
+/// It asks, which hurts nobody, and says whom it cannot prove to be meant.
+#[test]
+fn n5_without_proc_a_guard_asks_and_signals_nobody() {
+    if lacks(Need::Root) || lacks(Need::Mounts) {
+        return;
+    }
+    let mut base = Base::new();
+    base.leaves_something();
+    let run = base
+        .scenario()
+        .name("no-proc")
+        .options(&["-v", "--stop-within", "1s"])
+        .workers(2)
+        .through(&format!("{NO_PROC} \"$@\""))
+        .sh(r#"[ "$STOPCTL_WORKER" = 0 ] || exec "$0" deaf; exec "$0" polite"#)
+        .zoo_as_argument()
+        .start();
+    run.wait_for("guard started");
+    let pids = run.ready(2);
+    run.signal(Signal::SIGKILL);
+    run.wait_for_each("flag 1   lost", 2);
+    run.wait_for("left");
+    run.wait_for("cannot be verified");
+    run.wait_for("still there after SIGKILL");
+    assert!(!is_gone(pids[1]), "N5");
+    assert!(
+        base.runs().join("no-proc").exists(),
+        "N5: the directory stays"
+    );
+    send(pids[1], Signal::SIGKILL);
+    let end = run.finish();
+    end.expect_signal(9);
+    for worker in [0, 1] {
+        assert_eq!(end.events.signals(worker), [""; 0], "N5");
+    }
+}
+
+/// There all files that are nobody's have the same owner: ourselves, it seems.
+#[test]
+fn n7_in_a_user_namespace_without_a_mapping_nothing_is_taken_for_ours() {
+    if !works("unshare -U true") {
+        return missing("user namespaces");
+    }
+    let base = Base::new();
+    fs::create_dir(base.runs()).expect("the base");
+    fs::set_permissions(base.runs(), fs::Permissions::from_mode(0o755)).expect("chmod");
+    for arguments in [&["run", "--", "true"][..], &["list"], &["stop", "x"]] {
+        let answer = through(&base, "exec unshare -U", arguments);
+        answer
+            .expect(125)
+            .says("no number in this user namespace")
+            .says("STOPCTL_DIR");
+    }
+    // With one it is as everywhere.
+    through(&base, "exec unshare -U -r", &["run", "--", "true"]).expect(0);
+}
+
+#[test]
+fn n8_nobody_is_moved_to_another_cgroup_and_none_is_made() {
+    let own = fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
+    let base = Base::new();
+    let run = base
+        .scenario()
+        .name("grouped")
+        .workers(2)
+        .sh(
+            r#"cat /proc/self/cgroup /proc/$PPID/cgroup >"group.$STOPCTL_WORKER"
+        exec "$0" polite"#,
+        )
+        .zoo_as_argument()
+        .start();
+    run.ready(2);
+    for worker in 0..2 {
+        let theirs = fs::read_to_string(base.file(&format!("group.{worker}")));
+        assert_eq!(theirs.expect("its groups"), own.repeat(2), "N8");
+    }
+    base.call(&["stop", "grouped"]).expect(0);
+    run.finish().expect(0);
+    if lacks(Need::Trace) {
+        return;
+    }
+    let run = base
+        .scenario()
+        .through(r#"exec strace -f -o trace -e trace=file "$@""#)
+        .sh("exit 0")
+        .start();
+    run.finish().expect(0);
+    let trace = fs::read_to_string(base.file("trace")).expect("a trace");
+    assert!(trace.contains("openat"), "it was traced");
+    assert!(!trace.contains("/sys/fs/cgroup"), "N8: {trace}");
+}
