@@ -169,7 +169,7 @@ fn round(random: &mut Random) {
         }
     });
     let told = run.finish_unchecked();
-    base.remove_nameless();
+    base.clean();
     base.check();
     bystanders.check();
     let _ = told;

@@ -130,7 +130,7 @@ fn g1_rounds_of_a_supervisor_that_is_killed_at_any_moment() {
         if let Some(died) = end.of("supervisor_died").first() {
             assert_eq!(died["event"], "supervisor_died");
         }
-        base.remove_nameless();
+        base.clean();
         base.check();
         bystanders.check();
         measured

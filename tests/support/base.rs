@@ -157,16 +157,16 @@ impl Base {
         canary
     }
 
-    /// Removes the directories that have no name of a run: a supervisor that is killed while it
-    /// makes one, or an owner while it removes one, leaves it to `clean` and to the next run.
-    pub(crate) fn remove_nameless(&self) {
-        for entry in fs::read_dir(&self.runs).into_iter().flatten().flatten() {
-            let name = entry.file_name();
-            let name = name.to_string_lossy();
-            if name.starts_with(".new-") || name.starts_with(".gone-") {
-                let _ = fs::remove_dir_all(entry.path());
-            }
+    /// Has `clean` remove what nobody may be left to remove: an owner that is killed while it makes
+    /// a directory or removes one leaves it, and a supervisor between the end of its guard and the
+    /// removal of the names. Of what still has a name all workers must have ended.
+    #[track_caller]
+    pub(crate) fn clean(&self) {
+        let listed = self.call(&["list", "--json"]).expect(0).json();
+        for run in listed["runs"].as_array().expect("runs") {
+            assert_eq!(run["state"], "over", "{run}");
         }
+        self.call(&["clean"]).expect(0);
     }
 
     /// Nothing is left: no file, no process.

@@ -293,7 +293,8 @@ impl<'a> Target<'a> {
             Phase::Over => format!("{name} is over: {what}"),
             Phase::Running | Phase::Stopping => format!("{name}: {what}"),
         };
-        (self.problem.is_none() && !self.is_gone).then_some(told)
+        let is_known = !self.is_gone || self.run.seen.run.phase == Phase::Over;
+        (self.problem.is_none() && is_known).then_some(told)
     }
 
     /// Whether something of it could not be ended.
