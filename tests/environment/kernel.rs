@@ -10,6 +10,7 @@ use crate::support::processes;
 use crate::support::python;
 use crate::support::scenario::Scenario;
 use crate::support::started::Started;
+use crate::told;
 
 /// What is refused, how, and whether another owner can prove whom it signals.
 const REFUSED: [(&str, &str, bool); 19] = [
@@ -93,6 +94,7 @@ fn n6_n9_c10_the_guard_takes_over_whatever_the_kernel_refuses() {
             .start();
         run.wait_for("guard started");
         let pids = run.ready(2);
+        told(&run, 2);
         if call == "set_robust_list" {
             let status = base.call(&["status", "refused"]);
             let said = status.out.contains("refused to watch over its supervisor");

@@ -10,6 +10,7 @@ use crate::support::base::{Answer, Base};
 use crate::support::need::{Need, lacks, missing};
 use crate::support::processes;
 use crate::support::started::send;
+use crate::told;
 
 /// A uid without any process of its own.
 const USER: u32 = 61_015;
@@ -210,6 +211,7 @@ fn n5_without_proc_a_guard_asks_and_signals_nobody() {
         .start();
     run.wait_for("guard started");
     let pids = run.ready(2);
+    told(&run, 2);
     run.signal(Signal::SIGKILL);
     run.wait_for_each("flag 1   lost", 2);
     run.wait_for("left");
