@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use stopctl::duration::Limit;
+use stopctl::process::has_ended;
 use stopctl::record::Phase;
-use stopctl::standing::Standing;
+use stopctl::standing::{Owned, Standing};
 
 use crate::cli::WaitArgs;
 use crate::exit::Leave;
@@ -24,7 +25,7 @@ pub(crate) fn wait(args: &WaitArgs) -> Leave {
         Err(Missing::None(none)) => return Leave::NOTHING_TO_WAIT_FOR.saying(&none.saying("")),
         Err(Missing::Several(what) | Missing::Failed(what)) => return Leave::FAILED.saying(&what),
     };
-    let mut orphan = None;
+    let (mut orphan, mut owner) = (None, None);
     loop {
         // ORDER: the owner before the record: an owner that has ended wrote its last word first.
         let standing = Standing::of(&run.dir);
@@ -48,7 +49,13 @@ pub(crate) fn wait(args: &WaitArgs) -> Leave {
         let died = match standing {
             Standing::Orphaned(_) => true,
             Standing::Unverifiable(_) => run.owner_died(),
-            Standing::Owned(_) | Standing::Changing | Standing::Unreadable => false,
+            // Somebody deleted it, and nobody is there any more who would put it back.
+            Standing::Unreadable => !run.dir.is_there() && owner.as_ref().is_none_or(has_ended),
+            Standing::Owned(Owned { pidfd, .. }) => {
+                owner = Some(pidfd);
+                false
+            }
+            Standing::Changing => false,
         };
         if died {
             // Its guard, or somebody else, takes over within that time, or nobody does.

@@ -67,7 +67,9 @@ impl Target<'_> {
                     continue;
                 }
                 // Somebody removed what was left of it, because nothing is.
-                Standing::Unreadable if !is_over && !self.run.dir.is_there() => {
+                Standing::Unreadable
+                    if !is_over && !self.run.dir.is_there() && !self.owner_is_there() =>
+                {
                     self.is_gone = true;
                 }
                 Standing::Changing
