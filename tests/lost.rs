@@ -82,6 +82,36 @@ fn c1_g1_the_guard_asks_everybody_and_goes_on_with_each_ladder() {
     bystanders.check();
 }
 
+/// Cut to nothing it says nothing of a ladder: that begins anew, and ends.
+#[test]
+fn g13_a_flag_that_is_cut_when_the_supervisor_dies_is_raised_all_the_same() {
+    let base = Base::new();
+    let run = base
+        .scenario()
+        .name("cut")
+        .without_events()
+        .times("100ms", "100ms")
+        .options(&["-v"])
+        .zoo(&["blind"])
+        .start();
+    guard_of(&run);
+    run.ready(1);
+    // Or the supervisor would make it whole again.
+    run.signal(Signal::SIGSTOP);
+    until("it is stopped", || processes::state(run.pid()) == Some('T'));
+    let flags = fs::read_dir(base.runs().join("cut")).expect("a run");
+    let names = flags.map(|entry| entry.expect("an entry").path());
+    for path in names.filter(|path| path.extension().is_some()) {
+        let flag = fs::File::options().write(true).open(path).expect("root");
+        flag.set_len(0).expect("a flag");
+    }
+    run.signal(Signal::SIGKILL);
+    let end = run.finish();
+    end.expect_signal(9)
+        .says("SIGTERM to 0")
+        .says("cut is over");
+}
+
 #[test]
 fn g1_a_guard_says_nothing_of_its_own_until_it_is_needed() {
     let base = Base::new();

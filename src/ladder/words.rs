@@ -17,15 +17,15 @@ pub enum Rung {
 }
 
 impl Rung {
-    /// The rung on which a flag shows this character; `None` is one that is down. What a later
-    /// version may show is at least a request.
+    /// The rung on which a flag shows this character; `None` is one that is down, or that shows
+    /// what no owner writes.
     #[must_use]
     pub const fn of_level(level: u8) -> Option<Self> {
         match level {
-            b'0' => None,
+            b'1' => Some(Rung::Flag),
             b'2' => Some(Rung::Term),
             b'3' => Some(Rung::Kill),
-            _ => Some(Rung::Flag),
+            _ => None,
         }
     }
 

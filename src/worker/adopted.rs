@@ -5,6 +5,7 @@ use crate::event::Event;
 use crate::flag::format::Request;
 use crate::flag::writer::FlagFile;
 use crate::ladder::{Ladder, Rung, Times};
+use crate::moment::Moment;
 use crate::process::Found;
 use crate::reason::Reason;
 use crate::record::{Born, WorkerRecord};
@@ -63,7 +64,10 @@ impl Worker {
             at: now,
             shortened: false,
         });
-        worker.ladder = Ladder::resumed(times, rung, request.deadline, now);
+        // Somebody may have cut the flag in the middle. The record is as new, or one step older.
+        let recorded = record.deadline_ns.filter(|_| record.level == rung.level());
+        let until = request.deadline.or(recorded.map(Moment::from_nanos));
+        worker.ladder = Ladder::resumed(times, rung, until, now);
         match rung {
             Rung::Flag => worker.let_it_look(hands),
             // The owner may have died between the flag and the signal. The record is written
