@@ -240,6 +240,9 @@ fn disturb(base: &Base, run: &Started, random: &mut Random, stops: &mut Vec<Star
         }
         return format!("{signal} to the {who} {pid:?}");
     }
+    if random.once_in(6) {
+        return spoil(base, run, random);
+    }
     let asked: &[&str] = match random.below(7) {
         0 => &["stop", NAME, "--no-wait"],
         1 => &["stop", NAME, "--no-wait", "--term"],
@@ -251,6 +254,36 @@ fn disturb(base: &Base, run: &Started, random: &mut Random, stops: &mut Vec<Star
     };
     stops.push(base.begin(asked));
     asked.join(" ")
+}
+
+/// Cuts a file of the run, or deletes one; what it was. A deleted file is waited for: were the supervisor
+/// killed before it is there again, nobody could find what belongs to it any more.
+fn spoil(base: &Base, run: &Started, random: &mut Random) -> String {
+    let directory = base.runs().join(NAME);
+    let names = fs::read_dir(&directory).into_iter().flatten().flatten();
+    let mut names: Vec<_> = names.map(|entry| entry.file_name()).collect();
+    names.sort();
+    let Some(name) = names.get(usize::try_from(random.below(16)).expect("few")) else {
+        return "nothing to spoil".to_owned();
+    };
+    let path = directory.join(name);
+    let is_flag = path.extension().is_some();
+    if is_flag && random.once_in(2) {
+        let file = fs::File::options().write(true).open(&path);
+        let _ = file.and_then(|file| file.set_len(0));
+        return format!("{} cut", name.display());
+    }
+    // Only a supervisor puts back, and only one that is not stopped.
+    let owns = || owner::pid_of_owner(base, NAME) == Some(run.pid());
+    let works = || !matches!(processes::state(run.pid()), None | Some('Z' | 'T'));
+    if !owns() || !works() || fs::remove_file(&path).is_err() {
+        return "nothing deleted".to_owned();
+    }
+    let begun = Instant::now();
+    while works() && !path.exists() && directory.exists() && begun.elapsed() < BOUND {
+        thread::sleep(Duration::from_millis(2));
+    }
+    format!("{} deleted", name.display())
 }
 
 /// Has the run stopped, by as many stops as it takes until there is no such run.
@@ -292,7 +325,8 @@ impl Levels {
     fn compare(&self, flags: &Flags) {
         let mut seen = self.0.lock().expect("nobody panicked");
         for (name, text) in flags.texts() {
-            let Some(level) = text.chars().next() else {
+            // One that was cut shows none until it is whole again.
+            let Some(level) = text.chars().next().filter(char::is_ascii_digit) else {
                 continue;
             };
             let before = seen.insert(name.clone(), level).unwrap_or(level);
