@@ -2,9 +2,7 @@
 //!
 //! It answers for what is a safe place. It must never look into the files of a run.
 
-use std::error::Error;
 use std::ffi::{OsStr, OsString};
-use std::fmt;
 use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -22,6 +20,12 @@ use nix::unistd::{Uid, UnlinkatFlags, mkdir, unlinkat};
 use crate::failpoint;
 use crate::files;
 use crate::name::RunName;
+
+use error::Problem;
+
+pub use error::BaseError;
+
+mod error;
 
 /// The variable that replaces the default base directory.
 pub const VARIABLE: &str = "STOPCTL_DIR";
@@ -54,78 +58,6 @@ enum Origin {
     Default,
     /// `STOPCTL_DIR`: somebody's own, never removed.
     Variable,
-}
-
-/// A base directory cannot be used.
-#[derive(Debug)]
-pub struct BaseError {
-    path: PathBuf,
-    problem: Problem,
-}
-
-#[derive(Debug)]
-enum Problem {
-    Io(io::Error),
-    Foreign(u32),
-    Writable(u32),
-    Unmapped,
-    NotADirectory,
-}
-
-impl fmt::Display for BaseError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: ", self.path.display())?;
-        match &self.problem {
-            Problem::Io(error) => match error.raw_os_error().map(Errno::from_raw) {
-                Some(Errno::ENOSPC) => f.write_str("the file system is full (space or inodes)")?,
-                Some(Errno::ENOENT) => f.write_str("the directory above it does not exist")?,
-                Some(_) | None => write!(f, "{error}")?,
-            },
-            Problem::Foreign(uid) => {
-                write!(
-                    f,
-                    "belongs to uid {uid}, not to us (uid {})",
-                    Uid::effective()
-                )?;
-            }
-            Problem::Writable(mode) => {
-                write!(f, "others may write into it (mode {:04o})", mode & 0o7777)?;
-            }
-            Problem::Unmapped => f.write_str(
-                "nobody can tell whose it is: our uid has no number in this user namespace",
-            )?,
-            Problem::NotADirectory => f.write_str("is not a directory (a link is not taken)")?,
-        }
-        write!(f, "; set {VARIABLE} to use another directory for runs")
-    }
-}
-
-impl Error for BaseError {
-    fn source(&self) -> Option<&(dyn Error + 'static)> {
-        match &self.problem {
-            Problem::Io(error) => Some(error),
-            Problem::Foreign(_)
-            | Problem::Writable(_)
-            | Problem::Unmapped
-            | Problem::NotADirectory => None,
-        }
-    }
-}
-
-impl BaseError {
-    /// Something with the base directory at `path` did not succeed.
-    pub(crate) fn new(path: &Path, error: io::Error) -> Self {
-        let no_directory = [Some(libc::ENOTDIR), Some(libc::ELOOP)];
-        let problem = if no_directory.contains(&error.raw_os_error()) {
-            Problem::NotADirectory
-        } else {
-            Problem::Io(error)
-        };
-        Self {
-            path: path.to_owned(),
-            problem,
-        }
-    }
 }
 
 impl Base {

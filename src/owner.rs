@@ -8,6 +8,8 @@
 mod file;
 #[cfg(feature = "cli")]
 mod identity;
+#[cfg(feature = "cli")]
+mod robust;
 
 #[cfg(feature = "cli")]
 pub use file::{OwnerFile, OwnerSeen, let_go, parse, see};

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::signal::SigSet;
 use nix::sys::stat::fstat;
 use nix::sys::statfs::{FsType, fstatfs};
 use nix::sys::wait::{Id, WaitPidFlag};
@@ -18,77 +19,11 @@ use nix::unistd::{Pid, getpid};
 
 use crate::ended::Ended;
 use crate::owner::Identity;
-use crate::sys;
+use crate::sys::{self, Whom};
 
-/// What `/proc/PID/stat` tells (`proc_pid_stat(5)`).
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Stat {
-    /// The program's name, at most 15 bytes; it comes from the process and is not to be trusted.
-    pub program: String,
-    /// One letter: `R`, `S`, `D`, `T`, `Z`, …
-    pub state: char,
-    /// Its parent.
-    pub parent: i32,
-    /// Its process group.
-    pub group: i32,
-    /// Clock ticks from boot to its start.
-    pub start: u64,
-}
+pub use stat::{Stat, own_start};
 
-impl Stat {
-    /// Reads it; `None` if there is no such process, or no `/proc`.
-    #[must_use]
-    pub fn of(pid: i32) -> Option<Self> {
-        let text = fs::read(format!("/proc/{pid}/stat")).ok()?;
-        Self::parse(&String::from_utf8_lossy(&text))
-    }
-
-    fn parse(text: &str) -> Option<Self> {
-        // The name may hold anything, parentheses and spaces too: the last `)` ends it.
-        let (head, tail) = text.rsplit_once(')')?;
-        let program = head.split_once('(')?.1.to_owned();
-        let mut words = tail.split_ascii_whitespace();
-        let state = words.next()?.chars().next()?;
-        let parent = words.next()?.parse().ok()?;
-        let group = words.next()?.parse().ok()?;
-        // Field 22; the state is field 3, and three more were read.
-        let start = words.nth(16)?.parse().ok()?;
-        Some(Self {
-            program,
-            state,
-            parent,
-            group,
-            start,
-        })
-    }
-
-    /// Whether it was stopped, by a signal or by a debugger.
-    #[must_use]
-    pub fn is_stopped(&self) -> bool {
-        matches!(self.state, 'T' | 't')
-    }
-
-    /// Whether it has ended, and only waits to be reaped.
-    #[must_use]
-    pub fn is_dead(&self) -> bool {
-        matches!(self.state, 'Z' | 'X')
-    }
-}
-
-/// Clock ticks from boot to the start of the process that reads: for a child before its exec.
-/// Reads into `buffer`; zero where there is no `/proc`.
-#[must_use]
-pub fn own_start(buffer: &mut [u8]) -> u64 {
-    let read = fs::File::open("/proc/self/stat").and_then(|mut f| io::Read::read(&mut f, buffer));
-    let text = &buffer[..read.unwrap_or(0)];
-    let tail = text
-        .iter()
-        .rposition(|&b| b == b')')
-        .map_or(&[][..], |end| &text[end..]);
-    let field = tail.split(|&b| b == b' ').nth(20);
-    let digits = field.and_then(|digits| std::str::from_utf8(digits).ok());
-    digits.and_then(|digits| digits.parse().ok()).unwrap_or(0)
-}
+mod stat;
 
 /// Who this process is.
 #[must_use]
@@ -231,7 +166,7 @@ pub enum Sent {
 #[must_use = "a refusal has to be told"]
 pub fn signal(target: Target<'_>, number: i32) -> Sent {
     let result = match target {
-        Target::Pidfd(pidfd) => sys::pidfd_signal(pidfd, number),
+        Target::Pidfd(pidfd) => sys::pidfd_signal(pidfd, number, Whom::Process),
         // Never everybody, init, or ourselves: kill(2) gives 0, 1 and -1 meanings of their own.
         Target::Child(pid) | Target::GroupOf(pid) if pid <= 1 || pid == getpid().as_raw() => {
             Err(io::ErrorKind::InvalidInput.into())
@@ -275,7 +210,7 @@ pub fn wait_for_end(pidfd: &OwnedFd, timeout: Duration) {
 /// `None` if the kernel cannot tell (before 6.9).
 #[must_use]
 pub fn group_lives(pidfd: &OwnedFd) -> Option<bool> {
-    match sys::pidfd_group_exists(pidfd.as_fd()) {
+    match sys::pidfd_signal(pidfd.as_fd(), 0, Whom::Group) {
         Ok(()) => Some(true),
         Err(error) => match error.raw_os_error().map(Errno::from_raw) {
             Some(Errno::ESRCH) => Some(false),
@@ -358,25 +293,7 @@ pub fn next_stopped_or_continued() -> Option<(i32, bool)> {
 pub fn die_of(signal: i32) {
     let _ = nix::sys::resource::setrlimit(nix::sys::resource::Resource::RLIMIT_CORE, 0, 0);
     let _ = sys::set_disposition(signal, sys::Disposition::Default);
-    sys::raise_unblocked(signal);
-}
-
-#[cfg(test)]
-mod tests {
-    use super::{Stat, own_start};
-
-    #[test]
-    fn a_program_cannot_fool_the_reader_by_its_name() {
-        let line = "42 (a) S 1 (b) Z 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 777 25 0";
-        let stat = Stat::parse(line).unwrap();
-        assert_eq!((stat.program.as_str(), stat.state), ("a) S 1 (b", 'Z'));
-        assert_eq!((stat.parent, stat.group, stat.start), (7, 8, 777));
-    }
-
-    #[test]
-    fn both_readers_of_the_start_time_agree() {
-        let own = Stat::of(std::process::id().cast_signed()).unwrap();
-        assert_eq!(own.start, own_start(&mut [0; 1024]));
-        assert!(own.start > 0);
-    }
+    // Let through, it arrives before kill(2) returns: there is no other thread.
+    let _ = SigSet::empty().thread_set_mask();
+    let _ = sys::kill(getpid().as_raw(), signal);
 }

@@ -20,7 +20,7 @@ use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 use std::ptr::{self, NonNull};
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use crate::moment::Moment;
@@ -135,40 +135,18 @@ pub(crate) fn futex_wake_all(page: &SharedPage) {
     unsafe { libc::syscall(libc::SYS_futex, page.start.as_ptr(), libc::FUTEX_WAKE, all) };
 }
 
-/// The list that the kernel walks when this thread dies (`get_robust_list(2)`), with its first entry.
-#[repr(C)]
-struct RobustList {
-    /// `list.next` of the head: the entry.
-    first: *const RobustEntry,
-    /// From an entry to its futex word.
-    futex_offset: libc::c_long,
-    pending: *const RobustEntry,
-    entry: RobustEntry,
-}
-
-#[repr(C)]
-struct RobustEntry {
-    /// The entry after this one; the head ends the list.
-    next: *const RobustEntry,
-}
-
-/// A word in shared memory that may name the thread which owns it. Where it names ours, the kernel
-/// itself marks it with `FUTEX_OWNER_DIED` when we die, however we die.
-///
-/// It is never unmapped: the kernel reads the list when this thread ends.
+/// Two pages side by side, for good: one of our own, and then the first one of a file. So the
+/// distance between them is a constant.
 #[derive(Debug)]
-pub(crate) struct RobustWord {
-    /// Two pages side by side: the list in memory of our own, then the file's page. So the
-    /// distance between them is a constant, and no pointer of ours is in the file.
+pub(crate) struct TwinPages {
     start: NonNull<libc::c_void>,
-    /// Whether the kernel took the list: some sandboxes forbid it.
-    watched: bool,
 }
 
-impl RobustWord {
-    /// Maps `file` and has the kernel watch its first word, besides the one `before` it. As long
-    /// as the word does not name us, the kernel leaves it alone.
-    pub(crate) fn map(file: &File, before: Option<&Self>) -> io::Result<Self> {
+impl TwinPages {
+    /// From the start of our own page to the start of the file's.
+    pub(crate) const DISTANCE: usize = MAPPED;
+
+    pub(crate) fn map(file: &File) -> io::Result<Self> {
         let (own, shared) = (libc::MAP_PRIVATE | libc::MAP_ANONYMOUS, libc::MAP_SHARED);
         let access = libc::PROT_READ | libc::PROT_WRITE;
         // SAFETY: a new private mapping at an address of the kernel's choice.
@@ -176,10 +154,6 @@ impl RobustWord {
         if start == libc::MAP_FAILED {
             return Err(io::Error::last_os_error());
         }
-        let mut word = Self {
-            start: NonNull::new(start).ok_or(io::ErrorKind::OutOfMemory)?,
-            watched: false,
-        };
         // SAFETY: the second page lies within the mapping just made, which nobody else uses.
         let second = unsafe { start.byte_add(MAPPED) };
         let (fixed, fd) = (shared | libc::MAP_FIXED, file.as_raw_fd());
@@ -188,64 +162,47 @@ impl RobustWord {
         if page == libc::MAP_FAILED {
             return Err(io::Error::last_os_error());
         }
-        let list = word.list();
-        // SAFETY: `list` is within the first page, of which the fields are only addresses.
-        let entry = unsafe { &raw const (*list).entry };
-        let mut next: *const RobustEntry = list.cast();
-        if let Some(before) = before.map(Self::list) {
-            // SAFETY: the list of the word before stays mapped, too.
-            next = unsafe { &raw const (*before).entry };
-            // SAFETY: as above; only this thread and, when it dies, the kernel read it.
-            unsafe { (*before).entry.next = list.cast() };
-        }
-        let head = RobustList {
-            first: entry,
-            futex_offset: (MAPPED - std::mem::offset_of!(RobustList, entry)).cast_signed() as _,
-            pending: ptr::null(),
-            entry: RobustEntry { next },
-        };
-        // SAFETY: the first page is writable, aligned, and large enough.
-        unsafe { list.write(head) };
-        let size = std::mem::offset_of!(RobustList, entry);
-        // SAFETY: the list stays mapped as long as this process lives.
-        let taken = checked(unsafe { libc::syscall(libc::SYS_set_robust_list, list, size) });
-        word.watched = taken.is_ok();
-        Ok(word)
+        let start = NonNull::new(start).ok_or(io::ErrorKind::OutOfMemory)?;
+        Ok(Self { start })
     }
 
-    fn list(&self) -> *mut RobustList {
-        self.start.as_ptr().cast()
+    /// The machine word number `index`, below 64, of our own page.
+    pub(crate) fn own(&self, index: usize) -> &AtomicUsize {
+        assert!(
+            index < 64,
+            "a word beyond the part of the page that is used"
+        );
+        // SAFETY: within the first page, which is aligned for any word and never unmapped.
+        let word = unsafe { self.start.cast::<AtomicUsize>().add(index) };
+        // SAFETY: as above, and every bit pattern is a valid word.
+        unsafe { word.as_ref() }
     }
 
-    /// Makes the thread `tid`, which is ours, the owner if the word still is `expected`.
-    pub(crate) fn own(&self, expected: u32, tid: u32) -> bool {
-        // Without the bit for waiters the word says that the kernel does not watch over us.
-        let ours = if self.watched {
-            tid | libc::FUTEX_WAITERS
-        } else {
-            tid
-        };
-        // ORDER: watched first, then owned: whoever sees our id knows the kernel watches it.
-        let (success, failure) = (Ordering::AcqRel, Ordering::Acquire);
-        self.word()
-            .compare_exchange(expected, ours, success, failure)
-            .is_ok()
-    }
-
-    /// The word itself.
-    pub(crate) fn word(&self) -> &AtomicU32 {
-        // SAFETY: the second page is the file's, and stays mapped.
+    /// The first word of the file.
+    pub(crate) fn shared(&self) -> &AtomicU32 {
+        // SAFETY: the second page is the file's, and never unmapped.
         let page = unsafe { self.start.byte_add(MAPPED) };
         // SAFETY: aligned, mapped, and every bit pattern is a valid u32.
         unsafe { page.cast().as_ref() }
     }
+
+    /// Has the kernel read the list at the start of our own page when this thread dies
+    /// (`set_robust_list(2)`). It only reads, and writes at most to words that name this thread.
+    pub(crate) fn watch(&self) -> io::Result<()> {
+        let (list, size) = (self.start.as_ptr(), ROBUST_LIST_HEAD);
+        // SAFETY: the page is never unmapped.
+        checked(unsafe { libc::syscall(libc::SYS_set_robust_list, list, size) }).map(drop)
+    }
 }
 
-/// Has the kernel forget all words of this thread: what ends now ends in order.
+/// The size of `struct robust_list_head`.
+const ROBUST_LIST_HEAD: usize = size_of::<[usize; 3]>();
+
+/// Has the kernel forget every list of this thread: what ends now ends in order.
 pub(crate) fn forget_robust_words() {
-    let (none, size) = (ptr::null::<RobustList>(), size_of::<[usize; 3]>());
+    let none = ptr::null::<libc::c_void>();
     // SAFETY: without a list the kernel has nothing to read.
-    unsafe { libc::syscall(libc::SYS_set_robust_list, none, size) };
+    unsafe { libc::syscall(libc::SYS_set_robust_list, none, ROBUST_LIST_HEAD) };
 }
 
 /// Makes a copy of this process (fork(2)); the copy is answered `None`. Right only in a process of
@@ -313,24 +270,22 @@ pub(crate) fn pidfd_open(pid: i32) -> io::Result<OwnedFd> {
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })
 }
 
-/// Sends a signal to the process that `pidfd` names (`pidfd_send_signal(2)`).
-pub(crate) fn pidfd_signal(pidfd: BorrowedFd<'_>, signal: i32) -> io::Result<()> {
-    let (fd, none) = (pidfd.as_raw_fd(), ptr::null::<libc::siginfo_t>());
-    // SAFETY: a null siginfo is allowed, and means what kill(2) would fill in.
-    checked(unsafe { libc::syscall(libc::SYS_pidfd_send_signal, fd, signal, none, 0) }).map(drop)
+/// Whom a signal through a pidfd is for.
+#[derive(Clone, Copy)]
+pub(crate) enum Whom {
+    /// The process that it names.
+    Process = 0,
+    /// The group that this process leads or led (`PIDFD_SIGNAL_PROCESS_GROUP`, since Linux 6.9).
+    Group = 1 << 2,
 }
 
-/// Whether the group that the process of `pidfd` leads or led has a member that we could signal:
-/// signal 0 to it (`pidfd_send_signal(2)`, `PIDFD_SIGNAL_PROCESS_GROUP`, since Linux 6.9).
-pub(crate) fn pidfd_group_exists(pidfd: BorrowedFd<'_>) -> io::Result<()> {
-    const PROCESS_GROUP: libc::c_uint = 1 << 2;
-    let (fd, none, call) = (
-        pidfd.as_raw_fd(),
-        ptr::null::<libc::siginfo_t>(),
-        libc::SYS_pidfd_send_signal,
-    );
-    // SAFETY: as above, and signal 0 is sent to nobody.
-    checked(unsafe { libc::syscall(call, fd, 0, none, PROCESS_GROUP) }).map(drop)
+/// Sends a signal through a pidfd (`pidfd_send_signal(2)`); signal 0 is sent to nobody, and tells
+/// whether there is somebody.
+pub(crate) fn pidfd_signal(pidfd: BorrowedFd<'_>, signal: i32, whom: Whom) -> io::Result<()> {
+    let (fd, none) = (pidfd.as_raw_fd(), ptr::null::<libc::siginfo_t>());
+    let call = libc::SYS_pidfd_send_signal;
+    // SAFETY: a null siginfo is allowed, and means what kill(2) would fill in.
+    checked(unsafe { libc::syscall(call, fd, signal, none, whom as libc::c_uint) }).map(drop)
 }
 
 /// Sends a signal to a pid (kill(2)). Right only while nobody else can have that pid.
@@ -438,18 +393,4 @@ pub(crate) fn random() -> io::Result<u64> {
     // SAFETY: `bytes` is a valid place of this length; requests this small are not cut short.
     checked(unsafe { libc::getrandom(bytes.as_mut_ptr().cast(), bytes.len(), 0) } as _)?;
     Ok(u64::from_ne_bytes(bytes))
-}
-
-/// Lets `signal` through to this thread and sends it to ourselves (raise(3)).
-pub(crate) fn raise_unblocked(signal: i32) {
-    // SAFETY: an empty set is made by the call after this one.
-    let mut set: libc::sigset_t = unsafe { std::mem::zeroed() };
-    // SAFETY: `set` is a valid place for a set.
-    unsafe { libc::sigemptyset(&raw mut set) };
-    // SAFETY: `set` is an initialised set.
-    unsafe { libc::sigaddset(&raw mut set, signal) };
-    // SAFETY: changes this thread's mask only.
-    unsafe { libc::pthread_sigmask(libc::SIG_UNBLOCK, &raw const set, ptr::null_mut()) };
-    // SAFETY: takes a number.
-    unsafe { libc::raise(signal) };
 }

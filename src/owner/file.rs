@@ -10,10 +10,11 @@ use std::sync::atomic::Ordering;
 use nix::fcntl::OFlag;
 use nix::unistd::gettid;
 
+use super::robust::RobustWord;
 use super::{FILE, Identity, has_died};
 use crate::failpoint;
 use crate::files;
-use crate::sys::{self, RobustWord};
+use crate::sys;
 
 /// The length of the file.
 const LEN: usize = 256;
