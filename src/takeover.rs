@@ -150,7 +150,7 @@ impl Takeover {
         };
         failpoint::pass("files adopted");
         let mut run = Enforcement::new(files, rules(&snapshot.run), witness);
-        adopt(&mut run, snapshot, flags, &us);
+        adopt(&mut run, &dir, snapshot, flags, &us);
         go_on(&mut run);
         if !run.files.owner.is_ours() {
             return Ok(Taken::ByOthers);
@@ -217,6 +217,7 @@ const fn ms_long(ms: u64) -> Duration {
 /// not asked yet.
 fn adopt(
     run: &mut Enforcement<'_>,
+    dir: &RunDir,
     snapshot: Snapshot,
     mut flags: HashMap<u32, FlagFile>,
     us: &Identity,
@@ -226,12 +227,15 @@ fn adopt(
     for (record, number) in workers.filter(|(record, _)| {
         record.state != WorkerState::Ended || record.outcome.as_deref() == Some("not_ended")
     }) {
-        let Some(mut flag) = flags.remove(&number) else {
-            continue;
-        };
+        let mut flag = flags.remove(&number);
         let Some(born) = run.files.record.born(number) else {
             // Should it be on its way, it looks at its flag before its program runs.
-            raise_blindly(std::iter::once(&mut flag));
+            raise_blindly(flag.iter_mut());
+            continue;
+        };
+        // Somebody deleted it, and nobody had the time to put it back: its worker is not lost.
+        let again = |name| FlagFile::again(dir, dir.path(), name).ok();
+        let Some(flag) = flag.or_else(|| record.flag.clone().and_then(again)) else {
             continue;
         };
         let identity = Identity {

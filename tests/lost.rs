@@ -82,9 +82,21 @@ fn c1_g1_the_guard_asks_everybody_and_goes_on_with_each_ladder() {
     bystanders.check();
 }
 
-/// Cut to nothing it says nothing of a ladder: that begins anew, and ends.
+/// Cut to nothing, or deleted, it says nothing of a ladder: that begins anew, and ends.
 #[test]
 fn g13_a_flag_that_is_cut_when_the_supervisor_dies_is_raised_all_the_same() {
+    with_its_flags_spoilt(|path| {
+        let flag = fs::File::options().write(true).open(path).expect("root");
+        flag.set_len(0).expect("a flag");
+    });
+}
+
+#[test]
+fn b6_a_flag_that_is_deleted_when_the_supervisor_dies_loses_no_worker() {
+    with_its_flags_spoilt(|path| fs::remove_file(path).expect("a flag"));
+}
+
+fn with_its_flags_spoilt(spoil: impl Fn(&std::path::Path)) {
     let base = Base::new();
     let run = base
         .scenario()
@@ -102,8 +114,7 @@ fn g13_a_flag_that_is_cut_when_the_supervisor_dies_is_raised_all_the_same() {
     let flags = fs::read_dir(base.runs().join("cut")).expect("a run");
     let names = flags.map(|entry| entry.expect("an entry").path());
     for path in names.filter(|path| path.extension().is_some()) {
-        let flag = fs::File::options().write(true).open(path).expect("root");
-        flag.set_len(0).expect("a flag");
+        spoil(&path);
     }
     run.signal(Signal::SIGKILL);
     let end = run.finish();

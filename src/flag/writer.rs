@@ -38,7 +38,15 @@ impl FlagFile {
     ///
     /// As open(2) and `posix_fallocate(3)`: a full file system says so here, not by SIGBUS later.
     pub fn create(dir: impl AsFd, path: &Path, worker: u32) -> io::Result<Self> {
-        let name = format!("{worker}.{:016x}", sys::random()?);
+        Self::again(dir, path, format!("{worker}.{:016x}", sys::random()?))
+    }
+
+    /// Makes a flag of this name that is down, in the place of one that was deleted.
+    ///
+    /// # Errors
+    ///
+    /// As [`FlagFile::create`].
+    pub fn again(dir: impl AsFd, path: &Path, name: String) -> io::Result<Self> {
         // A worker of any uid can read it, and nobody breaks it by a slip.
         let file = files::make(dir, &name, files::READ_ONLY, LEN as u64)?;
         failpoint::pass("flag file made");
