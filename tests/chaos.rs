@@ -158,7 +158,8 @@ fn round(random: &mut Random) {
         let mut stops = Vec::new();
         for _ in 0..=random.below(6) {
             thread::sleep(random.micros_below(25_000));
-            done.push(disturb(&base, &run, random, &mut stops));
+            let what = disturb(&base, &run, &done, random, &mut stops);
+            done.push(what);
         }
         for pid in processes::with_in_environment(base.root()) {
             let _ = kill(Pid::from_raw(pid), Signal::SIGCONT);
@@ -215,7 +216,13 @@ fn start(base: &Base, random: &mut Random) -> Started {
 }
 
 /// One thing that is done to a run; what it was.
-fn disturb(base: &Base, run: &Started, random: &mut Random, stops: &mut Vec<Started>) -> String {
+fn disturb(
+    base: &Base,
+    run: &Started,
+    done: &[String],
+    random: &mut Random,
+    stops: &mut Vec<Started>,
+) -> String {
     let supervisor = vec![run.pid()];
     let whom = match random.below(5) {
         0 | 1 => ("supervisor", supervisor),
@@ -240,7 +247,11 @@ fn disturb(base: &Base, run: &Started, random: &mut Random, stops: &mut Vec<Star
         }
         return format!("{signal} to the {who} {pid:?}");
     }
-    if random.once_in(6) {
+    // Who was killed may not be dead yet, and puts nothing back.
+    let killed = done
+        .iter()
+        .any(|what| what.starts_with("SIGKILL to the supervisor"));
+    if random.once_in(6) && !killed {
         return spoil(base, run, random);
     }
     let asked: &[&str] = match random.below(7) {
