@@ -169,8 +169,7 @@ impl Base {
         self.call(&["clean"]).expect(0);
         // Whoever was killed before it had signed may still be at work, for a minute.
         for entry in fs::read_dir(&self.runs).into_iter().flatten().flatten() {
-            let is_new = entry.file_name().to_string_lossy().starts_with(".new-");
-            if is_new && !entry.path().join("owner").exists() {
+            if entry.file_name().to_string_lossy().starts_with(".new-") {
                 let _ = fs::remove_dir_all(entry.path());
             }
         }
