@@ -114,6 +114,9 @@ pub fn named(pid: i32) -> Found {
     match sys::pidfd_open(pid) {
         Ok(pidfd) => Found::Ours(pidfd),
         Err(error) if error.raw_os_error() == Some(Errno::ESRCH as i32) => Found::Gone,
+        // The kernel gives processes and threads numbers of one kind, and refuses a pidfd for a
+        // thread with an error that differs by version. No process has the pid then.
+        Err(_) if stat::is_thread(pid) => Found::Gone,
         Err(_) => Found::Unverifiable,
     }
 }
@@ -296,4 +299,28 @@ pub fn die_of(signal: i32) {
     // Let through, it arrives before kill(2) returns: there is no other thread.
     let _ = SigSet::empty().thread_set_mask();
     let _ = sys::kill(getpid().as_raw(), signal);
+}
+
+#[cfg(test)]
+mod tests {
+    use std::thread;
+
+    use nix::unistd::gettid;
+
+    use super::{Found, Stat, find, own_identity};
+
+    #[test]
+    fn a_pid_that_a_thread_has_by_now_is_no_process() {
+        let us = own_identity();
+        assert!(matches!(find(&us, None, &us), Found::Ours(_)));
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                let mut ended = us.clone();
+                ended.pid = gettid().as_raw();
+                // Even one that was started in the same tick.
+                ended.start = Stat::of(ended.pid).unwrap().start;
+                assert!(matches!(find(&ended, None, &us), Found::Gone));
+            });
+        });
+    }
 }

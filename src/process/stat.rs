@@ -58,6 +58,17 @@ impl Stat {
     }
 }
 
+/// Whether this number is that of a thread that leads no process (`proc_pid_status(5)`, Tgid). Such
+/// a thread has a directory in `/proc`, but is not listed there.
+#[must_use]
+pub(super) fn is_thread(number: i32) -> bool {
+    let status = fs::read(format!("/proc/{number}/status")).unwrap_or_default();
+    let status = String::from_utf8_lossy(&status);
+    let leader = status.lines().find_map(|line| line.strip_prefix("Tgid:"));
+    let leader = leader.and_then(|number| number.trim().parse().ok());
+    leader.is_some_and(|leader: i32| leader != number)
+}
+
 /// Clock ticks from boot to the start of the process that reads: for a child before its exec.
 /// Reads into `buffer`; zero where there is no `/proc`.
 #[must_use]
