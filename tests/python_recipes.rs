@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::Stdio;
 
 use support::base::Base;
-use support::python::{client, example, perhaps_with, python, with};
+use support::python::{client, example, python, with};
 use support::scenario::Scenario;
 use support::started::Started;
 
@@ -59,7 +59,7 @@ fn a_download_stops_in_the_middle_and_goes_on_there() {
 
 #[test]
 fn a_training_saves_when_asked_and_goes_on_from_there() {
-    let Some(python) = perhaps_with("torch") else {
+    let Some(python) = with("torch") else {
         return;
     };
     let base = Base::new();
@@ -79,7 +79,7 @@ fn a_training_saves_when_asked_and_goes_on_from_there() {
 
 #[test]
 fn ranks_of_a_training_leave_together() {
-    let Some(python) = perhaps_with("torch.distributed") else {
+    let Some(python) = with("torch.distributed") else {
         return;
     };
     let base = Base::new();

@@ -32,15 +32,6 @@ pub(crate) fn with(module: &str) -> Option<String> {
     found
 }
 
-/// The same for what CI does not have either.
-pub(crate) fn perhaps_with(module: &str) -> Option<String> {
-    let found = find(module);
-    if found.is_none() {
-        need::not_run(&format!("no Python with {module}"));
-    }
-    found
-}
-
 /// One interpreter of each version from 3.8 on.
 pub(crate) fn every() -> Vec<String> {
     let mut programs: Vec<PathBuf> = (8..=NEWEST_MINOR)

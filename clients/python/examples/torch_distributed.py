@@ -5,8 +5,6 @@ collective call: so they reduce what they see, and all leave after the same step
 
     export MASTER_ADDR=127.0.0.1 MASTER_PORT=29500
     stopctl run -n 4 --grace 60s -- python torch_distributed.py
-
-The tests run it where PyTorch is installed, and only there.
 """
 
 import os
