@@ -125,6 +125,28 @@ fn no_file_is_longer_than_a_reader_can_hold() {
 }
 
 #[test]
+fn every_file_is_one_that_another_includes() {
+    for file in sources() {
+        let (folder, name) = (file.parent().expect("a folder"), file.file_stem());
+        let name = name.expect("a name").to_string_lossy();
+        if ["lib", "main"].contains(&&*name) {
+            continue;
+        }
+        let above = [
+            folder.with_extension("rs"),
+            folder.join("lib.rs"),
+            folder.join("main.rs"),
+        ];
+        let declared = format!("mod {name};");
+        let included = above
+            .iter()
+            .filter(|above| above.exists())
+            .any(|above| code(above).iter().any(|(_, line)| line.contains(&declared)));
+        assert!(included, "{} is compiled by nobody", file.display());
+    }
+}
+
+#[test]
 fn imports_name_what_they_import() {
     for file in sources() {
         for (number, line) in code(&file) {
