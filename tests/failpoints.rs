@@ -1,4 +1,4 @@
-//! Rows A4, C2, C3, C6, C8 and C20: a process of stopctl dies at each of its steps, and the promises
+//! Rows A4, C2, C3, C4, C6, C8 and C20: a process of stopctl dies at each of its steps, and the promises
 //! hold. Built and run by `cargo test --features failpoints --test failpoints`.
 
 mod killed;
@@ -142,12 +142,12 @@ fn c2_every_step_is_a_point() {
 }
 
 #[test]
-fn c2_a_supervisor_is_killed_at_each_step_and_the_guard_ends_the_run() {
+fn c2_c4_a_supervisor_is_killed_at_each_step_and_the_guard_ends_the_run() {
     sweep("kill", true, 1);
 }
 
 #[test]
-fn c2_a_supervisor_without_a_guard_is_killed_at_each_step_and_a_stop_ends_the_run() {
+fn c2_c4_a_supervisor_without_a_guard_is_killed_at_each_step_and_a_stop_ends_the_run() {
     sweep("kill", false, 1);
 }
 

@@ -284,6 +284,74 @@ fn c6_it_does_not_matter_of_what_a_supervisor_dies() {
     }
 }
 
+/// Makes its process, and no fork of it, execute another program when it is about to wait and a
+/// file has appeared.
+const EXECUTES: &str = r#"
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+static const char *when;
+static pid_t us;
+
+__attribute__((constructor)) static void only_here(void)
+{
+    when = getenv("EXECUTES_WHEN");
+    us = getpid();
+    unsetenv("LD_PRELOAD");
+}
+
+int ppoll(struct pollfd *fds, nfds_t n, const struct timespec *timeout, const sigset_t *mask)
+{
+    int (*next)(struct pollfd *, nfds_t, const struct timespec *, const sigset_t *);
+    if (when && getpid() == us && access(when, F_OK) == 0)
+        execl("/bin/sh", "sh", "-c", "echo executed; read -r line", (char *)0);
+    *(void **)&next = dlsym(RTLD_NEXT, "ppoll");
+    return next(fds, n, timeout, mask);
+}
+"#;
+
+#[test]
+fn c21_a_supervisor_that_executes_another_program_counts_as_dead() {
+    if lacks(Need::Program("gcc")) {
+        return;
+    }
+    let base = Base::new();
+    let bystanders = Bystanders::around(&base);
+    let (source, library, when) = (base.file("e.c"), base.file("e.so"), base.file("when"));
+    fs::write(&source, EXECUTES).expect("write");
+    let built = std::process::Command::new("gcc")
+        .args(["-shared", "-fPIC", "-Wall", "-Werror", "-o"])
+        .args([&library, &source])
+        .status();
+    assert!(built.expect("gcc").success());
+    let run = base
+        .scenario()
+        .name("exec")
+        .workers(2)
+        .times("400ms", "10s")
+        .options(&["-v", "--stdin", "null"])
+        .through(r#"LD_PRELOAD=$LIBRARY exec "$@""#)
+        .environment("LIBRARY", &library)
+        .environment("EXECUTES_WHEN", &when)
+        .zoo(&["polite"])
+        .start();
+    guard_of(&run);
+    run.ready(2);
+    fs::write(&when, "").expect("write");
+    // Any wake-up will do.
+    run.signal(Signal::SIGCHLD);
+    run.wait_for("executed");
+    run.wait_for_each("flag 1   lost", 2);
+    run.wait_for("exec is over");
+    let end = run.finish();
+    assert!(!end.out().contains("signal 15"), "C21: {}", end.out());
+    bystanders.check();
+}
+
 #[test]
 fn c7_a_supervisor_that_is_killed_for_want_of_memory_leaves_nobody() {
     let Some(group) = MemoryGroup::new() else {
