@@ -9,6 +9,9 @@ use crate::exit::Leave;
 use crate::runs::{self, Missing, Run, State};
 use crate::{json, show, words};
 
+mod changes;
+mod watch;
+
 pub(crate) fn status(args: &StatusArgs) -> Leave {
     let own_or_only = || runs::own().and_then(|own| own.map_or_else(runs::only, Ok));
     let run = match args.name.as_ref().map_or_else(own_or_only, runs::named) {
@@ -30,6 +33,9 @@ pub(crate) fn status(args: &StatusArgs) -> Leave {
         | State::Unsigned => Leave::OK,
         State::Over | State::OwnerDied => Leave::NO_RUN,
     };
+    if args.watch && leave == Leave::OK {
+        return watch::watch(run, args);
+    }
     let text = if args.json {
         json::document(std::slice::from_ref(&run))
     } else {
