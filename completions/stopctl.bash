@@ -255,7 +255,7 @@ _stopctl() {
             return 0
             ;;
         stopctl__subcmd__status)
-            opts="-h --json --help"
+            opts="-h --json --watch --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

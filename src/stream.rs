@@ -3,18 +3,35 @@
 //! A terminal after Ctrl-S, or a pipe that nobody empties, must not hold up the ladder: a line
 //! that cannot be written now is dropped, and counted.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{self, Write as _};
 use std::os::fd::{AsFd as _, RawFd};
+use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
 use std::path::Path;
 
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::unistd::{getpgrp, tcgetpgrp};
 
 use crate::sys;
 
 /// The longest line that a pipe takes whole (`PIPE_BUF`, pipe(7)).
 const WHOLE: usize = 4096;
+
+/// The size of a terminal, in characters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Window {
+    /// Its height.
+    pub rows: u16,
+    /// Its width.
+    pub columns: u16,
+}
+
+/// What is assumed of a terminal that does not know its size (a serial line).
+const UNKNOWN: Window = Window {
+    rows: 24,
+    columns: 80,
+};
 
 /// A stream for lines.
 #[derive(Debug)]
@@ -33,6 +50,15 @@ impl Stream {
             is_regular,
             dropped: 0,
         }
+    }
+
+    /// Our standard output.
+    ///
+    /// # Errors
+    ///
+    /// As dup(2).
+    pub fn stdout() -> io::Result<Self> {
+        Ok(Self::new(io::stdout().as_fd().try_clone_to_owned()?.into()))
     }
 
     /// Our standard error.
@@ -66,11 +92,39 @@ impl Stream {
 
     /// Writes `line`, which ends with a newline, or drops it.
     pub fn line(&mut self, line: &str) {
-        let parts = line.as_bytes().chunks(WHOLE);
-        let failed = parts
-            .map(|part| self.part(part))
-            .any(|written| written.is_err());
-        self.dropped += u64::from(failed);
+        let written = self.write(line);
+        self.dropped += u64::from(!written);
+    }
+
+    /// Writes `text`, or the beginning of it, or nothing; answers whether all of it was taken.
+    pub fn write(&mut self, text: &str) -> bool {
+        let mut parts = text.as_bytes().chunks(WHOLE);
+        parts.all(|part| self.part(part).is_ok())
+    }
+
+    /// The window, if the stream is a terminal and we have its foreground: whoever is in the
+    /// background shares it with the shell.
+    #[must_use]
+    pub fn window(&self) -> Option<Window> {
+        let ours = tcgetpgrp(&self.file).is_ok_and(|group| group == getpgrp());
+        let (rows, columns) = ours.then(|| sys::window_size(self.file.as_fd()).ok())??;
+        let known = |size, otherwise| if size == 0 { otherwise } else { size };
+        Some(Window {
+            rows: known(rows, UNKNOWN.rows),
+            columns: known(columns, UNKNOWN.columns),
+        })
+    }
+
+    /// Whether the process `pid` has the same terminal as its standard output or error.
+    #[must_use]
+    pub fn is_terminal_of(&self, pid: i32) -> bool {
+        let device = |data: Metadata| data.file_type().is_char_device().then(|| data.rdev());
+        let ours = self.file.metadata().ok().and_then(device);
+        ours.is_some()
+            && [1, 2].into_iter().any(|number| {
+                let theirs = fs::metadata(format!("/proc/{pid}/fd/{number}"));
+                theirs.ok().and_then(device) == ours
+            })
     }
 
     /// How many lines were dropped since the last call.

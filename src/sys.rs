@@ -387,6 +387,29 @@ pub(crate) fn take_descriptor(number: RawFd) -> io::Result<OwnedFd> {
     Ok(unsafe { OwnedFd::from_raw_fd(own) })
 }
 
+/// The rows and columns of a terminal (`TIOCGWINSZ`, `ioctl_tty(2)`); zero is not known.
+pub(crate) fn window_size(fd: BorrowedFd<'_>) -> io::Result<(u16, u16)> {
+    // SAFETY: all zeroes is a valid winsize.
+    let mut size: libc::winsize = unsafe { std::mem::zeroed() };
+    // SAFETY: `size` is a valid place for the answer.
+    checked(unsafe { libc::ioctl(fd.as_raw_fd(), libc::TIOCGWINSZ, &raw mut size) }.into())?;
+    Ok((size.ws_row, size.ws_col))
+}
+
+/// Has `signal` do to this process what it does without a handler, and puts the handler back
+/// (sigaction(2)): for one that stops a process. Returns once it is continued.
+pub(crate) fn take_as_by_default(signal: i32) -> io::Result<()> {
+    // SAFETY: all zeroes is a valid sigaction: SIG_DFL, no flags, an empty mask.
+    let default: libc::sigaction = unsafe { std::mem::zeroed() };
+    let mut handler = default;
+    // SAFETY: both places are valid; the default runs no code of ours.
+    checked(unsafe { libc::sigaction(signal, &raw const default, &raw mut handler) }.into())?;
+    kill(std::process::id().cast_signed(), signal)?;
+    // SAFETY: puts back what was valid before.
+    checked(unsafe { libc::sigaction(signal, &raw const handler, ptr::null_mut()) }.into())
+        .map(drop)
+}
+
 /// Eight bytes that nobody can guess (getrandom(2)).
 pub(crate) fn random() -> io::Result<u64> {
     let mut bytes = [0_u8; 8];

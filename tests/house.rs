@@ -22,8 +22,16 @@ const FLOORS: [(&str, &[&str]); 14] = [
     (
         "one run on one machine",
         &[
-            "flag", "control", "record", "run_dir", "process", "outcome", "signals", "stream",
+            "flag",
+            "control",
+            "record",
+            "run_dir",
+            "process",
+            "outcome",
+            "signals",
+            "stream",
             "watch",
+            "interrupts",
         ],
     ),
     ("what follows", &["tree", "verdict", "standing"]),

@@ -20,6 +20,7 @@
 //! | `transcript` | the lines of two pipes, and waiting for one of them |
 //! | `watchdog` | ends what hangs, by pid |
 //! | `bystanders` | unrelated processes that count every signal they get |
+//! | `terminal` | a terminal: what is on it, keys, its size |
 //! | `owner` | the owner of a run, its guard and its flags, from outside |
 //! | `held` | a process that a debugger holds |
 //! | `random` | numbers that can be had again, and distributions of what was measured |
@@ -43,5 +44,6 @@ pub(crate) mod python;
 pub(crate) mod random;
 pub(crate) mod scenario;
 pub(crate) mod started;
+pub(crate) mod terminal;
 pub(crate) mod transcript;
 pub(crate) mod watchdog;

@@ -56,6 +56,16 @@ pub(crate) fn has_open(pid: i32, file: &Path) -> bool {
     open.any(|entry| fs::read_link(entry.path()).is_ok_and(|target| target == file))
 }
 
+/// How often it has slept until now: it is woken as often.
+pub(crate) fn sleeps(pid: i32) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).expect("a live process");
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"));
+    line.and_then(|number| number.trim().parse().ok())
+        .expect("a number of switches")
+}
+
 /// The number behind a name in /proc/PID/status, in hexadecimal: `SigIgn`, `SigBlk`.
 pub(crate) fn signal_set(pid: i32, name: &str) -> u64 {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).expect("a live process");

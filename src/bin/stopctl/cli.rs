@@ -141,7 +141,10 @@ pub(crate) struct StopArgs {
 
 /// Show each worker of a run
 #[derive(Debug, Args)]
-#[command(after_help = "Exit status: 0 running, 3 not. See stopctl-status(1).")]
+#[command(
+    after_help = "Exit status: 0 running, or with --watch watched until it was over; 3 not. See \
+                        stopctl-status(1)."
+)]
 pub(crate) struct StatusArgs {
     /// The run [default: inside a worker its own run, otherwise the only run there is]
     #[arg(value_name = "NAME", value_hint = ValueHint::Other)]
@@ -150,6 +153,10 @@ pub(crate) struct StatusArgs {
     /// Print JSON
     #[arg(long)]
     pub(crate) json: bool,
+
+    /// Go on until the run is over: a display on a terminal, otherwise a line for each change
+    #[arg(long)]
+    pub(crate) watch: bool,
 }
 
 /// List the runs of this user

@@ -5,15 +5,18 @@ mod commands;
 mod events;
 mod exit;
 mod json;
+mod picture;
 mod progress;
 mod report;
 mod runs;
+mod screen;
 mod show;
 mod summary;
 mod target;
 mod typed;
 mod voice;
 mod warnings;
+mod words;
 
 use std::process::ExitCode;
 

@@ -15,6 +15,8 @@ use stopctl::record::{Phase, RecordError, RecordReader, Snapshot, WorkerRecord};
 use stopctl::run_dir::RunDir;
 use stopctl::standing::{Owned, Standing};
 
+pub(crate) mod follow;
+
 /// A run that is there, and what it told when it was found.
 pub(crate) struct Run {
     pub(crate) name: String,

@@ -7,15 +7,33 @@ use crate::exit::Leave;
 
 /// Prints `text`. A reader that has gone away is no error; a full disk is.
 pub(crate) fn out(text: &str) -> Leave {
+    match print(text) {
+        Printed::Taken | Printed::ReaderGone => Leave::OK,
+        Printed::Failed(leave) => leave,
+    }
+}
+
+/// What became of a text that was printed.
+pub(crate) enum Printed {
+    Taken,
+    /// Nobody reads what is printed any more.
+    ReaderGone,
+    /// This is how to leave.
+    Failed(Leave),
+}
+
+/// Prints `text`, for those who go on afterwards.
+pub(crate) fn print(text: &str) -> Printed {
     let mut stdout = io::stdout().lock();
     match stdout
         .write_all(text.as_bytes())
         .and_then(|()| stdout.flush())
     {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-            Leave::FAILED.saying(&format_args!("standard output: {error}"))
+        Ok(()) => Printed::Taken,
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Printed::ReaderGone,
+        Err(error) => {
+            Printed::Failed(Leave::FAILED.saying(&format_args!("standard output: {error}")))
         }
-        Ok(()) | Err(_) => Leave::OK,
     }
 }
 

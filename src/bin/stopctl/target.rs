@@ -20,7 +20,10 @@ use crate::show::{counted, numbers};
 use crate::summary;
 use crate::voice::{Voice, Weight};
 
+mod telling;
 mod wait;
+
+pub(crate) use wait::Waited;
 
 /// How long a supervisor may leave its requests unread before that is said.
 const UNREAD: Duration = Duration::from_secs(5);

@@ -1,13 +1,14 @@
 //! How the program speaks to people: on standard error, one line at a time.
 
 use std::fmt::Display;
-use std::io::{self, IsTerminal as _, Write as _};
+use std::io::{self, IsTerminal, Write as _};
 use std::os::unix::fs::MetadataExt as _;
 
 use anstyle::{AnsiColor, Style};
 use stopctl::stream::Stream;
 
 use crate::cli::{self, Color};
+use crate::screen::Screen;
 
 /// How urgent a line is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,20 +63,8 @@ enum Dress {
 impl Dress {
     fn chosen(color: Color) -> Self {
         if is_journal() {
-            return Self::Journal;
-        }
-        let set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
-        let forced =
-            |name| std::env::var_os(name).is_some_and(|value| value != "0" && !value.is_empty());
-        let coloured = match color {
-            Color::Always => true,
-            Color::Never => false,
-            Color::Auto if set("NO_COLOR") => false,
-            Color::Auto if forced("FORCE_COLOR") || forced("CLICOLOR_FORCE") => true,
-            Color::Auto if std::env::var_os("TERM").is_none_or(|term| term == "dumb") => false,
-            Color::Auto => io::stderr().is_terminal(),
-        };
-        if coloured {
+            Self::Journal
+        } else if is_coloured(color, &io::stderr()) {
             Self::Coloured
         } else {
             Self::Plain
@@ -107,6 +96,21 @@ impl Dress {
     }
 }
 
+/// Whether what is written on `stream` has colours.
+pub(crate) fn is_coloured(color: Color, stream: &impl IsTerminal) -> bool {
+    let set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+    let forced =
+        |name| std::env::var_os(name).is_some_and(|value| value != "0" && !value.is_empty());
+    match color {
+        Color::Always => true,
+        Color::Never => false,
+        Color::Auto if set("NO_COLOR") => false,
+        Color::Auto if forced("FORCE_COLOR") || forced("CLICOLOR_FORCE") => true,
+        Color::Auto if std::env::var_os("TERM").is_none_or(|term| term == "dumb") => false,
+        Color::Auto => stream.is_terminal(),
+    }
+}
+
 /// Whether our standard error is the journal (systemd.exec(5), `JOURNAL_STREAM`).
 fn is_journal() -> bool {
     let Ok(named) = std::env::var("JOURNAL_STREAM") else {
@@ -119,7 +123,7 @@ fn is_journal() -> bool {
 /// A voice that never waits: for a supervisor.
 #[derive(Debug)]
 pub(crate) struct Voice {
-    stream: Option<Stream>,
+    screen: Option<Screen>,
     level: Level,
     dress: Dress,
     /// Whether a person at a terminal can press the keys that a line speaks of.
@@ -130,22 +134,40 @@ impl Voice {
     pub(crate) fn new(args: &cli::Voice) -> Self {
         Self {
             // Without a standard error there is nobody to speak to.
-            stream: Stream::stderr().ok(),
+            screen: Stream::stderr().ok().map(Screen::of_lines),
             level: Level::of(args),
             dress: Dress::chosen(args.color),
             keys: io::stderr().is_terminal(),
         }
     }
 
-    pub(crate) fn say(&mut self, weight: Weight, text: &str) {
-        if let (true, Some(stream)) = (self.level.hears(weight), &mut self.stream) {
-            stream.line(&self.dress.line(weight, text));
+    /// With a picture below the lines, if the terminal is ours alone: none of the processes
+    /// `others` writes on it.
+    pub(crate) fn with_picture(args: &cli::Voice, others: &[i32]) -> Self {
+        let mut voice = Self::new(args);
+        // Who says nothing shows nothing.
+        if voice.level.hears(Weight::Notice) {
+            let coloured = voice.dress == Dress::Coloured;
+            let picture = |stream| Screen::with_picture(stream, coloured, others);
+            voice.screen = Stream::stderr().ok().map(picture);
         }
+        voice
+    }
+
+    pub(crate) fn say(&mut self, weight: Weight, text: &str) {
+        if let (true, Some(screen)) = (self.level.hears(weight), &mut self.screen) {
+            screen.line(&self.dress.line(weight, text));
+        }
+    }
+
+    /// What the picture is drawn on.
+    pub(crate) fn screen(&mut self) -> Option<&mut Screen> {
+        self.screen.as_mut()
     }
 
     /// How many lines were dropped since the last call, because nobody took them.
     pub(crate) fn take_dropped(&mut self) -> u64 {
-        self.stream.as_mut().map_or(0, Stream::take_dropped)
+        self.screen.as_mut().map_or(0, Screen::take_dropped)
     }
 }
 

@@ -1,15 +1,16 @@
 //! `stopctl status`: each worker of a run.
 
 use stopctl::duration::in_words;
-use stopctl::moment::Moment;
-use stopctl::record::{WorkerRecord, WorkerState};
-use stopctl::signal_name::signal_name;
+use stopctl::record::{RunRecord, WorkerRecord};
 use stopctl::standing::{Owned, Standing};
 
 use crate::cli::StatusArgs;
 use crate::exit::Leave;
 use crate::runs::{self, Missing, Run, State};
-use crate::{json, show};
+use crate::{json, show, words};
+
+mod changes;
+mod watch;
 
 pub(crate) fn status(args: &StatusArgs) -> Leave {
     let own_or_only = || runs::own().and_then(|own| own.map_or_else(runs::only, Ok));
@@ -32,6 +33,9 @@ pub(crate) fn status(args: &StatusArgs) -> Leave {
         | State::Unsigned => Leave::OK,
         State::Over | State::OwnerDied => Leave::NO_RUN,
     };
+    if args.watch && leave == Leave::OK {
+        return watch::watch(run, args);
+    }
     let text = if args.json {
         json::document(std::slice::from_ref(&run))
     } else {
@@ -54,56 +58,23 @@ fn described(run: &Run) -> String {
         head += "the kernel refused to watch over its supervisor (set_robust_list): should that be \
                  killed, the guard stops the workers, and without a guard nobody does by itself\n";
     }
-    let rows: Vec<_> = run.seen.workers.iter().enumerate().map(row).collect();
+    let workers = run.seen.workers.iter().enumerate();
+    let rows = workers.map(|(number, worker)| row(&run.seen.run, number, worker));
+    let rows: Vec<_> = rows.collect();
     head + &show::table(
         ["WORKER", "PID", "LOOKED", "STATE", "NEXT", "OUTCOME"],
         &rows,
     )
 }
 
-fn row((number, worker): (usize, &WorkerRecord)) -> [String; 6] {
+fn row(run: &RunRecord, number: usize, worker: &WorkerRecord) -> [String; 6] {
     let dash = || "-".to_owned();
-    let state = match (worker.state, worker.level) {
-        (WorkerState::Starting, _) => "starting",
-        (WorkerState::Running, _) => "running",
-        (WorkerState::Stopping, 0 | 1) => "asked to stop",
-        (WorkerState::Stopping, 2) => "SIGTERM sent",
-        (WorkerState::Stopping, _) => "SIGKILL sent",
-        (WorkerState::Ended, _) => "ended",
-    };
-    let next = worker.deadline_ns.map(|deadline| {
-        let left = in_words(Moment::from_nanos(deadline).since(stopctl::now()));
-        match worker.level {
-            0 | 1 => format!("SIGTERM in {left}"),
-            2 => format!("SIGKILL in {left}"),
-            _ => format!("given up in {left}"),
-        }
-    });
     [
         number.to_string(),
         worker.pid.map_or_else(dash, |pid| pid.to_string()),
         if worker.looked { "yes" } else { "no" }.to_owned(),
-        state.to_owned(),
-        next.unwrap_or_else(dash),
-        outcome(worker).unwrap_or_else(dash),
+        words::state(run, worker),
+        words::next(run, worker, stopctl::now()).unwrap_or_else(dash),
+        words::outcome(worker).unwrap_or_else(dash),
     ]
-}
-
-fn outcome(worker: &WorkerRecord) -> Option<String> {
-    let how = match (worker.exit_code, worker.signal) {
-        (Some(code), _) => format!(", exit status {code}"),
-        (None, Some(signal)) => format!(", killed by {}", signal_name(signal)),
-        (None, None) => String::new(),
-    };
-    let what = match worker.outcome.as_deref()? {
-        "by_itself" => "ended by itself",
-        "flag" => "left when asked",
-        "term" => "needed SIGTERM",
-        "kill" => "needed SIGKILL",
-        "by_others" => "killed by somebody else",
-        "unobserved" => "not observed",
-        "not_ended" => "could not be ended",
-        other => other,
-    };
-    Some(format!("{what}{how}"))
 }

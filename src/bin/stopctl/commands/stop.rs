@@ -1,6 +1,7 @@
 //! `stopctl stop`: asks runs to stop, and waits until they have.
 
 use stopctl::duration::Limit;
+use stopctl::interrupts::Interrupts;
 use stopctl::ladder::Rung;
 use stopctl::outcome::Outcome;
 use stopctl::reason::Reason;
@@ -9,7 +10,7 @@ use crate::cli::StopArgs;
 use crate::commands::run::within;
 use crate::exit::Leave;
 use crate::runs::{self, Missing, Run};
-use crate::target::{Demand, Target};
+use crate::target::{Demand, Target, Waited};
 use crate::voice::{Voice, Weight};
 use crate::{json, show};
 
@@ -49,18 +50,16 @@ pub(crate) fn stop(args: &StopArgs) -> Leave {
             return Leave::USAGE.saying(&what);
         }
     }
-    let mut voice = Voice::new(&args.voice);
+    let supervisors: Vec<i32> = runs.iter().map(|run| run.seen.run.pid).collect();
+    let mut voice = Voice::with_picture(&args.voice, &supervisors);
     let mut targets: Vec<Target> = runs
         .into_iter()
         .map(|run| Target::ask(run, &demand, &mut voice))
         .collect();
-    if !(args.no_wait || own) {
-        for target in &mut targets {
-            target.wait(&mut voice);
-            if let Some(told) = target.told() {
-                voice.say(Weight::Notice, &told);
-            }
-        }
+    if !(args.no_wait || own)
+        && let Err(leave) = wait(&mut targets, &mut voice)
+    {
+        return leave;
     }
     let problems = targets.iter().filter_map(|target| target.problem.as_ref());
     for problem in problems.chain(&unreadable) {
@@ -78,6 +77,30 @@ pub(crate) fn stop(args: &StopArgs) -> Leave {
         }
     }
     leave
+}
+
+/// Waits for one after the other; their ladders go on side by side.
+fn wait(targets: &mut [Target], voice: &mut Voice) -> Result<(), Leave> {
+    let interrupts = Interrupts::install().map_err(|error| Leave::FAILED.saying(&error))?;
+    let mut later = targets.len();
+    for at in 0..targets.len() {
+        later -= 1;
+        match targets[at].watch(voice, &interrupts, later) {
+            Waited::ToTheEnd => {
+                if let Some(told) = targets[at].told() {
+                    voice.say(Weight::Notice, &told);
+                }
+            }
+            Waited::Until(signal) => {
+                for target in &targets[at..] {
+                    let what = target.going_on();
+                    voice.say(Weight::Notice, &format!("not waiting any longer: {what}"));
+                }
+                return Err(Leave::DieOf(signal));
+            }
+        }
+    }
+    Ok(())
 }
 
 fn demand(args: &StopArgs) -> Result<Demand, String> {

@@ -3,15 +3,15 @@
 use std::os::fd::AsFd as _;
 use std::time::Duration;
 
-use stopctl::duration::in_words;
-use stopctl::moment::Moment;
+use stopctl::interrupts::Interrupts;
 use stopctl::process::{self, Stat};
 use stopctl::record::Phase;
 use stopctl::standing::{Owned, Standing};
 use stopctl::taker::{self, Care};
 
 use super::Target;
-use crate::show::numbers;
+use super::telling::Telling;
+use crate::screen::heed;
 use crate::voice::{Voice, Weight};
 
 /// The kernel wakes one waiter only when an owner dies: look again at least this often.
@@ -26,72 +26,105 @@ const GLANCE: Duration = Duration::from_millis(100);
 /// How long an owner that was stopped may stay silent after it was continued.
 const SILENT: Duration = Duration::from_secs(2);
 
-/// The longest silence while waiting, at first; it doubles with each line.
-const SILENCE: Duration = Duration::from_secs(5);
-
-/// The longest silence later on.
-const LONGEST_SILENCE: Duration = Duration::from_secs(60);
+/// How a waiting ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Waited {
+    /// There is nothing left to wait for.
+    ToTheEnd,
+    /// By this signal; the stop goes on.
+    Until(i32),
+}
 
 impl Target<'_> {
     /// Waits until all that were asked have ended; for a whole run, until its name is free and
-    /// its supervisor gone.
+    /// its supervisor gone. A signal ends us.
     pub(crate) fn wait(&mut self, voice: &mut Voice) {
-        let mut silence = SILENCE;
-        let mut silence_ends = stopctl::now() + silence;
-        while self.problem.is_none() && !self.is_gone {
-            // ORDER: the owner before the record: an owner that has ended wrote its last word
-            // first.
-            let standing = Standing::of(&self.run.dir);
-            self.read();
-            let is_over = self.run.seen.run.phase == Phase::Over;
-            if !(is_over || self.is_whole()) && self.asked.iter().all(|&one| self.has_ended(one)) {
-                return;
+        let mut telling = Telling::new(self, 0);
+        while self.wait_once(&mut telling, voice) {}
+    }
+
+    /// The same for who may have a picture, or other signals. As many runs as `later` are waited
+    /// for after this one.
+    pub(crate) fn watch(
+        &mut self,
+        voice: &mut Voice,
+        interrupts: &Interrupts,
+        later: usize,
+    ) -> Waited {
+        let mut telling = Telling::new(self, later);
+        let waited = loop {
+            if let Some(signal) = heed(interrupts, voice.screen()) {
+                break Waited::Until(signal);
             }
-            let is_owned = matches!(standing, Standing::Owned(_));
-            match standing {
-                Standing::Owned(owned) => self.follow(owned),
-                Standing::Orphaned(_) if is_over && !self.run.leaves_something() => {
-                    self.tidy();
-                    continue;
-                }
-                Standing::Orphaned(_) if !is_over => {
-                    self.take_over(voice);
-                    continue;
-                }
-                Standing::Changing if is_over => {
-                    self.run.record.wait_for_change(&self.run.seen, SIGNING);
-                    continue;
-                }
-                Standing::Unverifiable(_) if !is_over && self.run.owner_died() => {
-                    self.out_of_reach();
-                    continue;
-                }
-                // Somebody removed what was left of it, because nothing is.
-                Standing::Unreadable
-                    if !is_over && !self.run.dir.is_there() && !self.owner_is_there() =>
-                {
-                    self.is_gone = true;
-                }
-                Standing::Changing
-                | Standing::Orphaned(_)
-                | Standing::Unverifiable(_)
-                | Standing::Unreadable => {}
+            if !self.wait_once(&mut telling, voice) {
+                break Waited::ToTheEnd;
             }
-            if is_over && !is_owned && !self.owner_is_there() {
-                return self.read();
-            }
-            self.rouse(voice);
-            if let (Some(owned), true) = (&self.owner, is_over) {
-                process::wait_for_end(&owned.pidfd, self.longest_sleep());
-            } else if stopctl::now() >= silence_ends {
-                silence = (silence * 2).min(LONGEST_SILENCE);
-                silence_ends = stopctl::now() + silence;
-                voice.say(Weight::Notice, &self.still_there());
-            } else {
-                let left = silence_ends.since(stopctl::now()).min(self.longest_sleep());
-                self.run.record.wait_for_change(&self.run.seen, left);
-            }
+        };
+        // Whatever is printed next comes where the picture was.
+        if let Some(screen) = voice.screen() {
+            screen.wipe();
         }
+        waited
+    }
+
+    /// Looks, does what has to be done, and sleeps until something may have changed; answers
+    /// whether there is something to wait for.
+    fn wait_once(&mut self, telling: &mut Telling, voice: &mut Voice) -> bool {
+        if self.problem.is_some() || self.is_gone {
+            return false;
+        }
+        // ORDER: the owner before the record: an owner that has ended wrote its last word first.
+        let standing = Standing::of(&self.run.dir);
+        self.read();
+        let is_over = self.run.seen.run.phase == Phase::Over;
+        if !(is_over || self.is_whole()) && self.asked.iter().all(|&one| self.has_ended(one)) {
+            return false;
+        }
+        let is_owned = matches!(standing, Standing::Owned(_));
+        match standing {
+            Standing::Owned(owned) => self.follow(owned),
+            Standing::Orphaned(_) if is_over && !self.run.leaves_something() => {
+                self.tidy();
+                return true;
+            }
+            Standing::Orphaned(_) if !is_over => {
+                self.take_over(voice);
+                return true;
+            }
+            Standing::Changing if is_over => {
+                self.run.record.wait_for_change(&self.run.seen, SIGNING);
+                return true;
+            }
+            Standing::Unverifiable(_) if !is_over && self.run.owner_died() => {
+                self.out_of_reach();
+                return false;
+            }
+            // Somebody removed what was left of it, because nothing is.
+            Standing::Unreadable
+                if !is_over && !self.run.dir.is_there() && !self.owner_is_there() =>
+            {
+                self.is_gone = true;
+                return false;
+            }
+            Standing::Changing
+            | Standing::Orphaned(_)
+            | Standing::Unverifiable(_)
+            | Standing::Unreadable => {}
+        }
+        if is_over && !is_owned && !self.owner_is_there() {
+            self.read();
+            return false;
+        }
+        self.rouse(voice);
+        let due = self.tell(telling, voice);
+        let longest = self.longest_sleep();
+        if let (Some(owned), true) = (&self.owner, is_over) {
+            process::wait_for_end(&owned.pidfd, longest);
+        } else {
+            let left = due.since(stopctl::now()).min(longest);
+            self.run.record.wait_for_change(&self.run.seen, left);
+        }
+        true
     }
 
     /// The owner may be another one than the one that was asked: the guard, say.
@@ -113,25 +146,6 @@ impl Target<'_> {
             Ok(seen) => self.run.seen = seen,
             Err(error) => self.problem = Some(format!("{}: {error}", self.run.name)),
         }
-    }
-
-    /// Who is still there, and when the next rung comes for the first of them.
-    fn still_there(&self) -> String {
-        let there = |worker: &&u32| !self.has_ended(**worker);
-        let there: Vec<u32> = self.asked.iter().filter(there).copied().collect();
-        let stopping = there
-            .iter()
-            .map(|&worker| &self.run.seen.workers[worker as usize]);
-        let next = stopping
-            .filter_map(|one| Some((one.deadline_ns?, one.level)))
-            .min();
-        let next = next.map_or_else(String::new, |(deadline, level)| {
-            let left = Moment::from_nanos(deadline).since(stopctl::now());
-            let signal = if level < 2 { "SIGTERM" } else { "SIGKILL" };
-            let what = if level < 3 { signal } else { "given up" };
-            format!("; {what} in {}", in_words(left))
-        });
-        format!("{}: still there: {}{next}", self.run.name, numbers(&there))
     }
 
     fn owner_is_there(&self) -> bool {

@@ -1,0 +1,113 @@
+//! What has changed in a run from one look to the next, in lines.
+
+use stopctl::moment::Moment;
+use stopctl::outcome::Outcome;
+use stopctl::record::{Snapshot, WorkerRecord, WorkerState};
+
+use crate::runs::{Run, State};
+use crate::show::numbers;
+use crate::{summary, words};
+
+/// What has changed since `before`, one line for all workers of which the same is to be said.
+pub(crate) fn since(before: &(State, Snapshot), run: &Run, state: State, now: Moment) -> String {
+    lines(before, run, state, now, |_| true)
+}
+
+/// The same, of the workers only those that have ended.
+pub(crate) fn ends_since(
+    before: &(State, Snapshot),
+    run: &Run,
+    state: State,
+    now: Moment,
+) -> String {
+    let has_ended = |worker: &WorkerRecord| worker.state == WorkerState::Ended;
+    lines(before, run, state, now, has_ended)
+}
+
+fn lines(
+    before: &(State, Snapshot),
+    run: &Run,
+    state: State,
+    now: Moment,
+    is_meant: impl Fn(&WorkerRecord) -> bool,
+) -> String {
+    let (old_state, old) = before;
+    let (seen, name) = (&run.seen, &run.name);
+    let mut lines = Vec::new();
+    let is_new = (*old_state, &old.run.reason) != (state, &seen.run.reason);
+    if is_new && state != State::Over {
+        lines.push(format!("{name}: {}\n", phrase(run, state)));
+    }
+    let mut groups: Vec<(String, Vec<u32>)> = Vec::new();
+    for ((number, worker), old) in (0..).zip(&seen.workers).zip(&old.workers) {
+        if worker == old || !is_meant(worker) {
+            continue;
+        }
+        let what = told(run, worker, now);
+        match groups.iter_mut().find(|(same, _)| *same == what) {
+            Some((_, workers)) => workers.push(number),
+            None => groups.push((what, vec![number])),
+        }
+    }
+    for (what, workers) in groups {
+        lines.push(match workers.as_slice() {
+            [one] => {
+                let pid = seen.workers[*one as usize].pid;
+                let pid = pid.map_or_else(String::new, |pid| format!(" (pid {pid})"));
+                format!("worker {one}{pid}: {what}\n")
+            }
+            several => format!("workers {}: {what}\n", numbers(several)),
+        });
+    }
+    lines.concat()
+}
+
+/// How far a worker is.
+fn told(run: &Run, worker: &WorkerRecord, now: Moment) -> String {
+    if let Some(outcome) = words::outcome(worker) {
+        return outcome;
+    }
+    let looked = match (worker.state, worker.looked) {
+        (WorkerState::Starting | WorkerState::Ended, _) => None,
+        (WorkerState::Running | WorkerState::Stopping, true) => Some("has looked at its flag"),
+        (WorkerState::Running | WorkerState::Stopping, false) => {
+            Some("has never looked at its flag")
+        }
+    };
+    let parts = [
+        Some(words::state(&run.seen.run, worker)),
+        words::next(&run.seen.run, worker, now),
+        looked.map(str::to_owned),
+    ];
+    parts
+        .into_iter()
+        .flatten()
+        .collect::<Vec<String>>()
+        .join("; ")
+}
+
+/// How far a run is, and why it is being stopped.
+pub(crate) fn phrase(run: &Run, state: State) -> String {
+    let reason = run.seen.run.reason.as_ref();
+    let reason = reason.map_or_else(String::new, |reason| format!(" ({reason})"));
+    format!("{}{reason}", state.in_words())
+}
+
+/// What became of all of them.
+pub(crate) fn end(run: &Run) -> String {
+    let seen = &run.seen;
+    let outcome = |worker: &WorkerRecord| Outcome::from_word(worker.outcome.as_deref()?);
+    let outcomes = (0..).zip(&seen.workers);
+    let outcomes = outcomes.filter_map(|(number, worker)| Some((number, outcome(worker)?)));
+    let outcomes: Vec<(u32, Outcome)> = outcomes.collect();
+    if run.state() != State::Over {
+        return String::new();
+    }
+    let status = seen.run.status;
+    let status = status.map_or_else(String::new, |status| format!(", with status {status}"));
+    format!(
+        "{} is over{status}: {}\n",
+        run.name,
+        summary::in_words(&outcomes)
+    )
+}

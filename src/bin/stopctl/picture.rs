@@ -1,0 +1,204 @@
+//! The picture of a run: who is still there, one line each while they are few, and in groups when
+//! they are many or the terminal is low.
+//!
+//! Pure: the record, the time and the size of the window come in, lines come out. What is drawn is
+//! what can be read in one look, so whoever has ended is not in it.
+
+use std::collections::BTreeMap;
+
+use anstyle::{AnsiColor, Style};
+use stopctl::moment::Moment;
+use stopctl::record::{RunRecord, WorkerRecord, WorkerState};
+use stopctl::stream::Window;
+use unicode_width::UnicodeWidthStr as _;
+
+use crate::screen::Line;
+use crate::show::{counted, numbers};
+use crate::words;
+
+/// How many workers are shown by themselves: more than that nobody reads while they change.
+const FEW: usize = 16;
+
+/// What stands before each line, and between two columns.
+const GAP: &str = "  ";
+
+/// What a picture is made of.
+pub(crate) struct Picture<'a> {
+    /// The first line, which says what is shown.
+    pub(crate) head: String,
+    pub(crate) run: &'a RunRecord,
+    /// All workers of the run, by number.
+    pub(crate) workers: &'a [WorkerRecord],
+    /// Those who are shown unless they have ended.
+    pub(crate) shown: &'a [u32],
+}
+
+/// A cell of a row, in its style.
+type Cell = (Style, String);
+
+impl Picture<'_> {
+    /// What fits into the window, without the line that the cursor is in.
+    pub(crate) fn lines(&self, now: Moment, window: Window) -> Vec<Line> {
+        let room = usize::from(window.rows).saturating_sub(1);
+        let there: Vec<(u32, &WorkerRecord)> = self.there().collect();
+        if there.is_empty() || room == 0 {
+            return Vec::new();
+        }
+        let run = self.run;
+        let rows = if there.len() <= FEW && there.len() < room {
+            aligned(
+                there
+                    .iter()
+                    .map(|&(number, one)| row(run, number, one, now)),
+            )
+        } else {
+            grouped(run, &there, now)
+        };
+        let fits = rows.len() < room;
+        let mut lines = vec![self.headline(&there, now, !fits)];
+        lines.extend(rows.into_iter().filter(|_| fits));
+        lines
+    }
+
+    /// When it changes if nothing happens.
+    pub(crate) fn changes_at(&self, now: Moment) -> Option<Moment> {
+        words::next_second(self.there().map(|(_, worker)| worker), now)
+    }
+
+    fn there(&self) -> impl Iterator<Item = (u32, &WorkerRecord)> {
+        let shown = self.shown.iter();
+        let workers = shown.map(|&number| (number, &self.workers[number as usize]));
+        workers.filter(|(_, worker)| worker.state != WorkerState::Ended)
+    }
+
+    /// The first line; alone, it says when the next rung comes.
+    fn headline(&self, there: &[(u32, &WorkerRecord)], now: Moment, is_alone: bool) -> Line {
+        let mut line = Line::default();
+        line.push(Style::new(), GAP);
+        line.push(Style::new().bold(), self.head.as_str());
+        let soonest = soonest(there.iter().map(|&(_, worker)| worker));
+        let next = soonest.and_then(|first| words::next(self.run, first, now));
+        if let (true, Some(next)) = (is_alone, next) {
+            line.push(Style::new(), format!("; {next}"));
+        }
+        line
+    }
+}
+
+/// `3 of 4 workers still there`.
+pub(crate) fn still_there(there: &[u32], asked: &[u32]) -> String {
+    format!(
+        "{} of {} still there",
+        there.len(),
+        counted(asked.len(), "worker")
+    )
+}
+
+fn row(run: &RunRecord, number: u32, worker: &WorkerRecord, now: Moment) -> Vec<Cell> {
+    let plain = |text: String| (Style::new(), text);
+    let pid = worker.pid.map(|pid| format!("pid {pid}"));
+    let looked = match (worker.looked, is_unaware(worker)) {
+        (true, _) => "looked",
+        (false, true) => "never looked",
+        (false, false) => "",
+    };
+    vec![
+        plain(format!("worker {number}")),
+        plain(pid.unwrap_or_default()),
+        (style_of_looking(worker), looked.to_owned()),
+        (style(worker), words::state(run, worker)),
+        plain(words::next(run, worker, now).unwrap_or_default()),
+    ]
+}
+
+/// One row for all that are equally far, and one for those who never looked.
+fn grouped(run: &RunRecord, there: &[(u32, &WorkerRecord)], now: Moment) -> Vec<Line> {
+    let mut groups: BTreeMap<(u8, String), Vec<(u32, &WorkerRecord)>> = BTreeMap::new();
+    for &(number, worker) in there {
+        let group = (worker.level, words::state(run, worker));
+        groups.entry(group).or_default().push((number, worker));
+    }
+    let plain = |text: String| (Style::new(), text);
+    let who = |group: &[(u32, &WorkerRecord)]| {
+        numbers(
+            &group
+                .iter()
+                .map(|&(number, _)| number)
+                .collect::<Vec<u32>>(),
+        )
+    };
+    let mut rows = Vec::new();
+    for ((_, state), group) in &groups {
+        let soonest = soonest(group.iter().map(|&(_, worker)| worker));
+        let next = soonest.and_then(|first| words::next(run, first, now));
+        rows.push(vec![
+            plain(group.len().to_string()),
+            (soonest.map_or_else(Style::new, style), state.clone()),
+            plain(next.unwrap_or_default()),
+            plain(who(group)),
+        ]);
+    }
+    let unseen = there.iter().filter(|(_, worker)| is_unaware(worker));
+    let unseen: Vec<(u32, &WorkerRecord)> = unseen.copied().collect();
+    if !unseen.is_empty() {
+        let never = plain("never looked".to_owned());
+        let count = plain(unseen.len().to_string());
+        rows.push(vec![
+            count,
+            never,
+            plain(String::new()),
+            plain(who(&unseen)),
+        ]);
+    }
+    aligned(rows.into_iter())
+}
+
+/// Whether it could have looked at its flag, and has not.
+fn is_unaware(worker: &WorkerRecord) -> bool {
+    !worker.looked && worker.state != WorkerState::Starting
+}
+
+/// The one whose next rung comes first.
+pub(crate) fn soonest<'a>(
+    workers: impl Iterator<Item = &'a WorkerRecord>,
+) -> Option<&'a WorkerRecord> {
+    workers.min_by_key(|worker| worker.deadline_ns.unwrap_or(u64::MAX))
+}
+
+/// That a worker looks at its flag is what is expected.
+fn style_of_looking(worker: &WorkerRecord) -> Style {
+    if worker.looked {
+        Style::new().dimmed()
+    } else {
+        Style::new()
+    }
+}
+
+fn style(worker: &WorkerRecord) -> Style {
+    let color = |color: AnsiColor| Style::new().fg_color(Some(color.into()));
+    match worker.level {
+        0 | 1 => Style::new(),
+        2 => color(AnsiColor::Yellow),
+        _ => color(AnsiColor::Red),
+    }
+}
+
+/// Rows of the same number of cells, in straight columns; the last one is open.
+fn aligned(rows: impl Iterator<Item = Vec<Cell>>) -> Vec<Line> {
+    let rows: Vec<Vec<Cell>> = rows.collect();
+    let columns = rows.first().map_or(0, Vec::len);
+    let width = |column: usize| rows.iter().map(|row| row[column].1.width()).max();
+    let widths: Vec<usize> = (0..columns).filter_map(width).collect();
+    let line = |row: &Vec<Cell>| {
+        let mut line = Line::default();
+        for ((style, text), &width) in row.iter().zip(&widths).filter(|(_, width)| **width > 0) {
+            line.push(Style::new(), GAP);
+            line.push_cell(*style, text, width);
+        }
+        line
+    };
+    rows.iter().map(line).collect()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,79 @@
+//! One worker of a record in words, the same ones in every command.
+
+use std::time::Duration;
+
+use stopctl::duration::in_words;
+use stopctl::moment::Moment;
+use stopctl::record::{RunRecord, WorkerRecord, WorkerState};
+use stopctl::signal_name::signal_name;
+
+/// How far it is.
+pub(crate) fn state(run: &RunRecord, worker: &WorkerRecord) -> String {
+    match (worker.state, worker.level) {
+        (WorkerState::Starting, _) => "starting".to_owned(),
+        (WorkerState::Running, _) => "running".to_owned(),
+        (WorkerState::Stopping, 0 | 1) => "asked to stop".to_owned(),
+        (WorkerState::Stopping, 2) => format!("{} sent", signal_name(run.stop_signal)),
+        (WorkerState::Stopping, _) => "SIGKILL sent".to_owned(),
+        (WorkerState::Ended, _) => "ended".to_owned(),
+    }
+}
+
+/// The next rung, and how long until it comes; `None` for one that is not being stopped.
+pub(crate) fn next(run: &RunRecord, worker: &WorkerRecord, now: Moment) -> Option<String> {
+    let rung = match (worker.state, worker.level) {
+        (WorkerState::Starting | WorkerState::Running | WorkerState::Ended, _) => return None,
+        (WorkerState::Stopping, 0 | 1) => signal_name(run.stop_signal),
+        (WorkerState::Stopping, 2) => "SIGKILL".to_owned(),
+        (WorkerState::Stopping, _) => "given up".to_owned(),
+    };
+    Some(match worker.deadline_ns.map(Moment::from_nanos) {
+        None if worker.level > 2 => return None,
+        None => format!("no {rung} by itself"),
+        Some(deadline) if deadline <= now => format!("{rung} now"),
+        Some(deadline) => format!("{rung} in {}", in_words(whole_seconds(deadline.since(now)))),
+    })
+}
+
+/// A countdown in whole seconds, which is 1 s until the moment that it is over.
+fn whole_seconds(left: Duration) -> Duration {
+    Duration::from_secs(left.as_secs() + u64::from(left.subsec_nanos() > 0))
+}
+
+/// When the countdown of the first of these workers is to be told anew.
+pub(crate) fn next_second<'a>(
+    workers: impl Iterator<Item = &'a WorkerRecord>,
+    now: Moment,
+) -> Option<Moment> {
+    let stopping = workers.filter(|worker| worker.state == WorkerState::Stopping);
+    let deadlines = stopping.filter_map(|worker| worker.deadline_ns.map(Moment::from_nanos));
+    let left = deadlines.filter(|&at| at > now).min()?.since(now);
+    let rest = Duration::from_nanos(left.subsec_nanos().into());
+    Some(
+        now + if rest.is_zero() {
+            Duration::from_secs(1)
+        } else {
+            rest
+        },
+    )
+}
+
+/// What became of it.
+pub(crate) fn outcome(worker: &WorkerRecord) -> Option<String> {
+    let how = match (worker.exit_code, worker.signal) {
+        (Some(code), _) => format!(", exit status {code}"),
+        (None, Some(signal)) => format!(", killed by {}", signal_name(signal)),
+        (None, None) => String::new(),
+    };
+    let what = match worker.outcome.as_deref()? {
+        "by_itself" => "ended by itself",
+        "flag" => "left when asked",
+        "term" => "needed SIGTERM",
+        "kill" => "needed SIGKILL",
+        "by_others" => "killed by somebody else",
+        "unobserved" => "not observed",
+        "not_ended" => "could not be ended",
+        other => other,
+    };
+    Some(format!("{what}{how}"))
+}
