@@ -5,9 +5,8 @@
 //! who has left. While nothing happens there is no wake-up at all.
 
 use std::collections::HashMap;
+use std::os::fd::AsFd as _;
 use std::time::Duration;
-
-use nix::sys::signal::SigSet;
 
 use crate::ended::Ended;
 use crate::enforcement::{Enforcement, Files, How, Rules};
@@ -34,6 +33,7 @@ mod deposed;
 mod guarded;
 mod put_back;
 mod start;
+mod suspend;
 
 /// Supervises the run of `plan`, which was launched, until nobody is left; answers how we leave.
 ///
@@ -150,6 +150,7 @@ impl<'a> Supervisor<'a> {
         }
         self.run.obey(lines, now);
         self.tick(now);
+        self.suspend_if_asked();
     }
 
     fn wait(&self) {
@@ -158,7 +159,9 @@ impl<'a> Supervisor<'a> {
         let at = own.into_iter().flatten();
         let others = self.watch.iter().map(Watch::as_fd);
         let others = others.chain(self.outer.iter().flat_map(Outer::fds));
-        self.run.wait(others, at.min(), &SigSet::empty());
+        let suspend = self.signals.suspend();
+        let others = others.chain([suspend.as_fd()]);
+        self.run.wait(others, at.min(), suspend.signals());
     }
 
     fn see_looks(&mut self, now: Moment) {

@@ -23,7 +23,7 @@ const FLOORS: [(&str, &[&str]); 14] = [
         "one run on one machine",
         &[
             "flag", "control", "record", "run_dir", "process", "outcome", "signals", "stream",
-            "watch",
+            "terminal", "watch",
         ],
     ),
     ("what follows", &["tree", "verdict", "standing"]),

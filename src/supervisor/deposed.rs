@@ -13,6 +13,8 @@ impl Supervisor<'_> {
         self.guard_at = None;
         // Asked or not: it has been heard.
         let _ = self.signals.take();
+        // Its workers are another's, so it is suspended alone.
+        self.signals.suspend().obey();
         if self.run.depose() {
             self.run.witness.see(now, &Event::Deposed);
         }

@@ -122,8 +122,6 @@ pub(crate) struct Voice {
     stream: Option<Stream>,
     level: Level,
     dress: Dress,
-    /// Whether a person at a terminal can press the keys that a line speaks of.
-    pub(crate) keys: bool,
 }
 
 impl Voice {
@@ -133,7 +131,6 @@ impl Voice {
             stream: Stream::stderr().ok(),
             level: Level::of(args),
             dress: Dress::chosen(args.color),
-            keys: io::stderr().is_terminal(),
         }
     }
 
