@@ -25,9 +25,9 @@ use crate::spawn::Recipe;
 use crate::standing::{Owned, Standing};
 use crate::watch::Watch;
 
-/// Descriptors that we need beside the one of each worker's flag, with room for what we
-/// inherited and for the moment of a spawn.
-const DESCRIPTORS: u64 = 16;
+/// Descriptors that we need beside the one of each worker's flag and those that are open by then,
+/// with room for the moment of a spawn.
+const DESCRIPTORS: u64 = 15;
 
 /// How many names made from a command are tried, should each be taken.
 const NAMES: u32 = 100;

@@ -283,12 +283,19 @@ fn ended(code: i32, status: i32) -> Ended {
 #[must_use]
 pub fn next_stopped_or_continued() -> Option<(i32, bool)> {
     loop {
-        match sys::stopped_child() {
+        match sys::stopped_child(None) {
             Ok(child) => return child.map(|(pid, code, _)| (pid, code != libc::CLD_CONTINUED)),
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(_) => return None,
         }
     }
+}
+
+/// Whether our child `pid` was stopped since this was last asked.
+#[must_use]
+pub fn is_newly_stopped(pid: i32) -> bool {
+    let news = sys::stopped_child(Some(pid)).ok().flatten();
+    news.is_some_and(|(_, code, _)| code != libc::CLD_CONTINUED)
 }
 
 /// Ends this process by `signal`, as if it had never had a handler; returns only if that signal

@@ -25,6 +25,8 @@ use crate::record::{Birth, Born};
 use crate::sys::{self, Disposition};
 use crate::verdict::Verdict;
 
+mod newborn;
+
 /// The exit code of a child that found, before its program ran, that it must not run.
 const NOT_STARTED: i32 = 125;
 
@@ -143,11 +145,7 @@ impl Recipe {
             failpoint::pass("to be exec'ed");
             Ok(())
         });
-        match command.spawn() {
-            // Waiting for it is the supervisor's, by pid: the handle has nothing to drop.
-            Ok(child) => Ok(child.id().cast_signed()),
-            Err(error) => Err(classified(error)),
-        }
+        newborn::start(&mut command).map_err(classified)
     }
 }
 
