@@ -279,12 +279,16 @@ fn ended(code: i32, status: i32) -> Ended {
     }
 }
 
-/// The next child that was stopped (by SIGSTOP, a terminal) or continued, and which of the two.
+/// The next child that was stopped, by which signal, or that was continued (`None`).
 #[must_use]
-pub fn next_stopped_or_continued() -> Option<(i32, bool)> {
+pub fn next_stopped_or_continued() -> Option<(i32, Option<i32>)> {
     loop {
         match sys::stopped_child(None) {
-            Ok(child) => return child.map(|(pid, code, _)| (pid, code != libc::CLD_CONTINUED)),
+            Ok(child) => {
+                return child.map(|(pid, code, signal)| {
+                    (pid, (code != libc::CLD_CONTINUED).then_some(signal))
+                });
+            }
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(_) => return None,
         }

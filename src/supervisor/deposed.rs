@@ -21,6 +21,7 @@ impl Supervisor<'_> {
         while let Some(pid) = process::peek_dead_child() {
             let ended = process::reap(pid);
             if let Some(index) = self.by_pid.remove(&pid) {
+                self.take_terminal_back(ended);
                 self.run.write_off(index, ended, now);
             } else if !self.guard_ended(pid, now) {
                 self.run.witness.see(now, &Event::ForeignReaped { pid });

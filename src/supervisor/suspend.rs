@@ -7,6 +7,7 @@
 use super::Supervisor;
 use crate::event::Event;
 use crate::sys;
+use crate::terminal::Leaves;
 use crate::worker::Worker;
 
 impl Supervisor<'_> {
@@ -16,11 +17,16 @@ impl Supervisor<'_> {
             return;
         }
         let began = sys::now();
+        if let Some(terminal) = &mut self.terminal {
+            terminal.take_back(Leaves::Stopped);
+        }
         self.run.on_each(began, Worker::suspend);
         self.run.witness.see(began, &Event::Suspended);
         // What is known by now is written while we can.
         self.run.publish();
         self.signals.suspend().obey();
+        // ORDER: it has the terminal before it goes on.
+        self.lend_terminal();
         let now = sys::now();
         let suspended = now.since(began);
         self.timeout = self.timeout.map(|at| at + suspended);

@@ -114,9 +114,13 @@ impl Pty {
 
     /// Types a line.
     pub(crate) fn line(&mut self, text: &str) {
-        let line = format!("{text}\n");
+        self.text(&format!("{text}\n"));
+    }
+
+    /// Types this, and nothing behind it.
+    pub(crate) fn text(&mut self, text: &str) {
         self.master
-            .write_all(line.as_bytes())
+            .write_all(text.as_bytes())
             .expect("the terminal");
     }
 

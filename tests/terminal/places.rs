@@ -2,17 +2,16 @@
 //! in a pipeline, under `nohup`, without a terminal, and with one that is closed under them.
 
 use std::fs;
-use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
 
-use crate::NO_DOUBLE_TAP;
 use crate::support::base::Base;
 use crate::support::events::Events;
 use crate::support::owner::pid_of_owner;
 use crate::support::processes;
 use crate::support::pty::{Key, Pty};
 use crate::support::started::send;
+use crate::{NO_DOUBLE_TAP, over};
 
 #[test]
 fn t1_a_worker_that_reads_the_terminal_reads_nothing() {
@@ -243,20 +242,4 @@ fn the_settings_are_the_same_after_every_way_out() {
     );
     terminal.wait_for("is over after");
     terminal.exit();
-}
-
-/// The events of the run, once it is over: nobody is left to wait for.
-#[track_caller]
-fn over(base: &Base) -> Events {
-    let since = Instant::now();
-    loop {
-        let events = Events::read(&base.file("e"));
-        if !events.of("run_ended").is_empty()
-            && fs::read_dir(base.runs()).is_ok_and(|mut runs| runs.next().is_none())
-        {
-            return events;
-        }
-        assert!(since.elapsed() < Duration::from_secs(20), "{events:#?}");
-        std::thread::sleep(Duration::from_millis(2));
-    }
 }
