@@ -85,6 +85,17 @@ fn t1_an_interactive_shell_has_the_terminal_its_keys_and_its_own_jobs() {
 }
 
 #[test]
+fn t5_an_interactive_shell_that_ends_at_once_leaves_the_terminal_to_ours() {
+    let base = Base::new();
+    let mut terminal = Pty::bash(&base);
+    terminal.line("$STOPCTL run --foreground --name brief bash --norc -ic 'exit 5'");
+    assert_eq!(terminal.status(), 5, "T5");
+    terminal.wait_for_foreground(terminal.pid());
+    let said = terminal.exit().out();
+    assert!(!said.contains("Stopped"), "T5: {said}");
+}
+
+#[test]
 fn t3_its_ctrl_z_suspends_us_too_and_fg_continues_both() {
     let base = Base::new();
     let mut terminal = Pty::bash(&base);
