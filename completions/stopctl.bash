@@ -141,7 +141,7 @@ _stopctl() {
             return 0
             ;;
         stopctl__subcmd__run)
-            opts="-n -g -k -t -s -q -v -h --workers --name --grace --kill-after --stop-within --timeout --signal --stop-on-exit --stop-on-failure --quiet --verbose --color --events --unaware-grace --stopped-status --preserve-status --stdin --forward --no-guard --help"
+            opts="-n -g -k -t -s -q -v -h --workers --name --grace --kill-after --stop-within --timeout --signal --stop-on-exit --stop-on-failure --quiet --verbose --color --events --unaware-grace --stopped-status --preserve-status --stdin --foreground --forward --no-guard --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

@@ -49,7 +49,7 @@ never\t''"
 complete -c stopctl -n "__fish_stopctl_using_subcommand run" -l events -d 'Write events as JSON lines into FILE, or into an open descriptor with fd:N' -r -F
 complete -c stopctl -n "__fish_stopctl_using_subcommand run" -l unaware-grace -d 'Grace for a worker that never looked at its flag; 0 is SIGTERM at once' -r
 complete -c stopctl -n "__fish_stopctl_using_subcommand run" -l stopped-status -d 'Exit status after a stop that was asked for and needed no SIGKILL, instead of 0 or of a death by our own SIGTERM' -r
-complete -c stopctl -n "__fish_stopctl_using_subcommand run" -l stdin -d 'What workers read: our standard input, or nothing [default: null from a terminal or for several workers, otherwise inherit]' -r -f -a "inherit\t''
+complete -c stopctl -n "__fish_stopctl_using_subcommand run" -l stdin -d 'What workers read: our standard input, or nothing [default: null from a terminal without --foreground or for several workers, otherwise inherit]' -r -f -a "inherit\t''
 null\t''"
 complete -c stopctl -n "__fish_stopctl_using_subcommand run" -l forward -d 'Signals passed on to the workers; HUP here makes it a reload instead of a stop' -r
 complete -c stopctl -n "__fish_stopctl_using_subcommand run" -l stop-on-exit -d 'When one worker ends, stop the others'
@@ -57,6 +57,7 @@ complete -c stopctl -n "__fish_stopctl_using_subcommand run" -l stop-on-failure 
 complete -c stopctl -n "__fish_stopctl_using_subcommand run" -s q -l quiet -d 'Say nothing but errors'
 complete -c stopctl -n "__fish_stopctl_using_subcommand run" -s v -l verbose -d 'Name every signal sent; twice: trace'
 complete -c stopctl -n "__fish_stopctl_using_subcommand run" -l preserve-status -d 'Exit with the worker\'s own status after --timeout too'
+complete -c stopctl -n "__fish_stopctl_using_subcommand run" -l foreground -d 'Give the worker our terminal with its keys, as a shell does: for shells, editors, debuggers'
 complete -c stopctl -n "__fish_stopctl_using_subcommand run" -l no-guard -d 'Do without the second process that goes on with the ladder should stopctl be killed'
 complete -c stopctl -n "__fish_stopctl_using_subcommand run" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c stopctl -n "__fish_stopctl_using_subcommand stop" -s w -l worker -d 'Stop this worker only, by its number; may be given more than once' -r

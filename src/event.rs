@@ -168,6 +168,13 @@ pub enum Event<'a> {
         /// Whose.
         worker: u32,
     },
+    /// The run is suspended: its workers are stopped, and its clocks stand still.
+    Suspended,
+    /// It goes on.
+    Resumed {
+        /// After so long.
+        suspended: Duration,
+    },
     /// Somebody found us silent, and goes on with the ladders in our place.
     Deposed,
     /// Nobody is left.

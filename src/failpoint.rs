@@ -4,8 +4,9 @@
 //! `STOPCTL_FAILPOINT` says where: `ROLE:ACTION:WHERE`, and more of them behind commas. The role
 //! is that of the process: `guard`, `taker`, `child` (between fork and exec), and `supervisor`,
 //! which is every process that was started and not forked. The actions are `kill`, `segv`, `stop`
-//! (SIGKILL, SIGSEGV, SIGSTOP to itself) and `panic`; they happen at the point number WHERE that is
-//! passed in that role. `list` writes the name of each point into the file WHERE instead.
+//! (SIGKILL, SIGSEGV, SIGSTOP to itself), `panic`, and `hold` (SIGSTOP again and again, until its
+//! parent is gone); they happen at the point number WHERE that is passed in that role. `list` writes
+//! the name of each point into the file WHERE instead.
 
 /// What a process is in a run, once it was forked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,6 +39,7 @@ mod armed {
     use std::sync::atomic::{AtomicU8, AtomicU32, Ordering};
 
     use nix::sys::signal::{Signal, raise};
+    use nix::unistd::getppid;
 
     use super::Role;
 
@@ -50,6 +52,7 @@ mod armed {
         List(File),
         Raise(Signal, u32),
         Panic(u32),
+        Hold(u32),
     }
 
     /// Read at the first point of all: so it is there before any fork.
@@ -97,7 +100,13 @@ mod armed {
                 Action::Panic(at) if *at == passed => {
                     std::panic::resume_unwind(Box::new("failpoint"));
                 }
-                Action::Raise(..) | Action::Panic(_) => {}
+                Action::Hold(at) if *at == passed => {
+                    let parent = getppid();
+                    while getppid() == parent {
+                        let _ = raise(Signal::SIGSTOP);
+                    }
+                }
+                Action::Raise(..) | Action::Panic(_) | Action::Hold(_) => {}
             }
         }
     }
@@ -136,6 +145,7 @@ mod armed {
             "segv" => Action::Raise(Signal::SIGSEGV, at.ok()?),
             "stop" => Action::Raise(Signal::SIGSTOP, at.ok()?),
             "panic" => Action::Panic(at.ok()?),
+            "hold" => Action::Hold(at.ok()?),
             _ => return None,
         };
         let role = number(role);

@@ -8,8 +8,9 @@
 //! What it keeps, whatever comes in:
 //!
 //! * the rung never goes down, and SIGKILL is asked for once;
-//! * a deadline is counted from the moment its rung was climbed. Who comes late with a tick gets
-//!   one rung, and the next one its full distance away: late, never early;
+//! * a deadline is counted from the moment its rung was climbed, without the time for which the
+//!   run was suspended. Who comes late with a tick gets one rung, and the next one its full
+//!   distance away: late, never early;
 //! * with finite times, ticks alone lead to [`Action::GiveUp`].
 
 use std::time::Duration;
@@ -105,6 +106,7 @@ impl Ladder {
             Input::Hurry => self.hurry(now),
             Input::Extend(later) => self.extend(later),
             Input::Tick => self.tick(now),
+            Input::Suspended(time) => self.suspended(time),
             Input::MainEnded { stragglers } => self.main_ended(stragglers, now),
             Input::TreeEnded => self.tree_ended(),
         }
@@ -232,6 +234,26 @@ impl Ladder {
             }
             // Neither has a deadline that could be over.
             State::Running { .. } | State::Gone { .. } => Action::Nothing,
+        }
+    }
+
+    fn suspended(&mut self, time: Duration) -> Action {
+        match &mut self.state {
+            State::Flag {
+                until: Some(until), ..
+            }
+            | State::Term {
+                until: Some(until), ..
+            }
+            | State::Kill { until: Some(until) } => {
+                *until = *until + time;
+                Action::Retime
+            }
+            State::Flag { until: None, .. }
+            | State::Term { until: None, .. }
+            | State::Kill { until: None }
+            | State::Running { .. }
+            | State::Gone { .. } => Action::Nothing,
         }
     }
 

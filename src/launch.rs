@@ -21,13 +21,14 @@ use crate::process;
 use crate::record::{Record, RecordReader, RunRecord};
 use crate::run_dir::{PublishError, RunDir};
 use crate::signals::Signals;
-use crate::spawn::Recipe;
+use crate::spawn::{Place, Recipe};
 use crate::standing::{Owned, Standing};
+use crate::terminal::Terminal;
 use crate::watch::Watch;
 
-/// Descriptors that we need beside the one of each worker's flag, with room for what we
-/// inherited and for the moment of a spawn.
-const DESCRIPTORS: u64 = 16;
+/// Descriptors that we need beside the one of each worker's flag and those that are open by then,
+/// with room for the moment of a spawn.
+const DESCRIPTORS: u64 = 15;
 
 /// How many names made from a command are tried, should each be taken.
 const NAMES: u32 = 100;
@@ -51,6 +52,8 @@ pub struct Launched {
     pub watch: Option<Watch>,
     /// How a worker is started.
     pub recipe: Recipe,
+    /// What is lent to a worker that runs in the foreground.
+    pub terminal: Option<Terminal>,
 }
 
 /// A run could not begin.
@@ -152,12 +155,17 @@ pub fn launch(plan: &Plan) -> Result<Launched, LaunchError> {
         command: plan.command.clone(),
         run: run.name.clone(),
         workers: plan.workers,
+        place: plan.place,
         stdin: plan.stdin,
         stop_signal: plan.stop_signal,
         open_files,
     };
     failpoint::pass("published");
     let watch = Watch::new().ok();
+    let terminal = match plan.place {
+        Place::OwnSession => None,
+        Place::Foreground => Terminal::open(),
+    };
     Ok(Launched {
         dir,
         owner,
@@ -167,6 +175,7 @@ pub fn launch(plan: &Plan) -> Result<Launched, LaunchError> {
         signals,
         watch,
         recipe,
+        terminal,
     })
 }
 

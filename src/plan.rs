@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::duration::Limit;
 use crate::ladder::Times;
 use crate::name::RunName;
-use crate::spawn::Stdin;
+use crate::spawn::{Place, Stdin};
 use crate::verdict::Policy;
 
 /// A run that has not begun.
@@ -28,6 +28,8 @@ pub struct Plan {
     pub stop_signal: i32,
     /// What the end of one worker means for the others.
     pub when_one_ends: WhenOneEnds,
+    /// Where workers run.
+    pub place: Place,
     /// What workers read.
     pub stdin: Stdin,
     /// The signals that are passed on to workers.

@@ -279,16 +279,27 @@ fn ended(code: i32, status: i32) -> Ended {
     }
 }
 
-/// The next child that was stopped (by SIGSTOP, a terminal) or continued, and which of the two.
+/// The next child that was stopped, by which signal, or that was continued (`None`).
 #[must_use]
-pub fn next_stopped_or_continued() -> Option<(i32, bool)> {
+pub fn next_stopped_or_continued() -> Option<(i32, Option<i32>)> {
     loop {
-        match sys::stopped_child() {
-            Ok(child) => return child.map(|(pid, code, _)| (pid, code != libc::CLD_CONTINUED)),
+        match sys::stopped_child(None) {
+            Ok(child) => {
+                return child.map(|(pid, code, signal)| {
+                    (pid, (code != libc::CLD_CONTINUED).then_some(signal))
+                });
+            }
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(_) => return None,
         }
     }
+}
+
+/// Whether our child `pid` was stopped since this was last asked.
+#[must_use]
+pub fn is_newly_stopped(pid: i32) -> bool {
+    let news = sys::stopped_child(Some(pid)).ok().flatten();
+    news.is_some_and(|(_, code, _)| code != libc::CLD_CONTINUED)
 }
 
 /// Ends this process by `signal`, as if it had never had a handler; returns only if that signal

@@ -16,6 +16,10 @@ use nix::sys::signal::SigSet;
 
 use crate::sys::{self, Disposition};
 
+pub use suspend::Suspend;
+
+mod suspend;
+
 /// What a signal asks the supervisor for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ask {
@@ -45,6 +49,7 @@ pub struct Signals {
     /// In the order in which they are looked at when several have come.
     noted: Vec<(Ask, Arc<AtomicBool>)>,
     child: Arc<AtomicBool>,
+    suspend: Suspend,
 }
 
 impl Signals {
@@ -71,6 +76,7 @@ impl Signals {
         let mut signals = Self {
             noted: Vec::new(),
             child,
+            suspend: Suspend::new()?,
         };
         signals.note(SIGTERM, Ask::Term)?;
         let asks = [
@@ -114,6 +120,12 @@ impl Signals {
         let mut asks: Vec<Ask> = seen.map(|&(ask, _)| ask).collect();
         asks.dedup();
         asks
+    }
+
+    /// Those that suspend: they wait until we are ready for them.
+    #[must_use]
+    pub fn suspend(&self) -> &Suspend {
+        &self.suspend
     }
 
     /// Whether a child may have ended since the last call.

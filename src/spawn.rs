@@ -13,7 +13,7 @@ use libc::{SIGCONT, SIGHUP, SIGINT, SIGPIPE, SIGQUIT, SIGTERM, SIGTSTP, SIGTTIN,
 use nix::errno::Errno;
 use nix::sys::resource::{Resource, rlim_t, setrlimit};
 use nix::sys::signal::SigSet;
-use nix::unistd::{getpid, getppid, setsid};
+use nix::unistd::{Pid, getpid, getppid, setpgid, setsid, tcsetpgrp};
 
 use crate::failpoint::{self, Role};
 use crate::flag::format::RUNNING;
@@ -24,6 +24,8 @@ use crate::process;
 use crate::record::{Birth, Born};
 use crate::sys::{self, Disposition};
 use crate::verdict::Verdict;
+
+mod newborn;
 
 /// The exit code of a child that found, before its program ran, that it must not run.
 const NOT_STARTED: i32 = 125;
@@ -41,6 +43,16 @@ pub enum Stdin {
     Null,
 }
 
+/// Where a worker runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// In a session of its own: with a mere group the kernel would send SIGHUP to a stopped worker
+    /// when we die, and stop a worker that reads the terminal.
+    OwnSession,
+    /// In our session, in a group of its own that is lent the terminal, if there is one.
+    Foreground,
+}
+
 /// How to start each worker of a run.
 #[derive(Debug)]
 pub struct Recipe {
@@ -50,6 +62,8 @@ pub struct Recipe {
     pub run: String,
     /// How many workers there are, for the worker.
     pub workers: u32,
+    /// Where it runs.
+    pub place: Place,
     /// Its standard input.
     pub stdin: Stdin,
     /// What the ladder sends instead of SIGTERM: it must not be ignored.
@@ -93,7 +107,8 @@ impl fmt::Display for SpawnError {
 impl Error for SpawnError {}
 
 impl Recipe {
-    /// Starts worker `number`; answers its pid. Returns once its program runs.
+    /// Starts worker `number`; answers its pid. Returns once its program runs. It takes the
+    /// foreground of `terminal` before that.
     ///
     /// # Errors
     ///
@@ -104,6 +119,7 @@ impl Recipe {
         flag: &FlagFile,
         birth: Birth,
         owner: Arc<File>,
+        terminal: Option<Arc<File>>,
     ) -> Result<i32, SpawnError> {
         let mut command = Command::new(&self.command[0]);
         command
@@ -120,14 +136,20 @@ impl Recipe {
             flag: flag.file(),
             owner,
         };
-        let (stop_signal, (soft, hard)) = (self.stop_signal, self.open_files);
+        let (place, stop_signal) = (self.place, self.stop_signal);
+        let (soft, hard) = self.open_files;
         failpoint::pass("to be forked");
         sys::before_exec(&mut command, move || {
             failpoint::enter(Role::Child(number));
             failpoint::pass("child");
-            // A session of its own: with a mere group the kernel would send SIGHUP to a stopped
-            // worker when we die, and stop a worker that reads the terminal.
-            setsid()?;
+            match place {
+                Place::OwnSession => drop(setsid()?),
+                Place::Foreground => setpgid(Pid::from_raw(0), Pid::from_raw(0))?,
+            }
+            if let Some(terminal) = &terminal {
+                // Who has closed it meanwhile stops the run.
+                let _ = tcsetpgrp(terminal, getpid());
+            }
             restore_dispositions(stop_signal)?;
             setrlimit(Resource::RLIMIT_NOFILE, soft, hard)?;
             // ORDER: on record first, then the look whether to run at all. Whoever takes over
@@ -143,11 +165,7 @@ impl Recipe {
             failpoint::pass("to be exec'ed");
             Ok(())
         });
-        match command.spawn() {
-            // Waiting for it is the supervisor's, by pid: the handle has nothing to drop.
-            Ok(child) => Ok(child.id().cast_signed()),
-            Err(error) => Err(classified(error)),
-        }
+        newborn::start(&mut command).map_err(classified)
     }
 }
 

@@ -5,9 +5,8 @@
 //! who has left. While nothing happens there is no wake-up at all.
 
 use std::collections::HashMap;
+use std::os::fd::AsFd as _;
 use std::time::Duration;
-
-use nix::sys::signal::SigSet;
 
 use crate::ended::Ended;
 use crate::enforcement::{Enforcement, Files, How, Rules};
@@ -25,15 +24,18 @@ use crate::run_dir::RunDir;
 use crate::signals::Signals;
 use crate::spawn::{Recipe, SpawnError};
 use crate::sys;
+use crate::terminal::Terminal;
 use crate::verdict::{Ending, Verdict};
 use crate::watch::{Seen, Watch};
 use crate::worker::Worker;
 
 mod asks;
 mod deposed;
+mod foreground;
 mod guarded;
 mod put_back;
 mod start;
+mod suspend;
 
 /// Supervises the run of `plan`, which was launched, until nobody is left; answers how we leave.
 ///
@@ -70,6 +72,7 @@ struct Supervisor<'a> {
     signals: Signals,
     watch: Option<Watch>,
     recipe: Recipe,
+    terminal: Option<Terminal>,
     outer: Option<Outer>,
     by_pid: HashMap<i32, usize>,
     /// Workers that are still to be started, unless a stop comes.
@@ -115,6 +118,7 @@ impl<'a> Supervisor<'a> {
             signals: parts.signals,
             watch: parts.watch,
             recipe: parts.recipe,
+            terminal: parts.terminal,
             outer,
             by_pid: HashMap::new(),
             unstarted: plan.workers,
@@ -150,6 +154,7 @@ impl<'a> Supervisor<'a> {
         }
         self.run.obey(lines, now);
         self.tick(now);
+        self.suspend_if_asked();
     }
 
     fn wait(&self) {
@@ -158,7 +163,9 @@ impl<'a> Supervisor<'a> {
         let at = own.into_iter().flatten();
         let others = self.watch.iter().map(Watch::as_fd);
         let others = others.chain(self.outer.iter().flat_map(Outer::fds));
-        self.run.wait(others, at.min(), &SigSet::empty());
+        let suspend = self.signals.suspend();
+        let others = others.chain([suspend.as_fd()]);
+        self.run.wait(others, at.min(), suspend.signals());
     }
 
     fn see_looks(&mut self, now: Moment) {
@@ -183,8 +190,11 @@ impl<'a> Supervisor<'a> {
         while let Some((pid, stopped)) = process::next_stopped_or_continued() {
             if let Some(&index) = self.by_pid.get(&pid) {
                 self.run.on_index(index, now, |worker, hands| {
-                    worker.set_stopped(stopped, hands);
+                    worker.set_stopped(stopped.is_some(), hands);
                 });
+                if let Some(signal) = stopped {
+                    self.stopped_at_terminal(index, signal, now);
+                }
             }
         }
         while let Some(pid) = process::peek_dead_child() {
@@ -209,12 +219,12 @@ impl<'a> Supervisor<'a> {
             let worker = &self.run.workers()[index];
             (worker.number(), worker.is_asked())
         };
-        let mut success = false;
+        let mut ended = None;
         self.run.on_index(index, now, |worker, hands| {
-            success = worker
-                .main_ended(left, hands)
-                .is_some_and(Ended::is_success);
+            ended = worker.main_ended(left, hands);
         });
+        self.take_terminal_back(ended);
+        let success = ended.is_some_and(Ended::is_success);
         let asked = was_asked || self.run.stopping().is_some();
         if !asked && self.plan.when_one_ends.stops(success) {
             self.culprit = Some(number);

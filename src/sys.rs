@@ -241,9 +241,10 @@ pub(crate) fn dead_child(pid: Option<i32>, peek: bool) -> io::Result<Option<Chil
     child(pid, libc::WEXITED | keep)
 }
 
-/// Asks for a child that was stopped or continued since it was last asked for.
-pub(crate) fn stopped_child() -> io::Result<Option<Child>> {
-    child(None, libc::WSTOPPED | libc::WCONTINUED)
+/// Asks for a child that was stopped or continued since it was last asked for, any or the one with
+/// this pid.
+pub(crate) fn stopped_child(pid: Option<i32>) -> io::Result<Option<Child>> {
+    child(pid, libc::WSTOPPED | libc::WCONTINUED)
 }
 
 /// waitid(2) without waiting. Raw, because the safe wrappers lose the status of a death by a

@@ -16,12 +16,15 @@ use crate::process::Found;
 use crate::reason::Reason;
 use crate::tree::Remains;
 
+use suspend::Halt;
+
 pub use adopted::Heritage;
 
 mod adopted;
 mod end;
 mod recorded;
 mod rungs;
+mod suspend;
 
 /// How the ladder is enforced: the same for all workers of a run.
 pub struct Hands<'a> {
@@ -52,8 +55,7 @@ pub struct Worker {
     /// When the rest of the tree gets the stop signal, too, if the main process has not ended.
     rest_at: Option<Moment>,
     life: Life,
-    /// Whether the main process is stopped (SIGSTOP), as far as the kernel has told.
-    stopped: bool,
+    halt: Halt,
     /// Whether it was continued so that it can look at its flag: once, for it may stop itself
     /// again and again.
     continued: bool,
@@ -111,7 +113,7 @@ impl Worker {
             asked: None,
             rest_at: None,
             life: Life::Main,
-            stopped: false,
+            halt: Halt::No,
             continued: false,
             extensions: 0,
             stragglers: 0,
@@ -216,7 +218,11 @@ impl Worker {
 
     /// Its main process was stopped, or continued, by whomever.
     pub fn set_stopped(&mut self, stopped: bool, hands: &mut Hands<'_>) {
-        self.stopped = stopped;
+        self.halt = match (stopped, self.halt) {
+            (false, _) => Halt::No,
+            (true, Halt::No | Halt::ByOthers) => Halt::ByOthers,
+            (true, Halt::Suspended) => Halt::Suspended,
+        };
         self.let_it_look(hands);
     }
 

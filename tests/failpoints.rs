@@ -195,7 +195,7 @@ fn c3_a_supervisor_is_killed_before_the_program_of_its_worker_runs() {
             let mut base = Base::new();
             base.leaves_something();
             let run = scenario(&base, *guard)
-                .environment(VARIABLE, format!("child:stop:{at}"))
+                .environment(VARIABLE, format!("child:hold:{at}"))
                 .start();
             let since = Instant::now();
             while stopped(&base).is_empty() {
@@ -210,6 +210,23 @@ fn c3_a_supervisor_is_killed_before_the_program_of_its_worker_runs() {
                 send(pid, Signal::SIGCONT);
             }
             check(&base, &run.finish().lines);
+        },
+    );
+}
+
+#[test]
+fn a5_a_worker_that_is_stopped_before_its_program_runs_hangs_nobody() {
+    each(
+        &births(),
+        |birth| format!("child {birth:?}"),
+        |(guard, at)| {
+            let base = Base::new();
+            let run = scenario(&base, *guard)
+                .environment(VARIABLE, format!("child:stop:{at}"))
+                .start();
+            run.ready(WORKERS);
+            stop(&base);
+            run.finish();
         },
     );
 }

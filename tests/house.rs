@@ -30,6 +30,7 @@ const FLOORS: [(&str, &[&str]); 14] = [
             "outcome",
             "signals",
             "stream",
+            "terminal",
             "watch",
             "interrupts",
         ],

@@ -6,6 +6,7 @@ mod support;
 use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::ffi::OsStrExt as _;
+use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -14,7 +15,7 @@ use nix::sys::signal::Signal;
 use support::base::{Base, zoo};
 use support::need::{Need, lacks, rounds};
 use support::processes;
-use support::started::Ended;
+use support::started::{Ended, send};
 
 /// A uid without any process of its own, for limits that count processes.
 const LONELY: u32 = 61_001;
@@ -126,6 +127,39 @@ fn a3_workers_that_end_at_once_are_no_problem() {
 }
 
 #[test]
+fn a5_a_worker_that_somebody_stops_before_its_program_runs_hangs_nobody() {
+    let mut caught = 0;
+    for _ in 0..rounds(20) {
+        let base = Base::new();
+        // Looking a program up takes long in so many places.
+        let path = "/nowhere/at/all:".repeat(3000);
+        std::os::unix::fs::symlink(zoo(), base.file("animal")).expect("a link");
+        let run = base
+            .scenario()
+            .name("halfborn")
+            .times("10s", "10s")
+            .environment("PATH", format!("{path}{}", base.work().display()))
+            .command(&["animal", "polite"])
+            .start();
+        let pid = run.pid();
+        let children = format!("/proc/{pid}/task/{pid}/children");
+        let child = loop {
+            let first = fs::read_to_string(&children).unwrap_or_default();
+            if let Some(child) = first.split(' ').next().and_then(|pid| pid.parse().ok()) {
+                break child;
+            }
+        };
+        send(child, Signal::SIGSTOP);
+        let is_program = fs::read_link(format!("/proc/{child}/exe"));
+        caught += usize::from(is_program.is_ok_and(|exe| exe == Path::new(Base::program())));
+        base.call(&["stop", "halfborn"]).expect(0);
+        let end = run.finish();
+        assert!(end.took < Duration::from_secs(20), "A5: {:?}", end.took);
+    }
+    assert!(caught > 0, "never caught one");
+}
+
+#[test]
 fn a4_a_stop_that_comes_while_a_worker_is_being_made_leaves_nothing() {
     if lacks(Need::Trace) {
         return;
@@ -147,7 +181,7 @@ fn a4_a_stop_that_comes_while_a_worker_is_being_made_leaves_nothing() {
         std::thread::sleep(Duration::from_millis(5));
     }
     let supervisor = processes::children(run.pid())[0];
-    support::started::send(supervisor, Signal::SIGTERM);
+    send(supervisor, Signal::SIGTERM);
     let end = run.finish();
     for outcome in end.events.outcomes() {
         assert!(outcome == "flag" || outcome == "by_itself", "A4: {outcome}");

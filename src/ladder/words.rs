@@ -88,6 +88,9 @@ pub enum Input {
     Extend(Option<Moment>),
     /// Time went by.
     Tick,
+    /// The run was suspended for this long, until now: its clocks stood still. A deadline moves
+    /// later by that.
+    Suspended(Duration),
     /// The worker's main process ended. What it left behind is asked with these times, unless the
     /// ladder was being climbed already: then that goes on.
     MainEnded {

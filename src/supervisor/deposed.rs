@@ -13,12 +13,15 @@ impl Supervisor<'_> {
         self.guard_at = None;
         // Asked or not: it has been heard.
         let _ = self.signals.take();
+        // Its workers are another's, so it is suspended alone.
+        self.signals.suspend().obey();
         if self.run.depose() {
             self.run.witness.see(now, &Event::Deposed);
         }
         while let Some(pid) = process::peek_dead_child() {
             let ended = process::reap(pid);
             if let Some(index) = self.by_pid.remove(&pid) {
+                self.take_terminal_back(ended);
                 self.run.write_off(index, ended, now);
             } else if !self.guard_ended(pid, now) {
                 self.run.witness.see(now, &Event::ForeignReaped { pid });

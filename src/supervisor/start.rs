@@ -9,6 +9,7 @@ use crate::flag::writer::FlagFile;
 use crate::reason::Reason;
 use crate::spawn::SpawnError;
 use crate::sys;
+use crate::terminal::Terminal;
 use crate::worker::Worker;
 
 impl Supervisor<'_> {
@@ -59,7 +60,12 @@ impl Supervisor<'_> {
         failpoint::pass("flag watched");
         let birth = self.run.files.record.birth(number);
         let owner = self.run.files.owner.file();
-        let pid = self.recipe.start(number, &flag, birth, owner)?;
+        let terminal = self.terminal.as_mut().and_then(Terminal::lend_to_child);
+        let started = self.recipe.start(number, &flag, birth, owner, terminal);
+        if started.is_err() {
+            self.take_terminal_back(None);
+        }
+        let pid = started?;
         failpoint::pass("worker started");
         let now = sys::now();
         let started = Event::WorkerStarted {

@@ -72,7 +72,12 @@ impl Worker {
             Rung::Flag => worker.let_it_look(hands),
             // The owner may have died between the flag and the signal. The record is written
             // after both.
-            Rung::Term if record.level >= rung.level() => worker.spare_the_rest(now),
+            Rung::Term if record.level >= rung.level() => {
+                // It died while the run was suspended, perhaps: what is stopped can do nothing about
+                // its signal.
+                worker.let_it_go_on(hands);
+                worker.spare_the_rest(now);
+            }
             Rung::Term | Rung::Kill => worker.use_signal(rung, hands),
         }
         worker

@@ -4,6 +4,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use libc::{SIGCONT, SIGKILL};
 
+use super::suspend::Halt;
 use super::{Asked, Hands, Life, Main, Worker};
 use crate::event::Event;
 use crate::failpoint;
@@ -63,9 +64,16 @@ impl Worker {
         }
     }
 
+    /// Continues a worker that stands on SIGTERM and is stopped.
+    pub(super) fn let_it_go_on(&self, hands: &mut Hands<'_>) {
+        if matches!(self.life, Life::Main) && self.is_stopped() {
+            self.signal_group(SIGCONT, hands);
+        }
+    }
+
     fn is_stopped(&self) -> bool {
         match &self.main {
-            Main::Child => self.stopped,
+            Main::Child => self.halt != Halt::No,
             // The kernel tells the news of a stop to its parent alone.
             Main::Stranger(_) => Stat::of(self.pid).is_some_and(|stat| stat.is_stopped()),
         }
@@ -168,7 +176,7 @@ impl Worker {
         }
     }
 
-    fn tell(&self, pid: i32, signal: i32, sent: &Sent, hands: &mut Hands<'_>) {
+    pub(super) fn tell(&self, pid: i32, signal: i32, sent: &Sent, hands: &mut Hands<'_>) {
         let worker = self.number;
         match sent {
             Sent::Yes => hands.witness.see(

@@ -74,6 +74,55 @@ fn n4_as_the_first_process_it_obeys_sigterm_and_reaps_everything() {
 }
 
 #[test]
+fn n4_as_the_first_process_the_ladder_ends_before_an_engine_kills_unless_a_time_was_given() {
+    if !works("unshare -p -f --mount-proc true") {
+        return missing("pid namespaces");
+    }
+    for (options, grace, kill_after) in [
+        (&[] as &[&str], 7200, 1350),
+        (&["--grace", "3s"], 3000, 10_000),
+        (&["--kill-after", "3s"], 10_000, 3000),
+    ] {
+        let base = Base::new();
+        let run = base
+            .scenario()
+            .options(options)
+            .through(&format!("{FIRST} \"$@\""))
+            .sh("exit 7")
+            .start();
+        // And it ends when the run does, with its status.
+        let end = run.finish();
+        end.expect(7);
+        let started = end.events.only("run_started");
+        assert_eq!(started["pid"], 1, "N4");
+        assert_eq!(started["grace_ms"], grace, "N4 {options:?}");
+        assert_eq!(started["kill_after_ms"], kill_after, "N4 {options:?}");
+    }
+}
+
+#[test]
+fn n4_a_ctrl_z_for_the_first_process_stops_nothing() {
+    if !works("unshare -p -f --mount-proc true") {
+        return missing("pid namespaces");
+    }
+    let base = Base::new();
+    let run = base
+        .scenario()
+        .name("first")
+        .options(&["-v"])
+        .through(&format!("{FIRST} \"$@\""))
+        .zoo(&["polite"])
+        .start();
+    run.ready(1);
+    let supervisor = processes::children(run.pid())[0];
+    send(supervisor, Signal::SIGTSTP);
+    // The kernel protects it from a stop, as from a death.
+    run.wait_for("resumed after");
+    send(supervisor, Signal::SIGTERM);
+    run.finish().expect(0);
+}
+
+#[test]
 fn n4_with_the_first_process_its_namespace_ends_and_the_guard_too() {
     if !works("unshare -p -f --mount-proc true") {
         return missing("pid namespaces");

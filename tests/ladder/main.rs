@@ -41,6 +41,11 @@ fn asked(grace: Option<Limit>, kill_after: Option<Limit>) -> Input {
     Input::Stop { grace, kill_after }
 }
 
+/// For so many seconds, until now.
+fn suspended(secs: u64) -> Input {
+    Input::Suspended(Duration::from_secs(secs))
+}
+
 fn ended(stragglers: Times) -> Input {
     Input::MainEnded { stragglers }
 }

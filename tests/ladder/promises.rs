@@ -8,7 +8,7 @@ use stopctl::duration::Limit;
 use stopctl::ladder::{Action, Input, Ladder, Rung, Times};
 use stopctl::moment::Moment;
 
-use crate::{ASKED, STRAGGLERS, TIMES, asked, at, ended, secs};
+use crate::{ASKED, STRAGGLERS, TIMES, asked, at, ended, secs, suspended};
 
 /// A ladder that is watched at each step, with what the promises need to remember.
 #[derive(Clone)]
@@ -46,15 +46,18 @@ impl Watched {
                 self.kills += u32::from(rung == Rung::Kill);
             }
             Action::Retime => {
-                assert_eq!(
-                    (before.rung(), after.rung()),
-                    (Some(Rung::Flag), Some(Rung::Flag))
-                );
-                let extended = matches!(input, Input::Extend(_));
+                assert!(before.rung().is_some() && after.rung() == before.rung());
                 // No deadline is the latest of all.
                 let moved = |ladder: &Ladder| ladder.deadline().map_or(u64::MAX, Moment::nanos);
-                assert_eq!(moved(after) > moved(&before), extended);
-                assert_ne!(moved(after), moved(&before));
+                if let Input::Suspended(time) = input {
+                    let later = before.deadline().map(|deadline| deadline + time);
+                    assert_eq!(after.deadline(), later);
+                } else {
+                    assert_eq!(after.rung(), Some(Rung::Flag));
+                    let extended = matches!(input, Input::Extend(_));
+                    assert_eq!(moved(after) > moved(&before), extended);
+                    assert_ne!(moved(after), moved(&before));
+                }
             }
             Action::GiveUp => {
                 assert_eq!((after.rung(), after.deadline()), (Some(Rung::Kill), None));
@@ -112,6 +115,7 @@ fn every_sequence_of_six_inputs_keeps_the_promises_and_ends_by_ticks() {
             (1, Input::Extend(Some(at(now + 15)))),
             (4, Input::Tick),
             (900, Input::Tick),
+            (7, suspended(7)),
             (1, ended(STRAGGLERS)),
             (1, Input::TreeEnded),
         ] {
@@ -150,6 +154,7 @@ fn patient<S: Strategy<Value = Limit> + 'static>(limit: fn() -> S) -> impl Strat
         1 => Just(Input::AtLeast(Rung::Flag)),
         2 => (0..90_000_000_000_u64).prop_map(|n| Input::Extend(Some(Moment::from_nanos(n)))),
         6 => Just(Input::Tick),
+        1 => (0..90_000_u64).prop_map(|ms| Input::Suspended(Duration::from_millis(ms))),
         1 => times(limit).prop_map(ended),
     ]
 }
@@ -174,12 +179,15 @@ fn sequence<S: Strategy<Value = Input>>(input: S) -> impl Strategy<Value = Vec<(
     )
 }
 
-/// Each input with its moment.
+/// Each input with its moment; a suspension goes by before it is told.
 fn timed(sequence: Vec<(u64, Input)>) -> impl Iterator<Item = (Moment, Input)> {
     sequence
         .into_iter()
         .scan(Moment::from_nanos(0), |now, (millis, input)| {
             *now = *now + Duration::from_millis(millis);
+            if let Input::Suspended(time) = input {
+                *now = *now + time;
+            }
             Some((*now, input))
         })
 }
@@ -215,10 +223,14 @@ proptest! {
     ) {
         let mut watched = Watched::new(times);
         let mut decided = times;
-        let mut climbed = None;
+        let mut climbed: Option<(Rung, Moment)> = None;
         for (now, input) in timed(sequence) {
             if let (None, Input::MainEnded { stragglers }) = (climbed, input) {
                 decided = stragglers;
+            }
+            if let (Some((_, since)), Input::Suspended(time)) = (&mut climbed, input) {
+                // That time does not count: as if the rung had been climbed later.
+                *since = *since + time;
             }
             let Action::Climb(rung) = watched.step(input, now) else {
                 continue;
@@ -262,7 +274,7 @@ proptest! {
     }
 
     #[test]
-    fn a_repeated_input_changes_nothing_unless_it_is_a_hurry(
+    fn a_repeated_input_changes_nothing_unless_it_is_a_hurry_or_more_time(
         times in times(limit),
         sequence in sequence(input(limit)),
     ) {
@@ -271,7 +283,8 @@ proptest! {
             let _ = ladder.step(input, now);
             // A wait of zero is over at once: then a second tick has something to do.
             let due = ladder.deadline().is_some_and(|deadline| deadline <= now);
-            if input != Input::Hurry && !(input == Input::Tick && due) {
+            let adds_up = matches!(input, Input::Hurry | Input::Suspended(_));
+            if !(adds_up || input == Input::Tick && due) {
                 let once = ladder.clone();
                 prop_assert_eq!(ladder.step(input, now), Action::Nothing);
                 prop_assert_eq!(&ladder, &once);

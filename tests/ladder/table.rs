@@ -6,7 +6,7 @@ use stopctl::duration::Limit;
 use stopctl::ladder::{Action, Input, Ladder, Rung, Times};
 use stopctl::moment::Moment;
 
-use crate::{ASKED, STRAGGLERS, TIMES, asked, at, ended, secs};
+use crate::{ASKED, STRAGGLERS, TIMES, asked, at, ended, secs, suspended};
 
 /// A ladder with `TIMES` that was given `inputs`, each with its second.
 fn ladder(inputs: &[(u64, Input)]) -> Ladder {
@@ -76,6 +76,9 @@ fn every_input_in_every_state_does_what_the_table_says() {
         (103, Input::Tick,                      [".",        ".",          ".",          ".",        ".",         ".",         ".",     "."]),
         (110, Input::Tick,                      [".",        "Term 130",   ".",          ".",        ".",         "give-up -", ".",     "."]),
         (900, Input::Tick,                      [".",        "Term 920",   ".",          "Kill 905", ".",         "give-up -", ".",     "."]),
+        (103, suspended(7),                     [".",        "retime 117", ".",          "retime 127", ".",        "retime 112", ".",     "."]),
+        (900, suspended(800),                   [".",        "retime 910", ".",          "retime 920", ".",        "retime 905", ".",     "."]),
+        (103, suspended(0),                     [".",        "retime 110", ".",          "retime 120", ".",        "retime 105", ".",     "."]),
         (103, ended(STRAGGLERS),                ["Flag 105", "silent 110", "silent -",   "silent 120", "silent -", "silent 105", "silent -", "."]),
         (103, ended(no_grace),                  ["Term 106", "silent 110", "silent -",   "silent 120", "silent -", "silent 105", "silent -", "."]),
         (103, Input::TreeEnded,                 ["gone",     "gone",       "gone",       "gone",     "gone",      "gone",      "gone",  "."]),
@@ -156,6 +159,24 @@ fn a_stop_for_stragglers_acts_on_their_ladder() {
     assert_eq!(ladder.step(kill, at(100)), Action::Climb(Rung::Kill));
     assert_eq!(ladder.deadline(), Some(at(104)));
     assert_eq!(ladder.outcome_rung(), None);
+}
+
+#[test]
+fn a_suspension_takes_nothing_of_the_time_on_any_rung() {
+    let mut ladder = ladder(&[(100, ASKED)]);
+    // Suspended from 104 to 904: 6 of the 10 s are left.
+    assert_eq!(ladder.step(suspended(800), at(904)), Action::Retime);
+    assert_eq!(ladder.step(Input::Tick, at(909)), Action::Nothing);
+    let term = ladder.step(Input::Tick, at(910));
+    assert_eq!(term, Action::Climb(Rung::Term));
+    // From 915 to 925: 15 of the 20 s are left.
+    assert_eq!(ladder.step(suspended(10), at(925)), Action::Retime);
+    assert_eq!(ladder.step(Input::Tick, at(939)), Action::Nothing);
+    let kill = ladder.step(Input::Tick, at(940));
+    assert_eq!(kill, Action::Climb(Rung::Kill));
+    assert_eq!(ladder.step(suspended(3), at(944)), Action::Retime);
+    assert_eq!(ladder.step(Input::Tick, at(947)), Action::Nothing);
+    assert_eq!(ladder.step(Input::Tick, at(948)), Action::GiveUp);
 }
 
 #[test]

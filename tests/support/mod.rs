@@ -24,6 +24,7 @@
 //! | `owner` | the owner of a run, its guard and its flags, from outside |
 //! | `held` | a process that a debugger holds |
 //! | `random` | numbers that can be had again, and distributions of what was measured |
+//! | `pty` | a terminal, and a shell in it that does job control |
 //! | `events` | reading `--events`, and what is true of every such file |
 //! | `processes` | looks into /proc |
 //! | `need` | what the machine must have for a test |
@@ -40,6 +41,7 @@ pub(crate) mod held;
 pub(crate) mod need;
 pub(crate) mod owner;
 pub(crate) mod processes;
+pub(crate) mod pty;
 pub(crate) mod python;
 pub(crate) mod random;
 pub(crate) mod scenario;

@@ -1,5 +1,6 @@
 //! A program that was started: its lines, signals to it, and its end.
 
+use std::io::Read;
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -132,6 +133,11 @@ impl Started {
         let before = Instant::now();
         send(self.pid(), signal);
         before
+    }
+
+    /// Reads this too, as if it were its standard output.
+    pub(crate) fn follow(&self, stream: impl Read + Send + 'static) {
+        self.transcript.follow(Stream::Out, stream);
     }
 
     pub(crate) fn close_stdin(&mut self) {

@@ -117,6 +117,11 @@ fn fields(event: &Event<'_>) -> Option<(&'static str, Value)> {
         Event::GuardStarted { pid } => ("guard_started", json!({ "pid": pid })),
         Event::GuardEnded { pid } => ("guard_ended", json!({ "pid": pid })),
         Event::SupervisorDied { pid, .. } => ("supervisor_died", json!({ "pid": pid })),
+        Event::Suspended => ("suspended", json!({})),
+        Event::Resumed { suspended } => (
+            "resumed",
+            json!({ "suspended_ms": milliseconds(*suspended) }),
+        ),
         Event::Deposed => ("deposed", json!({})),
         Event::RunEnded {
             status,

@@ -11,6 +11,7 @@ use stopctl::moment::Moment;
 use stopctl::outcome::{Final, Outcome};
 use stopctl::reason::Reason;
 use stopctl::signal_name::signal_name;
+use stopctl::terminal::keys_reach_us;
 
 use crate::show::{counted, numbers};
 use crate::summary;
@@ -113,6 +114,13 @@ impl Progress {
         });
     }
 
+    /// Who comes back wants to know where the ladder stands.
+    pub(crate) fn resumed(&mut self, now: Moment) {
+        if let Some(stop) = &mut self.stop {
+            stop.silence_ends = now;
+        }
+    }
+
     pub(crate) fn raised(&mut self, worker: u32, level: u8, deadline: Option<Moment>) {
         if let Some(known) = self.workers.get_mut(&worker) {
             (known.level, known.deadline) = (level, deadline);
@@ -167,7 +175,7 @@ impl Progress {
         if let Some((reason, workers, all)) = asked {
             voice.say(
                 Weight::Notice,
-                &self.asked_line(now, &reason, &workers, all, voice.keys),
+                &self.asked_line(now, &reason, &workers, all, keys_reach_us()),
             );
             if let Some(line) = self.unaware_line(&workers) {
                 voice.say(Weight::Notice, &line);
@@ -175,7 +183,7 @@ impl Progress {
         }
         for ((signal, main), workers) in sent {
             let whom = if main { "" } else { "what is left of " };
-            let (signal, next) = (signal_name(signal), self.next(now, voice.keys));
+            let (signal, next) = (signal_name(signal), self.next(now, keys_reach_us()));
             let line = format!(
                 "{}{signal} to {whom}{}{next}",
                 self.elapsed(now),

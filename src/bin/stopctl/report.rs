@@ -9,7 +9,6 @@ use stopctl::event::{Event, Witness};
 use stopctl::moment::Moment;
 use stopctl::outcome::{Final, Outcome};
 use stopctl::plan::Plan;
-use stopctl::process::Stat;
 use stopctl::signal_name::signal_name;
 
 use crate::events::Events;
@@ -17,6 +16,8 @@ use crate::progress::{Progress, rounded};
 use crate::show::counted;
 use crate::summary;
 use crate::voice::{Voice, Weight};
+
+mod words;
 
 /// Speaks for a run, and writes its events.
 pub(crate) struct Report {
@@ -57,48 +58,21 @@ impl Report {
         if self.count > 1 && !asked && failed {
             self.warn(&format!(
                 "worker {worker} failed: {}; {left} still running",
-                how(ended)
+                words::how(ended)
             ));
         }
     }
 
     fn worker_ended(&mut self, last: &Final) {
         if last.outcome == Outcome::ByOthers {
-            let hint = match last.ended {
-                Some(Ended::Signalled(libc::SIGKILL)) => {
-                    " (out of memory, perhaps: see the kernel's log)"
-                }
-                Some(Ended::Signalled(libc::SIGTERM)) => {
-                    " (systemd signals every process unless the unit says KillMode=mixed; Slurm \
-                     always does)"
-                }
-                Some(_) | None => "",
-            };
-            let how = how(last.ended);
-            self.warn(&format!(
-                "worker {} was {how}, and not by us{hint}",
-                last.worker
-            ));
+            self.warn(&words::by_others(last));
         }
         self.finals.push(last.clone());
     }
 
     fn not_ended(&mut self, worker: u32, pids: &[i32]) {
         for &pid in pids {
-            let state = |stat: Stat| {
-                let wait = std::fs::read_to_string(format!("/proc/{pid}/wchan"));
-                let wait = escaped(wait.unwrap_or_default());
-                format!(
-                    " ({}, state {}, in {wait})",
-                    escaped(&stat.program),
-                    stat.state
-                )
-            };
-            let what = Stat::of(pid).map_or_else(String::new, state);
-            let line = format!(
-                "worker {worker}: pid {pid}{what} is still there after SIGKILL; not waiting any \
-                 longer"
-            );
+            let line = words::not_ended(worker, pid);
             self.voice.say(Weight::Error, &line);
         }
     }
@@ -159,6 +133,7 @@ impl Report {
                 progress.left_behind(*worker, what);
             }
             Event::WorkerEnded(last) => progress.ended(now, last),
+            Event::Resumed { .. } => progress.resumed(now),
             Event::SupervisorDied { name, .. } => {
                 // What was known when the guard was forked is out of date.
                 progress.forget_workers();
@@ -187,6 +162,7 @@ impl Report {
             | Event::GuardEnded { .. }
             | Event::PutBack { .. }
             | Event::Healed { .. }
+            | Event::Suspended
             | Event::Deposed
             | Event::RunEnded { .. } => {}
         }
@@ -272,8 +248,6 @@ impl Report {
                     std::process::id()
                 );
                 self.voice.say(Weight::Error, &line);
-                // Ctrl-C does not reach a session of its own.
-                self.voice.keys = false;
             }
             Event::PutBack { directory } => self.warn(&format!(
                 "files in {} were deleted (by logind, at a logout?): put back",
@@ -282,6 +256,8 @@ impl Report {
             Event::Healed { worker } => self.warn(&format!(
                 "the flag of worker {worker} was written by somebody else: it is whole again"
             )),
+            Event::Suspended => self.detail(words::SUSPENDED),
+            Event::Resumed { suspended } => self.detail(&words::resumed(*suspended)),
             Event::Deposed => {
                 let line = "somebody found this supervisor silent and took over: it only waits \
                             for its workers now";
@@ -295,14 +271,6 @@ impl Report {
             | Event::Straggler { .. } => {}
         }
     }
-}
-
-/// How a worker ended, in words.
-fn how(ended: Option<Ended>) -> String {
-    ended.map_or_else(
-        || "its status was lost".to_owned(),
-        |ended| ended.to_string(),
-    )
 }
 
 impl Witness for Report {

@@ -126,8 +126,6 @@ pub(crate) struct Voice {
     screen: Option<Screen>,
     level: Level,
     dress: Dress,
-    /// Whether a person at a terminal can press the keys that a line speaks of.
-    pub(crate) keys: bool,
 }
 
 impl Voice {
@@ -137,7 +135,6 @@ impl Voice {
             screen: Stream::stderr().ok().map(Screen::of_lines),
             level: Level::of(args),
             dress: Dress::chosen(args.color),
-            keys: io::stderr().is_terminal(),
         }
     }
 

@@ -86,8 +86,8 @@ pub(crate) struct RunArgs {
     #[arg(long, help_heading = "Exit status", hide_short_help = true)]
     pub(crate) preserve_status: bool,
 
-    /// What workers read: our standard input, or nothing [default: null from a terminal or for
-    /// several workers, otherwise inherit]
+    /// What workers read: our standard input, or nothing [default: null from a terminal without
+    /// --foreground or for several workers, otherwise inherit]
     #[arg(
         long,
         value_name = "WHAT",
@@ -95,6 +95,10 @@ pub(crate) struct RunArgs {
         hide_short_help = true
     )]
     pub(crate) stdin: Option<Stdin>,
+
+    /// Give the worker our terminal with its keys, as a shell does: for shells, editors, debuggers
+    #[arg(long, help_heading = "What workers get", hide_short_help = true)]
+    pub(crate) foreground: bool,
 
     /// Signals passed on to the workers; HUP here makes it a reload instead of a stop
     #[arg(

@@ -12,7 +12,7 @@ use stopctl::name::RunName;
 use stopctl::outer::Outer;
 use stopctl::plan::{Plan, WhenOneEnds};
 use stopctl::signal_name::{parse_signal, signal_name};
-use stopctl::spawn::{SpawnError, Stdin};
+use stopctl::spawn::{Place, SpawnError, Stdin};
 use stopctl::supervisor::supervise;
 use stopctl::verdict::Policy;
 
@@ -111,6 +111,7 @@ fn plan(args: &RunArgs) -> Result<Plan, String> {
     };
     let name = args.name.as_deref().map(RunName::parse).transpose();
     let workers = workers(&args.workers)?;
+    let place = place(args.foreground, workers)?;
     let stopped_status = args.stopped_status.as_deref().map(str::parse).transpose();
     Ok(Plan {
         name: name.map_err(|error| wrong("--name", &error))?,
@@ -121,7 +122,8 @@ fn plan(args: &RunArgs) -> Result<Plan, String> {
         timeout: timeout(args.timeout.as_deref())?,
         stop_signal,
         when_one_ends,
-        stdin: stdin(args.stdin, workers),
+        place,
+        stdin: stdin(args.stdin, workers, place),
         forward: forward(&args.forward)?,
         policy: Policy {
             stopped_status: stopped_status
@@ -134,12 +136,24 @@ fn plan(args: &RunArgs) -> Result<Plan, String> {
 }
 
 /// Several workers cannot share what we read, and one has no business with our terminal.
-fn stdin(typed: Option<cli::run::Stdin>, workers: u32) -> Stdin {
-    let shared = workers > 1 || std::io::stdin().is_terminal();
+fn stdin(typed: Option<cli::run::Stdin>, workers: u32, place: Place) -> Stdin {
+    let is_its_own = place == Place::Foreground;
+    let shared = workers > 1 || (std::io::stdin().is_terminal() && !is_its_own);
     match typed {
         Some(cli::run::Stdin::Null) => Stdin::Null,
         None if shared => Stdin::Null,
         Some(cli::run::Stdin::Inherit) | None => Stdin::Inherit,
+    }
+}
+
+/// The foreground of a terminal belongs to one group.
+fn place(foreground: bool, workers: u32) -> Result<Place, String> {
+    match (foreground, workers) {
+        (false, _) => Ok(Place::OwnSession),
+        (true, 1) => Ok(Place::Foreground),
+        (true, _) => Err(format!(
+            "--foreground: {workers} workers cannot share a terminal; leave --workers away"
+        )),
     }
 }
 

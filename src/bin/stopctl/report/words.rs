@@ -1,0 +1,54 @@
+//! Sentences about one event.
+
+use std::time::Duration;
+
+use stopctl::duration::in_words;
+use stopctl::ended::Ended;
+use stopctl::escape::escaped;
+use stopctl::outcome::Final;
+use stopctl::process::Stat;
+
+use crate::progress::rounded;
+
+pub(super) const SUSPENDED: &str =
+    "suspended: SIGSTOP to the workers, and their clocks stand still";
+
+pub(super) fn resumed(suspended: Duration) -> String {
+    let time = in_words(rounded(suspended));
+    format!("resumed after {time}: SIGCONT to the workers")
+}
+
+/// How a worker ended.
+pub(super) fn how(ended: Option<Ended>) -> String {
+    ended.map_or_else(
+        || "its status was lost".to_owned(),
+        |ended| ended.to_string(),
+    )
+}
+
+pub(super) fn by_others(last: &Final) -> String {
+    let hint = match last.ended {
+        Some(Ended::Signalled(libc::SIGKILL)) => " (out of memory, perhaps: see the kernel's log)",
+        Some(Ended::Signalled(libc::SIGTERM)) => {
+            " (systemd signals every process unless the unit says KillMode=mixed; Slurm always \
+             does)"
+        }
+        Some(_) | None => "",
+    };
+    let how = how(last.ended);
+    format!("worker {} was {how}, and not by us{hint}", last.worker)
+}
+
+pub(super) fn not_ended(worker: u32, pid: i32) -> String {
+    let state = |stat: Stat| {
+        let wait = std::fs::read_to_string(format!("/proc/{pid}/wchan"));
+        let wait = escaped(wait.unwrap_or_default());
+        format!(
+            " ({}, state {}, in {wait})",
+            escaped(&stat.program),
+            stat.state
+        )
+    };
+    let what = Stat::of(pid).map_or_else(String::new, state);
+    format!("worker {worker}: pid {pid}{what} is still there after SIGKILL; not waiting any longer")
+}
