@@ -15,8 +15,9 @@ use crate::duration::{Limit, in_words};
 use crate::escape::escaped;
 use crate::failpoint;
 use crate::name::RunName;
+use crate::notify::{Inbox, InboxError};
 use crate::owner::{Identity, OwnerFile};
-use crate::plan::Plan;
+use crate::plan::{Notify, Plan};
 use crate::process;
 use crate::record::{Record, RecordReader, RunRecord};
 use crate::run_dir::{PublishError, RunDir};
@@ -45,6 +46,8 @@ pub struct Launched {
     pub record: Record,
     /// The header of that.
     pub run: RunRecord,
+    /// Where workers speak to us, if they may.
+    pub inbox: Option<Inbox>,
     /// Where signals are noted.
     pub signals: Signals,
     /// Who opens a flag; `None` where the system has no room for it.
@@ -62,6 +65,8 @@ pub enum LaunchError {
     Taken(RunName, String),
     /// The limit of open files is too low: what is needed, and the hard limit.
     OpenFiles(u64, u64),
+    /// Workers cannot be given a socket to speak to.
+    Inbox(InboxError),
     /// Making this did not succeed.
     System(&'static str, io::Error),
 }
@@ -76,6 +81,7 @@ impl fmt::Display for LaunchError {
                     "there is a run named '{name}' already: {who}, or use another --name"
                 )
             }
+            Self::Inbox(error) => error.fmt(f),
             Self::OpenFiles(need, limit) => write!(
                 f,
                 "too few files may be open: {need} are needed, the limit is {limit}; raise it \
@@ -93,6 +99,7 @@ impl Error for LaunchError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
             Self::Base(error) => Some(error),
+            Self::Inbox(error) => Some(error),
             Self::System(_, error) => Some(error),
             Self::Taken(..) | Self::OpenFiles(..) => None,
         }
@@ -148,9 +155,16 @@ pub fn launch(plan: &Plan) -> Result<Launched, LaunchError> {
         record.set_run(&run);
         record.commit().map_err(system("the file 'record'"))?;
     }
+    let inbox = match plan.notify {
+        Notify::Off => None,
+        Notify::Heard | Notify::Ready => {
+            Some(Inbox::create(&dir, dir.path()).map_err(LaunchError::Inbox)?)
+        }
+    };
     let recipe = Recipe {
         command: plan.command.clone(),
         run: run.name.clone(),
+        notify: inbox.as_ref().map(|inbox| inbox.path().to_owned()),
         workers: plan.workers,
         stdin: plan.stdin,
         stop_signal: plan.stop_signal,
@@ -164,6 +178,7 @@ pub fn launch(plan: &Plan) -> Result<Launched, LaunchError> {
         control,
         record,
         run,
+        inbox,
         signals,
         watch,
         recipe,
@@ -204,6 +219,7 @@ fn described(plan: &Plan, identity: &Identity, name: &RunName) -> RunRecord {
     run.started_unix_ms = u64::try_from(since_1970.as_millis()).unwrap_or(0);
     run.grace_ms = milliseconds(plan.times.grace);
     run.kill_after_ms = milliseconds(plan.times.kill_after);
+    run.max_grace_ms = milliseconds(plan.max_grace);
     run.kill_wait_ms = u64::try_from(plan.times.kill_wait.as_millis()).unwrap_or(u64::MAX);
     run.stop_signal = plan.stop_signal;
     run

@@ -32,8 +32,13 @@ use crate::worker::Worker;
 mod asks;
 mod deposed;
 mod guarded;
+mod manager;
+mod notified;
 mod put_back;
 mod start;
+
+use manager::Manager;
+use notified::Hearing;
 
 /// Supervises the run of `plan`, which was launched, until nobody is left; answers how we leave.
 ///
@@ -71,6 +76,10 @@ struct Supervisor<'a> {
     watch: Option<Watch>,
     recipe: Recipe,
     outer: Option<Outer>,
+    /// The service manager that started us, if it wants to be told.
+    manager: Option<Manager>,
+    /// Where workers are heard, if they are.
+    hearing: Option<Hearing>,
     by_pid: HashMap<i32, usize>,
     /// Workers that are still to be started, unless a stop comes.
     unstarted: u32,
@@ -106,6 +115,7 @@ impl<'a> Supervisor<'a> {
         let rules = Rules {
             stop_signal: plan.stop_signal,
             kill_wait: plan.times.kill_wait,
+            max_grace: plan.max_grace,
             unaware_grace: plan.unaware_grace,
         };
         let run = Enforcement::new(files, rules, witness);
@@ -116,6 +126,8 @@ impl<'a> Supervisor<'a> {
             watch: parts.watch,
             recipe: parts.recipe,
             outer,
+            manager: Manager::from_env(run.begun),
+            hearing: parts.inbox.map(Hearing::new),
             by_pid: HashMap::new(),
             unstarted: plan.workers,
             timeout: plan.timeout.map(|time| run.begun + time),
@@ -134,6 +146,7 @@ impl<'a> Supervisor<'a> {
     /// One wake-up, in the order that never changes.
     fn turn(&mut self) {
         self.run.publish();
+        self.tell_manager();
         self.wait();
         let now = sys::now();
         if !self.run.files.owner.is_ours() {
@@ -142,6 +155,7 @@ impl<'a> Supervisor<'a> {
         let asks = self.signals.take();
         let lines = self.run.files.control.drain();
         self.see_looks(now);
+        self.hear(now);
         self.reap(now);
         self.obey_outer(now);
         let was_stopping = self.run.stopping().is_some();
@@ -154,10 +168,18 @@ impl<'a> Supervisor<'a> {
 
     fn wait(&self) {
         let at_once = (self.to_start() > 0).then(|| Moment::from_nanos(0));
-        let own = [self.timeout, self.guard_at, self.put_back_at, at_once];
+        let manager = self.manager.as_ref().and_then(Manager::deadline);
+        let own = [
+            self.timeout,
+            self.guard_at,
+            self.put_back_at,
+            at_once,
+            manager,
+        ];
         let at = own.into_iter().flatten();
         let others = self.watch.iter().map(Watch::as_fd);
         let others = others.chain(self.outer.iter().flat_map(Outer::fds));
+        let others = others.chain(self.hearing.iter().flat_map(Hearing::fds));
         self.run.wait(others, at.min(), &SigSet::empty());
     }
 
@@ -188,8 +210,9 @@ impl<'a> Supervisor<'a> {
             }
         }
         while let Some(pid) = process::peek_dead_child() {
-            // ORDER: what it looked at before it ended is told by now.
+            // ORDER: what it looked at and what it said before it ended is told by now.
             self.see_looks(now);
+            self.hear(now);
             if let Some(index) = self.by_pid.remove(&pid) {
                 self.main_ended(index, now);
             } else {

@@ -5,6 +5,7 @@ pub(crate) mod client;
 pub(crate) mod completions;
 pub(crate) mod keep_going;
 pub(crate) mod list;
+pub(crate) mod notify;
 pub(crate) mod run;
 pub(crate) mod sleep;
 pub(crate) mod status;

@@ -2,21 +2,26 @@
 
 use std::time::Duration;
 
-use stopctl::duration::in_words;
 use stopctl::ended::Ended;
 use stopctl::escape::escaped;
 use stopctl::event::{Event, Witness};
 use stopctl::moment::Moment;
 use stopctl::outcome::{Final, Outcome};
 use stopctl::plan::Plan;
-use stopctl::process::Stat;
 use stopctl::signal_name::signal_name;
 
 use crate::events::Events;
-use crate::progress::{Progress, rounded};
+use crate::progress::Progress;
 use crate::show::counted;
 use crate::summary;
 use crate::voice::{Voice, Weight};
+
+mod grace;
+mod left;
+
+/// What is said when another owner enforces the ladders.
+const DEPOSED: &str =
+    "somebody found this supervisor silent and took over: it only waits for its workers now";
 
 /// Speaks for a run, and writes its events.
 pub(crate) struct Report {
@@ -81,26 +86,6 @@ impl Report {
             ));
         }
         self.finals.push(last.clone());
-    }
-
-    fn not_ended(&mut self, worker: u32, pids: &[i32]) {
-        for &pid in pids {
-            let state = |stat: Stat| {
-                let wait = std::fs::read_to_string(format!("/proc/{pid}/wchan"));
-                let wait = escaped(wait.unwrap_or_default());
-                format!(
-                    " ({}, state {}, in {wait})",
-                    escaped(&stat.program),
-                    stat.state
-                )
-            };
-            let what = Stat::of(pid).map_or_else(String::new, state);
-            let line = format!(
-                "worker {worker}: pid {pid}{what} is still there after SIGKILL; not waiting any \
-                 longer"
-            );
-            self.voice.say(Weight::Error, &line);
-        }
     }
 
     fn run_ended(&mut self, now: Moment, duration: Duration) {
@@ -175,6 +160,8 @@ impl Report {
                 }
             }
             Event::Extended { .. }
+            | Event::WorkerReady { .. }
+            | Event::Acknowledged { .. }
             | Event::Forwarded { .. }
             | Event::SignalRefused { .. }
             | Event::MainEnded { .. }
@@ -204,13 +191,14 @@ impl Report {
             Event::FirstLook { worker } => {
                 self.detail(&format!("worker {worker} looked at its flag"));
             }
-            Event::Extended { worker, deadline } => {
-                let until = |left| format!(", {} more", in_words(rounded(left)));
-                let more = deadline.map_or_else(String::new, until);
-                let line =
-                    format!("worker {worker} looks at its flag now: it has its whole grace{more}");
-                self.voice.say(Weight::Notice, &line);
-            }
+            Event::Extended {
+                worker,
+                why,
+                deadline,
+                times,
+            } => self.extended(*worker, *why, *deadline, *times),
+            Event::WorkerReady { worker } => self.detail(&format!("worker {worker} is ready")),
+            Event::Acknowledged { worker, after } => self.acknowledged(*worker, *after),
             Event::SignalSent {
                 worker,
                 pid,
@@ -282,11 +270,7 @@ impl Report {
             Event::Healed { worker } => self.warn(&format!(
                 "the flag of worker {worker} was written by somebody else: it is whole again"
             )),
-            Event::Deposed => {
-                let line = "somebody found this supervisor silent and took over: it only waits \
-                            for its workers now";
-                self.warn(line);
-            }
+            Event::Deposed => self.warn(DEPOSED),
             Event::RunEnded { duration, .. } => self.run_ended(now, *duration),
             Event::RunStarted { .. }
             | Event::Signalled { .. }

@@ -1,6 +1,9 @@
 //! `stopctl status`: each worker of a run.
 
+use std::time::Duration;
+
 use stopctl::duration::in_words;
+use stopctl::escape::escaped;
 use stopctl::moment::Moment;
 use stopctl::record::{WorkerRecord, WorkerState};
 use stopctl::signal_name::signal_name;
@@ -54,15 +57,28 @@ fn described(run: &Run) -> String {
         head += "the kernel refused to watch over its supervisor (set_robust_list): should that be \
                  killed, the guard stops the workers, and without a guard nobody does by itself\n";
     }
-    let rows: Vec<_> = run.seen.workers.iter().enumerate().map(row).collect();
-    head + &show::table(
-        ["WORKER", "PID", "LOOKED", "STATE", "NEXT", "OUTCOME"],
-        &rows,
-    )
+    let workers = &run.seen.workers;
+    let rows = workers.iter().enumerate().map(row);
+    let [number, pid, looked, state, next, outcome] = HEADS;
+    if workers.iter().all(|worker| worker.status_text.is_none()) {
+        return head + &show::table(HEADS, &rows.collect::<Vec<_>>());
+    }
+    let rows = rows.zip(workers).map(|(row, worker)| {
+        let [number, pid, looked, state, next, outcome] = row;
+        let says = worker.status_text.as_ref().map_or_else(dash, escaped);
+        [number, pid, looked, state, next, outcome, says]
+    });
+    let heads = [number, pid, looked, state, next, outcome, "SAYS"];
+    head + &show::table(heads, &rows.collect::<Vec<_>>())
+}
+
+const HEADS: [&str; 6] = ["WORKER", "PID", "LOOKED", "STATE", "NEXT", "OUTCOME"];
+
+fn dash() -> String {
+    "-".to_owned()
 }
 
 fn row((number, worker): (usize, &WorkerRecord)) -> [String; 6] {
-    let dash = || "-".to_owned();
     let state = match (worker.state, worker.level) {
         (WorkerState::Starting, _) => "starting",
         (WorkerState::Running, _) => "running",
@@ -71,6 +87,9 @@ fn row((number, worker): (usize, &WorkerRecord)) -> [String; 6] {
         (WorkerState::Stopping, _) => "SIGKILL sent",
         (WorkerState::Ended, _) => "ended",
     };
+    let seen = worker.acknowledged_ms.map(Duration::from_millis);
+    let seen = seen.filter(|_| worker.state == WorkerState::Stopping);
+    let seen = seen.map(|after| format!(", seen after {}", in_words(after)));
     let next = worker.deadline_ns.map(|deadline| {
         let left = in_words(Moment::from_nanos(deadline).since(stopctl::now()));
         match worker.level {
@@ -83,7 +102,7 @@ fn row((number, worker): (usize, &WorkerRecord)) -> [String; 6] {
         number.to_string(),
         worker.pid.map_or_else(dash, |pid| pid.to_string()),
         if worker.looked { "yes" } else { "no" }.to_owned(),
-        state.to_owned(),
+        state.to_owned() + &seen.unwrap_or_default(),
         next.unwrap_or_else(dash),
         outcome(worker).unwrap_or_else(dash),
     ]
