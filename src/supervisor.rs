@@ -34,6 +34,7 @@ mod deposed;
 mod guarded;
 mod manager;
 mod notified;
+mod phase;
 mod put_back;
 mod start;
 

@@ -10,16 +10,9 @@ use std::io;
 use std::process;
 use std::time::Duration;
 
-use super::Supervisor;
 use crate::duration::Limit;
-use crate::escape::escaped;
-use crate::ladder::Rung;
 use crate::moment::Moment;
 use crate::notify::{self, Link};
-use crate::plan::Notify;
-use crate::signal_name::signal_name;
-use crate::sys;
-use crate::worker::Worker;
 
 /// What is asked for beyond the ladder: for what we do after its end.
 const RESERVE: Duration = Duration::from_secs(2);
@@ -53,16 +46,16 @@ struct Watchdog {
 
 /// What it was told, or should be.
 #[derive(Clone, Default)]
-struct Told {
-    ready: bool,
-    stopping: bool,
-    status: String,
-    time: Time,
+pub(super) struct Told {
+    pub(super) ready: bool,
+    pub(super) stopping: bool,
+    pub(super) status: String,
+    pub(super) time: Time,
 }
 
 /// The time that a stop needs.
-#[derive(Clone, Copy, Default, PartialEq, Eq)]
-enum Time {
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Time {
     /// Nobody stops.
     #[default]
     None,
@@ -70,6 +63,18 @@ enum Time {
     Until(Moment),
     /// Nobody knows; asked for anew at this moment.
     Leased(Moment),
+}
+
+impl Time {
+    /// What a ladder with this rest needs, of which `told` was said.
+    pub(super) fn needed(rest: Option<Limit>, told: Self, now: Moment) -> Self {
+        match (rest, told) {
+            (Some(Limit::After(rest)), _) => Self::Until(now + rest + RESERVE),
+            (Some(Limit::Never), Self::Leased(at)) if now < at => told,
+            (Some(Limit::Never), _) => Self::Leased(now + LEASE / 2),
+            (None, _) => Self::None,
+        }
+    }
 }
 
 impl Manager {
@@ -102,8 +107,13 @@ impl Manager {
         self.again_at.or(watchdog.into_iter().chain(lease).min())
     }
 
+    /// The time that it was told of last.
+    pub(super) fn time(&self) -> Time {
+        self.told.time
+    }
+
     /// Tells what it does not know yet.
-    fn tell(&mut self, should: Told, now: Moment) {
+    pub(super) fn tell(&mut self, should: Told, now: Moment) {
         if self.again_at.is_some_and(|at| now < at) {
             return;
         }
@@ -134,7 +144,7 @@ impl Manager {
     }
 
     /// Tells that a reload begins. It ends with what the next turn tells: that all is ready.
-    fn tell_reload(&mut self, now: Moment) {
+    pub(super) fn tell_reload(&mut self, now: Moment) {
         let lines = format!("RELOADING=1\nMONOTONIC_USEC={}\n", now.nanos() / 1000);
         if self.told.ready && self.link.say(&lines).is_ok() {
             self.told.ready = false;
@@ -178,90 +188,40 @@ fn has_no_room(error: &io::Error) -> bool {
         .contains(&error.raw_os_error())
 }
 
-impl Supervisor<'_> {
-    /// Tells the service manager how things are.
-    pub(super) fn tell_manager(&mut self) {
-        if self.manager.is_none() {
-            return;
-        }
-        let now = sys::now();
-        let should = self.told(now);
-        if let Some(manager) = &mut self.manager {
-            manager.tell(should, now);
-        }
-    }
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
 
-    /// A signal to reload is about to be passed on.
-    pub(super) fn reloading(&mut self, now: Moment) {
-        let stopping = self.run.stopping().is_some();
-        if let Some(manager) = self.manager.as_mut().filter(|_| !stopping) {
-            manager.tell_reload(now);
-        }
-    }
+    use super::{LEASE, Limit, Time, Told};
+    use crate::moment::Moment;
+    use crate::notify;
 
-    /// What the manager should know.
-    fn told(&self, now: Moment) -> Told {
-        let stopping = self.run.stopping().is_some();
-        Told {
-            ready: !stopping && self.is_ready(),
-            stopping,
-            status: self.phase(),
-            time: if stopping { self.time(now) } else { Time::None },
-        }
-    }
-
-    fn is_ready(&self) -> bool {
-        self.unstarted == 0
-            && match self.plan.notify {
-                Notify::Off | Notify::Heard => true,
-                Notify::Ready => self.run.workers().iter().all(Worker::is_ready),
-            }
-    }
-
-    /// The time that the longest ladder still needs.
-    fn time(&self, now: Moment) -> Time {
-        let rests = self.run.workers().iter().filter_map(|one| one.rest(now));
-        match (rests.max(), self.manager.as_ref().map(|one| one.told.time)) {
-            (Some(Limit::After(rest)), _) => Time::Until(now + rest + RESERVE),
-            (Some(Limit::Never), Some(Time::Leased(at))) if now < at => Time::Leased(at),
-            (Some(Limit::Never), _) => Time::Leased(now + LEASE / 2),
-            (None, _) => Time::None,
-        }
-    }
-
-    /// The phase of the run, in words.
-    fn phase(&self) -> String {
-        let workers = self.run.workers();
-        let of = |number: usize, all: u32| match all {
-            1 => "1 worker".to_owned(),
-            _ if u32::try_from(number) == Ok(all) => format!("{all} workers"),
-            _ => format!("{number} of {all} workers"),
-        };
-        let all = self.plan.workers;
-        let there = || workers.iter().filter(|worker| worker.is_over().is_none());
-        if let Some(reason) = self.run.stopping() {
-            let step = match there().filter_map(Worker::rung).max() {
-                None | Some(Rung::Flag) => "asked".to_owned(),
-                Some(Rung::Term) => format!("{} sent", signal_name(self.plan.stop_signal)),
-                Some(Rung::Kill) => "SIGKILL sent".to_owned(),
+    #[test]
+    fn a_lease_is_taken_again_when_half_of_it_is_over_and_not_before() {
+        let mut told = Told::default();
+        let now = Moment::from_nanos(1_000_000_000);
+        let lease = format!("EXTEND_TIMEOUT_USEC={}\n", notify::microseconds(LEASE));
+        for (after, taken) in [(0, true), (1, false), (29, false), (30, true), (59, false)] {
+            let now = now + Duration::from_secs(after);
+            let time = Time::needed(Some(Limit::Never), told.time, now);
+            let should = Told {
+                time,
+                ..Told::default()
             };
-            let left = of(there().count(), all);
-            return format!("stopping ({reason}): {step}; {left} still there");
+            let news = told.news(&should, now);
+            assert_eq!(news, if taken { lease.as_str() } else { "" }, "{after}");
+            told = should;
         }
-        if self.unstarted > 0 {
-            return format!("starting {}", of(all as usize, all));
-        }
-        let says = match workers {
-            [only] => only
-                .status_text()
-                .map(|text| format!(": {}", escaped(text))),
-            _ => None,
-        };
-        let says = says.unwrap_or_default();
-        if self.plan.notify == Notify::Ready && !self.is_ready() {
-            let ready = workers.iter().filter(|one| one.is_ready()).count();
-            return format!("waiting until all are ready: {ready} of {all}{says}");
-        }
-        format!("{} running{says}", of(there().count(), all))
+    }
+
+    #[test]
+    fn the_same_end_is_told_once_whenever_it_is_looked_at() {
+        let now = Moment::from_nanos(1_000_000_000);
+        let rest = |seconds| Some(Limit::After(Duration::from_secs(seconds)));
+        let first = Time::needed(rest(10), Time::None, now);
+        let later = now + Duration::from_secs(3);
+        assert_eq!(Time::needed(rest(7), first, later), first);
+        assert_ne!(Time::needed(rest(8), first, later), first);
+        assert_eq!(Time::needed(None, first, later), Time::None);
     }
 }
