@@ -27,6 +27,9 @@ const PAUSE: Duration = Duration::from_millis(100);
 /// The longest such pause.
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 
+/// However often it wants to hear that we live: there is other work.
+const SHORTEST: Duration = Duration::from_millis(1);
+
 /// The service manager.
 pub(super) struct Manager {
     link: Link,
@@ -88,7 +91,7 @@ impl Manager {
         Some(Self {
             link,
             watchdog: interval.map(|interval| Watchdog {
-                every: interval / 2,
+                every: (interval / 2).max(SHORTEST),
                 at: now,
             }),
             told: Told::default(),
@@ -123,6 +126,7 @@ impl Manager {
             lines.push_str("WATCHDOG=1\n");
         }
         if lines.is_empty() {
+            self.told = should;
             self.again_at = None;
             return;
         }

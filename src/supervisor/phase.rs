@@ -6,6 +6,7 @@ use crate::escape::escaped;
 use crate::ladder::Rung;
 use crate::moment::Moment;
 use crate::plan::Notify;
+use crate::reason::Reason;
 use crate::signal_name::signal_name;
 use crate::sys;
 use crate::worker::Worker;
@@ -50,8 +51,13 @@ impl Supervisor<'_> {
             }
     }
 
-    /// The time that the longest ladder still needs.
+    /// The time that the longest ladder still needs. One that was fitted into that of an outer run
+    /// needs no more than it has, until a worker asks for it.
     fn time(&self, now: Moment) -> Time {
+        let is_fitted = self.run.stopping() == Some(&Reason::PARENT);
+        if is_fitted && !self.run.workers().iter().any(Worker::is_extended) {
+            return Time::None;
+        }
         let rests = self.run.workers().iter().filter_map(|one| one.rest(now));
         let told = self.manager.as_ref().map_or(Time::None, Manager::time);
         Time::needed(rests.max(), told, now)

@@ -115,6 +115,12 @@ impl Worker {
         self.said.ready
     }
 
+    /// Whether it was given more time than it had.
+    #[must_use]
+    pub fn is_extended(&self) -> bool {
+        self.extensions > 0
+    }
+
     /// What it says that it does; `None` once it is over.
     #[must_use]
     pub fn status_text(&self) -> Option<&str> {

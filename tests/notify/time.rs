@@ -128,6 +128,32 @@ fn without_a_longest_grace_sigterm_can_be_put_off_for_ever() {
     assert!(end.events.only("extended")["deadline_in_ms"].is_null());
 }
 
+#[test]
+fn a_run_in_a_run_asks_for_time_only_when_a_worker_of_its_own_does() {
+    for (asks, extensions) in [(false, 0), (true, 1)] {
+        let base = Base::new();
+        let run = base.scenario().name("outer").times("60s", "60s");
+        let run = run.options(&["--notify"]);
+        let run = run.environment("STOPCTL", Base::program());
+        let run = run.environment("ASK", if asks { "--extend 100s" } else { "--status no" });
+        let run = run.sh(
+            "exec \"$STOPCTL\" run --name inner --notify --max-grace infinity -- /bin/sh -c '
+                echo ready worker=0 pid=$$; \"$STOPCTL\" sleep infinity
+                \"$STOPCTL\" notify $ASK; sleep 0.3'",
+        );
+        let run = run.start();
+        run.ready(1);
+        run.signal(Signal::SIGTERM);
+        let end = run.finish();
+        end.expect(0);
+        let given = end.events.of("extended");
+        assert_eq!(given.len(), extensions, "{:#?}", end.events);
+        assert_eq!(end.events.outcomes(), ["flag"]);
+        end.events.only("worker_ready");
+        end.events.only("stop_acknowledged");
+    }
+}
+
 /// The milliseconds until SIGTERM.
 fn left(base: &Base, worker: usize) -> u64 {
     let seen: Value = base.call(&["status", "train", "--json"]).json();
