@@ -46,6 +46,9 @@ _stopctl() {
             stopctl,stop)
                 cmd="stopctl__subcmd__stop"
                 ;;
+            stopctl,unit)
+                cmd="stopctl__subcmd__unit"
+                ;;
             stopctl,wait)
                 cmd="stopctl__subcmd__wait"
                 ;;
@@ -56,7 +59,7 @@ _stopctl() {
 
     case "${cmd}" in
         stopctl)
-            opts="-h -V --help --version run stop status list wait keep-going sleep clean notify completions client"
+            opts="-h -V --help --version run stop status list wait keep-going sleep clean notify unit completions client"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -354,6 +357,20 @@ _stopctl() {
                     COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
                     return 0
                     ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
+        stopctl__subcmd__unit)
+            opts="-h --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
                 *)
                     COMPREPLY=()
                     ;;

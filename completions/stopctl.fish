@@ -35,6 +35,7 @@ complete -c stopctl -n "__fish_stopctl_needs_command" -f -a "keep-going" -d 'For
 complete -c stopctl -n "__fish_stopctl_needs_command" -f -a "sleep" -d 'Sleep, but return at once with 1 when a stop is asked for'
 complete -c stopctl -n "__fish_stopctl_needs_command" -f -a "clean" -d 'Remove what dead runs left, stopping their workers first'
 complete -c stopctl -n "__fish_stopctl_needs_command" -f -a "notify" -d 'Tell the supervisor of this worker how it is, or give a worker of a run more time'
+complete -c stopctl -n "__fish_stopctl_needs_command" -f -a "unit" -d 'Print a systemd unit that is right for a run'
 complete -c stopctl -n "__fish_stopctl_needs_command" -f -a "completions" -d 'Print the completion file of a shell'
 complete -c stopctl -n "__fish_stopctl_needs_command" -f -a "client" -d 'Print the one-file client of a language, for workers to look at their flag'
 complete -c stopctl -n "__fish_stopctl_using_subcommand run" -s n -l workers -d 'Start N copies of the command' -r
@@ -104,6 +105,7 @@ complete -c stopctl -n "__fish_stopctl_using_subcommand notify" -s w -l worker -
 complete -c stopctl -n "__fish_stopctl_using_subcommand notify" -l ready -d 'What was to be set up is'
 complete -c stopctl -n "__fish_stopctl_using_subcommand notify" -l stopping -d 'The flag was seen, and the worker stops'
 complete -c stopctl -n "__fish_stopctl_using_subcommand notify" -s h -l help -d 'Print help'
+complete -c stopctl -n "__fish_stopctl_using_subcommand unit" -s h -l help -d 'Print help'
 complete -c stopctl -n "__fish_stopctl_using_subcommand completions" -s h -l help -d 'Print help'
 complete -c stopctl -n "__fish_stopctl_using_subcommand client" -s h -l help -d 'Print help'
 complete -c stopctl -n "__fish_stopctl_using_subcommand stop status wait" -f -a "(stopctl list --names 2>/dev/null)" -d 'Run'

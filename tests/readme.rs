@@ -258,6 +258,7 @@ fn every_exit_status_of_the_other_commands_is_in_the_readme_and_in_their_pages()
         ("status", &["0", "3", "2", "125"]),
         ("list", &["0", "2", "125"]),
         ("notify", &["0", "1", "2", "3", "125"]),
+        ("unit", &["0", "2", "125"]),
         ("wait", &["124", "125", "127"]),
         ("keep-going", &["0", "1", "125"]),
         ("sleep", &["0", "1", "125"]),

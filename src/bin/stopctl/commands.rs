@@ -10,4 +10,5 @@ pub(crate) mod run;
 pub(crate) mod sleep;
 pub(crate) mod status;
 pub(crate) mod stop;
+pub(crate) mod unit;
 pub(crate) mod wait;

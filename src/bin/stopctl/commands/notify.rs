@@ -20,8 +20,9 @@ use crate::show;
 /// How long is waited until what was said has been read.
 const UNREAD: Duration = Duration::from_secs(5);
 
-/// How long is waited until a supervisor that was asked has given the time.
-const UNGIVEN: Duration = Duration::from_secs(2);
+/// How long is waited until a supervisor that was asked has given the time. There is no answer, and
+/// a stop that was asked for before may be on its way.
+const UNGIVEN: Duration = Duration::from_secs(3);
 
 pub(crate) fn notify(args: &NotifyArgs) -> Leave {
     let extend = args.extend.as_deref().map(str::parse::<Limit>).transpose();
@@ -143,12 +144,16 @@ fn wanted(time: Limit) -> Option<Moment> {
     }
 }
 
-/// Whether a worker is on its flag, and SIGTERM would come before `until`.
+/// Whether a worker is on its flag and SIGTERM would come before `until`, or may soon be.
 fn can_have(seen: &Snapshot, worker: u32, until: Option<Moment>) -> bool {
     let worker = &seen.workers[worker as usize];
     let deadline = worker.deadline_ns.map(Moment::from_nanos);
     let sooner = deadline.is_some_and(|deadline| until.is_none_or(|until| deadline < until));
-    worker.state == WorkerState::Stopping && worker.level == 1 && sooner
+    match worker.state {
+        WorkerState::Starting | WorkerState::Running => true,
+        WorkerState::Stopping => worker.level == 1 && sooner,
+        WorkerState::Ended => false,
+    }
 }
 
 fn numbers(typed: &[String], run: &Run) -> Result<Vec<u32>, String> {

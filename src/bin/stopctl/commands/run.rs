@@ -94,7 +94,8 @@ fn not_started(plan: &Plan, error: &SpawnError) -> String {
     format!("cannot start '{program}': {error}{hint}")
 }
 
-fn plan(args: &RunArgs) -> Result<Plan, String> {
+/// What the run is to be.
+pub(crate) fn plan(args: &RunArgs) -> Result<Plan, String> {
     let stop_signal = parse_signal(&args.signal).map_err(|error| wrong("--signal", &error))?;
     if [libc::SIGKILL, libc::SIGSTOP].contains(&stop_signal) {
         let name = signal_name(stop_signal);
