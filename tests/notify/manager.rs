@@ -77,7 +77,12 @@ impl Manager {
 
     fn receive(&self) -> io::Result<String> {
         let mut bytes = [0; 8192];
-        let length = self.socket.recv(&mut bytes)?;
+        let length = loop {
+            match self.socket.recv(&mut bytes) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                received => break received?,
+            }
+        };
         Ok(String::from_utf8_lossy(&bytes[..length]).into_owned())
     }
 }
