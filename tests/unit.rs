@@ -118,6 +118,21 @@ fn words_of_the_command_stay_what_they_are() {
 }
 
 #[test]
+fn a_long_command_is_cut_in_the_description_and_nowhere_else() {
+    let base = Base::new();
+    let script = "\\".repeat(2000);
+    let unit = base.call(&["unit", "long", "--", "printf", &script]);
+    let title = value(&unit, "Description");
+    assert!(
+        title.starts_with("long: printf") && title.ends_with('…'),
+        "{title}"
+    );
+    assert!(title.len() < 80, "{title}");
+    let start = value(&unit, "ExecStart");
+    assert_eq!(start.matches('\\').count(), 4000, "{start}");
+}
+
+#[test]
 fn what_run_would_refuse_is_refused() {
     let base = Base::new();
     for words in [

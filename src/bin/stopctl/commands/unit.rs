@@ -25,6 +25,9 @@ mod quoting;
 /// How much longer than the whole ladder systemd waits before it kills: for the end of ours.
 const RESERVE: Duration = Duration::from_secs(5);
 
+/// How many characters of the command are in the description.
+const TITLE: usize = 50;
+
 /// The variables that change what the options do: the unit has them as they are now.
 const VARIABLES: [&str; 5] = [
     "STOPCTL_DIR",
@@ -95,7 +98,7 @@ fn described(
     } else {
         ("~/.config/systemd/user", " --user", "default.target")
     };
-    let command = escaped(plan.command.join(OsStr::new(" "))).replace('%', "%%");
+    let command = title(plan).replace('%', "%%");
     let mut unit = format!(
         "\
 # Save it as {folder}/{name}.service, then:
@@ -149,6 +152,16 @@ Restart=on-failure",
     }
     let _ = writeln!(unit, "\n[Install]\nWantedBy={target}");
     Ok(unit)
+}
+
+/// The command as far as a title goes.
+fn title(plan: &Plan) -> String {
+    let command = escaped(plan.command.join(OsStr::new(" ")));
+    match command.char_indices().nth(TITLE) {
+        // Half of an escape would end the line, or not.
+        Some((end, _)) => command[..end].trim_end_matches('\\').to_owned() + "…",
+        None => command,
+    }
 }
 
 /// What was typed behind the name, with the program's path: systemd has another PATH.
