@@ -31,6 +31,9 @@ _stopctl() {
             stopctl,list)
                 cmd="stopctl__subcmd__list"
                 ;;
+            stopctl,notify)
+                cmd="stopctl__subcmd__notify"
+                ;;
             stopctl,run)
                 cmd="stopctl__subcmd__run"
                 ;;
@@ -43,6 +46,9 @@ _stopctl() {
             stopctl,stop)
                 cmd="stopctl__subcmd__stop"
                 ;;
+            stopctl,unit)
+                cmd="stopctl__subcmd__unit"
+                ;;
             stopctl,wait)
                 cmd="stopctl__subcmd__wait"
                 ;;
@@ -53,7 +59,7 @@ _stopctl() {
 
     case "${cmd}" in
         stopctl)
-            opts="-h -V --help --version run stop status list wait keep-going sleep clean completions client"
+            opts="-h -V --help --version run stop status list wait keep-going sleep clean notify unit completions client"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -140,8 +146,48 @@ _stopctl() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        stopctl__subcmd__notify)
+            opts="-w -h --ready --status --extend --stopping --run --worker --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --status)
+                    COMPREPLY=("${cur}")
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
+                    return 0
+                    ;;
+                --extend)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --run)
+                    COMPREPLY=("${cur}")
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
+                    return 0
+                    ;;
+                --worker)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -w)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         stopctl__subcmd__run)
-            opts="-n -g -k -t -s -q -v -h --workers --name --grace --kill-after --stop-within --timeout --signal --stop-on-exit --stop-on-failure --quiet --verbose --color --events --unaware-grace --stopped-status --preserve-status --stdin --foreground --forward --no-guard --help"
+            opts="-n -g -k -t -s -q -v -h --workers --name --grace --kill-after --stop-within --timeout --signal --stop-on-exit --stop-on-failure --quiet --verbose --color --events --unaware-grace --max-grace --stopped-status --preserve-status --stdin --foreground --forward --notify --ready --no-guard --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -221,6 +267,10 @@ _stopctl() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --max-grace)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --stopped-status)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -231,6 +281,10 @@ _stopctl() {
                     ;;
                 --forward)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --ready)
+                    COMPREPLY=($(compgen -W "started notify" -- "${cur}"))
                     return 0
                     ;;
                 *)
@@ -310,6 +364,20 @@ _stopctl() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        stopctl__subcmd__unit)
+            opts="-h --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         stopctl__subcmd__wait)
             opts="-h --timeout --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
@@ -333,7 +401,7 @@ _stopctl() {
 
 # Names of runs, and the command of `run`, are known only when they are asked for.
 _stopctl_with_names() {
-    local with_value=" -g -k -n -s -t -w --color --events --forward --grace --kill-after --name --reason --signal --stdin --stop-within --stopped-status --timeout --unaware-grace --worker --workers "
+    local with_value=" -g -k -n -s -t -w --color --events --extend --forward --grace --kill-after --max-grace --name --ready --reason --run --signal --status --stdin --stop-within --stopped-status --timeout --unaware-grace --worker --workers "
     local command="${COMP_WORDS[1]}" i=2 cur="${COMP_WORDS[COMP_CWORD]}" only_words="" word
     case "${command}" in
         run|stop|status|wait) ;;

@@ -34,6 +34,8 @@ complete -c stopctl -n "__fish_stopctl_needs_command" -f -a "wait" -d 'Wait unti
 complete -c stopctl -n "__fish_stopctl_needs_command" -f -a "keep-going" -d 'For scripts: exit with 0 to go on, 1 when a stop was asked for'
 complete -c stopctl -n "__fish_stopctl_needs_command" -f -a "sleep" -d 'Sleep, but return at once with 1 when a stop is asked for'
 complete -c stopctl -n "__fish_stopctl_needs_command" -f -a "clean" -d 'Remove what dead runs left, stopping their workers first'
+complete -c stopctl -n "__fish_stopctl_needs_command" -f -a "notify" -d 'Tell the supervisor of this worker how it is, or give a worker of a run more time'
+complete -c stopctl -n "__fish_stopctl_needs_command" -f -a "unit" -d 'Print a systemd unit that is right for a run'
 complete -c stopctl -n "__fish_stopctl_needs_command" -f -a "completions" -d 'Print the completion file of a shell'
 complete -c stopctl -n "__fish_stopctl_needs_command" -f -a "client" -d 'Print the one-file client of a language, for workers to look at their flag'
 complete -c stopctl -n "__fish_stopctl_using_subcommand run" -s n -l workers -d 'Start N copies of the command' -r
@@ -48,16 +50,20 @@ always\t''
 never\t''"
 complete -c stopctl -n "__fish_stopctl_using_subcommand run" -l events -d 'Write events as JSON lines into FILE, or into an open descriptor with fd:N' -r -F
 complete -c stopctl -n "__fish_stopctl_using_subcommand run" -l unaware-grace -d 'Grace for a worker that never looked at its flag; 0 is SIGTERM at once' -r
+complete -c stopctl -n "__fish_stopctl_using_subcommand run" -l max-grace -d 'Longest time from the flag to SIGTERM for workers that ask for more, or are given it [default: three times the grace]' -r
 complete -c stopctl -n "__fish_stopctl_using_subcommand run" -l stopped-status -d 'Exit status after a stop that was asked for and needed no SIGKILL, instead of 0 or of a death by our own SIGTERM' -r
 complete -c stopctl -n "__fish_stopctl_using_subcommand run" -l stdin -d 'What workers read: our standard input, or nothing [default: null from a terminal without --foreground or for several workers, otherwise inherit]' -r -f -a "inherit\t''
 null\t''"
 complete -c stopctl -n "__fish_stopctl_using_subcommand run" -l forward -d 'Signals passed on to the workers; HUP here makes it a reload instead of a stop' -r
+complete -c stopctl -n "__fish_stopctl_using_subcommand run" -l ready -d 'When the run is ready: when all workers were started, or when each has said that it is; the latter implies --notify' -r -f -a "started\t''
+notify\t''"
 complete -c stopctl -n "__fish_stopctl_using_subcommand run" -l stop-on-exit -d 'When one worker ends, stop the others'
 complete -c stopctl -n "__fish_stopctl_using_subcommand run" -l stop-on-failure -d 'When one worker fails, stop the others'
 complete -c stopctl -n "__fish_stopctl_using_subcommand run" -s q -l quiet -d 'Say nothing but errors'
 complete -c stopctl -n "__fish_stopctl_using_subcommand run" -s v -l verbose -d 'Name every signal sent; twice: trace'
 complete -c stopctl -n "__fish_stopctl_using_subcommand run" -l preserve-status -d 'Exit with the worker\'s own status after --timeout too'
 complete -c stopctl -n "__fish_stopctl_using_subcommand run" -l foreground -d 'Give the worker our terminal with its keys, as a shell does: for shells, editors, debuggers'
+complete -c stopctl -n "__fish_stopctl_using_subcommand run" -l notify -d 'Hear what workers say in systemd\'s notify protocol'
 complete -c stopctl -n "__fish_stopctl_using_subcommand run" -l no-guard -d 'Do without the second process that goes on with the ladder should stopctl be killed'
 complete -c stopctl -n "__fish_stopctl_using_subcommand run" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c stopctl -n "__fish_stopctl_using_subcommand stop" -s w -l worker -d 'Stop this worker only, by its number; may be given more than once' -r
@@ -94,7 +100,15 @@ complete -c stopctl -n "__fish_stopctl_using_subcommand clean" -s n -l dry-run -
 complete -c stopctl -n "__fish_stopctl_using_subcommand clean" -s q -l quiet -d 'Say nothing but errors'
 complete -c stopctl -n "__fish_stopctl_using_subcommand clean" -s v -l verbose -d 'Name every signal sent; twice: trace'
 complete -c stopctl -n "__fish_stopctl_using_subcommand clean" -s h -l help -d 'Print help'
+complete -c stopctl -n "__fish_stopctl_using_subcommand notify" -l status -d 'What the worker does, in words; empty takes back the last one' -r -f
+complete -c stopctl -n "__fish_stopctl_using_subcommand notify" -l extend -d 'At least this much time from now to SIGTERM, once a stop was asked for' -r
+complete -c stopctl -n "__fish_stopctl_using_subcommand notify" -l run -d 'Give more time to the workers of this run, from outside' -r -f
+complete -c stopctl -n "__fish_stopctl_using_subcommand notify" -s w -l worker -d 'To this worker only, by its number; may be given more than once' -r
+complete -c stopctl -n "__fish_stopctl_using_subcommand notify" -l ready -d 'What was to be set up is'
+complete -c stopctl -n "__fish_stopctl_using_subcommand notify" -l stopping -d 'The flag was seen, and the worker stops'
+complete -c stopctl -n "__fish_stopctl_using_subcommand notify" -s h -l help -d 'Print help'
+complete -c stopctl -n "__fish_stopctl_using_subcommand unit" -s h -l help -d 'Print help'
 complete -c stopctl -n "__fish_stopctl_using_subcommand completions" -s h -l help -d 'Print help'
 complete -c stopctl -n "__fish_stopctl_using_subcommand client" -s h -l help -d 'Print help'
 complete -c stopctl -n "__fish_stopctl_using_subcommand stop status wait" -f -a "(stopctl list --names 2>/dev/null)" -d 'Run'
-complete -c stopctl -n "__fish_stopctl_using_subcommand run" -x -a "(__fish_complete_subcommand --fcs-skip=2 -g -k -n -s -t --color --events --forward --grace --kill-after --name --signal --stdin --stop-within --stopped-status --timeout --unaware-grace --workers)"
+complete -c stopctl -n "__fish_stopctl_using_subcommand run" -x -a "(__fish_complete_subcommand --fcs-skip=2 -g -k -n -s -t --color --events --forward --grace --kill-after --max-grace --name --ready --signal --stdin --stop-within --stopped-status --timeout --unaware-grace --workers)"

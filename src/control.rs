@@ -1,9 +1,9 @@
 //! The FIFO `control`: requests to the owner of a run, one line each. See stopctl-flag(7).
 //!
 //! A request is absolute (this worker or all, at least this rung), so a repeated one changes
-//! nothing. It can only ask to stop, never to execute.
+//! nothing. It can only ask to stop, or to wait a little longer; never to execute.
 
-use std::fmt::Write as _;
+use std::fmt::Display;
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, BorrowedFd};
@@ -19,8 +19,10 @@ use nix::unistd::mkfifoat;
 use crate::failpoint;
 use crate::files;
 
+mod extension;
 mod request;
 
+pub use extension::Extension;
 pub use request::Request;
 
 /// The FIFO's name in the run's directory.
@@ -35,10 +37,23 @@ const AT_ONCE: usize = 65_536;
 /// What came through the FIFO.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Line {
-    /// A request.
+    /// A request to stop.
     Request(Request),
+    /// A request to wait longer.
+    Extension(Extension),
     /// Something else, or a line longer than [`LONGEST`].
     Junk,
+}
+
+impl Line {
+    fn parse(bytes: &[u8]) -> Self {
+        let Ok(line) = std::str::from_utf8(bytes) else {
+            return Self::Junk;
+        };
+        let extension = || Extension::parse(line).map(Self::Extension);
+        let request = Request::parse(line).map(Self::Request);
+        request.or_else(extension).unwrap_or(Self::Junk)
+    }
 }
 
 /// The owner's end of the FIFO.
@@ -156,9 +171,7 @@ impl Control {
                 self.partial.clear();
                 lines.push(Line::Junk);
             } else if ended {
-                let line = std::str::from_utf8(&self.partial).ok();
-                let request = line.and_then(Request::parse);
-                lines.push(request.map_or(Line::Junk, Line::Request));
+                lines.push(Line::parse(&self.partial));
                 self.partial.clear();
             }
         }
@@ -194,16 +207,13 @@ impl Asker {
         let _ = poll(&mut fds, timeout);
     }
 
-    /// Sends a request whole, or not at all; `false` if the FIFO is full.
+    /// Sends a request of either kind whole, or not at all; `false` if the FIFO is full.
     ///
     /// # Errors
     ///
     /// As write(2); `EPIPE` if nobody reads any more.
-    pub fn send(&mut self, request: &Request) -> io::Result<bool> {
-        let mut line = String::new();
-        // UNWRAP: writing to a String cannot fail.
-        let _ = writeln!(line, "{request}");
-        match self.fifo.write_all(line.as_bytes()) {
+    pub fn send(&mut self, request: &impl Display) -> io::Result<bool> {
+        match self.fifo.write_all(format!("{request}\n").as_bytes()) {
             Ok(()) => Ok(true),
             Err(error) if error.raw_os_error() == Some(Errno::EAGAIN as i32) => Ok(false),
             Err(error) => Err(error),

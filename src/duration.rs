@@ -27,6 +27,17 @@ pub enum Limit {
     Never,
 }
 
+impl Limit {
+    /// This much longer.
+    #[must_use]
+    pub const fn plus(self, time: Duration) -> Self {
+        match self {
+            Limit::After(own) => Limit::After(own.saturating_add(time)),
+            Limit::Never => Limit::Never,
+        }
+    }
+}
+
 impl FromStr for Limit {
     type Err = DurationError;
 

@@ -54,6 +54,7 @@ pub(crate) struct Files {
 pub(crate) struct Rules {
     pub(crate) stop_signal: i32,
     pub(crate) kill_wait: Duration,
+    pub(crate) max_grace: Limit,
     pub(crate) unaware_grace: Option<Limit>,
 }
 
@@ -82,6 +83,7 @@ impl<'a> Enforcement<'a> {
             witness: self.witness,
             stop_signal: self.rules.stop_signal,
             kill_wait: self.rules.kill_wait,
+            max_grace: self.rules.max_grace,
             now: sys::now(),
         };
         self.workers.push(worker(&mut hands));
@@ -136,6 +138,7 @@ impl<'a> Enforcement<'a> {
             failpoint::pass("request read");
             match line {
                 Line::Request(request) => self.apply_request(&request, now),
+                Line::Extension(extension) => self.give_time(extension, now),
                 Line::Junk => self.witness.see(now, &Event::Junk),
             }
         }
@@ -174,6 +177,7 @@ impl<'a> Enforcement<'a> {
             witness: self.witness,
             stop_signal: self.rules.stop_signal,
             kill_wait: self.rules.kill_wait,
+            max_grace: self.rules.max_grace,
             now,
         };
         // A flag may be opened whose worker could not be started.
@@ -220,6 +224,7 @@ impl<'a> Enforcement<'a> {
             witness: self.witness,
             stop_signal: self.rules.stop_signal,
             kill_wait: self.rules.kill_wait,
+            max_grace: self.rules.max_grace,
             now,
         };
         let worker = &mut self.workers[index];

@@ -64,8 +64,24 @@ pub enum Event<'a> {
     Extended {
         /// Which.
         worker: u32,
+        /// Why.
+        why: Why,
         /// The time until the next rung.
         deadline: Option<Duration>,
+        /// How often that was so, with this time.
+        times: u32,
+    },
+    /// A worker said that what it had to set up is there.
+    WorkerReady {
+        /// Which.
+        worker: u32,
+    },
+    /// A worker said that it has seen its flag, and stops.
+    Acknowledged {
+        /// Which.
+        worker: u32,
+        /// The time since its flag was raised.
+        after: Duration,
     },
     /// A signal of the ladder was sent.
     SignalSent {
@@ -186,6 +202,29 @@ pub enum Event<'a> {
         /// How long the run was.
         duration: Duration,
     },
+}
+
+/// Why a worker has more time than it had.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Why {
+    /// It looked at its flag, and had a shorter grace because nobody had seen it do that.
+    Looked,
+    /// It said that it needs more.
+    Said,
+    /// Somebody gave it more.
+    Given,
+}
+
+impl Why {
+    /// The word of the machine-readable output.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Looked => "looked",
+            Self::Said => "said",
+            Self::Given => "given",
+        }
+    }
 }
 
 /// Who listens to a supervisor.

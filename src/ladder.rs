@@ -121,6 +121,20 @@ impl Ladder {
         }
     }
 
+    /// How long what is left of it can take; `None` if nobody was asked, or nobody is left.
+    #[must_use]
+    pub fn rest(&self, now: Moment) -> Option<Limit> {
+        let (until, then) = match self.state {
+            State::Running { .. } | State::Gone { .. } | State::Kill { until: None } => {
+                return None;
+            }
+            State::Flag { until, rest } => (until, rest.kill_after.plus(rest.kill_wait)),
+            State::Term { until, kill_wait } => (until, Limit::After(kill_wait)),
+            State::Kill { until } => (until, Limit::After(Duration::ZERO)),
+        };
+        Some(until.map_or(Limit::Never, |until| then.plus(until.since(now))))
+    }
+
     /// The highest rung that was used so far.
     #[must_use]
     pub fn rung(&self) -> Option<Rung> {

@@ -15,8 +15,9 @@ use crate::duration::{Limit, in_words};
 use crate::escape::escaped;
 use crate::failpoint;
 use crate::name::RunName;
+use crate::notify::{Inbox, InboxError};
 use crate::owner::{Identity, OwnerFile};
-use crate::plan::Plan;
+use crate::plan::{Notify, Plan};
 use crate::process;
 use crate::record::{Record, RecordReader, RunRecord};
 use crate::run_dir::{PublishError, RunDir};
@@ -28,7 +29,7 @@ use crate::watch::Watch;
 
 /// Descriptors that we need beside the one of each worker's flag and those that are open by then,
 /// with room for the moment of a spawn.
-const DESCRIPTORS: u64 = 15;
+const DESCRIPTORS: u64 = 19;
 
 /// How many names made from a command are tried, should each be taken.
 const NAMES: u32 = 100;
@@ -46,6 +47,8 @@ pub struct Launched {
     pub record: Record,
     /// The header of that.
     pub run: RunRecord,
+    /// Where workers speak to us, if they may.
+    pub inbox: Option<Inbox>,
     /// Where signals are noted.
     pub signals: Signals,
     /// Who opens a flag; `None` where the system has no room for it.
@@ -65,6 +68,8 @@ pub enum LaunchError {
     Taken(RunName, String),
     /// The limit of open files is too low: what is needed, and the hard limit.
     OpenFiles(u64, u64),
+    /// Workers cannot be given a socket to speak to.
+    Inbox(InboxError),
     /// Making this did not succeed.
     System(&'static str, io::Error),
 }
@@ -79,6 +84,7 @@ impl fmt::Display for LaunchError {
                     "there is a run named '{name}' already: {who}, or use another --name"
                 )
             }
+            Self::Inbox(error) => error.fmt(f),
             Self::OpenFiles(need, limit) => write!(
                 f,
                 "too few files may be open: {need} are needed, the limit is {limit}; raise it \
@@ -96,6 +102,7 @@ impl Error for LaunchError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
             Self::Base(error) => Some(error),
+            Self::Inbox(error) => Some(error),
             Self::System(_, error) => Some(error),
             Self::Taken(..) | Self::OpenFiles(..) => None,
         }
@@ -151,9 +158,16 @@ pub fn launch(plan: &Plan) -> Result<Launched, LaunchError> {
         record.set_run(&run);
         record.commit().map_err(system("the file 'record'"))?;
     }
+    let inbox = match plan.notify {
+        Notify::Off => None,
+        Notify::Heard | Notify::Ready => {
+            Some(Inbox::create(&dir, dir.path()).map_err(LaunchError::Inbox)?)
+        }
+    };
     let recipe = Recipe {
         command: plan.command.clone(),
         run: run.name.clone(),
+        notify: inbox.as_ref().map(|inbox| inbox.path().to_owned()),
         workers: plan.workers,
         place: plan.place,
         stdin: plan.stdin,
@@ -172,6 +186,7 @@ pub fn launch(plan: &Plan) -> Result<Launched, LaunchError> {
         control,
         record,
         run,
+        inbox,
         signals,
         watch,
         recipe,
@@ -213,6 +228,7 @@ fn described(plan: &Plan, identity: &Identity, name: &RunName) -> RunRecord {
     run.started_unix_ms = u64::try_from(since_1970.as_millis()).unwrap_or(0);
     run.grace_ms = milliseconds(plan.times.grace);
     run.kill_after_ms = milliseconds(plan.times.kill_after);
+    run.max_grace_ms = milliseconds(plan.max_grace);
     run.kill_wait_ms = u64::try_from(plan.times.kill_wait.as_millis()).unwrap_or(u64::MAX);
     run.stop_signal = plan.stop_signal;
     run

@@ -20,6 +20,10 @@ pub struct Plan {
     pub command: Vec<OsString>,
     /// The ladder's times.
     pub times: Times,
+    /// The longest time from the flag to SIGTERM, with every extension.
+    pub max_grace: Limit,
+    /// What is heard of what workers say.
+    pub notify: Notify,
     /// The grace of a worker that never looked at its flag, if it is another.
     pub unaware_grace: Option<Limit>,
     /// When it stops by itself.
@@ -40,6 +44,17 @@ pub struct Plan {
     pub guard: bool,
     /// Whether a service manager started us.
     pub managed: bool,
+}
+
+/// What is heard of what workers say (`sd_notify(3)`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Notify {
+    /// Nothing: they have no socket.
+    Off,
+    /// All of it; the run is ready when all of them run.
+    Heard,
+    /// All of it; the run is ready when each of them has said so.
+    Ready,
 }
 
 /// What the end of one worker means for the others.

@@ -65,6 +65,10 @@ pub struct RunRecord {
     pub grace_ms: Option<u64>,
     /// The time from SIGTERM to SIGKILL; `None` is for ever.
     pub kill_after_ms: Option<u64>,
+    /// The longest time from the flag to SIGTERM, with every extension; `None` is for ever, or not
+    /// known.
+    #[serde(default)]
+    pub max_grace_ms: Option<u64>,
     /// How long after SIGKILL something is reported as not ended.
     pub kill_wait_ms: u64,
     /// What is sent instead of SIGTERM.
@@ -91,6 +95,7 @@ impl RunRecord {
             started_unix_ms: 0,
             grace_ms: None,
             kill_after_ms: None,
+            max_grace_ms: None,
             kill_wait_ms: 0,
             stop_signal: libc::SIGTERM,
             phase: Phase::Running,
@@ -169,6 +174,12 @@ pub struct WorkerRecord {
     /// Milliseconds from the flag to the end.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub flag_to_end_ms: Option<u64>,
+    /// What it says that it does (`STATUS=`), as it said it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status_text: Option<String>,
+    /// Milliseconds from the flag to its word that it has seen it (`STOPPING=1`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub acknowledged_ms: Option<u64>,
     /// How often its grace was made longer.
     pub extensions: u32,
     /// How many processes were still there after its main process had ended.
@@ -189,6 +200,8 @@ impl Default for WorkerRecord {
             exit_code: None,
             signal: None,
             flag_to_end_ms: None,
+            status_text: None,
+            acknowledged_ms: None,
             extensions: 0,
             stragglers: 0,
         }

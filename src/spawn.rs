@@ -6,6 +6,7 @@ use std::fmt;
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 
@@ -19,6 +20,7 @@ use crate::failpoint::{self, Role};
 use crate::flag::format::RUNNING;
 use crate::flag::reader;
 use crate::flag::writer::FlagFile;
+use crate::notify;
 use crate::owner;
 use crate::process;
 use crate::record::{Birth, Born};
@@ -60,6 +62,8 @@ pub struct Recipe {
     pub command: Vec<OsString>,
     /// The run's name, for the worker.
     pub run: String,
+    /// The socket that the worker may speak to.
+    pub notify: Option<PathBuf>,
     /// How many workers there are, for the worker.
     pub workers: u32,
     /// Where it runs.
@@ -128,6 +132,13 @@ impl Recipe {
             .env("STOPCTL_RUN", &self.run)
             .env("STOPCTL_WORKER", number.to_string())
             .env("STOPCTL_WORKERS", self.workers.to_string());
+        // Whoever started us did not mean them for our workers.
+        for name in notify::OURS_ALONE {
+            command.env_remove(name);
+        }
+        if let Some(socket) = &self.notify {
+            command.env(notify::SOCKET, socket);
+        }
         if self.stdin == Stdin::Null {
             command.stdin(Stdio::null());
         }

@@ -33,9 +33,15 @@ mod asks;
 mod deposed;
 mod foreground;
 mod guarded;
+mod manager;
+mod notified;
+mod phase;
 mod put_back;
 mod start;
 mod suspend;
+
+use manager::Manager;
+use notified::Hearing;
 
 /// Supervises the run of `plan`, which was launched, until nobody is left; answers how we leave.
 ///
@@ -74,6 +80,10 @@ struct Supervisor<'a> {
     recipe: Recipe,
     terminal: Option<Terminal>,
     outer: Option<Outer>,
+    /// The service manager that started us, if it wants to be told.
+    manager: Option<Manager>,
+    /// Where workers are heard, if they are.
+    hearing: Option<Hearing>,
     by_pid: HashMap<i32, usize>,
     /// Workers that are still to be started, unless a stop comes.
     unstarted: u32,
@@ -109,6 +119,7 @@ impl<'a> Supervisor<'a> {
         let rules = Rules {
             stop_signal: plan.stop_signal,
             kill_wait: plan.times.kill_wait,
+            max_grace: plan.max_grace,
             unaware_grace: plan.unaware_grace,
         };
         let run = Enforcement::new(files, rules, witness);
@@ -120,6 +131,8 @@ impl<'a> Supervisor<'a> {
             recipe: parts.recipe,
             terminal: parts.terminal,
             outer,
+            manager: Manager::from_env(run.begun),
+            hearing: parts.inbox.map(Hearing::new),
             by_pid: HashMap::new(),
             unstarted: plan.workers,
             timeout: plan.timeout.map(|time| run.begun + time),
@@ -138,6 +151,7 @@ impl<'a> Supervisor<'a> {
     /// One wake-up, in the order that never changes.
     fn turn(&mut self) {
         self.run.publish();
+        self.tell_manager();
         self.wait();
         let now = sys::now();
         if !self.run.files.owner.is_ours() {
@@ -146,6 +160,7 @@ impl<'a> Supervisor<'a> {
         let asks = self.signals.take();
         let lines = self.run.files.control.drain();
         self.see_looks(now);
+        self.hear(now);
         self.reap(now);
         self.obey_outer(now);
         let was_stopping = self.run.stopping().is_some();
@@ -159,10 +174,18 @@ impl<'a> Supervisor<'a> {
 
     fn wait(&self) {
         let at_once = (self.to_start() > 0).then(|| Moment::from_nanos(0));
-        let own = [self.timeout, self.guard_at, self.put_back_at, at_once];
+        let manager = self.manager.as_ref().and_then(Manager::deadline);
+        let own = [
+            self.timeout,
+            self.guard_at,
+            self.put_back_at,
+            at_once,
+            manager,
+        ];
         let at = own.into_iter().flatten();
         let others = self.watch.iter().map(Watch::as_fd);
         let others = others.chain(self.outer.iter().flat_map(Outer::fds));
+        let others = others.chain(self.hearing.iter().flat_map(Hearing::fds));
         let suspend = self.signals.suspend();
         let others = others.chain([suspend.as_fd()]);
         self.run.wait(others, at.min(), suspend.signals());
@@ -198,8 +221,9 @@ impl<'a> Supervisor<'a> {
             }
         }
         while let Some(pid) = process::peek_dead_child() {
-            // ORDER: what it looked at before it ended is told by now.
+            // ORDER: what it looked at and what it said before it ended is told by now.
             self.see_looks(now);
+            self.hear(now);
             if let Some(index) = self.by_pid.remove(&pid) {
                 self.main_ended(index, now);
             } else {

@@ -196,17 +196,21 @@ fn rules(run: &RunRecord) -> Rules {
     Rules {
         stop_signal: run.stop_signal,
         kill_wait: Duration::from_millis(run.kill_wait_ms),
+        max_grace: limit(run.max_grace_ms),
         unaware_grace: None,
     }
 }
 
 fn times(run: &RunRecord) -> Times {
-    let limit = |ms: Option<u64>| ms.map_or(Limit::Never, |ms| Limit::After(ms_long(ms)));
     Times {
         grace: limit(run.grace_ms),
         kill_after: limit(run.kill_after_ms),
         kill_wait: ms_long(run.kill_wait_ms),
     }
+}
+
+fn limit(ms: Option<u64>) -> Limit {
+    ms.map_or(Limit::Never, |ms| Limit::After(ms_long(ms)))
 }
 
 const fn ms_long(ms: u64) -> Duration {

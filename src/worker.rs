@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use crate::duration::Limit;
 use crate::ended::Ended;
-use crate::event::{Event, Witness};
+use crate::event::{Event, Why, Witness};
 use crate::flag::writer::FlagFile;
-use crate::ladder::{Action, Input, Ladder, Times};
+use crate::ladder::{Action, Input, Ladder, Rung, Times};
 use crate::moment::Moment;
 use crate::outcome::Final;
 use crate::process::Found;
@@ -24,7 +24,10 @@ mod adopted;
 mod end;
 mod recorded;
 mod rungs;
+mod said;
 mod suspend;
+
+use said::Said;
 
 /// How the ladder is enforced: the same for all workers of a run.
 pub struct Hands<'a> {
@@ -34,6 +37,8 @@ pub struct Hands<'a> {
     pub stop_signal: i32,
     /// How long after SIGKILL something is reported as not ended.
     pub kill_wait: Duration,
+    /// The longest time from the flag to SIGTERM, with every extension.
+    pub max_grace: Limit,
     /// The moment of this wake-up.
     pub now: Moment,
 }
@@ -52,6 +57,7 @@ pub struct Worker {
     /// Whether anybody opened the flag; `None` where that cannot be known.
     looked: Option<bool>,
     asked: Option<Asked>,
+    said: Said,
     /// When the rest of the tree gets the stop signal, too, if the main process has not ended.
     rest_at: Option<Moment>,
     life: Life,
@@ -111,6 +117,7 @@ impl Worker {
             grace: times.grace,
             looked: Some(false),
             asked: None,
+            said: Said::default(),
             rest_at: None,
             life: Life::Main,
             halt: Halt::No,
@@ -187,6 +194,21 @@ impl Worker {
         }
     }
 
+    /// The highest rung that was used on it.
+    #[must_use]
+    pub fn rung(&self) -> Option<Rung> {
+        self.ladder.rung()
+    }
+
+    /// How long what is left of its ladder can take; `None` if it was not asked, or is over.
+    #[must_use]
+    pub fn rest(&self, now: Moment) -> Option<Limit> {
+        match self.life {
+            Life::Main | Life::Remains { .. } => self.ladder.rest(now),
+            Life::Over(_) => None,
+        }
+    }
+
     /// What to poll for reading besides the end of a main process that is our child.
     pub fn fds(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
         let (main, remains) = match (&self.life, &self.main) {
@@ -245,19 +267,7 @@ impl Worker {
                 Limit::After(grace) => Some(asked.at + grace),
                 Limit::Never => None,
             };
-            let before = self.ladder.deadline();
-            self.input(Input::Extend(until), &asked.reason, hands);
-            if self.ladder.deadline() != before {
-                self.extensions += 1;
-                let deadline = self.ladder.deadline().map(|until| until.since(hands.now));
-                hands.witness.see(
-                    hands.now,
-                    &Event::Extended {
-                        worker: self.number,
-                        deadline,
-                    },
-                );
-            }
+            self.extend_to(until, Why::Looked, &asked.reason, hands);
         }
     }
 

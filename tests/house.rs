@@ -31,6 +31,7 @@ const FLOORS: [(&str, &[&str]); 14] = [
             "signals",
             "stream",
             "terminal",
+            "notify",
             "watch",
             "interrupts",
         ],

@@ -1,5 +1,5 @@
-//! Hostile bytes: whatever stands in a flag, an owner file, a record or a request, the reader
-//! answers in a bounded time, without a panic, and with nothing that was not there.
+//! Hostile bytes: whatever stands in a flag, an owner file, a record, a request or a datagram, the
+//! reader answers in a bounded time, without a panic, and with nothing that was not there.
 //!
 //! What must hold is in tests/properties, and is the same for random bytes and for the files of
 //! tests/fuzz/corpus here, and for the fuzz targets in tests/fuzz. `PROPTEST_CASES` says how long:
@@ -19,7 +19,7 @@ use stopctl::record::{Record, RecordError, RecordReader, RunRecord, Snapshot};
 mod properties;
 mod skipped;
 
-use properties::{flag, request, typed};
+use properties::{flag, notify, request, typed};
 
 /// How long one input may take: thousands of times what it does take, on a busy machine too.
 const BOUND: Duration = Duration::from_secs(5);
@@ -55,6 +55,11 @@ fn every_flag_of_the_corpus_keeps_the_properties() {
 #[test]
 fn every_request_of_the_corpus_keeps_the_properties() {
     corpus("request", request::check);
+}
+
+#[test]
+fn every_datagram_of_the_corpus_keeps_the_properties() {
+    corpus("notify", notify::check);
 }
 
 #[test]
@@ -140,9 +145,16 @@ proptest! {
 
     #[test]
     fn a_line_for_control_keeps_the_properties(
-        line in nearly(&["1 stop", "worker=", "all", "rung=", "kill", "grace_ms=", "kill_after_ms=", "infinity", "reason=", "0", "7", "\0"]),
+        line in nearly(&["1 stop", "worker=", "all", "rung=", "kill", "grace_ms=", "kill_after_ms=", "infinity", "reason=", "0", "7", "\0", "1 extend", "time_ms="]),
     ) {
         request::check(&line);
+    }
+
+    #[test]
+    fn a_datagram_keeps_the_properties(
+        datagram in nearly(&["READY=1", "STOPPING=1", "STATUS=", "EXTEND_TIMEOUT_USEC=", "\n", "=", "0", "7", "\0", "\u{1b}[2J", "\"\\"]),
+    ) {
+        notify::check(&datagram);
     }
 
     #[test]

@@ -94,7 +94,8 @@ impl Request {
     }
 }
 
-fn limit(milliseconds: &str) -> Option<Limit> {
+/// Reads a time of either kind of line.
+pub(super) fn limit(milliseconds: &str) -> Option<Limit> {
     match milliseconds {
         "infinity" => Some(Limit::Never),
         number => number

@@ -1,9 +1,9 @@
 //! Stopping: one worker or the whole run, from the flag on or from a later rung.
 
 use super::Enforcement;
-use crate::control::Request;
+use crate::control::{Extension, Request};
 use crate::duration::Limit;
-use crate::event::Event;
+use crate::event::{Event, Why};
 use crate::failpoint;
 use crate::ladder::{Input, Rung};
 use crate::moment::Moment;
@@ -64,6 +64,17 @@ impl Enforcement<'_> {
         if let Some(index) = self.workers.iter().position(is_meant) {
             self.announce(&request.reason, &[index], now);
             self.stop_one(index, &request.reason, how, now);
+        }
+    }
+
+    /// Gives more time to those that are meant and were asked to stop.
+    pub(super) fn give_time(&mut self, extension: Extension, now: Moment) {
+        let Extension { worker, time } = extension;
+        let is_meant = |one: &Worker| worker.is_none_or(|number| number == one.number());
+        for index in 0..self.workers.len() {
+            if is_meant(&self.workers[index]) {
+                self.on_index(index, now, |one, hands| one.extend(time, Why::Given, hands));
+            }
         }
     }
 

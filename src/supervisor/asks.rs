@@ -18,6 +18,9 @@ impl Supervisor<'_> {
     /// `was_stopping` is what held before this wake-up: two signals that came together are one
     /// stop, not a stop and a hurry.
     pub(super) fn apply_ask(&mut self, ask: Ask, was_stopping: bool, now: Moment) {
+        if ask == Ask::Forward(libc::SIGHUP) {
+            self.reloading(now);
+        }
         let run = &mut self.run;
         match ask {
             Ask::Forward(signal) => run.on_each(now, |worker, hands| worker.forward(signal, hands)),

@@ -11,6 +11,8 @@ impl Supervisor<'_> {
         self.unstarted = 0;
         self.timeout = None;
         self.guard_at = None;
+        // Nobody gives more time to who speaks to us.
+        self.hearing = None;
         // Asked or not: it has been heard.
         let _ = self.signals.take();
         // Its workers are another's, so it is suspended alone.

@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use super::Supervisor;
+use super::notified::Hearing;
 use crate::event::Event;
 use crate::guard::{self, Guard};
 use crate::moment::Moment;
@@ -18,7 +19,8 @@ impl Supervisor<'_> {
         if !self.plan.guard || self.guard.is_some() {
             return;
         }
-        match Guard::start(&self.dir, self.run.nameless(), self.run.witness) {
+        let inbox = self.hearing.as_ref().map(Hearing::inbox);
+        match Guard::start(&self.dir, self.run.nameless(), inbox, self.run.witness) {
             Ok(guard) => {
                 let started = Event::GuardStarted { pid: guard.pid() };
                 self.run.witness.see(now, &started);

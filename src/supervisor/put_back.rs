@@ -102,6 +102,9 @@ impl Supervisor<'_> {
         missing |= run.control.put_back(&self.dir)?;
         missing |= run.record.put_back(&self.dir)?;
         missing |= self.run.put_back_flags(&self.dir)?;
+        if let Some(hearing) = &mut self.hearing {
+            missing |= hearing.put_back(&self.dir)?;
+        }
         if missing {
             self.watch_again();
         }

@@ -1,6 +1,6 @@
 //! A worker that somebody else started, and whose ladder we go on with.
 
-use super::{Asked, Hands, Main, Worker};
+use super::{Asked, Hands, Main, Said, Worker};
 use crate::event::Event;
 use crate::flag::format::Request;
 use crate::flag::writer::FlagFile;
@@ -46,6 +46,7 @@ impl Worker {
         worker.main = Main::Stranger(found);
         worker.looked = Some(record.looked);
         worker.extensions = record.extensions;
+        worker.said = Said::recorded(&record);
         let (pid, looked) = (born.pid, record.looked);
         let adopted = Event::Adopted {
             worker: number,

@@ -43,6 +43,8 @@ impl Worker {
             exit_code,
             signal,
             flag_to_end_ms: last.and_then(|last| last.flag_to_end).map(milliseconds),
+            status_text: self.said.status.clone(),
+            acknowledged_ms: self.said.acknowledged.map(milliseconds),
             extensions: self.extensions,
             stragglers: self.stragglers,
         }

@@ -79,14 +79,23 @@ impl Watched {
         action
     }
 
-    /// With finite times, three ticks, each at its deadline, end any ladder that has begun.
+    /// With finite times, three ticks, each at its deadline, end any ladder that has begun, in the
+    /// time that it says it can take.
     fn check_that_ticks_end_it(&self) {
         let mut rest = self.clone();
+        let (first, mut last) = (rest.ladder.deadline(), rest.ladder.deadline());
+        let said = first.map(|first| (first, rest.ladder.rest(first)));
         for _ in 0..3 {
             if let Some(deadline) = rest.ladder.deadline() {
                 assert_ne!(rest.step(Input::Tick, deadline), Action::Nothing);
+                last = Some(deadline);
             }
         }
+        let end = said.map(|(first, rest)| match rest {
+            Some(Limit::After(time)) => first + time,
+            other @ (Some(Limit::Never) | None) => panic!("{other:?} of a finite ladder"),
+        });
+        assert_eq!(end, last);
         assert_eq!(rest.ladder.deadline(), None);
         let (ladder, kill) = (&rest.ladder, Some(Rung::Kill));
         assert!(ladder.is_gone() || ladder.rung().is_none() || ladder.rung() == kill);

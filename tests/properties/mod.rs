@@ -3,6 +3,7 @@
 //! corpus, by those of random bytes, and by the fuzz targets (tests/fuzz).
 
 pub(crate) mod flag;
+pub(crate) mod notify;
 pub(crate) mod owner;
 pub(crate) mod record;
 pub(crate) mod request;

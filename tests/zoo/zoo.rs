@@ -13,6 +13,7 @@
 //! | `restopper` | a program that stops itself (SIGSTOP) again and again |
 //! | `fdprinter` | tells which descriptors it was given |
 //! | `canary` | a bystander: counts every signal it gets until its standard input ends |
+//! | `speaker` | a program that speaks `sd_notify(3)`: says what it reads on its standard input, line by line |
 //! | `foreigner` | a set-uid program: its supervisor may not signal it |
 //!
 //! The first line of each is `ready worker=W pid=P`, once it is set up. Those that watch print
@@ -34,6 +35,8 @@ use nix::sys::signal::{SigSet, Signal, raise};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 use nix::time::{ClockId, clock_gettime};
 use stopctl::StopFlag;
+
+mod speaker;
 
 /// Between two looks at the flag: short beside every bound the tests set.
 const LOOK_EVERY_MS: u8 = 2;
@@ -60,6 +63,7 @@ fn main() -> ExitCode {
         "restopper" => restopper(),
         "fdprinter" => fdprinter(),
         "canary" => canary(),
+        "speaker" => speaker::speaker(),
         "foreigner" => foreigner(),
         unknown => {
             say(format_args!("no such animal: {unknown}"));

@@ -97,9 +97,23 @@ fn fields(event: &Event<'_>) -> Option<(&'static str, Value)> {
             }),
         ),
         Event::FirstLook { worker } => ("flag_first_read", json!({ "worker": worker })),
-        Event::Extended { worker, deadline } => (
+        Event::Extended {
+            worker,
+            why,
+            deadline,
+            ..
+        } => (
             "extended",
-            json!({ "worker": worker, "deadline_in_ms": deadline_ms(deadline) }),
+            json!({
+                "worker": worker,
+                "why": why.word(),
+                "deadline_in_ms": deadline_ms(deadline),
+            }),
+        ),
+        Event::WorkerReady { worker } => ("worker_ready", json!({ "worker": worker })),
+        Event::Acknowledged { worker, after } => (
+            "stop_acknowledged",
+            json!({ "worker": worker, "after_ms": milliseconds(*after) }),
         ),
         Event::SignalSent {
             worker,

@@ -69,6 +69,8 @@ fn worker(run: &Run, number: u32, worker: &WorkerRecord) -> Value {
         "exit_code": worker.exit_code,
         "signal": worker.signal,
         "flag_to_end_ms": worker.flag_to_end_ms,
+        "status_text": worker.status_text,
+        "acknowledged_ms": worker.acknowledged_ms,
         "extensions": worker.extensions,
         "stragglers": worker.stragglers,
     }))

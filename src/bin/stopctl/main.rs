@@ -22,7 +22,7 @@ use std::process::ExitCode;
 
 use crate::cli::Command;
 use crate::commands::{
-    clean, client, completions, keep_going, list, run, sleep, status, stop, wait,
+    clean, client, completions, keep_going, list, notify, run, sleep, status, stop, unit, wait,
 };
 use crate::exit::Leave;
 
@@ -40,6 +40,8 @@ fn main() -> ExitCode {
             Command::Sleep(args) => sleep::sleep(&args),
             Command::Clean(args) => clean::clean(&args),
             Command::Client(args) => client::client(&args),
+            Command::Notify(args) => notify::notify(&args),
+            Command::Unit(args) => unit::unit(&args),
             Command::Completions(args) => completions::completions(&args),
         },
     );

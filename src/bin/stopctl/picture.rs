@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 
 use anstyle::{AnsiColor, Style};
+use stopctl::escape::escaped;
 use stopctl::moment::Moment;
 use stopctl::record::{RunRecord, WorkerRecord, WorkerState};
 use stopctl::stream::Window;
@@ -108,6 +109,8 @@ fn row(run: &RunRecord, number: u32, worker: &WorkerRecord, now: Moment) -> Vec<
         (style_of_looking(worker), looked.to_owned()),
         (style(worker), words::state(run, worker)),
         plain(words::next(run, worker, now).unwrap_or_default()),
+        plain(words::acknowledged(worker).unwrap_or_default()),
+        plain(worker.status_text.as_ref().map(escaped).unwrap_or_default()),
     ]
 }
 

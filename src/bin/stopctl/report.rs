@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use stopctl::duration::in_words;
 use stopctl::ended::Ended;
 use stopctl::escape::escaped;
 use stopctl::event::{Event, Witness};
@@ -12,11 +11,12 @@ use stopctl::plan::Plan;
 use stopctl::signal_name::signal_name;
 
 use crate::events::Events;
-use crate::progress::{Progress, rounded};
+use crate::progress::Progress;
 use crate::show::counted;
 use crate::summary;
 use crate::voice::{Voice, Weight};
 
+mod grace;
 mod words;
 
 /// Speaks for a run, and writes its events.
@@ -150,6 +150,8 @@ impl Report {
                 }
             }
             Event::Extended { .. }
+            | Event::WorkerReady { .. }
+            | Event::Acknowledged { .. }
             | Event::Forwarded { .. }
             | Event::SignalRefused { .. }
             | Event::MainEnded { .. }
@@ -180,13 +182,14 @@ impl Report {
             Event::FirstLook { worker } => {
                 self.detail(&format!("worker {worker} looked at its flag"));
             }
-            Event::Extended { worker, deadline } => {
-                let until = |left| format!(", {} more", in_words(rounded(left)));
-                let more = deadline.map_or_else(String::new, until);
-                let line =
-                    format!("worker {worker} looks at its flag now: it has its whole grace{more}");
-                self.voice.say(Weight::Notice, &line);
-            }
+            Event::Extended {
+                worker,
+                why,
+                deadline,
+                times,
+            } => self.extended(*worker, *why, *deadline, *times),
+            Event::WorkerReady { worker } => self.detail(&format!("worker {worker} is ready")),
+            Event::Acknowledged { worker, after } => self.acknowledged(*worker, *after),
             Event::SignalSent {
                 worker,
                 pid,
@@ -258,11 +261,7 @@ impl Report {
             )),
             Event::Suspended => self.detail(words::SUSPENDED),
             Event::Resumed { suspended } => self.detail(&words::resumed(*suspended)),
-            Event::Deposed => {
-                let line = "somebody found this supervisor silent and took over: it only waits \
-                            for its workers now";
-                self.warn(line);
-            }
+            Event::Deposed => self.warn(words::DEPOSED),
             Event::RunEnded { duration, .. } => self.run_ended(now, *duration),
             Event::RunStarted { .. }
             | Event::Signalled { .. }

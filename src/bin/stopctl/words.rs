@@ -19,6 +19,13 @@ pub(crate) fn state(run: &RunRecord, worker: &WorkerRecord) -> String {
     }
 }
 
+/// That it has said that it saw its flag, while it is being stopped.
+pub(crate) fn acknowledged(worker: &WorkerRecord) -> Option<String> {
+    let after = worker.acknowledged_ms.map(Duration::from_millis)?;
+    let is_stopping = worker.state == WorkerState::Stopping;
+    is_stopping.then(|| format!("seen after {}", in_words(after)))
+}
+
 /// The next rung, and how long until it comes; `None` for one that is not being stopped.
 pub(crate) fn next(run: &RunRecord, worker: &WorkerRecord, now: Moment) -> Option<String> {
     let rung = match (worker.state, worker.level) {

@@ -71,6 +71,17 @@ pub(crate) struct RunArgs {
     )]
     pub(crate) unaware_grace: Option<String>,
 
+    /// Longest time from the flag to SIGTERM for workers that ask for more, or are given it
+    /// [default: three times the grace]
+    #[arg(
+        long,
+        value_name = "DURATION",
+        help_heading = "More about stopping",
+        hide_short_help = true,
+        allow_hyphen_values = true
+    )]
+    pub(crate) max_grace: Option<String>,
+
     /// Exit status after a stop that was asked for and needed no SIGKILL, instead of 0 or of a
     /// death by our own SIGTERM
     #[arg(
@@ -109,6 +120,21 @@ pub(crate) struct RunArgs {
         hide_short_help = true
     )]
     pub(crate) forward: String,
+
+    /// Hear what workers say in systemd's notify protocol
+    #[arg(long, help_heading = "What workers get", hide_short_help = true)]
+    pub(crate) notify: bool,
+
+    /// When the run is ready: when all workers were started, or when each has said that it is; the
+    /// latter implies --notify
+    #[arg(
+        long,
+        value_name = "WHEN",
+        default_value = "started",
+        help_heading = "What workers get",
+        hide_short_help = true
+    )]
+    pub(crate) ready: Ready,
 
     /// Do without the second process that goes on with the ladder should stopctl be killed
     #[arg(long, help_heading = "More about stopping", hide_short_help = true)]
@@ -158,6 +184,12 @@ pub(crate) struct RunTimes {
         allow_hyphen_values = true
     )]
     pub(crate) stop_within: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Ready {
+    Started,
+    Notify,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

@@ -10,7 +10,7 @@ use stopctl::ladder::Times;
 use stopctl::launch::launch;
 use stopctl::name::RunName;
 use stopctl::outer::Outer;
-use stopctl::plan::{Plan, WhenOneEnds};
+use stopctl::plan::{Notify, Plan, WhenOneEnds};
 use stopctl::signal_name::{parse_signal, signal_name};
 use stopctl::spawn::{Place, SpawnError, Stdin};
 use stopctl::supervisor::supervise;
@@ -94,7 +94,8 @@ fn not_started(plan: &Plan, error: &SpawnError) -> String {
     format!("cannot start '{program}': {error}{hint}")
 }
 
-fn plan(args: &RunArgs) -> Result<Plan, String> {
+/// What the run is to be.
+pub(crate) fn plan(args: &RunArgs) -> Result<Plan, String> {
     let stop_signal = parse_signal(&args.signal).map_err(|error| wrong("--signal", &error))?;
     if [libc::SIGKILL, libc::SIGSTOP].contains(&stop_signal) {
         let name = signal_name(stop_signal);
@@ -109,6 +110,11 @@ fn plan(args: &RunArgs) -> Result<Plan, String> {
         (false, true) => WhenOneEnds::StopIfFailed,
         (false, false) => WhenOneEnds::GoOn,
     };
+    let notify = match (args.ready, args.notify) {
+        (cli::run::Ready::Notify, _) => Notify::Ready,
+        (cli::run::Ready::Started, true) => Notify::Heard,
+        (cli::run::Ready::Started, false) => Notify::Off,
+    };
     let name = args.name.as_deref().map(RunName::parse).transpose();
     let workers = workers(&args.workers)?;
     let place = place(args.foreground, workers)?;
@@ -118,6 +124,8 @@ fn plan(args: &RunArgs) -> Result<Plan, String> {
         workers,
         command: args.command.clone(),
         times,
+        max_grace: max_grace(args.max_grace.as_deref(), &times)?,
+        notify,
         unaware_grace: unaware.map_err(|error| wrong("--unaware-grace", &error))?,
         timeout: timeout(args.timeout.as_deref())?,
         stop_signal,
@@ -208,6 +216,16 @@ fn times(typed: &RunTimes) -> Result<Times, String> {
         kill_after: kill_after.unwrap_or(DEFAULT),
         kill_wait: KILL_WAIT,
     })
+}
+
+/// The longest grace there is.
+fn max_grace(typed: Option<&str>, times: &Times) -> Result<Limit, String> {
+    let typed = typed.map(str::parse).transpose();
+    let typed = typed.map_err(|error| wrong("--max-grace", &error))?;
+    Ok(typed.unwrap_or(match times.grace {
+        Limit::After(grace) => Limit::After(grace.saturating_mul(3)),
+        Limit::Never => Limit::Never,
+    }))
 }
 
 /// The times of a ladder that is to take this long as a whole.

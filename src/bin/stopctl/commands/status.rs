@@ -1,6 +1,7 @@
 //! `stopctl status`: each worker of a run.
 
 use stopctl::duration::in_words;
+use stopctl::escape::escaped;
 use stopctl::record::{RunRecord, WorkerRecord};
 use stopctl::standing::{Owned, Standing};
 
@@ -58,22 +59,37 @@ fn described(run: &Run) -> String {
         head += "the kernel refused to watch over its supervisor (set_robust_list): should that be \
                  killed, the guard stops the workers, and without a guard nobody does by itself\n";
     }
-    let workers = run.seen.workers.iter().enumerate();
-    let rows = workers.map(|(number, worker)| row(&run.seen.run, number, worker));
-    let rows: Vec<_> = rows.collect();
-    head + &show::table(
-        ["WORKER", "PID", "LOOKED", "STATE", "NEXT", "OUTCOME"],
-        &rows,
-    )
+    let (run, workers) = (&run.seen.run, &run.seen.workers);
+    let rows = workers
+        .iter()
+        .enumerate()
+        .map(|(number, worker)| row(run, number, worker));
+    let [number, pid, looked, state, next, outcome] = HEADS;
+    if workers.iter().all(|worker| worker.status_text.is_none()) {
+        return head + &show::table(HEADS, &rows.collect::<Vec<_>>());
+    }
+    let rows = rows.zip(workers).map(|(row, worker)| {
+        let [number, pid, looked, state, next, outcome] = row;
+        let says = worker.status_text.as_ref().map_or_else(dash, escaped);
+        [number, pid, looked, state, next, outcome, says]
+    });
+    let heads = [number, pid, looked, state, next, outcome, "SAYS"];
+    head + &show::table(heads, &rows.collect::<Vec<_>>())
+}
+
+const HEADS: [&str; 6] = ["WORKER", "PID", "LOOKED", "STATE", "NEXT", "OUTCOME"];
+
+fn dash() -> String {
+    "-".to_owned()
 }
 
 fn row(run: &RunRecord, number: usize, worker: &WorkerRecord) -> [String; 6] {
-    let dash = || "-".to_owned();
+    let seen = words::acknowledged(worker).map_or_else(String::new, |seen| format!(", {seen}"));
     [
         number.to_string(),
         worker.pid.map_or_else(dash, |pid| pid.to_string()),
         if worker.looked { "yes" } else { "no" }.to_owned(),
-        words::state(run, worker),
+        words::state(run, worker) + &seen,
         words::next(run, worker, stopctl::now()).unwrap_or_else(dash),
         words::outcome(worker).unwrap_or_else(dash),
     ]

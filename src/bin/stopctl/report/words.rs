@@ -13,6 +13,10 @@ use crate::progress::rounded;
 pub(super) const SUSPENDED: &str =
     "suspended: SIGSTOP to the workers, and their clocks stand still";
 
+/// When another owner enforces the ladders.
+pub(super) const DEPOSED: &str =
+    "somebody found this supervisor silent and took over: it only waits for its workers now";
+
 pub(super) fn resumed(suspended: Duration) -> String {
     let time = in_words(rounded(suspended));
     format!("resumed after {time}: SIGCONT to the workers")

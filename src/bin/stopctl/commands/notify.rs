@@ -1,0 +1,187 @@
+//! `stopctl notify`: what a worker has to say that has no library for it, and more time for a worker
+//! from outside.
+
+use std::ffi::OsString;
+use std::os::fd::AsFd as _;
+use std::time::Duration;
+
+use stopctl::control::{Asker, Extension};
+use stopctl::duration::{Limit, in_words};
+use stopctl::flag::reader;
+use stopctl::moment::Moment;
+use stopctl::notify::{Link, Message, SOCKET};
+use stopctl::record::{Snapshot, WorkerState};
+
+use crate::cli::NotifyArgs;
+use crate::exit::Leave;
+use crate::runs::{self, Missing, Run};
+use crate::show;
+
+/// How long is waited until what was said has been read.
+const UNREAD: Duration = Duration::from_secs(5);
+
+/// How long is waited until a supervisor that was asked has given the time. There is no answer, and
+/// a stop that was asked for before may be on its way.
+const UNGIVEN: Duration = Duration::from_secs(3);
+
+pub(crate) fn notify(args: &NotifyArgs) -> Leave {
+    let extend = args.extend.as_deref().map(str::parse::<Limit>).transpose();
+    match (&args.run, extend) {
+        (_, Err(error)) => Leave::USAGE.saying(&format_args!("--extend: {error}")),
+        (Some(name), Ok(Some(time))) => grant(name, &args.workers, time),
+        (Some(_) | None, Ok(extend)) => tell(args, extend),
+    }
+}
+
+/// Speaks as any program does that knows `sd_notify(3)`.
+fn tell(args: &NotifyArgs, extend: Option<Limit>) -> Leave {
+    let extend = match extend {
+        Some(Limit::After(time)) => Some(time),
+        Some(Limit::Never) => {
+            let what = "--extend: a worker cannot ask for ever; ask again before the time is over";
+            return Leave::USAGE.saying(&what);
+        }
+        None => None,
+    };
+    let message = Message {
+        ready: args.ready,
+        status: args.status.clone(),
+        stopping: args.stopping,
+        extend,
+    };
+    let supervised = std::env::var_os(reader::VARIABLE).is_some();
+    let link = match Link::from_env() {
+        Ok(Some(link)) => link,
+        Ok(None) if supervised => {
+            let what =
+                format!("nobody listens ({SOCKET} is not set): start with stopctl run --notify");
+            return Leave::ONE.saying(&what);
+        }
+        // Not supervised: as the flag of such a program stays down, nobody has to hear it.
+        Ok(None) => return Leave::OK,
+        Err(error) => return Leave::ONE.saying(&format_args!("{SOCKET}: {error}")),
+    };
+    // ORDER: we end only when it has been read: who has ended cannot be told from a stranger.
+    let heard = link
+        .say(&message.datagram())
+        .and_then(|()| link.is_read(UNREAD));
+    match heard {
+        Ok(true) => Leave::OK,
+        Ok(false) => {
+            let time = in_words(UNREAD);
+            Leave::ONE.saying(&format_args!("nobody has read it within {time}"))
+        }
+        Err(error) => Leave::ONE.saying(&format_args!("nobody hears: {error}")),
+    }
+}
+
+/// Gives workers more time, and says how much it is.
+fn grant(name: &OsString, typed: &[String], time: Limit) -> Leave {
+    let mut run = match runs::named(name) {
+        Ok(run) => run,
+        Err(Missing::None(none)) => return Leave::NO_RUN.saying(&none.saying("")),
+        Err(Missing::Several(what)) => return Leave::USAGE.saying(&what),
+        Err(Missing::Failed(what)) => return Leave::FAILED.saying(&what),
+    };
+    let workers = match numbers(typed, &run) {
+        Ok(workers) => workers,
+        Err(what) => return Leave::USAGE.saying(&what),
+    };
+    let before = run.seen.clone();
+    if let Err(error) = send(&run, typed.is_empty(), &workers, time) {
+        return Leave::ONE.saying(&format_args!("{} cannot be asked: {error}", run.name));
+    }
+    let extended = |seen: &Snapshot, worker: u32| {
+        let times = |seen: &Snapshot| seen.workers[worker as usize].extensions;
+        times(seen) > times(&before)
+    };
+    let patience = stopctl::now() + UNGIVEN;
+    let until = wanted(time);
+    loop {
+        let left = patience.since(stopctl::now());
+        let may_come =
+            |&worker: &u32| can_have(&run.seen, worker, until) && !extended(&run.seen, worker);
+        if left.is_zero() || !workers.iter().any(may_come) {
+            break;
+        }
+        run.record.wait_for_change(&run.seen, left);
+        match run.record.read() {
+            Ok(seen) => run.seen = seen,
+            Err(error) => return Leave::FAILED.saying(&error),
+        }
+    }
+    let (more, none): (Vec<u32>, Vec<u32>) = workers
+        .into_iter()
+        .partition(|&worker| extended(&run.seen, worker));
+    for &worker in &more {
+        let until = run.seen.workers[worker as usize].deadline_ns;
+        let left = until.map(|until| Moment::from_nanos(until).since(stopctl::now()));
+        let term = left.map_or_else(
+            || "no SIGTERM by itself".to_owned(),
+            |left| format!("SIGTERM in {}", in_words(left)),
+        );
+        let printed = show::out(&format!("worker {worker} of {}: {term}\n", run.name));
+        if printed != Leave::OK {
+            return printed;
+        }
+    }
+    if none.is_empty() || (typed.is_empty() && !more.is_empty()) {
+        return Leave::OK;
+    }
+    let whom = show::numbers(&none);
+    Leave::ONE.saying(&format_args!(
+        "worker {whom} of {} has no more time than before: it was not asked to stop, is on SIGTERM \
+         already, or has that much, or all that --max-grace allows",
+        run.name
+    ))
+}
+
+/// The end of a time that begins now.
+fn wanted(time: Limit) -> Option<Moment> {
+    match time {
+        Limit::After(time) => Some(stopctl::now() + time),
+        Limit::Never => None,
+    }
+}
+
+/// Whether a worker is on its flag and SIGTERM would come before `until`, or may soon be.
+fn can_have(seen: &Snapshot, worker: u32, until: Option<Moment>) -> bool {
+    let worker = &seen.workers[worker as usize];
+    let deadline = worker.deadline_ns.map(Moment::from_nanos);
+    let sooner = deadline.is_some_and(|deadline| until.is_none_or(|until| deadline < until));
+    match worker.state {
+        WorkerState::Starting | WorkerState::Running => true,
+        WorkerState::Stopping => worker.level == 1 && sooner,
+        WorkerState::Ended => false,
+    }
+}
+
+fn numbers(typed: &[String], run: &Run) -> Result<Vec<u32>, String> {
+    let all = run.seen.run.workers;
+    if typed.is_empty() {
+        return Ok((0..all).collect());
+    }
+    let one = |typed: &String| {
+        let number = typed.parse().ok().filter(|number| *number < all);
+        let (name, last) = (&run.name, all - 1);
+        number.ok_or_else(|| format!("{name} has no worker '{typed}': it has 0 to {last}"))
+    };
+    typed.iter().map(one).collect()
+}
+
+fn send(run: &Run, is_whole: bool, workers: &[u32], time: Limit) -> std::io::Result<()> {
+    let mut asker = Asker::open(run.dir.as_fd())?;
+    let each = workers.iter().copied().map(Some).collect();
+    let whom: Vec<Option<u32>> = if is_whole { vec![None] } else { each };
+    for worker in whom {
+        let patience = stopctl::now() + UNREAD;
+        while !asker.send(&Extension { worker, time })? {
+            let left = patience.since(stopctl::now());
+            if left.is_zero() {
+                return Err(std::io::Error::other("it does not read its requests"));
+            }
+            asker.wait_until_writable(left);
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,46 @@
+//! What `run` tells of the time that workers have, and of their word that they use it.
+
+use std::time::Duration;
+
+use stopctl::duration::in_words;
+use stopctl::event::Why;
+
+use super::Report;
+use crate::progress::rounded;
+use crate::voice::Weight;
+
+impl Report {
+    pub(super) fn extended(
+        &mut self,
+        worker: u32,
+        why: Why,
+        deadline: Option<Duration>,
+        times: u32,
+    ) {
+        let left = deadline.map(|left| in_words(rounded(left)));
+        let term = left.as_ref().map_or_else(
+            || "no SIGTERM by itself".to_owned(),
+            |left| format!("SIGTERM in {left}"),
+        );
+        let line = match why {
+            Why::Looked => {
+                let more = left.map_or_else(String::new, |left| format!(", {left} more"));
+                format!("worker {worker} looks at its flag now: it has its whole grace{more}")
+            }
+            Why::Said => format!("worker {worker} asked for more time: {term}"),
+            Why::Given => format!("worker {worker} was given more time: {term}"),
+        };
+        // A worker may say it once a second.
+        let weight = if why == Why::Said && times > 1 {
+            Weight::Detail
+        } else {
+            Weight::Notice
+        };
+        self.voice.say(weight, &line);
+    }
+
+    pub(super) fn acknowledged(&mut self, worker: u32, after: Duration) {
+        let after = in_words(after);
+        self.detail(&format!("worker {worker} saw its flag after {after}"));
+    }
+}

@@ -1,0 +1,202 @@
+//! The hearing end: the socket of a run at which its workers speak, and who it was that spoke.
+
+use std::error::Error;
+use std::fmt;
+use std::fs::File;
+use std::io::{self, IoSliceMut};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
+use std::os::unix::net::UnixDatagram;
+use std::path::{Path, PathBuf};
+
+use nix::fcntl::OFlag;
+use nix::sys::socket::{
+    AddressFamily, ControlMessageOwned, MsgFlags, SockFlag, SockType, UnixAddr, UnixCredentials,
+    bind, recvmsg, setsockopt, socket, sockopt,
+};
+use nix::sys::stat::{FchmodatFlags, Mode, fchmodat};
+use nix::unistd::{Uid, UnlinkatFlags, close, unlinkat};
+
+use super::{LONGEST, Message};
+use crate::files;
+
+/// The socket's name in the run's directory.
+const FILE: &str = "notify";
+
+/// The longest path that a socket can have: `sun_path` and its end (unix(7)).
+const LONGEST_PATH: usize = 107;
+
+/// How many datagrams are read at one wake-up: whoever floods the socket cannot hold up the
+/// ladder.
+const AT_ONCE: usize = 64;
+
+/// The most descriptors that can come with one datagram (unix(7), `SCM_MAX_FD`): with room for all
+/// of them none is lost before it can be closed.
+const DESCRIPTORS: usize = 253;
+
+/// What came through the socket.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Letter {
+    /// A datagram, from the process with this pid; 0 is one that cannot be seen from here.
+    Said(i32, Message),
+    /// One that is longer than [`LONGEST`], and was not read.
+    TooLong(i32),
+}
+
+/// A run cannot have such a socket.
+#[derive(Debug)]
+pub enum InboxError {
+    /// Its path would be this long.
+    Path(PathBuf),
+    /// The system said no.
+    System(io::Error),
+}
+
+impl fmt::Display for InboxError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Path(path) => write!(
+                f,
+                "the socket for --notify would be {}, and the path of a socket has at most \
+                 {LONGEST_PATH} bytes: use a shorter --name or STOPCTL_DIR",
+                path.display()
+            ),
+            Self::System(error) => write!(f, "the socket for --notify: {error}"),
+        }
+    }
+}
+
+impl Error for InboxError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::Path(_) => None,
+            Self::System(error) => Some(error),
+        }
+    }
+}
+
+impl From<io::Error> for InboxError {
+    fn from(error: io::Error) -> Self {
+        Self::System(error)
+    }
+}
+
+/// The socket of a run.
+#[derive(Debug)]
+pub struct Inbox {
+    path: PathBuf,
+    /// The last one has the name. Workers may be connected to those before, whose names are gone.
+    sockets: Vec<UnixDatagram>,
+    /// What the name leads to.
+    named: File,
+}
+
+impl Inbox {
+    /// Makes the socket in `dir`, a run's directory at `path`.
+    ///
+    /// The kernel tells with each datagram who sent it (`SO_PASSCRED`), so whoever may send
+    /// nothing need not be kept out. Under root, workers often are of another uid: the mode is
+    /// 0666 then, and otherwise 0600.
+    ///
+    /// # Errors
+    ///
+    /// If the path is too long, or as bind(2).
+    pub fn create(dir: impl AsFd, path: &Path) -> Result<Self, InboxError> {
+        let path = path.join(FILE);
+        if path.as_os_str().len() > LONGEST_PATH {
+            return Err(InboxError::Path(path));
+        }
+        let (socket, named) = bound(dir)?;
+        Ok(Self {
+            path,
+            sockets: vec![socket],
+            named,
+        })
+    }
+
+    /// What a worker's `NOTIFY_SOCKET` says.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Makes the socket again in `dir` if its name is gone. Workers that are connected to the old
+    /// one are heard all the same. Answers whether it was gone.
+    ///
+    /// # Errors
+    ///
+    /// As [`Inbox::create`].
+    pub fn put_back(&mut self, dir: impl AsFd) -> io::Result<bool> {
+        if files::is_at(dir.as_fd(), FILE, &self.named) {
+            return Ok(false);
+        }
+        // Whatever has the name is nobody's: nearly always there is nothing.
+        let _ = unlinkat(dir.as_fd(), FILE, UnlinkatFlags::NoRemoveDir);
+        let (socket, named) = bound(dir)?;
+        self.sockets.push(socket);
+        self.named = named;
+        Ok(true)
+    }
+
+    /// What to poll for reading.
+    pub fn fds(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
+        self.sockets.iter().map(AsFd::as_fd)
+    }
+
+    /// Takes what has come, without waiting. What comes with a datagram is closed when it has been
+    /// looked at by `hear`: that is what a sender waits for who wants to be known (`BARRIER=1`).
+    pub fn drain(&self, mut hear: impl FnMut(Letter)) {
+        let mut bytes = [0; LONGEST];
+        let mut space = nix::cmsg_space!(UnixCredentials, [RawFd; DESCRIPTORS]);
+        for socket in &self.sockets {
+            for _ in 0..AT_ONCE {
+                let Some((letter, came_with)) = receive(socket, &mut bytes, &mut space) else {
+                    break;
+                };
+                hear(letter);
+                for descriptor in came_with {
+                    let _ = close(descriptor);
+                }
+            }
+        }
+    }
+}
+
+/// Makes the socket in a directory that may have another path by and by.
+fn bound(dir: impl AsFd) -> io::Result<(UnixDatagram, File)> {
+    let path = format!("/proc/self/fd/{}/{FILE}", dir.as_fd().as_raw_fd());
+    let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
+    let socket = socket(AddressFamily::Unix, SockType::Datagram, flags, None)?;
+    // ORDER: before it has a name: nothing that is sent to it comes without its sender.
+    setsockopt(&socket, sockopt::PassCred, &true)?;
+    bind(socket.as_raw_fd(), &UnixAddr::new(path.as_str())?)?;
+    let others = if Uid::effective().is_root() { 0o066 } else { 0 };
+    let mode = Mode::S_IRUSR | Mode::S_IWUSR | Mode::from_bits_truncate(others);
+    fchmodat(dir.as_fd(), FILE, mode, FchmodatFlags::FollowSymlink)?;
+    let named = files::open(dir, FILE, OFlag::O_PATH)?;
+    Ok((socket.into(), named))
+}
+
+fn receive(
+    socket: &UnixDatagram,
+    bytes: &mut [u8],
+    space: &mut [u8],
+) -> Option<(Letter, Vec<RawFd>)> {
+    let flags = MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_CMSG_CLOEXEC;
+    let mut parts = [IoSliceMut::new(bytes)];
+    let got = recvmsg::<()>(socket.as_raw_fd(), &mut parts, Some(space), flags).ok()?;
+    let (mut sender, mut descriptors) = (0, Vec::new());
+    for one in got.cmsgs().into_iter().flatten() {
+        if let ControlMessageOwned::ScmCredentials(who) = one {
+            sender = who.pid();
+        } else if let ControlMessageOwned::ScmRights(numbers) = one {
+            descriptors = numbers;
+        }
+    }
+    let (length, too_long) = (got.bytes, got.flags.contains(MsgFlags::MSG_TRUNC));
+    let letter = if too_long {
+        Letter::TooLong(sender)
+    } else {
+        Letter::Said(sender, Message::parse(&bytes[..length]))
+    };
+    Some((letter, descriptors))
+}

@@ -1,0 +1,94 @@
+//! What workers say of themselves, and who of them it was.
+
+use std::collections::{BTreeSet, HashMap};
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
+
+use nix::unistd::{Pid, getsid};
+
+use super::Supervisor;
+use crate::moment::Moment;
+use crate::notify::{Inbox, Letter};
+use crate::process::Stat;
+
+/// How far up from a sender its worker is looked for.
+const GENERATIONS: usize = 64;
+
+/// Where workers are heard.
+pub(super) struct Hearing {
+    inbox: Inbox,
+    /// What was warned of.
+    warned: BTreeSet<Odd>,
+}
+
+/// What comes through the socket and is not heard.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Odd {
+    Foreign,
+    TooLong,
+}
+
+impl Hearing {
+    pub(super) fn new(inbox: Inbox) -> Self {
+        Self {
+            inbox,
+            warned: BTreeSet::new(),
+        }
+    }
+
+    pub(super) fn inbox(&self) -> &Inbox {
+        &self.inbox
+    }
+
+    pub(super) fn fds(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
+        self.inbox.fds()
+    }
+
+    pub(super) fn put_back(&mut self, dir: impl AsFd) -> io::Result<bool> {
+        self.inbox.put_back(dir)
+    }
+}
+
+impl Supervisor<'_> {
+    /// Takes in what workers have said.
+    pub(super) fn hear(&mut self, now: Moment) {
+        let Some(Hearing { inbox, warned }) = &mut self.hearing else {
+            return;
+        };
+        let (run, by_pid) = (&mut self.run, &self.by_pid);
+        inbox.drain(|letter| match letter {
+            Letter::Said(pid, message) => match worker_of(pid, by_pid) {
+                Some(index) => run.on_index(index, now, |worker, hands| {
+                    worker.hear(message, hands);
+                }),
+                None if warned.insert(Odd::Foreign) => run.warn(&format!(
+                    "pid {pid} spoke to the socket of --notify, and is no process of a worker: \
+                     ignored"
+                )),
+                None => {}
+            },
+            Letter::TooLong(pid) => {
+                if warned.insert(Odd::TooLong) {
+                    run.warn(&format!(
+                        "pid {pid} sent more than 4096 bytes at once to the socket of --notify: \
+                         ignored"
+                    ));
+                }
+            }
+        });
+    }
+}
+
+/// The worker that a process belongs to: its main process, whoever is in the session of that, or
+/// descends from one of these. The main process is not reaped, so its number is its own.
+fn worker_of(pid: i32, by_pid: &HashMap<i32, usize>) -> Option<usize> {
+    let parent = |pid: &i32| Some(Stat::of(*pid)?.parent);
+    let mut family = std::iter::successors(Some(pid), parent).take(GENERATIONS);
+    // 0 is one that cannot be seen from here, and above the first process there is nobody.
+    let mut family = family.by_ref().take_while(|&pid| pid > 1);
+    family.find_map(|pid| {
+        let session = || getsid(Some(Pid::from_raw(pid))).ok();
+        let in_session = || by_pid.get(&session()?.as_raw());
+        by_pid.get(&pid).or_else(in_session).copied()
+    })
+}
