@@ -4,7 +4,7 @@ use std::error::Error;
 use std::fmt;
 use std::fs::File;
 use std::io::{self, IoSliceMut};
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
 
@@ -14,7 +14,7 @@ use nix::sys::socket::{
     bind, recvmsg, setsockopt, socket, sockopt,
 };
 use nix::sys::stat::{FchmodatFlags, Mode, fchmodat};
-use nix::unistd::{Uid, UnlinkatFlags, close, unlinkat};
+use nix::unistd::{Uid, UnlinkatFlags, unlinkat};
 
 use super::{LONGEST, Message};
 use crate::files;
@@ -28,10 +28,6 @@ const LONGEST_PATH: usize = 107;
 /// How many datagrams are read at one wake-up: whoever floods the socket cannot hold up the
 /// ladder.
 const AT_ONCE: usize = 64;
-
-/// The most descriptors that can come with one datagram (unix(7), `SCM_MAX_FD`): with room for all
-/// of them none is lost before it can be closed.
-const DESCRIPTORS: usize = 253;
 
 /// What came through the socket.
 #[derive(Debug, PartialEq, Eq)]
@@ -142,19 +138,14 @@ impl Inbox {
         self.sockets.iter().map(AsFd::as_fd)
     }
 
-    /// Takes what has come, without waiting. What comes with a datagram is closed when it has been
-    /// looked at by `hear`: that is what a sender waits for who wants to be known (`BARRIER=1`).
+    /// Takes what has come, without waiting.
     pub fn drain(&self, mut hear: impl FnMut(Letter)) {
         let mut bytes = [0; LONGEST];
-        let mut space = nix::cmsg_space!(UnixCredentials, [RawFd; DESCRIPTORS]);
         for socket in &self.sockets {
             for _ in 0..AT_ONCE {
-                let Some((letter, came_with)) = receive(socket, &mut bytes, &mut space) else {
-                    break;
-                };
-                hear(letter);
-                for descriptor in came_with {
-                    let _ = close(descriptor);
+                match receive(socket, &mut bytes) {
+                    Ok(letter) => letter.into_iter().for_each(&mut hear),
+                    Err(_) => break,
                 }
             }
         }
@@ -176,27 +167,27 @@ fn bound(dir: impl AsFd) -> io::Result<(UnixDatagram, File)> {
     Ok((socket.into(), named))
 }
 
-fn receive(
-    socket: &UnixDatagram,
-    bytes: &mut [u8],
-    space: &mut [u8],
-) -> Option<(Letter, Vec<RawFd>)> {
-    let flags = MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_CMSG_CLOEXEC;
+/// Takes one datagram; `None` is one that came with descriptors. There is room for the sender only,
+/// so the kernel closes those at once: none can get lost here, and that is the answer to a
+/// `BARRIER=1`, whose sender waits until all that came before it was heard.
+fn receive(socket: &UnixDatagram, bytes: &mut [u8]) -> nix::Result<Option<Letter>> {
+    let mut space = nix::cmsg_space!(UnixCredentials);
     let mut parts = [IoSliceMut::new(bytes)];
-    let got = recvmsg::<()>(socket.as_raw_fd(), &mut parts, Some(space), flags).ok()?;
-    let (mut sender, mut descriptors) = (0, Vec::new());
-    for one in got.cmsgs().into_iter().flatten() {
+    let flags = MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_CMSG_CLOEXEC;
+    let got = recvmsg::<()>(socket.as_raw_fd(), &mut parts, Some(&mut space), flags)?;
+    if got.flags.contains(MsgFlags::MSG_CTRUNC) {
+        return Ok(None);
+    }
+    let mut sender = 0;
+    for one in got.cmsgs()? {
         if let ControlMessageOwned::ScmCredentials(who) = one {
             sender = who.pid();
-        } else if let ControlMessageOwned::ScmRights(numbers) = one {
-            descriptors = numbers;
         }
     }
-    let (length, too_long) = (got.bytes, got.flags.contains(MsgFlags::MSG_TRUNC));
-    let letter = if too_long {
+    let length = got.bytes;
+    Ok(Some(if got.flags.contains(MsgFlags::MSG_TRUNC) {
         Letter::TooLong(sender)
     } else {
         Letter::Said(sender, Message::parse(&bytes[..length]))
-    };
-    Some((letter, descriptors))
+    }))
 }

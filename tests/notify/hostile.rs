@@ -1,9 +1,12 @@
 //! Whatever is sent to a run's socket, by whomever.
 
+use std::io::IoSlice;
+use std::os::fd::AsRawFd as _;
 use std::os::unix::net::UnixDatagram;
 use std::time::Duration;
 
 use nix::sys::signal::Signal;
+use nix::sys::socket::{ControlMessage, MsgFlags, sendmsg};
 
 use crate::support::base::Base;
 use crate::upward::say;
@@ -78,6 +81,36 @@ fn g14_an_extension_beyond_all_numbers_is_capped() {
     assert_eq!(end.events.outcomes(), ["term"]);
     let left = end.events.only("extended")["deadline_in_ms"].as_u64();
     assert!(left.is_some_and(|left| left <= 1500), "{left:?}");
+}
+
+#[test]
+fn descriptors_that_come_with_a_datagram_are_not_kept() {
+    let base = Base::new();
+    let run = base.scenario().name("given").options(&["--notify"]);
+    let mut run = run.zoo(&["speaker"]).start();
+    run.ready(1);
+    run.wait_for_events("guard_started", 1);
+    let open = |pid: i32| {
+        let folder = std::fs::read_dir(format!("/proc/{pid}/fd"));
+        folder
+            .expect("the descriptors of a process of ours")
+            .count()
+    };
+    let before = open(run.pid());
+    let stranger = UnixDatagram::unbound().expect("a socket");
+    let socket = base.runs().join("given/notify");
+    stranger.connect(&socket).expect("it is there");
+    let gift = vec![stranger.as_raw_fd(); 200];
+    for _ in 0..20 {
+        let with = [ControlMessage::ScmRights(&gift)];
+        let said = [IoSlice::new(b"READY=1")];
+        sendmsg::<()>(stranger.as_raw_fd(), &said, &with, MsgFlags::empty(), None).expect("sent");
+    }
+    // All of it was read before this.
+    say(&mut run, "ready");
+    run.wait_for_events("worker_ready", 1);
+    assert_eq!(open(run.pid()), before);
+    run.finish().expect(0);
 }
 
 #[test]

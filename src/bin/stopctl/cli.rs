@@ -6,7 +6,7 @@
 
 use std::ffi::OsString;
 
-use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum, ValueHint};
+use clap::{ArgAction, ArgGroup, Args, Parser, Subcommand, ValueEnum, ValueHint};
 
 // By path, so that the tests which include this file find it, too.
 #[path = "cli/run.rs"]
@@ -234,7 +234,7 @@ pub(crate) struct SleepArgs {
                         2 bad usage; 3 no such run; 125 if stopctl itself failed. \
                         See stopctl-notify(1)."
 )]
-#[group(id = "said", multiple = true, required = true, args = ["ready", "status", "extend", "stopping"])]
+#[command(group = ArgGroup::new("said").required(true).multiple(true).args(["ready", "status", "extend", "stopping"]))]
 pub(crate) struct NotifyArgs {
     /// What was to be set up is
     #[arg(long)]
