@@ -153,6 +153,7 @@ pub fn launch(plan: &Plan) -> Result<Launched, LaunchError> {
         run: run.name.clone(),
         workers: plan.workers,
         stdin: plan.stdin,
+        exposure: plan.exposure,
         stop_signal: plan.stop_signal,
         open_files,
     };

@@ -41,6 +41,17 @@ pub enum Stdin {
     Null,
 }
 
+/// What it means to a worker that an engine signals all processes at once, the supervisor's and
+/// the workers' alike.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exposure {
+    /// What it means to any program.
+    Open,
+    /// Nothing: it starts with SIGTERM and SIGINT ignored. A program that wants them installs a
+    /// handler.
+    Shielded,
+}
+
 /// How to start each worker of a run.
 #[derive(Debug)]
 pub struct Recipe {
@@ -52,6 +63,8 @@ pub struct Recipe {
     pub workers: u32,
     /// Its standard input.
     pub stdin: Stdin,
+    /// Whether it is shielded from what is not meant for it.
+    pub exposure: Exposure,
     /// What the ladder sends instead of SIGTERM: it must not be ignored.
     pub stop_signal: i32,
     /// `RLIMIT_NOFILE` as it was before we raised it, soft and hard.
@@ -120,7 +133,8 @@ impl Recipe {
             flag: flag.file(),
             owner,
         };
-        let (stop_signal, (soft, hard)) = (self.stop_signal, self.open_files);
+        let (stop_signal, exposure) = (self.stop_signal, self.exposure);
+        let (soft, hard) = self.open_files;
         failpoint::pass("to be forked");
         sys::before_exec(&mut command, move || {
             failpoint::enter(Role::Child(number));
@@ -129,6 +143,9 @@ impl Recipe {
             // worker when we die, and stop a worker that reads the terminal.
             setsid()?;
             restore_dispositions(stop_signal)?;
+            if exposure == Exposure::Shielded {
+                shield()?;
+            }
             setrlimit(Resource::RLIMIT_NOFILE, soft, hard)?;
             // ORDER: on record first, then the look whether to run at all. Whoever takes over
             // after a crash in between finds either no process or one that it knows.
@@ -193,6 +210,14 @@ fn restore_dispositions(stop_signal: i32) -> io::Result<()> {
     }
     if sys::sigpipe_was_ignored() {
         sys::set_disposition(SIGPIPE, Disposition::Ignore)?;
+    }
+    Ok(())
+}
+
+/// Has the program start with what engines send to everybody ignored: that is inherited (execve(2)).
+fn shield() -> io::Result<()> {
+    for signal in [SIGTERM, SIGINT] {
+        sys::set_disposition(signal, Disposition::Ignore)?;
     }
     Ok(())
 }

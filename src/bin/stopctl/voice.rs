@@ -143,6 +143,13 @@ impl Voice {
         }
     }
 
+    /// Writes a line that is for a program, whatever people want to hear.
+    pub(crate) fn pass(&mut self, line: &str) {
+        if let Some(stream) = &mut self.stream {
+            stream.line(line);
+        }
+    }
+
     /// How many lines were dropped since the last call, because nobody took them.
     pub(crate) fn take_dropped(&mut self) -> u64 {
         self.stream.as_mut().map_or(0, Stream::take_dropped)
