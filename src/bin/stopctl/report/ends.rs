@@ -29,14 +29,14 @@ impl Report {
 
     pub(super) fn worker_ended(&mut self, last: &Final) {
         if last.outcome == Outcome::ByOthers {
+            let same = |other: &Final| (other.outcome, other.ended) == (last.outcome, last.ended);
             let hint = match last.ended {
+                // Once is enough: the others died of the same.
+                Some(_) | None if self.finals.iter().any(same) => "",
                 Some(Ended::Signalled(libc::SIGKILL)) => {
                     " (out of memory, perhaps: see the kernel's log)"
                 }
-                Some(Ended::Signalled(libc::SIGTERM)) => {
-                    " (systemd signals every process unless the unit says KillMode=mixed; Slurm \
-                     always does)"
-                }
+                Some(Ended::Signalled(libc::SIGTERM)) => about_sigterm(),
                 Some(_) | None => "",
             };
             let how = how(last.ended);
@@ -88,4 +88,19 @@ fn how(ended: Option<Ended>) -> String {
         || "its status was lost".to_owned(),
         |ended| ended.to_string(),
     )
+}
+
+/// Who sends SIGTERM to workers beside us, and what helps.
+fn about_sigterm() -> &'static str {
+    let is_set = |name: &str| std::env::var_os(name).is_some();
+    if is_set("SLURM_JOB_ID") {
+        " (Slurm signals every process of a step: use --shield)"
+    } else if is_set("JENKINS_URL") {
+        " (Jenkins signals every process of a build: use --shield)"
+    } else if is_set("INVOCATION_ID") {
+        " (systemd signals every process of a unit: add KillMode=mixed to its [Service])"
+    } else {
+        " (systemd signals every process unless the unit says KillMode=mixed; Slurm always does: \
+         use --shield)"
+    }
 }
