@@ -8,5 +8,7 @@ mod support;
 mod beside;
 #[path = "engines/containers.rs"]
 mod containers;
+#[path = "engines/slurm.rs"]
+mod slurm;
 #[path = "engines/systemd.rs"]
 mod systemd;
