@@ -83,6 +83,48 @@ fn the_recipe_builds_and_its_container_leaves_by_the_flag() {
 }
 
 #[test]
+fn the_pod_is_stopped_by_its_hook_as_a_kubelet_does_it() {
+    // No kubelet is here. It runs the hook in the container, waits for its end, sends SIGTERM, and
+    // SIGKILL when the grace period, counted from the hook on, is over.
+    let recipe = committed::read("man/engines/pod.yaml");
+    let mut commands = recipe.lines().filter_map(|line| {
+        let list = line.trim().strip_prefix("command: ")?;
+        let words: Vec<String> = serde_json::from_str(list).expect("a list of strings");
+        Some(
+            words
+                .iter()
+                .fold(String::new(), |all, word| format!("{all} '{word}'")),
+        )
+    });
+    let (command, hook) = (commands.next().expect("a command"), commands.next());
+    let hook = hook.expect("a hook");
+    let patience = recipe.split("terminationGracePeriodSeconds: ").nth(1);
+    let patience = patience
+        .and_then(|rest| rest.lines().next())
+        .expect("a time");
+    let text = r#"workers=2
+    printf '#!/bin/sh\n%s\n' "$1" >/run/work
+    chmod 755 /run/work
+    engine run -d --name box --network none -v /run/work:/bin/work localhost/stopctl COMMAND || exit
+    until_true ready
+    timed hook engine exec box HOOK
+    timed stop engine stop -t PATIENCE box
+    ended"#;
+    let text = text.replace("COMMAND", &command).replace("HOOK", &hook);
+    let text = text.replace("PATIENCE", patience);
+    for engine in [Engine::Runc, Engine::Docker] {
+        let work = format!("{LOOKS}; cat $STOPCTL_FLAG");
+        let Some(seen) = engine.run(&script(engine, &text), &[&work]) else {
+            return;
+        };
+        // 137: the container ended, and the hook with it, before it could tell.
+        assert!(["0", "137"].contains(&seen.fact("hook.status")), "{seen}");
+        seen.is("exit", "0").took_less("stop", AT_ONCE);
+        seen.each(&["went 0", "went 1"], 1).says("1   pod ", 2);
+    }
+}
+
+#[test]
 fn one_that_is_deaf_is_told_from_one_that_is_not_before_the_engine_kills_both() {
     for engine in [Engine::Runc, Engine::Docker] {
         let text = r#"workers=2
