@@ -92,6 +92,8 @@ impl Engine {
             return None;
         };
         let program = std::fs::canonicalize(program).expect("STOPCTL_TEST_STATIC");
+        let package = std::env::var_os("STOPCTL_TEST_DEB");
+        let package = package.map(|path| std::fs::canonicalize(path).expect("STOPCTL_TEST_DEB"));
         if lacks(Need::Root)
             || self
                 .programs()
@@ -114,6 +116,7 @@ impl Engine {
             .env("LC_ALL", "C.UTF-8")
             .env("RUNTIME", runtime)
             .env("STOPCTL", program)
+            .envs(package.map(|path| ("STOPCTL_DEB", path)))
             .stdin(Stdio::null())
             .output()
             .expect("timeout");

@@ -176,6 +176,42 @@ fn g12_files_that_are_deleted_at_a_logout_are_put_back() {
 }
 
 #[test]
+fn the_shutdown_of_the_machine_stops_by_the_flag() {
+    // When the script ends, systemd stops everything, and then itself.
+    let more = "StandardOutput=append:/run/test/out\nStandardError=append:/run/test/out";
+    let script = r"systemctl start work
+    until_true grep -c 'ready 3' /run/test/out
+    until_true stopctl status work";
+    let Some(seen) = run(LOOKS, more, script) else {
+        return;
+    };
+    seen.each(&FOUR, 1).says("4 left when asked (0-3)", 2);
+}
+
+#[test]
+fn it_runs_under_the_manager_of_a_user() {
+    let script = r#"useradd --no-create-home tester
+    uid=$(id -u tester)
+    systemctl start "user@$uid"
+    as_tester() {
+        setpriv --reuid tester --regid tester --clear-groups env "XDG_RUNTIME_DIR=/run/user/$uid" "$@"
+    }
+    as_tester systemd-run --user -q --unit work -p Type=exec -p KillMode=mixed \
+        stopctl run --name work -n 4 -- /usr/bin/work
+    journal() { journalctl --no-pager -o cat "_UID=$uid"; }
+    until_true ready 4
+    as_tester stopctl list
+    timed stop as_tester systemctl --user stop work
+    journal
+    until_true nothing"#;
+    let Some(seen) = run(LOOKS, "", script) else {
+        return;
+    };
+    seen.is("stop.status", "0").each(&FOUR, 1);
+    seen.says("stopping work (SIGTERM): 4 workers asked", 1);
+}
+
+#[test]
 fn under_kill_mode_control_group_it_is_said_once_which_line_is_missing() {
     let work = r#"echo "ready $STOPCTL_WORKER"; exec sleep 60"#;
     let script = r"systemctl start work
