@@ -137,10 +137,9 @@ fn one_that_is_deaf_is_told_from_one_that_is_not_before_the_engine_kills_both() 
         };
         // The default of a first process: 9 s for the whole ladder.
         seen.is("exit", "137").took_less("stop", PATIENCE + AT_ONCE);
-        seen.says("went 0", 1).says("+7.2s", 1).says(
-            "work is over after 8.6 s: 1 left when asked (0), 1 needed SIGKILL (1)",
-            1,
-        );
+        seen.says("went 0", 1)
+            .says("SIGTERM to 1;", 1)
+            .says(" s: 1 left when asked (0), 1 needed SIGKILL (1)", 1);
     }
 }
 
