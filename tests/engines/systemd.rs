@@ -67,6 +67,29 @@ fn restart_stops_by_the_flag_and_starts_again_under_the_same_name() {
 }
 
 #[test]
+fn reload_reaches_the_workers_and_stops_nobody() {
+    let work = r#"trap 'echo "reloaded $STOPCTL_WORKER"' HUP
+    echo "ready $STOPCTL_WORKER"
+    while stopctl sleep 100ms; do :; done
+    echo "went $STOPCTL_WORKER""#;
+    let more = "ExecStart=\n\
+        ExecStart=/usr/bin/stopctl run --name work -n 4 --forward HUP -- /usr/bin/work\n\
+        ExecReload=/bin/kill -HUP $MAINPID";
+    let script = r"systemctl start work
+    until_true ready 4
+    systemctl reload work
+    reloaded() { [ $(journal | grep -c '^reloaded') = 4 ]; }
+    until_true reloaded
+    systemctl stop work
+    show
+    journal";
+    let Some(seen) = run(work, more, script) else {
+        return;
+    };
+    seen.is("Result", "success").each(&FOUR, 1);
+}
+
+#[test]
 fn kill_of_the_main_process_is_a_stop_with_the_reason_term() {
     let script = r"systemctl start work
     until_true ready 4
