@@ -9,8 +9,9 @@ use crate::committed;
 /// What engines wait between SIGTERM and SIGKILL, unless they are told otherwise.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Without its overlay of other people's work, a stop takes a tenth of this.
-const AT_ONCE: Duration = Duration::from_secs(4);
+/// Less than the grace of a first process: nobody can have needed a signal. Alone on a machine, a
+/// stop takes 0.2 s.
+const AT_ONCE: Duration = Duration::from_secs(7);
 
 const ENGINES: [Engine; 3] = [Engine::Runc, Engine::Crun, Engine::Docker];
 
@@ -192,16 +193,16 @@ fn status_and_stop_work_from_inside() {
         start -- --name work -n 2 -- sh -c "$1"
         timed status engine exec box stopctl status --json work
         timed one engine exec box stopctl stop work --worker 1
-        timed all engine exec box stopctl stop work --no-wait
+        timed all engine exec box stopctl stop work
         ended"#;
         let Some(seen) = engine.run(&script(engine, text), &[LOOKS]) else {
             return;
         };
         seen.is("status.status", "0")
             .says(r#""state":"running""#, 1);
-        seen.is("one.status", "0")
-            .is("all.status", "0")
-            .is("exit", "0");
+        seen.is("one.status", "0").is("exit", "0");
+        // 137: the container ended, and the command with it, before it could tell.
+        assert!(["0", "137"].contains(&seen.fact("all.status")), "{seen}");
         seen.each(&["went 0", "went 1"], 1);
     }
 }

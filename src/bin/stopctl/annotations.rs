@@ -53,7 +53,8 @@ impl Annotations {
 
     /// The lines for standard error, when the run is over.
     pub(crate) fn lines(&self, run: &str, time: Duration, finals: &[Final]) -> Vec<String> {
-        let forced: Vec<&Final> = finals.iter().filter(|last| needed_force(last)).collect();
+        let mut forced: Vec<&Final> = finals.iter().filter(|last| needed_force(last)).collect();
+        forced.sort_by_key(|last| last.worker);
         match self.service {
             Service::Github => self.commands(run, &forced),
             Service::Gitlab => self.section(run, time, finals, &forced),
