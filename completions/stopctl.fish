@@ -49,6 +49,8 @@ complete -c stopctl -n "__fish_stopctl_using_subcommand run" -l color -d 'When t
 always\t''
 never\t''"
 complete -c stopctl -n "__fish_stopctl_using_subcommand run" -l events -d 'Write events as JSON lines into FILE, or into an open descriptor with fd:N' -r -F
+complete -c stopctl -n "__fish_stopctl_using_subcommand run" -l annotations -d 'At the end, tell a CI service in its own form which workers needed force' -r -f -a "github\t''
+gitlab\t''"
 complete -c stopctl -n "__fish_stopctl_using_subcommand run" -l unaware-grace -d 'Grace for a worker that never looked at its flag; 0 is SIGTERM at once' -r
 complete -c stopctl -n "__fish_stopctl_using_subcommand run" -l max-grace -d 'Longest time from the flag to SIGTERM for workers that ask for more, or are given it [default: three times the grace]' -r
 complete -c stopctl -n "__fish_stopctl_using_subcommand run" -l stopped-status -d 'Exit status after a stop that was asked for and needed no SIGKILL, instead of 0 or of a death by our own SIGTERM' -r
@@ -64,6 +66,7 @@ complete -c stopctl -n "__fish_stopctl_using_subcommand run" -s v -l verbose -d 
 complete -c stopctl -n "__fish_stopctl_using_subcommand run" -l preserve-status -d 'Exit with the worker\'s own status after --timeout too'
 complete -c stopctl -n "__fish_stopctl_using_subcommand run" -l foreground -d 'Give the worker our terminal with its keys, as a shell does: for shells, editors, debuggers'
 complete -c stopctl -n "__fish_stopctl_using_subcommand run" -l notify -d 'Hear what workers say in systemd\'s notify protocol'
+complete -c stopctl -n "__fish_stopctl_using_subcommand run" -l shield -d 'Start workers with SIGTERM and SIGINT ignored, for engines that signal every process at once'
 complete -c stopctl -n "__fish_stopctl_using_subcommand run" -l no-guard -d 'Do without the second process that goes on with the ladder should stopctl be killed'
 complete -c stopctl -n "__fish_stopctl_using_subcommand run" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c stopctl -n "__fish_stopctl_using_subcommand stop" -s w -l worker -d 'Stop this worker only, by its number; may be given more than once' -r
@@ -111,4 +114,4 @@ complete -c stopctl -n "__fish_stopctl_using_subcommand unit" -s h -l help -d 'P
 complete -c stopctl -n "__fish_stopctl_using_subcommand completions" -s h -l help -d 'Print help'
 complete -c stopctl -n "__fish_stopctl_using_subcommand client" -s h -l help -d 'Print help'
 complete -c stopctl -n "__fish_stopctl_using_subcommand stop status wait" -f -a "(stopctl list --names 2>/dev/null)" -d 'Run'
-complete -c stopctl -n "__fish_stopctl_using_subcommand run" -x -a "(__fish_complete_subcommand --fcs-skip=2 -g -k -n -s -t --color --events --forward --grace --kill-after --max-grace --name --ready --signal --stdin --stop-within --stopped-status --timeout --unaware-grace --workers)"
+complete -c stopctl -n "__fish_stopctl_using_subcommand run" -x -a "(__fish_complete_subcommand --fcs-skip=2 -g -k -n -s -t --annotations --color --events --forward --grace --kill-after --max-grace --name --ready --signal --stdin --stop-within --stopped-status --timeout --unaware-grace --workers)"

@@ -92,6 +92,13 @@ pub enum Event<'a> {
         /// Its number.
         signal: i32,
     },
+    /// The main process of a worker ignores the signal that is to end it.
+    Ignored {
+        /// Whose.
+        worker: u32,
+        /// The signal's number.
+        signal: i32,
+    },
     /// A signal was passed on to a worker.
     Forwarded {
         /// To the main process of this worker.

@@ -171,6 +171,7 @@ pub fn launch(plan: &Plan) -> Result<Launched, LaunchError> {
         workers: plan.workers,
         place: plan.place,
         stdin: plan.stdin,
+        exposure: plan.exposure,
         stop_signal: plan.stop_signal,
         open_files,
     };

@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::duration::Limit;
 use crate::ladder::Times;
 use crate::name::RunName;
-use crate::spawn::{Place, Stdin};
+use crate::spawn::{Exposure, Place, Stdin};
 use crate::verdict::Policy;
 
 /// A run that has not begun.
@@ -36,6 +36,8 @@ pub struct Plan {
     pub place: Place,
     /// What workers read.
     pub stdin: Stdin,
+    /// What a signal to every process of the engine means to workers.
+    pub exposure: Exposure,
     /// The signals that are passed on to workers.
     pub forward: Vec<i32>,
     /// What the person chose about the exit status.

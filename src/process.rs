@@ -21,7 +21,7 @@ use crate::ended::Ended;
 use crate::owner::Identity;
 use crate::sys::{self, Whom};
 
-pub use stat::{Stat, own_start};
+pub use stat::{Stat, ignores, own_start};
 
 mod stat;
 

@@ -55,6 +55,17 @@ pub enum Place {
     Foreground,
 }
 
+/// What it means to a worker that an engine signals all processes at once, the supervisor's and
+/// the workers' alike.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exposure {
+    /// What it means to any program.
+    Open,
+    /// Nothing: it starts with SIGTERM and SIGINT ignored. A program that wants them installs a
+    /// handler.
+    Shielded,
+}
+
 /// How to start each worker of a run.
 #[derive(Debug)]
 pub struct Recipe {
@@ -70,6 +81,8 @@ pub struct Recipe {
     pub place: Place,
     /// Its standard input.
     pub stdin: Stdin,
+    /// Whether it is shielded from what is not meant for it.
+    pub exposure: Exposure,
     /// What the ladder sends instead of SIGTERM: it must not be ignored.
     pub stop_signal: i32,
     /// `RLIMIT_NOFILE` as it was before we raised it, soft and hard.
@@ -147,7 +160,7 @@ impl Recipe {
             flag: flag.file(),
             owner,
         };
-        let (place, stop_signal) = (self.place, self.stop_signal);
+        let (place, stop_signal, exposure) = (self.place, self.stop_signal, self.exposure);
         let (soft, hard) = self.open_files;
         failpoint::pass("to be forked");
         sys::before_exec(&mut command, move || {
@@ -162,6 +175,9 @@ impl Recipe {
                 let _ = tcsetpgrp(terminal, getpid());
             }
             restore_dispositions(stop_signal)?;
+            if exposure == Exposure::Shielded {
+                shield()?;
+            }
             setrlimit(Resource::RLIMIT_NOFILE, soft, hard)?;
             // ORDER: on record first, then the look whether to run at all. Whoever takes over
             // after a crash in between finds either no process or one that it knows.
@@ -222,6 +238,14 @@ fn restore_dispositions(stop_signal: i32) -> io::Result<()> {
     }
     if sys::sigpipe_was_ignored() {
         sys::set_disposition(SIGPIPE, Disposition::Ignore)?;
+    }
+    Ok(())
+}
+
+/// Has the program start with what engines send to everybody ignored: that is inherited (execve(2)).
+fn shield() -> io::Result<()> {
+    for signal in [SIGTERM, SIGINT] {
+        sys::set_disposition(signal, Disposition::Ignore)?;
     }
     Ok(())
 }

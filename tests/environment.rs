@@ -7,6 +7,8 @@ mod support;
 mod clients;
 #[path = "environment/kernel.rs"]
 mod kernel;
+#[path = "environment/memory.rs"]
+mod memory;
 #[path = "environment/places.rs"]
 mod places;
 

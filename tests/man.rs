@@ -82,7 +82,8 @@ fn each_command_has_a_page_and_each_page_a_command() {
         .get_subcommands()
         .map(|command| format!("stopctl-{}.1", command.get_name()))
         .collect();
-    wanted.extend(["stopctl.1".to_owned(), "stopctl-flag.7".to_owned()]);
+    let others = ["stopctl.1", "stopctl-engines.7", "stopctl-flag.7"];
+    wanted.extend(others.map(str::to_owned));
     assert_eq!(wanted, pages().into_iter().collect());
 }
 
@@ -111,6 +112,7 @@ fn every_page_has_the_sections_that_make_it_a_contract() {
             .collect();
         let wanted: &[&str] = match name.as_str() {
             "stopctl-flag.7" => &["NAME", "DESCRIPTION", "ENVIRONMENT", "FILES", "EXAMPLES"],
+            "stopctl-engines.7" => &["NAME", "DESCRIPTION", "FILES", "SEE ALSO"],
             "stopctl-run.1" => &[
                 "EXIT STATUS",
                 "SIGNALS",
@@ -133,6 +135,23 @@ fn every_page_has_the_sections_that_make_it_a_contract() {
             let found = sections.iter().any(|s| s.trim_matches('"') == *section);
             assert!(found, "{name} has no section {section}: {sections:?}");
         }
+    }
+}
+
+#[test]
+fn the_page_of_engines_shows_every_recipe_as_it_is() {
+    let page = committed::read("man/stopctl-engines.7");
+    for recipe in std::fs::read_dir(committed::path("man/engines")).expect("man/engines") {
+        let name = recipe.expect("a recipe").file_name();
+        let name = format!("man/engines/{}", name.display());
+        let shown = committed::read(&name)
+            .replace('\\', "\\e")
+            .replace('-', "\\-");
+        let shown = shown.replace("\n.", "\n\\&.").replace("\n'", "\n\\&'");
+        assert!(
+            page.contains(&format!(".EX\n{shown}.EE\n")),
+            "{name} is not in the page"
+        );
     }
 }
 

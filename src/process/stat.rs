@@ -69,6 +69,19 @@ pub(super) fn is_thread(number: i32) -> bool {
     leader.is_some_and(|leader: i32| leader != number)
 }
 
+/// Whether `pid` ignores a signal (`proc_pid_status(5)`, `SigIgn`); not where that cannot be read.
+#[must_use]
+pub fn ignores(pid: i32, signal: i32) -> bool {
+    let status = fs::read(format!("/proc/{pid}/status")).unwrap_or_default();
+    ignored_in(&String::from_utf8_lossy(&status), signal)
+}
+
+fn ignored_in(status: &str, signal: i32) -> bool {
+    let set = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let set = set.and_then(|digits| u64::from_str_radix(digits.trim(), 16).ok());
+    set.is_some_and(|set| set >> (signal - 1) & 1 == 1)
+}
+
 /// Clock ticks from boot to the start of the process that reads: for a child before its exec.
 /// Reads into `buffer`; zero where there is no `/proc`.
 #[must_use]
@@ -86,7 +99,15 @@ pub fn own_start(buffer: &mut [u8]) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use super::{Stat, own_start};
+    use super::{Stat, ignored_in, own_start};
+
+    #[test]
+    fn what_is_ignored_is_one_bit_of_a_set() {
+        let status = "Name:\ta\nSigBlk:\tffffffffffffffff\nSigIgn:\t8000000000004001\n";
+        let ignored: Vec<i32> = (1..=64).filter(|&n| ignored_in(status, n)).collect();
+        assert_eq!(ignored, [1, 15, 64]);
+        assert!(!ignored_in("Name:\tSigIgn", 15));
+    }
 
     #[test]
     fn a_program_cannot_fool_the_reader_by_its_name() {

@@ -32,6 +32,7 @@ impl Worker {
             Rung::Flag => self.let_it_look(hands),
             Rung::Term => {
                 if matches!(self.life, Life::Main) {
+                    self.tell_if_ignored(hands);
                     self.signal_main(hands.stop_signal, hands);
                     failpoint::pass("main process signalled");
                     self.signal_group(SIGCONT, hands);
@@ -115,6 +116,15 @@ impl Worker {
                 deadline: left,
             },
         );
+    }
+
+    /// Who ignores the stop signal is ended by nothing but SIGKILL, unless it looks at its flag yet.
+    fn tell_if_ignored(&self, hands: &mut Hands<'_>) {
+        let (worker, signal) = (self.number, hands.stop_signal);
+        if process::ignores(self.pid, signal) {
+            let ignored = Event::Ignored { worker, signal };
+            hands.witness.see(hands.now, &ignored);
+        }
     }
 
     fn signal_main(&self, signal: i32, hands: &mut Hands<'_>) {

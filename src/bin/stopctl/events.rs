@@ -151,6 +151,7 @@ fn fields(event: &Event<'_>) -> Option<(&'static str, Value)> {
         ),
         Event::Signalled { .. }
         | Event::Forwarded { .. }
+        | Event::Ignored { .. }
         | Event::SignalRefused { .. }
         | Event::MainEnded { .. }
         | Event::NotEnded { .. }

@@ -1,5 +1,6 @@
 //! stopctl: a process supervisor that asks before it shoots. See stopctl(1).
 
+mod annotations;
 mod cli;
 mod commands;
 mod events;

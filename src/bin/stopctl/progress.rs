@@ -64,6 +64,8 @@ struct News {
     asked: Option<(Reason, Vec<u32>, bool)>,
     /// By signal, and whether it went to the main process or to the rest of the tree.
     sent: BTreeMap<(i32, bool), Vec<u32>>,
+    /// Who ignores the signal that is to end it.
+    ignored: Vec<u32>,
     behind: BTreeMap<u32, Vec<String>>,
     left: Vec<(u32, Outcome)>,
 }
@@ -141,6 +143,10 @@ impl Progress {
         }
     }
 
+    pub(crate) fn ignored(&mut self, worker: u32) {
+        self.news.ignored.push(worker);
+    }
+
     pub(crate) fn left_behind(&mut self, worker: u32, what: String) {
         self.news.behind.entry(worker).or_default().push(what);
     }
@@ -172,6 +178,7 @@ impl Progress {
         let news = &mut self.news;
         let (asked, sent) = (news.asked.take(), std::mem::take(&mut news.sent));
         let behind = std::mem::take(&mut news.behind);
+        let ignored = std::mem::take(&mut news.ignored);
         if let Some((reason, workers, all)) = asked {
             voice.say(
                 Weight::Notice,
@@ -193,6 +200,11 @@ impl Progress {
             if let Some(stop) = &mut self.stop {
                 stop.silence_ends = now + stop.silence;
             }
+        }
+        if !ignored.is_empty() {
+            let (signal, who) = (&self.stop_signal, numbers(&ignored));
+            let line = format!("{signal} is ignored by {who}: only the flag, or SIGKILL, is left");
+            voice.say(Weight::Warning, &line);
         }
         for (worker, processes) in behind {
             let what = if processes.len() == 1 {

@@ -2,20 +2,21 @@
 
 use std::time::Duration;
 
-use stopctl::ended::Ended;
 use stopctl::escape::escaped;
 use stopctl::event::{Event, Witness};
 use stopctl::moment::Moment;
-use stopctl::outcome::{Final, Outcome};
+use stopctl::outcome::Final;
 use stopctl::plan::Plan;
 use stopctl::signal_name::signal_name;
 
+use crate::annotations::Annotations;
 use crate::events::Events;
 use crate::progress::Progress;
 use crate::show::counted;
 use crate::summary;
 use crate::voice::{Voice, Weight};
 
+mod ends;
 mod grace;
 mod words;
 
@@ -23,6 +24,7 @@ mod words;
 pub(crate) struct Report {
     voice: Voice,
     events: Option<Events>,
+    annotations: Option<Annotations>,
     progress: Progress,
     /// How many workers the run was to have.
     count: u32,
@@ -31,13 +33,19 @@ pub(crate) struct Report {
 }
 
 impl Report {
-    pub(crate) fn new(voice: Voice, events: Option<Events>, plan: &Plan) -> Self {
+    pub(crate) fn new(
+        voice: Voice,
+        events: Option<Events>,
+        annotations: Option<Annotations>,
+        plan: &Plan,
+    ) -> Self {
         let program = std::path::Path::new(&plan.command[0])
             .file_name()
             .unwrap_or_default();
         Self {
             voice,
             events,
+            annotations,
             progress: Progress::new(escaped(program), plan.stop_signal),
             count: plan.workers,
             finals: Vec::new(),
@@ -53,43 +61,15 @@ impl Report {
         self.voice.say(Weight::Warning, line);
     }
 
-    fn main_ended(&mut self, worker: u32, ended: Option<Ended>, asked: bool, left: usize) {
-        let failed = ended.is_none_or(|ended| !ended.is_success());
-        if self.count > 1 && !asked && failed {
-            self.warn(&format!(
-                "worker {worker} failed: {}; {left} still running",
-                words::how(ended)
-            ));
-        }
-    }
-
-    fn worker_ended(&mut self, last: &Final) {
-        if last.outcome == Outcome::ByOthers {
-            self.warn(&words::by_others(last));
-        }
-        self.finals.push(last.clone());
-    }
-
-    fn not_ended(&mut self, worker: u32, pids: &[i32]) {
-        for &pid in pids {
-            let line = words::not_ended(worker, pid);
-            self.voice.say(Weight::Error, &line);
-        }
-    }
-
     fn run_ended(&mut self, now: Moment, duration: Duration) {
         let bad = |last: &Final| last.ended.is_none_or(|ended| !ended.is_success());
         let began = self.progress.began();
+        let time = began.map_or(duration, |began| now.since(began));
         if began.is_some() || (self.count > 1 && self.finals.iter().any(bad)) {
-            let time = began
-                .map_or(duration, |began| now.since(began))
-                .as_secs_f64();
-            let (run, what) = (&self.progress.run, summary::of(&self.finals));
-            self.voice.say(
-                Weight::Notice,
-                &format!("{run} is over after {time:.1} s: {what}"),
-            );
+            let line = summary::over(&self.progress.run, time, &self.finals);
+            self.voice.say(Weight::Notice, &line);
         }
+        self.annotate(time);
         let events = self.events.as_mut().map_or(0, Events::take_dropped);
         let dropped = usize::try_from(self.voice.take_dropped() + events).unwrap_or(usize::MAX);
         if dropped > 0 {
@@ -128,6 +108,7 @@ impl Report {
                 pid,
                 signal,
             } => progress.sent(*worker, *pid, *signal),
+            Event::Ignored { worker, .. } => progress.ignored(*worker),
             Event::Straggler { worker, straggler } => {
                 let what = format!("{} (pid {})", escaped(&straggler.program), straggler.pid);
                 progress.left_behind(*worker, what);
@@ -267,6 +248,7 @@ impl Report {
             | Event::Signalled { .. }
             | Event::StopRequested { .. }
             | Event::FlagRaised { .. }
+            | Event::Ignored { .. }
             | Event::Straggler { .. } => {}
         }
     }

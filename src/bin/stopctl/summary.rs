@@ -1,12 +1,20 @@
 //! What became of the workers of a run, in one line.
 
+use std::time::Duration;
+
 use stopctl::ended::Ended;
 use stopctl::outcome::{Final, Outcome};
 
 use crate::show::numbers;
 
+/// Says that a run is over, so long after its stop or its start began.
+pub(crate) fn over(run: &str, time: Duration, finals: &[Final]) -> String {
+    let (seconds, what) = (time.as_secs_f64(), of(finals));
+    format!("{run} is over after {seconds:.1} s: {what}")
+}
+
 /// Says how many ended how, and which; those that failed by themselves apart from the others.
-pub(crate) fn of(finals: &[Final]) -> String {
+fn of(finals: &[Final]) -> String {
     let failed = |last: &&Final| {
         last.outcome == Outcome::ByItself && !last.ended.is_some_and(Ended::is_success)
     };

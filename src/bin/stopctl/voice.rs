@@ -162,6 +162,13 @@ impl Voice {
         self.screen.as_mut()
     }
 
+    /// Writes a line that is for a program, whatever people want to hear.
+    pub(crate) fn pass(&mut self, line: &str) {
+        if let Some(screen) = &mut self.screen {
+            screen.line(line);
+        }
+    }
+
     /// How many lines were dropped since the last call, because nobody took them.
     pub(crate) fn take_dropped(&mut self) -> u64 {
         self.screen.as_mut().map_or(0, Screen::take_dropped)

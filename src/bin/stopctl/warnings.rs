@@ -11,6 +11,9 @@ const SEVERING: [&str; 3] = ["sudo", "ssh", "docker"];
 /// Shells that wait for us without passing a signal on.
 const SHELLS: [&str; 6] = ["sh", "bash", "dash", "zsh", "ash", "busybox"];
 
+/// CI services that signal every process of a job, and not its shell alone.
+const THOROUGH: [&str; 2] = ["GITLAB_CI", "JENKINS_URL"];
+
 /// What can be seen before the first worker is started.
 pub(crate) fn before(command: &[OsString]) -> Vec<String> {
     let program = Path::new(&command[0])
@@ -31,6 +34,7 @@ pub(crate) fn before(command: &[OsString]) -> Vec<String> {
     let parent = std::env::var("CI")
         .ok()
         .filter(|ci| !ci.is_empty() && ci != "false");
+    let parent = parent.filter(|_| THOROUGH.iter().all(|name| std::env::var_os(name).is_none()));
     let parent = parent.and_then(|_| Stat::of(std::os::unix::process::parent_id().cast_signed()));
     let shell = parent
         .map(|parent| parent.program)

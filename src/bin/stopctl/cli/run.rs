@@ -59,6 +59,15 @@ pub(crate) struct RunArgs {
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub(crate) events: Option<OsString>,
 
+    /// At the end, tell a CI service in its own form which workers needed force
+    #[arg(
+        long,
+        value_name = "SERVICE",
+        help_heading = "What is told",
+        hide_short_help = true
+    )]
+    pub(crate) annotations: Option<Service>,
+
     /// Grace for a worker that never looked at its flag; 0 is SIGTERM at once
     #[arg(
         long,
@@ -136,6 +145,10 @@ pub(crate) struct RunArgs {
     )]
     pub(crate) ready: Ready,
 
+    /// Start workers with SIGTERM and SIGINT ignored, for engines that signal every process at once
+    #[arg(long, help_heading = "More about stopping", hide_short_help = true)]
+    pub(crate) shield: bool,
+
     /// Do without the second process that goes on with the ladder should stopctl be killed
     #[arg(long, help_heading = "More about stopping", hide_short_help = true)]
     pub(crate) no_guard: bool,
@@ -196,4 +209,10 @@ pub(crate) enum Ready {
 pub(crate) enum Stdin {
     Inherit,
     Null,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Service {
+    Github,
+    Gitlab,
 }

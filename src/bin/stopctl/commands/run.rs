@@ -12,10 +12,11 @@ use stopctl::name::RunName;
 use stopctl::outer::Outer;
 use stopctl::plan::{Notify, Plan, WhenOneEnds};
 use stopctl::signal_name::{parse_signal, signal_name};
-use stopctl::spawn::{Place, SpawnError, Stdin};
+use stopctl::spawn::{Exposure, Place, SpawnError, Stdin};
 use stopctl::supervisor::supervise;
 use stopctl::verdict::Policy;
 
+use crate::annotations::Annotations;
 use crate::cli;
 use crate::cli::run::{RunArgs, RunTimes};
 use crate::events::Events;
@@ -72,7 +73,9 @@ pub(crate) fn run(args: &RunArgs) -> Leave {
         Ok(launched) => launched,
         Err(error) => return Leave::FAILED.saying(&error),
     };
-    let mut report = Report::new(voice, events, &plan);
+    let annotations = args.annotations;
+    let annotations = annotations.map(|service| Annotations::new(service, plan.stop_signal));
+    let mut report = Report::new(voice, events, annotations, &plan);
     match supervise(&plan, launched, outer, &mut report) {
         Ok(verdict) => verdict.into(),
         Err(error) => Leave::With(error.status()).saying(&not_started(&plan, &error)),
@@ -132,6 +135,11 @@ pub(crate) fn plan(args: &RunArgs) -> Result<Plan, String> {
         when_one_ends,
         place,
         stdin: stdin(args.stdin, workers, place),
+        exposure: if args.shield {
+            Exposure::Shielded
+        } else {
+            Exposure::Open
+        },
         forward: forward(&args.forward)?,
         policy: Policy {
             stopped_status: stopped_status

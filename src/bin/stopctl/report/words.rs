@@ -30,17 +30,31 @@ pub(super) fn how(ended: Option<Ended>) -> String {
     )
 }
 
-pub(super) fn by_others(last: &Final) -> String {
+/// That somebody else killed it; and why perhaps, unless that is known.
+pub(super) fn by_others(last: &Final, is_known: bool) -> String {
     let hint = match last.ended {
+        Some(_) | None if is_known => "",
         Some(Ended::Signalled(libc::SIGKILL)) => " (out of memory, perhaps: see the kernel's log)",
-        Some(Ended::Signalled(libc::SIGTERM)) => {
-            " (systemd signals every process unless the unit says KillMode=mixed; Slurm always \
-             does)"
-        }
+        Some(Ended::Signalled(libc::SIGTERM)) => about_sigterm(),
         Some(_) | None => "",
     };
     let how = how(last.ended);
     format!("worker {} was {how}, and not by us{hint}", last.worker)
+}
+
+/// Who sends SIGTERM to workers beside us, and what helps.
+fn about_sigterm() -> &'static str {
+    let is_set = |name: &str| std::env::var_os(name).is_some();
+    if is_set("SLURM_JOB_ID") {
+        " (Slurm signals every process of a step: use --shield)"
+    } else if is_set("JENKINS_URL") {
+        " (Jenkins signals every process of a build: use --shield)"
+    } else if is_set("INVOCATION_ID") {
+        " (systemd signals every process of a unit: add KillMode=mixed to its [Service])"
+    } else {
+        " (systemd signals every process unless the unit says KillMode=mixed; Slurm always does: \
+         use --shield)"
+    }
 }
 
 pub(super) fn not_ended(worker: u32, pid: i32) -> String {

@@ -1,0 +1,184 @@
+//! What a CI service is told of a run, in the form that it shows beside the log: a warning for
+//! each worker that needed force, and a table of all.
+//!
+//! GitHub reads its commands from standard error as well as from standard output, and GitLab's log
+//! is both in one: so nothing of this is ever on standard output, which is the workers'.
+
+use std::ffi::OsString;
+use std::io;
+use std::path::Path;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use stopctl::duration::in_words;
+use stopctl::outcome::{Final, Outcome};
+use stopctl::signal_name::signal_name;
+use stopctl::stream::Stream;
+
+use crate::cli::run::Service;
+use crate::show::{self, counted, numbers};
+use crate::summary;
+
+/// How many warnings of one step GitHub shows; it drops the others without a word.
+const SHOWN: usize = 10;
+
+/// How many rows a table has: GitHub takes no summary above 1 MiB, and nobody reads more.
+const ROWS: usize = 1000;
+
+/// What the columns of the table are.
+const HEAD: [&str; 5] = [
+    "worker",
+    "outcome",
+    "ended",
+    "flag to end",
+    "looked at its flag",
+];
+
+/// Speaks to a CI service.
+pub(crate) struct Annotations {
+    service: Service,
+    /// The file that GitHub shows as the summary of the step.
+    summary: Option<OsString>,
+    /// What is sent instead of SIGTERM, by name.
+    stop_signal: String,
+}
+
+impl Annotations {
+    pub(crate) fn new(service: Service, stop_signal: i32) -> Self {
+        Self {
+            service,
+            summary: std::env::var_os("GITHUB_STEP_SUMMARY").filter(|path| !path.is_empty()),
+            stop_signal: signal_name(stop_signal),
+        }
+    }
+
+    /// The lines for standard error, when the run is over.
+    pub(crate) fn lines(&self, run: &str, time: Duration, finals: &[Final]) -> Vec<String> {
+        let mut forced: Vec<&Final> = finals.iter().filter(|last| needed_force(last)).collect();
+        forced.sort_by_key(|last| last.worker);
+        match self.service {
+            Service::Github => self.commands(run, &forced),
+            Service::Gitlab => self.section(run, time, finals, &forced),
+        }
+    }
+
+    /// Adds the table to the summary of the step, where there is one.
+    pub(crate) fn summarise(&self, run: &str, time: Duration, finals: &[Final]) -> io::Result<()> {
+        let (Service::Github, Some(file)) = (self.service, &self.summary) else {
+            return Ok(());
+        };
+        let mut text = format!("### {}\n\n", summary::over(run, time, finals));
+        let row = |cells: &[String; 5]| format!("| {} |\n", cells.join(" | "));
+        text.push_str(&row(&HEAD.map(str::to_owned)));
+        text.push_str(&row(&HEAD.map(|_| "---".to_owned())));
+        let rows = self.rows(finals);
+        text.extend(rows.iter().take(ROWS).map(row));
+        if rows.len() > ROWS {
+            let more = counted(rows.len() - ROWS, "more worker");
+            text.extend(["\nand ", &more, "\n"]);
+        }
+        let mut stream = Stream::append(Path::new(file))?;
+        stream.line(&format!("{text}\n"));
+        match stream.take_dropped() {
+            0 => Ok(()),
+            _ => Err(io::Error::other("it could not be written")),
+        }
+    }
+
+    /// Workflow commands: one warning for each, and one for all whom GitHub would drop.
+    fn commands(&self, run: &str, forced: &[&Final]) -> Vec<String> {
+        let (single, rest) = match forced.len() {
+            0..=SHOWN => (forced, &[][..]),
+            _ => forced.split_at(SHOWN - 1),
+        };
+        let mut lines: Vec<String> = single
+            .iter()
+            .map(|last| command(run, &self.warning(last)))
+            .collect();
+        if !rest.is_empty() {
+            let who: Vec<u32> = rest.iter().map(|last| last.worker).collect();
+            let text = format!(
+                "{} more workers needed force: {}",
+                rest.len(),
+                numbers(&who)
+            );
+            lines.push(command(run, &text));
+        }
+        lines
+    }
+
+    /// A section of the job's log that is folded up, after the warnings in yellow.
+    fn section(&self, run: &str, time: Duration, all: &[Final], forced: &[&Final]) -> Vec<String> {
+        let yellow = |last: &&Final| {
+            let text = self.warning(last);
+            format!("\x1b[33mstopctl: warning: {run}: {text}\x1b[0m\n")
+        };
+        let mut lines: Vec<String> = forced.iter().take(ROWS).map(yellow).collect();
+        let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH);
+        let now = since_1970.unwrap_or_default().as_secs();
+        lines.push(format!(
+            "\x1b[0Ksection_start:{now}:stopctl_{run}[collapsed=true]\r\x1b[0Kstopctl: {}\n",
+            summary::over(run, time, all)
+        ));
+        let mut rows = self.rows(all);
+        rows.truncate(ROWS);
+        lines.push(show::table(HEAD, &rows));
+        lines.push(format!("\x1b[0Ksection_end:{now}:stopctl_{run}\r\x1b[0K\n"));
+        lines
+    }
+
+    fn warning(&self, last: &Final) -> String {
+        let (worker, outcome) = (last.worker, self.in_words(last));
+        let after = last.flag_to_end.map_or_else(String::new, |time| {
+            format!(", {} after it was asked", in_words(time))
+        });
+        let looked = if last.looked {
+            ""
+        } else {
+            "; it never looked at its flag"
+        };
+        format!("worker {worker} {outcome}{after}{looked}")
+    }
+
+    fn in_words(&self, last: &Final) -> String {
+        match last.outcome {
+            Outcome::ByItself => "ended by itself".to_owned(),
+            Outcome::Flag => "left when asked".to_owned(),
+            Outcome::Term => format!("needed {}", self.stop_signal),
+            Outcome::Kill => "needed SIGKILL".to_owned(),
+            Outcome::ByOthers => "was killed by somebody else".to_owned(),
+            Outcome::Unobserved => "ended, and nobody saw how".to_owned(),
+            Outcome::NotEnded => "could not be ended".to_owned(),
+        }
+    }
+
+    /// The rows of the table, by the workers' numbers.
+    fn rows(&self, finals: &[Final]) -> Vec<[String; 5]> {
+        let mut sorted: Vec<&Final> = finals.iter().collect();
+        sorted.sort_by_key(|last| last.worker);
+        let row = |last: &Final| {
+            [
+                last.worker.to_string(),
+                self.in_words(last),
+                last.ended
+                    .map_or_else(String::new, |ended| ended.to_string()),
+                last.flag_to_end.map_or_else(String::new, in_words),
+                if last.looked { "yes" } else { "no" }.to_owned(),
+            ]
+        };
+        sorted.into_iter().map(row).collect()
+    }
+}
+
+/// Whether somebody should look at why a worker did not leave by itself.
+fn needed_force(last: &Final) -> bool {
+    match last.outcome {
+        Outcome::Term | Outcome::Kill | Outcome::ByOthers | Outcome::NotEnded => true,
+        Outcome::ByItself | Outcome::Flag | Outcome::Unobserved => false,
+    }
+}
+
+/// A workflow command. No letter of it needs GitHub's escapes: the name of a run has none of `%`, `,`
+/// and `:`, and the text is our own.
+fn command(run: &str, text: &str) -> String {
+    format!("::warning title=stopctl {run}::{text}\n")
+}

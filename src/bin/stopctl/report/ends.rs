@@ -1,0 +1,57 @@
+//! What is said of ends: of a worker's main process, of a worker, of the whole run to a CI service.
+
+use std::time::Duration;
+
+use stopctl::ended::Ended;
+use stopctl::outcome::{Final, Outcome};
+
+use super::{Report, words};
+use crate::voice::Weight;
+
+impl Report {
+    pub(super) fn main_ended(
+        &mut self,
+        worker: u32,
+        ended: Option<Ended>,
+        asked: bool,
+        left: usize,
+    ) {
+        let failed = ended.is_none_or(|ended| !ended.is_success());
+        if self.count > 1 && !asked && failed {
+            self.warn(&format!(
+                "worker {worker} failed: {}; {left} still running",
+                words::how(ended)
+            ));
+        }
+    }
+
+    pub(super) fn worker_ended(&mut self, last: &Final) {
+        if last.outcome == Outcome::ByOthers {
+            let same = |other: &Final| (other.outcome, other.ended) == (last.outcome, last.ended);
+            // Why is told once: the others died of the same.
+            let is_known = self.finals.iter().any(same);
+            self.warn(&words::by_others(last, is_known));
+        }
+        self.finals.push(last.clone());
+    }
+
+    pub(super) fn not_ended(&mut self, worker: u32, pids: &[i32]) {
+        for &pid in pids {
+            let line = words::not_ended(worker, pid);
+            self.voice.say(Weight::Error, &line);
+        }
+    }
+
+    pub(super) fn annotate(&mut self, time: Duration) {
+        let Some(annotations) = &self.annotations else {
+            return;
+        };
+        let (run, finals) = (&self.progress.run, &self.finals);
+        for line in annotations.lines(run, time, finals) {
+            self.voice.pass(&line);
+        }
+        if let Err(error) = annotations.summarise(run, time, finals) {
+            self.warn(&format!("GITHUB_STEP_SUMMARY: {error}"));
+        }
+    }
+}
