@@ -5,8 +5,9 @@
 //! the man pages and the completions can be generated from it.
 
 use std::ffi::OsString;
+use std::ops::Deref;
 
-use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum, ValueHint};
+use clap::{ArgAction, ArgMatches, Args, FromArgMatches, Parser, Subcommand, ValueEnum, ValueHint};
 
 // By path, so that the tests which include this file find it, too.
 #[path = "cli/run.rs"]
@@ -30,16 +31,68 @@ pub(crate) struct Cli {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    Run(run::RunArgs),
-    Stop(StopArgs),
-    Status(StatusArgs),
-    List(ListArgs),
-    Wait(WaitArgs),
-    KeepGoing(KeepGoingArgs),
-    Sleep(SleepArgs),
-    Clean(CleanArgs),
-    Completions(CompletionsArgs),
-    Client(ClientArgs),
+    /// Start workers and supervise them until they have ended
+    Run(Later<run::RunArgs>),
+
+    /// Ask runs, or some of their workers, to stop, and wait until they have
+    Stop(Later<StopArgs>),
+
+    /// Show each worker of a run
+    Status(Later<StatusArgs>),
+
+    /// List the runs of this user
+    List(Later<ListArgs>),
+
+    /// Wait until a run is over, and exit with its status
+    Wait(Later<WaitArgs>),
+
+    /// For scripts: exit with 0 to go on, 1 when a stop was asked for
+    KeepGoing(Later<KeepGoingArgs>),
+
+    /// Sleep, but return at once with 1 when a stop is asked for
+    Sleep(Later<SleepArgs>),
+
+    /// Remove what dead runs left, stopping their workers first
+    Clean(Later<CleanArgs>),
+
+    /// Print the completion file of a shell
+    Completions(Later<CompletionsArgs>),
+
+    /// Print the one-file client of a language, for workers to look at their flag
+    Client(Later<ClientArgs>),
+}
+
+/// What can be typed behind a command, declared once that command was typed: to declare all of it
+/// at each start would be a tenth of a short run.
+#[derive(Debug)]
+pub(crate) struct Later<T>(pub(crate) T);
+
+impl<T> Deref for Later<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.0
+    }
+}
+
+impl<T: Args> Args for Later<T> {
+    fn augment_args(command: clap::Command) -> clap::Command {
+        command.defer(T::augment_args)
+    }
+
+    fn augment_args_for_update(command: clap::Command) -> clap::Command {
+        command.defer(T::augment_args_for_update)
+    }
+}
+
+impl<T: FromArgMatches> FromArgMatches for Later<T> {
+    fn from_arg_matches(typed: &ArgMatches) -> Result<Self, clap::Error> {
+        T::from_arg_matches(typed).map(Self)
+    }
+
+    fn update_from_arg_matches(&mut self, typed: &ArgMatches) -> Result<(), clap::Error> {
+        self.0.update_from_arg_matches(typed)
+    }
 }
 
 /// How much is said, and in which colours.
@@ -64,7 +117,6 @@ pub(crate) struct Voice {
     pub(crate) color: Color,
 }
 
-/// Ask runs, or some of their workers, to stop, and wait until they have
 #[derive(Debug, Args)]
 #[expect(
     clippy::struct_excessive_bools,
@@ -139,7 +191,6 @@ pub(crate) struct StopArgs {
     pub(crate) voice: Voice,
 }
 
-/// Show each worker of a run
 #[derive(Debug, Args)]
 #[command(after_help = "Exit status: 0 running, 3 not. See stopctl-status(1).")]
 pub(crate) struct StatusArgs {
@@ -152,7 +203,6 @@ pub(crate) struct StatusArgs {
     pub(crate) json: bool,
 }
 
-/// List the runs of this user
 #[derive(Debug, Args)]
 pub(crate) struct ListArgs {
     /// Print JSON
@@ -164,7 +214,6 @@ pub(crate) struct ListArgs {
     pub(crate) names: bool,
 }
 
-/// Wait until a run is over, and exit with its status
 #[derive(Debug, Args)]
 #[command(
     after_help = "Exit status: the run's; 127 no such run; 124 after --timeout; 125 if its \
@@ -181,7 +230,6 @@ pub(crate) struct WaitArgs {
     pub(crate) timeout: Option<String>,
 }
 
-/// Remove what dead runs left, stopping their workers first
 #[derive(Debug, Args)]
 #[command(
     after_help = "Exit status: 0 nothing is left; 1 something is still there or could not be \
@@ -197,14 +245,12 @@ pub(crate) struct CleanArgs {
     pub(crate) voice: Voice,
 }
 
-/// For scripts: exit with 0 to go on, 1 when a stop was asked for
 #[derive(Debug, Args)]
 #[command(after_help = "Example: while stopctl keep-going; do ...; done\n\
                         Exit status: 0 go on (also when not supervised), 1 stop, 125 the flag is \
                         broken. See stopctl-keep-going(1).")]
 pub(crate) struct KeepGoingArgs {}
 
-/// Sleep, but return at once with 1 when a stop is asked for
 #[derive(Debug, Args)]
 #[command(
     after_help = "Exit status: 0 slept, 1 a stop was asked for, 125 the flag is broken. See \
@@ -216,7 +262,6 @@ pub(crate) struct SleepArgs {
     pub(crate) duration: String,
 }
 
-/// Print the completion file of a shell
 #[derive(Debug, Args)]
 pub(crate) struct CompletionsArgs {
     /// The shell
@@ -224,7 +269,6 @@ pub(crate) struct CompletionsArgs {
     pub(crate) shell: Shell,
 }
 
-/// Print the one-file client of a language, for workers to look at their flag
 #[derive(Debug, Args)]
 pub(crate) struct ClientArgs {
     /// The language
