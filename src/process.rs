@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use nix::sys::signal::SigSet;
+use nix::sys::signal::{SigSet, Signal};
 use nix::sys::stat::fstat;
 use nix::sys::statfs::{FsType, fstatfs};
 use nix::sys::wait::{Id, WaitPidFlag};
@@ -296,8 +296,13 @@ pub fn next_stopped_or_continued() -> Option<(i32, bool)> {
 pub fn die_of(signal: i32) {
     let _ = nix::sys::resource::setrlimit(nix::sys::resource::Resource::RLIMIT_CORE, 0, 0);
     let _ = sys::set_disposition(signal, sys::Disposition::Default);
-    // Let through, it arrives before kill(2) returns: there is no other thread.
-    let _ = SigSet::empty().thread_set_mask();
+    // Let through, it arrives before kill(2) returns: there is no other thread. Of another one that
+    // came too late to be read we do not die; only a set of real-time signals cannot be made.
+    let only = Signal::try_from(signal).map(|signal| SigSet::from_iter([signal]));
+    let _ = only.map_or_else(
+        |_| SigSet::empty().thread_set_mask(),
+        |only| only.thread_unblock(),
+    );
     let _ = sys::kill(getpid().as_raw(), signal);
 }
 

@@ -7,8 +7,6 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use nix::sys::signal::SigSet;
-
 use crate::ended::Ended;
 use crate::enforcement::{Enforcement, Files, How, Rules};
 use crate::event::{Event, Witness};
@@ -156,9 +154,10 @@ impl<'a> Supervisor<'a> {
         let at_once = (self.to_start() > 0).then(|| Moment::from_nanos(0));
         let own = [self.timeout, self.guard_at, self.put_back_at, at_once];
         let at = own.into_iter().flatten();
-        let others = self.watch.iter().map(Watch::as_fd);
+        let others = std::iter::once(self.signals.as_fd());
+        let others = others.chain(self.watch.iter().map(Watch::as_fd));
         let others = others.chain(self.outer.iter().flat_map(Outer::fds));
-        self.run.wait(others, at.min(), &SigSet::empty());
+        self.run.wait(others, at.min(), self.signals.awaited());
     }
 
     fn see_looks(&mut self, now: Moment) {
