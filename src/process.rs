@@ -4,7 +4,7 @@
 //! whose pid nobody else can have, or a pidfd that was opened while it was known to be ours.
 
 use std::fs;
-use std::io;
+use std::io::{self, Read as _};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd, RawFd};
 use std::os::unix::fs::MetadataExt;
 use std::time::Duration;
@@ -28,7 +28,10 @@ mod stat;
 /// Who this process is.
 #[must_use]
 pub fn own_identity() -> Identity {
-    let boot_id = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
+    let mut buffer = [0; 64];
+    let file = fs::File::open("/proc/sys/kernel/random/boot_id");
+    let read = file.and_then(|mut file| file.read(&mut buffer));
+    let boot_id = String::from_utf8_lossy(&buffer[..read.unwrap_or(0)]);
     let boot_id = boot_id.trim();
     Identity {
         pid: getpid().as_raw(),
