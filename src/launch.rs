@@ -23,11 +23,10 @@ use crate::run_dir::{PublishError, RunDir};
 use crate::signals::Signals;
 use crate::spawn::Recipe;
 use crate::standing::{Owned, Standing};
-use crate::watch::Watch;
 
 /// Descriptors that we need beside the one of each worker's flag, with room for what we
 /// inherited and for the moment of a spawn.
-const DESCRIPTORS: u64 = 16;
+const DESCRIPTORS: u64 = 15;
 
 /// How many names made from a command are tried, should each be taken.
 const NAMES: u32 = 100;
@@ -47,8 +46,6 @@ pub struct Launched {
     pub run: RunRecord,
     /// Where signals are noted.
     pub signals: Signals,
-    /// Who opens a flag; `None` where the system has no room for it.
-    pub watch: Option<Watch>,
     /// How a worker is started.
     pub recipe: Recipe,
 }
@@ -157,7 +154,6 @@ pub fn launch(plan: &Plan) -> Result<Launched, LaunchError> {
         open_files,
     };
     failpoint::pass("published");
-    let watch = Watch::new().ok();
     Ok(Launched {
         dir,
         owner,
@@ -165,7 +161,6 @@ pub fn launch(plan: &Plan) -> Result<Launched, LaunchError> {
         record,
         run,
         signals,
-        watch,
         recipe,
     })
 }
@@ -174,8 +169,13 @@ pub fn launch(plan: &Plan) -> Result<Launched, LaunchError> {
 fn make_room(workers: u32) -> Result<(u64, u64), LaunchError> {
     let limits = getrlimit(Resource::RLIMIT_NOFILE);
     let (soft, hard) = limits.map_err(|e| LaunchError::System("RLIMIT_NOFILE", e.into()))?;
+    let ours = u64::from(workers) + DESCRIPTORS;
+    if ours < soft / 2 {
+        // Nobody inherits as many as that: they are not counted.
+        return Ok((soft, hard));
+    }
     let inherited = std::fs::read_dir("/proc/self/fd").map_or(3, |fds| fds.count() as u64);
-    let need = u64::from(workers) + inherited + DESCRIPTORS;
+    let need = ours + inherited;
     if need > hard {
         return Err(LaunchError::OpenFiles(need, hard));
     }

@@ -24,12 +24,13 @@ use crate::signals::Signals;
 use crate::spawn::{Recipe, SpawnError};
 use crate::sys;
 use crate::verdict::{Ending, Verdict};
-use crate::watch::{Seen, Watch};
-use crate::worker::Worker;
+
+use looks::Looks;
 
 mod asks;
 mod deposed;
 mod guarded;
+mod looks;
 mod put_back;
 mod start;
 
@@ -66,7 +67,7 @@ struct Supervisor<'a> {
     dir: RunDir,
     run: Enforcement<'a>,
     signals: Signals,
-    watch: Option<Watch>,
+    looks: Looks,
     recipe: Recipe,
     outer: Option<Outer>,
     by_pid: HashMap<i32, usize>,
@@ -111,7 +112,7 @@ impl<'a> Supervisor<'a> {
             plan,
             dir: parts.dir,
             signals: parts.signals,
-            watch: parts.watch,
+            looks: Looks::Noted,
             recipe: parts.recipe,
             outer,
             by_pid: HashMap::new(),
@@ -155,23 +156,9 @@ impl<'a> Supervisor<'a> {
         let own = [self.timeout, self.guard_at, self.put_back_at, at_once];
         let at = own.into_iter().flatten();
         let others = std::iter::once(self.signals.as_fd());
-        let others = others.chain(self.watch.iter().map(Watch::as_fd));
+        let others = others.chain(self.looks.fd());
         let others = others.chain(self.outer.iter().flat_map(Outer::fds));
         self.run.wait(others, at.min(), self.signals.awaited());
-    }
-
-    fn see_looks(&mut self, now: Moment) {
-        for seen in self.watch.as_mut().map(Watch::drain).unwrap_or_default() {
-            match seen {
-                Seen::Look(worker) => {
-                    self.run.on_index(worker as usize, now, Worker::first_look);
-                }
-                Seen::Changed(worker) => self.flag_changed(worker as usize, now),
-                Seen::Gone => self.missed(now),
-                // The outer flag is looked at in each turn.
-                Seen::Outer => {}
-            }
-        }
     }
 
     fn reap(&mut self, now: Moment) {
@@ -231,7 +218,7 @@ impl<'a> Supervisor<'a> {
         }
         self.run.tick(now);
         if self.guard_at.is_some_and(|at| at <= now) {
-            self.start_guard(now);
+            self.stay(now);
         }
         if self.put_back_at.is_some_and(|at| at <= now) {
             self.put_back(now);

@@ -7,6 +7,11 @@ use std::os::fd::AsFd;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::UNIX_EPOCH;
+
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
+use nix::sys::stat::futimens;
+use nix::sys::time::TimeSpec;
 
 use super::format::{self, LEN, Request, TEXT};
 use crate::failpoint;
@@ -159,6 +164,23 @@ impl FlagFile {
     #[must_use]
     pub fn file(&self) -> Arc<File> {
         Arc::clone(&self.file)
+    }
+
+    /// Has the kernel note the first read of it, from the next one on that is not ours; answers
+    /// whether it does.
+    #[must_use]
+    pub fn will_note_reads(&self) -> bool {
+        let not_ours = fcntl(&self.file, FcntlArg::F_SETFL(OFlag::O_NOATIME));
+        // Before its last change, or the next read would not be noted (mount(8), relatime).
+        let never = TimeSpec::new(0, 0);
+        not_ours.is_ok() && futimens(&self.file, &never, &TimeSpec::UTIME_OMIT).is_ok()
+    }
+
+    /// Whether anybody has read it or mapped it since then.
+    #[must_use]
+    pub fn was_read(&self) -> bool {
+        let data = self.file.metadata();
+        data.is_ok_and(|data| data.accessed().is_ok_and(|at| at != UNIX_EPOCH))
     }
 
     /// Writes what `request` says and wakes every process that sleeps on the flag.
