@@ -40,7 +40,7 @@ impl Record {
         // Nobody else sees it yet: one write, as if it had been there before.
         let mut bytes = padded(run, HEADER - HEADER_TEXT);
         let mut slot = vec![0; BIRTH];
-        slot.extend(padded(&WorkerRecord::default(), SLOT - BIRTH as u64));
+        slot.extend(padded(&WorkerRecord::default(), (SLOT - BIRTH) as u64));
         bytes.extend(slot.repeat(run.workers as usize));
         file.write_all_at(&bytes, HEADER_TEXT)?;
         failpoint::pass("record written");
@@ -106,7 +106,7 @@ impl Record {
     pub fn set_worker(&mut self, worker: u32, what: &WorkerRecord) {
         self.pending.push((
             slot(worker) + BIRTH as u64,
-            padded(what, SLOT - BIRTH as u64),
+            padded(what, (SLOT - BIRTH) as u64),
         ));
     }
 
