@@ -4,11 +4,27 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-/// The instructions of a program in user space, without those of the programs that it starts.
+/// The instructions of a program in user space, without those of the programs that it starts. A
+/// program that starts workers is alone in a pid namespace: valgrind lets nobody ask by a pidfd who
+/// is left of them, and to ask `/proc` costs the more, the more there is on the machine.
 pub(crate) fn instructions(command: &mut Command, place: &Path) -> u64 {
-    let counted = place.join("instructions");
-    let mut valgrind = under("valgrind", command);
-    let options = format!("--callgrind-out-file={}.%p", counted.display());
+    let starts = command.get_args().any(|word| word == "--");
+    let mut valgrind = under(if starts { "unshare" } else { "valgrind" }, command);
+    if starts {
+        // Not the first of its namespace: that one is treated otherwise.
+        let run = r#""$@"; exit $?"#;
+        valgrind.args([
+            "-p",
+            "-f",
+            "--mount-proc",
+            "sh",
+            "-c",
+            run,
+            "sh",
+            "valgrind",
+        ]);
+    }
+    let options = format!("--callgrind-out-file={}/instructions.%p", place.display());
     valgrind.args(["--tool=callgrind", &options, "--"]);
     let output = run(valgrind, command);
     // One of the processes wrote a last line: what a fork leaves ends by executing another program.
