@@ -77,7 +77,11 @@ impl<T> Deref for Later<T> {
 
 impl<T: Args> Args for Later<T> {
     fn augment_args(command: clap::Command) -> clap::Command {
-        command.defer(T::augment_args)
+        command.defer(|command| {
+            // A group of options that it takes in would leave its own words there.
+            let about = command.get_about().cloned().unwrap_or_default();
+            T::augment_args(command).about(about)
+        })
     }
 
     fn augment_args_for_update(command: clap::Command) -> clap::Command {
