@@ -51,7 +51,12 @@ pub(crate) fn measure(machine: &Machine, extent: &Extent, table: &mut Table) {
                 thread::sleep(Duration::from_secs(extent.idle));
                 let count = nanoseconds(switches(&supervisors) - before);
                 let what = format!("idle {} s, {workers} workers", extent.idle);
-                table.count(&what, (name, "switches"), count, goal.map(|_| 0.0));
+                table.count(
+                    &what,
+                    (name, "switches"),
+                    count,
+                    (name == "stopctl").then_some(0.0),
+                );
             }
             scene.signal(Signal::SIGTERM);
             let _ = scene.end();

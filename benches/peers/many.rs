@@ -59,7 +59,6 @@ pub(crate) fn measure(machine: &Machine, extent: &Extent, table: &mut Table) {
             |lives: &[Life], part: fn(&Life) -> f64| lives.iter().map(part).collect::<Vec<_>>();
         let mut row = |what: &str, part: fn(&Life) -> f64, (name, to): (&str, &[Life]), goal| {
             let (ours, to) = (of(ours, part), of(to, part));
-            table.row(&format!("{what}, {workers}"), (name, "ms"), &to, None, None);
             let reference = Some((name, &to[..]));
             table.row(
                 &format!("{what}, {workers}"),
@@ -170,7 +169,6 @@ fn stops(machine: &Machine, extent: &Extent, table: &mut Table) {
         }
         let what = format!("stop command, {workers}");
         let [floor, ours] = &measured;
-        table.row(&what, ("C floor", "ms"), floor, None, None);
         let reference = Some(("C floor", &floor[..]));
         table.row(&what, ("stopctl", "ms"), ours, reference, Some(1.5));
     }
@@ -219,7 +217,6 @@ fn deaths(machine: &Machine, extent: &Extent, table: &mut Table) {
     }
     let [floor, ours] = &measured;
     let what = format!("{DEATHS} deaths at once");
-    table.row(&what, ("C floor", "ms"), floor, None, None);
     let reference = Some(("C floor", &floor[..]));
     table.row(&what, ("stopctl", "ms"), ours, reference, None);
 }

@@ -43,7 +43,7 @@ impl Table {
             let (least, median, most) = middle(&each);
             (
                 format!("{least:.2}, {median:.2}, {most:.2}"),
-                name.to_owned(),
+                format!("{name}, {} {unit}", short(middle(reference).1)),
             )
         });
         let goal = goal.map_or_else(String::new, |goal| format!("{goal:.2}"));
@@ -74,7 +74,7 @@ impl Table {
         println!();
         match self.form {
             Form::Plain => {
-                let widths = [26, 18, 16, 24, 12, 10];
+                let widths = [28, 18, 16, 24, 24, 10];
                 for row in std::iter::once(&HEAD.map(str::to_owned)).chain(&self.rows) {
                     let cells = row.iter().zip(widths);
                     let cells = cells.map(|(cell, width)| format!("{cell:<width$}"));
