@@ -85,10 +85,12 @@ fn described() -> String {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let load = std::fs::read_to_string(Path::new("/proc/loadavg")).unwrap_or_default();
     let load = load.split(' ').next().unwrap_or_default();
+    let kernel = said("uname", &["-r"]);
+    let kernel = kernel.split('-').next().unwrap_or_default();
     format!(
-        "{}, Linux {}, {} cores, load {load} at the beginning",
+        "{}, Linux {kernel} {}, {} cores, load {load} at the beginning",
         said("date", &["-u", "+%F"]),
-        said("uname", &["-r", "-m"]),
+        said("uname", &["-m"]),
         cores
     )
 }
