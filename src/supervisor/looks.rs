@@ -43,9 +43,9 @@ impl Looks {
 
 impl Supervisor<'_> {
     /// Sees to it that the looks at a new flag will be seen; answers whether they can be.
-    pub(super) fn will_see(&mut self, flag: &FlagFile, worker: u32, now: Moment) -> bool {
+    pub(super) fn will_see(&mut self, flag: &mut FlagFile, worker: u32, now: Moment) -> bool {
         if matches!(self.looks, Looks::Noted) {
-            let noted = self.dir.base().notes_reads() && flag.will_note_reads();
+            let noted = self.dir.base().notes_reads() && flag.note_reads();
             if noted {
                 return true;
             }
@@ -79,8 +79,6 @@ impl Supervisor<'_> {
                 }
             });
         }
-        // ORDER: the watch, then the look at what came before it.
-        self.see_reads(now);
         self.looks = Looks::Watched(watch);
         if !self.run.workers().is_empty() {
             for index in 0..self.run.workers().len() {
@@ -91,12 +89,11 @@ impl Supervisor<'_> {
     }
 
     pub(super) fn see_looks(&mut self, now: Moment) {
-        let seen = match &mut self.looks {
-            Looks::Noted => return self.see_reads(now),
-            Looks::Watched(watch) => watch.drain(),
-            Looks::Unseen => return,
-        };
-        for seen in seen {
+        // Of several workers only the first was started without a watch. It may have opened its flag
+        // before there was one, and read it after.
+        self.run.on_index(0, now, Worker::see_read);
+        let seen = self.looks.watch().map(Watch::drain);
+        for seen in seen.unwrap_or_default() {
             match seen {
                 Seen::Look(worker) => {
                     self.run.on_index(worker as usize, now, Worker::first_look);
@@ -107,13 +104,5 @@ impl Supervisor<'_> {
                 Seen::Outer => {}
             }
         }
-    }
-
-    fn see_reads(&mut self, now: Moment) {
-        self.run.on_each(now, |worker, hands| {
-            if worker.flag().was_read() {
-                worker.first_look(hands);
-            }
-        });
     }
 }

@@ -37,8 +37,8 @@ impl Supervisor<'_> {
         let number = self.plan.workers - self.unstarted;
         self.unstarted -= 1;
         let flag = FlagFile::create(&self.dir, self.dir.path(), number);
-        let flag = flag.map_err(SpawnError::NoProcess)?;
-        let watched = self.will_see(&flag, number, sys::now());
+        let mut flag = flag.map_err(SpawnError::NoProcess)?;
+        let watched = self.will_see(&mut flag, number, sys::now());
         failpoint::pass("flag watched");
         let birth = self.run.files.record.birth(number);
         let owner = self.run.files.owner.file();
