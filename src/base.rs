@@ -15,6 +15,7 @@ use nix::errno::Errno;
 use nix::fcntl::{AT_FDCWD, OFlag};
 use nix::sys::stat::{Mode, fchmod};
 use nix::sys::statfs::{TMPFS_MAGIC, fstatfs};
+use nix::sys::statvfs::{FsFlags, Statvfs, fstatvfs};
 use nix::unistd::{Uid, UnlinkatFlags, mkdir, unlinkat};
 
 use crate::failpoint;
@@ -176,6 +177,14 @@ impl Base {
     #[must_use]
     pub fn is_in_memory(&self) -> bool {
         fstatfs(&self.dir).is_ok_and(|fs| fs.filesystem_type() == TMPFS_MAGIC)
+    }
+
+    /// Whether the kernel keeps with each file when it was read: in memory it does, unless it was told
+    /// not to (mount(8), noatime).
+    #[must_use]
+    pub fn notes_reads(&self) -> bool {
+        let is_told = |fs: Statvfs| fs.flags().contains(FsFlags::ST_NOATIME);
+        self.is_in_memory() && fstatvfs(&self.dir).is_ok_and(|fs| !is_told(fs))
     }
 
     /// The names of the runs in it, sorted.

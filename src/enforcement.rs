@@ -124,12 +124,7 @@ impl<'a> Enforcement<'a> {
             .chain(self.workers.iter().flat_map(Worker::fds));
         let mut fds: Vec<PollFd<'_>> = fds.map(|fd| PollFd::new(fd, PollFlags::POLLIN)).collect();
         // Any error is a wake-up: EINTR is a signal, and the others are looked at all the same.
-        if ppoll(&mut fds, timeout.map(TimeSpec::from), Some(*mask)).is_ok_and(|n| n > 0) {
-            // With something to read it returns before any signal is let through (ppoll(2)
-            // restores the mask first): a flood of requests would keep a SIGTERM out for ever.
-            let at_once = Some(TimeSpec::from(Duration::ZERO));
-            let _ = ppoll(&mut [], at_once, Some(*mask));
-        }
+        let _ = ppoll(&mut fds, timeout.map(TimeSpec::from), Some(*mask));
     }
 
     /// Applies what came through `control`.

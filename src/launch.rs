@@ -25,11 +25,10 @@ use crate::signals::Signals;
 use crate::spawn::{Place, Recipe};
 use crate::standing::{Owned, Standing};
 use crate::terminal::Terminal;
-use crate::watch::Watch;
 
 /// Descriptors that we need beside the one of each worker's flag and those that are open by then,
 /// with room for the moment of a spawn.
-const DESCRIPTORS: u64 = 19;
+const DESCRIPTORS: u64 = 16;
 
 /// How many names made from a command are tried, should each be taken.
 const NAMES: u32 = 100;
@@ -51,8 +50,6 @@ pub struct Launched {
     pub inbox: Option<Inbox>,
     /// Where signals are noted.
     pub signals: Signals,
-    /// Who opens a flag; `None` where the system has no room for it.
-    pub watch: Option<Watch>,
     /// How a worker is started.
     pub recipe: Recipe,
     /// What is lent to a worker that runs in the foreground.
@@ -176,7 +173,6 @@ pub fn launch(plan: &Plan) -> Result<Launched, LaunchError> {
         open_files,
     };
     failpoint::pass("published");
-    let watch = Watch::new().ok();
     let terminal = match plan.place {
         Place::OwnSession => None,
         Place::Foreground => Terminal::open(),
@@ -189,7 +185,6 @@ pub fn launch(plan: &Plan) -> Result<Launched, LaunchError> {
         run,
         inbox,
         signals,
-        watch,
         recipe,
         terminal,
     })
@@ -199,8 +194,13 @@ pub fn launch(plan: &Plan) -> Result<Launched, LaunchError> {
 fn make_room(workers: u32) -> Result<(u64, u64), LaunchError> {
     let limits = getrlimit(Resource::RLIMIT_NOFILE);
     let (soft, hard) = limits.map_err(|e| LaunchError::System("RLIMIT_NOFILE", e.into()))?;
+    let ours = u64::from(workers) + DESCRIPTORS;
+    if ours < soft / 2 {
+        // Nobody inherits as many as that: they are not counted.
+        return Ok((soft, hard));
+    }
     let inherited = std::fs::read_dir("/proc/self/fd").map_or(3, |fds| fds.count() as u64);
-    let need = u64::from(workers) + inherited + DESCRIPTORS;
+    let need = ours + inherited;
     if need > hard {
         return Err(LaunchError::OpenFiles(need, hard));
     }

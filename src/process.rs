@@ -4,14 +4,14 @@
 //! whose pid nobody else can have, or a pidfd that was opened while it was known to be ours.
 
 use std::fs;
-use std::io;
+use std::io::{self, Read as _};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd, RawFd};
 use std::os::unix::fs::MetadataExt;
 use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use nix::sys::signal::SigSet;
+use nix::sys::signal::{SigSet, Signal};
 use nix::sys::stat::fstat;
 use nix::sys::statfs::{FsType, fstatfs};
 use nix::sys::wait::{Id, WaitPidFlag};
@@ -28,7 +28,10 @@ mod stat;
 /// Who this process is.
 #[must_use]
 pub fn own_identity() -> Identity {
-    let boot_id = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
+    let mut buffer = [0; 64];
+    let file = fs::File::open("/proc/sys/kernel/random/boot_id");
+    let read = file.and_then(|mut file| file.read(&mut buffer));
+    let boot_id = String::from_utf8_lossy(&buffer[..read.unwrap_or(0)]);
     let boot_id = boot_id.trim();
     Identity {
         pid: getpid().as_raw(),
@@ -307,8 +310,13 @@ pub fn is_newly_stopped(pid: i32) -> bool {
 pub fn die_of(signal: i32) {
     let _ = nix::sys::resource::setrlimit(nix::sys::resource::Resource::RLIMIT_CORE, 0, 0);
     let _ = sys::set_disposition(signal, sys::Disposition::Default);
-    // Let through, it arrives before kill(2) returns: there is no other thread.
-    let _ = SigSet::empty().thread_set_mask();
+    // Let through, it arrives before kill(2) returns: there is no other thread. Of another one that
+    // came too late to be read we do not die; only a set of real-time signals cannot be made.
+    let only = Signal::try_from(signal).map(|signal| SigSet::from_iter([signal]));
+    let _ = only.map_or_else(
+        |_| SigSet::empty().thread_set_mask(),
+        |only| only.thread_unblock(),
+    );
     let _ = sys::kill(getpid().as_raw(), signal);
 }
 

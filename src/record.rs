@@ -26,7 +26,7 @@ const VERSION: u32 = 1;
 /// Where the header's text begins: behind the generation word.
 const HEADER_TEXT: u64 = 8;
 const HEADER: u64 = 4096;
-const SLOT: u64 = 1024;
+const SLOT: usize = 1024;
 /// The part of a slot that the worker itself writes before its program runs.
 const BIRTH: usize = 64;
 /// How long a command line may be in the header; the rest is left out.
@@ -209,7 +209,7 @@ impl Default for WorkerRecord {
 }
 
 fn slot(worker: u32) -> u64 {
-    HEADER + u64::from(worker) * SLOT
+    HEADER + u64::from(worker) * SLOT as u64
 }
 
 /// The record cannot be used.

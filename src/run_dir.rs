@@ -290,10 +290,9 @@ impl Drop for RunDir {
             return;
         }
         failpoint::pass("removal");
-        // Where the name is gone already (logout), the files go all the same.
-        let ours = self.is_there();
-        // Where the file system cannot rename like that, it goes under its own name.
-        self.step_aside();
+        // Where the name is gone already (logout), the files go all the same; where the file system
+        // cannot rename like that, it goes under its own name.
+        let ours = self.step_aside() || self.is_there();
         failpoint::pass("renamed away");
         self.empty();
         if ours {

@@ -1,18 +1,15 @@
 //! Signals to the supervisor, turned into what they ask for, once, here.
 //!
-//! All signals are blocked except while the supervisor waits (ppoll(2)): so none can arrive
-//! between a look and a sleep, none interrupts any other call, and a handler has nothing to do
-//! but to set a flag.
+//! All signals are blocked, and those that mean something are read from a descriptor
+//! (signalfd(2)): so none can arrive between a look and a sleep, none interrupts any call, and
+//! there is no handler.
 
 use std::io;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::os::fd::{AsFd, BorrowedFd};
 
-use libc::{
-    SIGALRM, SIGBUS, SIGCHLD, SIGHUP, SIGINT, SIGIO, SIGPROF, SIGPWR, SIGQUIT, SIGSEGV, SIGSTKFLT,
-    SIGTERM, SIGUSR1, SIGUSR2, SIGVTALRM, SIGXCPU, SIGXFSZ,
-};
-use nix::sys::signal::SigSet;
+use libc::{SIGBUS, SIGCHLD, SIGHUP, SIGINT, SIGQUIT, SIGSEGV, SIGTERM};
+use nix::sys::signal::{SigSet, Signal};
+use nix::sys::signalfd::{SfdFlags, SignalFd};
 
 use crate::sys::{self, Disposition};
 
@@ -37,19 +34,45 @@ pub enum Ask {
     Forward(i32),
 }
 
-/// Those whose default would end us, and that mean nothing special: they ask to stop, once.
-/// Signals of a crash (SIGSEGV, SIGABRT, …) are not among them: who crashes does not go on.
-const DEADLY: [i32; 10] = [
-    SIGUSR1, SIGUSR2, SIGALRM, SIGVTALRM, SIGPROF, SIGIO, SIGPWR, SIGSTKFLT, SIGXCPU, SIGXFSZ,
+impl Ask {
+    /// When it is looked at, if several have come.
+    fn turn(self) -> u8 {
+        match self {
+            Self::Term => 0,
+            Self::Hangup => 1,
+            Self::Interrupt => 2,
+            Self::Quit => 3,
+            Self::Other(_) => 4,
+            Self::Forward(_) => 5,
+        }
+    }
+}
+
+/// Those that do what they do to any process, while the supervisor waits: the ones of a crash, for
+/// who crashes does not go on, and those whose default does not end or stop a process.
+const LET_THROUGH: [Signal; 10] = [
+    Signal::SIGSEGV,
+    Signal::SIGBUS,
+    Signal::SIGFPE,
+    Signal::SIGILL,
+    Signal::SIGABRT,
+    Signal::SIGTRAP,
+    Signal::SIGSYS,
+    Signal::SIGCONT,
+    Signal::SIGURG,
+    Signal::SIGWINCH,
 ];
 
-/// Where they are noted.
+/// Where they are read.
 #[derive(Debug)]
 pub struct Signals {
-    /// In the order in which they are looked at when several have come.
-    noted: Vec<(Ask, Arc<AtomicBool>)>,
-    child: Arc<AtomicBool>,
+    awaited: SignalFd,
     suspend: Suspend,
+    /// Those that are never let through.
+    blocked: SigSet,
+    forward: Vec<i32>,
+    /// Whether a child may have ended.
+    child: bool,
 }
 
 impl Signals {
@@ -61,65 +84,66 @@ impl Signals {
     ///
     /// # Errors
     ///
-    /// As sigaction(2), for a number that is no signal.
+    /// As signalfd(2): too many files may be open.
     pub fn install(forward: &[i32]) -> io::Result<Self> {
         SigSet::all().thread_set_mask()?;
-        // An inherited "ignored" would have every child reaped without us.
-        sys::set_disposition(SIGCHLD, Disposition::Default)?;
-        // Rust's runtime looks there for overflows of the stack, and lets one that was sent by
-        // somebody pass without a death.
-        for crash in [SIGSEGV, SIGBUS] {
-            sys::set_disposition(crash, Disposition::Default)?;
+        // An inherited "ignored" would have every child reaped without us. Rust's runtime looks at
+        // the two of a crash for overflows of the stack, and lets one that was sent by somebody
+        // pass without a death.
+        for signal in [SIGTERM, SIGCHLD, SIGSEGV, SIGBUS] {
+            sys::set_disposition(signal, Disposition::Default)?;
         }
-        let child = Arc::new(AtomicBool::new(false));
-        signal_hook::flag::register(SIGCHLD, Arc::clone(&child))?;
-        let mut signals = Self {
-            noted: Vec::new(),
-            child,
-            suspend: Suspend::new()?,
-        };
-        signals.note(SIGTERM, Ask::Term)?;
-        let asks = [
-            (SIGHUP, Ask::Hangup),
-            (SIGINT, Ask::Interrupt),
-            (SIGQUIT, Ask::Quit),
-        ];
-        let deadly = DEADLY
+        let is_passed_on = |signal: &Signal| forward.contains(&(*signal as i32));
+        let mut blocked = SigSet::all();
+        for signal in LET_THROUGH
             .into_iter()
-            .chain(libc::SIGRTMIN()..=libc::SIGRTMAX());
-        let asks = asks
-            .into_iter()
-            .chain(deadly.map(|signal| (signal, Ask::Other(signal))));
-        for (signal, ask) in asks.filter(|(signal, _)| !forward.contains(signal)) {
-            if !sys::is_ignored(signal) {
-                signals.note(signal, ask)?;
-            }
+            .filter(|signal| !is_passed_on(signal))
+        {
+            blocked.remove(signal);
         }
-        for &signal in forward {
-            if !sys::is_ignored(signal) {
-                signals.note(signal, Ask::Forward(signal))?;
-            }
+        let suspend = Suspend::new(forward)?;
+        let mut awaited = blocked;
+        for signal in suspend.signals() {
+            awaited.remove(signal);
         }
-        Ok(signals)
-    }
-
-    fn note(&mut self, signal: i32, ask: Ask) -> io::Result<()> {
-        let seen = Arc::new(AtomicBool::new(false));
-        signal_hook::flag::register(signal, Arc::clone(&seen))?;
-        self.noted.push((ask, seen));
-        Ok(())
+        let flags = SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK;
+        Ok(Self {
+            awaited: SignalFd::with_flags(&awaited, flags)?,
+            suspend,
+            blocked,
+            forward: forward.to_vec(),
+            child: false,
+        })
     }
 
     /// What was asked for since the last call. The same signal twice in between is once: they
     /// are levels, as in the kernel.
     pub fn take(&mut self) -> Vec<Ask> {
-        let seen = self
-            .noted
-            .iter()
-            .filter(|(_, seen)| seen.swap(false, Ordering::Relaxed));
-        let mut asks: Vec<Ask> = seen.map(|&(ask, _)| ask).collect();
+        let mut asks = Vec::new();
+        while let Ok(Some(come)) = self.awaited.read_signal() {
+            let signal = come.ssi_signo.cast_signed();
+            // Blocked, one that is ignored comes all the same.
+            if signal == SIGCHLD {
+                self.child = true;
+            } else if !sys::is_ignored(signal) {
+                asks.push(self.ask(signal));
+            }
+        }
+        asks.sort_by_key(|ask| ask.turn());
         asks.dedup();
         asks
+    }
+
+    fn ask(&self, signal: i32) -> Ask {
+        match signal {
+            _ if self.forward.contains(&signal) => Ask::Forward(signal),
+            SIGTERM => Ask::Term,
+            SIGHUP => Ask::Hangup,
+            SIGINT => Ask::Interrupt,
+            SIGQUIT => Ask::Quit,
+            // Its default would have ended us.
+            _ => Ask::Other(signal),
+        }
     }
 
     /// Those that suspend: they wait until we are ready for them.
@@ -128,8 +152,19 @@ impl Signals {
         &self.suspend
     }
 
+    /// What to poll for reading.
+    pub fn fds(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
+        [self.awaited.as_fd(), self.suspend.as_fd()].into_iter()
+    }
+
+    /// Those that are never let through.
+    #[must_use]
+    pub fn blocked(&self) -> &SigSet {
+        &self.blocked
+    }
+
     /// Whether a child may have ended since the last call.
     pub fn take_child(&mut self) -> bool {
-        self.child.swap(false, Ordering::Relaxed)
+        std::mem::take(&mut self.child)
     }
 }

@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 
-use libc::{SIGCONT, SIGHUP, SIGINT, SIGPIPE, SIGQUIT, SIGTERM, SIGTSTP, SIGTTIN, SIGTTOU};
+use libc::{SIGCONT, SIGINT, SIGPIPE, SIGTERM, SIGTSTP, SIGTTIN, SIGTTOU};
 use nix::errno::Errno;
 use nix::sys::resource::{Resource, rlim_t, setrlimit};
 use nix::sys::signal::SigSet;
@@ -31,10 +31,6 @@ mod newborn;
 
 /// The exit code of a child that found, before its program ran, that it must not run.
 const NOT_STARTED: i32 = 125;
-
-/// Signals for which we have a handler, and that somebody may send to a whole group while the
-/// child still has ours: they mean there what they mean to any program.
-const HANDLED: [i32; 4] = [SIGTERM, SIGINT, SIGHUP, SIGQUIT];
 
 /// What a worker reads on its standard input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -218,12 +214,6 @@ impl Conditions {
 /// Sets every signal to what a program expects. What was ignored when we started stays ignored
 /// (nohup, background jobs), but for what the ladder itself is made of.
 fn restore_dispositions(stop_signal: i32) -> io::Result<()> {
-    for signal in HANDLED
-        .into_iter()
-        .filter(|&signal| !sys::is_ignored(signal))
-    {
-        sys::set_disposition(signal, Disposition::Default)?;
-    }
     for signal in [SIGTERM, SIGCONT, stop_signal] {
         sys::set_disposition(signal, Disposition::Default)?;
     }

@@ -5,7 +5,6 @@
 //! who has left. While nothing happens there is no wake-up at all.
 
 use std::collections::HashMap;
-use std::os::fd::AsFd as _;
 use std::time::Duration;
 
 use crate::ended::Ended;
@@ -26,13 +25,14 @@ use crate::spawn::{Recipe, SpawnError};
 use crate::sys;
 use crate::terminal::Terminal;
 use crate::verdict::{Ending, Verdict};
-use crate::watch::{Seen, Watch};
-use crate::worker::Worker;
+
+use looks::Looks;
 
 mod asks;
 mod deposed;
 mod foreground;
 mod guarded;
+mod looks;
 mod manager;
 mod notified;
 mod phase;
@@ -76,7 +76,7 @@ struct Supervisor<'a> {
     dir: RunDir,
     run: Enforcement<'a>,
     signals: Signals,
-    watch: Option<Watch>,
+    looks: Looks,
     recipe: Recipe,
     terminal: Option<Terminal>,
     outer: Option<Outer>,
@@ -127,7 +127,7 @@ impl<'a> Supervisor<'a> {
             plan,
             dir: parts.dir,
             signals: parts.signals,
-            watch: parts.watch,
+            looks: Looks::Noted,
             recipe: parts.recipe,
             terminal: parts.terminal,
             outer,
@@ -183,26 +183,10 @@ impl<'a> Supervisor<'a> {
             manager,
         ];
         let at = own.into_iter().flatten();
-        let others = self.watch.iter().map(Watch::as_fd);
+        let others = self.signals.fds().chain(self.looks.fd());
         let others = others.chain(self.outer.iter().flat_map(Outer::fds));
         let others = others.chain(self.hearing.iter().flat_map(Hearing::fds));
-        let suspend = self.signals.suspend();
-        let others = others.chain([suspend.as_fd()]);
-        self.run.wait(others, at.min(), suspend.signals());
-    }
-
-    fn see_looks(&mut self, now: Moment) {
-        for seen in self.watch.as_mut().map(Watch::drain).unwrap_or_default() {
-            match seen {
-                Seen::Look(worker) => {
-                    self.run.on_index(worker as usize, now, Worker::first_look);
-                }
-                Seen::Changed(worker) => self.flag_changed(worker as usize, now),
-                Seen::Gone => self.missed(now),
-                // The outer flag is looked at in each turn.
-                Seen::Outer => {}
-            }
-        }
+        self.run.wait(others, at.min(), self.signals.blocked());
     }
 
     fn reap(&mut self, now: Moment) {
@@ -266,7 +250,7 @@ impl<'a> Supervisor<'a> {
         }
         self.run.tick(now);
         if self.guard_at.is_some_and(|at| at <= now) {
-            self.start_guard(now);
+            self.stay(now);
         }
         if self.put_back_at.is_some_and(|at| at <= now) {
             self.put_back(now);

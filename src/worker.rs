@@ -248,6 +248,13 @@ impl Worker {
         self.let_it_look(hands);
     }
 
+    /// Takes note if its flag was read that nobody watches.
+    pub fn see_read(&mut self, hands: &mut Hands<'_>) {
+        if self.flag.take_read() {
+            self.first_look(hands);
+        }
+    }
+
     /// Its flag was opened for the first time. Asked already, it gets back the whole grace,
     /// counted from the raise.
     pub fn first_look(&mut self, hands: &mut Hands<'_>) {

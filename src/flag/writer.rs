@@ -7,6 +7,11 @@ use std::os::fd::AsFd;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::UNIX_EPOCH;
+
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
+use nix::sys::stat::futimens;
+use nix::sys::time::TimeSpec;
 
 use super::format::{self, LEN, Request, TEXT};
 use crate::failpoint;
@@ -29,6 +34,8 @@ pub struct FlagFile {
     before: Vec<Arc<File>>,
     /// What it says.
     text: [u8; LEN],
+    /// Whether the kernel is to note its first read, and nobody has read it yet.
+    notes_reads: bool,
 }
 
 impl FlagFile {
@@ -59,6 +66,7 @@ impl FlagFile {
             file: Arc::new(file),
             before: Vec::new(),
             text,
+            notes_reads: false,
         })
     }
 
@@ -77,6 +85,7 @@ impl FlagFile {
             file: Arc::new(file),
             before: Vec::new(),
             text,
+            notes_reads: false,
         })
     }
 
@@ -112,6 +121,7 @@ impl FlagFile {
         files::publish(dir, &self.name)?;
         let old = std::mem::replace(&mut self.file, Arc::new(file));
         self.before.push(old);
+        self.notes_reads = false;
         Ok(true)
     }
 
@@ -159,6 +169,26 @@ impl FlagFile {
     #[must_use]
     pub fn file(&self) -> Arc<File> {
         Arc::clone(&self.file)
+    }
+
+    /// Has the kernel note the first read of it, from the next one on that is not ours; answers
+    /// whether it does.
+    #[must_use]
+    pub fn note_reads(&mut self) -> bool {
+        let not_ours = fcntl(&self.file, FcntlArg::F_SETFL(OFlag::O_NOATIME));
+        // Before its last change, or the next read would not be noted (mount(8), relatime).
+        let never = TimeSpec::new(0, 0);
+        self.notes_reads =
+            not_ours.is_ok() && futimens(&self.file, &never, &TimeSpec::UTIME_OMIT).is_ok();
+        self.notes_reads
+    }
+
+    /// Whether somebody has read it or mapped it since then; once.
+    pub fn take_read(&mut self) -> bool {
+        let was_read = |file: &File| file.metadata()?.accessed().map(|at| at != UNIX_EPOCH);
+        let news = self.notes_reads && was_read(&self.file).is_ok_and(|read| read);
+        self.notes_reads &= !news;
+        news
     }
 
     /// Writes what `request` says and wakes every process that sleeps on the flag.

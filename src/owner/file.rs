@@ -26,6 +26,8 @@ const TEXT: usize = 64;
 pub struct OwnerFile {
     file: Arc<File>,
     word: RobustWord,
+    /// The thread that made or took it.
+    thread: u32,
     /// The one whose name is gone, and that some may still have open.
     before: Option<Box<Self>>,
 }
@@ -50,13 +52,14 @@ impl OwnerFile {
         let owner = Self {
             word: RobustWord::map(&file, before.map(|before| &before.word))?,
             file: Arc::new(file),
+            thread: own_tid(),
             before: None,
         };
         failpoint::pass("owner file made");
         owner.sign(identity)?;
         failpoint::pass("owner signed");
         // A new file is all zeroes, and nobody else has seen it.
-        owner.word.own(0, own_tid());
+        owner.word.own(0, owner.thread);
         failpoint::pass("owner word set");
         Ok(owner)
     }
@@ -89,9 +92,10 @@ impl OwnerFile {
         let owner = Self {
             word: RobustWord::map(&file, None)?,
             file: Arc::new(file),
+            thread: own_tid(),
             before: None,
         };
-        if !owner.word.own(word, own_tid()) {
+        if !owner.word.own(word, owner.thread) {
             return Ok(None);
         }
         failpoint::pass("word taken");
@@ -112,7 +116,7 @@ impl OwnerFile {
     /// Whether we still are the owner: somebody takes over who finds us silent.
     #[must_use]
     pub fn is_ours(&self) -> bool {
-        let says_so = tid(self.word.word().load(Ordering::Acquire)) == own_tid();
+        let says_so = tid(self.word.word().load(Ordering::Acquire)) == self.thread;
         says_so && self.before.as_ref().is_none_or(|before| before.is_ours())
     }
 

@@ -21,6 +21,9 @@ use crate::sys::{self, SharedPage};
 /// owner died in one, what stands there is the best there is.
 const TRIES: usize = 1000;
 
+/// How many slots are read at once.
+const TOGETHER: u32 = 64;
+
 /// One state of a run, whole.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Snapshot {
@@ -66,11 +69,16 @@ impl Snapshot {
         if slot(run.workers) > length {
             return Err(RecordError::Damaged);
         }
-        let worker = |worker| {
-            let place = slot(worker);
-            object(part(place + BIRTH as u64..place + SLOT).as_deref())
-        };
-        let workers = (0..run.workers).map(worker).collect::<Result<_, _>>()?;
+        let mut workers = Vec::new();
+        let mut first = 0;
+        while first < run.workers {
+            let end = run.workers.min(first.saturating_add(TOGETHER));
+            let slots = part(slot(first)..slot(end)).ok_or(RecordError::Damaged)?;
+            for slot in slots.chunks(SLOT) {
+                workers.push(object(slot.get(BIRTH..))?);
+            }
+            first = end;
+        }
         Ok(Self {
             generation,
             run,

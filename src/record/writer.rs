@@ -37,19 +37,20 @@ impl Record {
         let file = files::make(dir, FILE, mode, slot(run.workers))?;
         failpoint::pass("record made");
         let page = SharedPage::map(&file)?;
-        let mut record = Self {
+        // Nobody else sees it yet: one write, as if it had been there before.
+        let mut bytes = padded(run, HEADER - HEADER_TEXT);
+        let mut slot = vec![0; BIRTH];
+        slot.extend(padded(&WorkerRecord::default(), (SLOT - BIRTH) as u64));
+        bytes.extend(slot.repeat(run.workers as usize));
+        file.write_all_at(&bytes, HEADER_TEXT)?;
+        failpoint::pass("record written");
+        Ok(Self {
             file: Arc::new(file),
             page,
             before: Vec::new(),
             generation: 0,
             pending: Vec::new(),
-        };
-        record.set_run(run);
-        for worker in 0..run.workers {
-            record.set_worker(worker, &WorkerRecord::default());
-        }
-        record.commit()?;
-        Ok(record)
+        })
     }
 
     /// Opens the record in `dir`, which an owner made that is no more.
@@ -105,7 +106,7 @@ impl Record {
     pub fn set_worker(&mut self, worker: u32, what: &WorkerRecord) {
         self.pending.push((
             slot(worker) + BIRTH as u64,
-            padded(what, SLOT - BIRTH as u64),
+            padded(what, (SLOT - BIRTH) as u64),
         ));
     }
 

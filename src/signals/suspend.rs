@@ -16,7 +16,7 @@ use nix::sys::signalfd::{SfdFlags, SignalFd};
 
 use crate::sys;
 
-/// The signals that suspend, but for those that were ignored when we started.
+/// The signals that suspend, but for those that were ignored when we started, or are passed on.
 #[derive(Debug)]
 pub struct Suspend {
     signals: SigSet,
@@ -25,21 +25,22 @@ pub struct Suspend {
 
 impl Suspend {
     /// The caller has them blocked, and never lets them through.
-    pub(super) fn new() -> io::Result<Self> {
+    pub(super) fn new(passed_on: &[i32]) -> io::Result<Self> {
         let all = [
             (SIGTSTP, Signal::SIGTSTP),
             (SIGTTIN, Signal::SIGTTIN),
             (SIGTTOU, Signal::SIGTTOU),
         ];
-        let heeded = all.iter().filter(|(number, _)| !sys::is_ignored(*number));
+        let heeded = all.iter().filter(|(number, _)| !passed_on.contains(number));
+        let heeded = heeded.filter(|(number, _)| !sys::is_ignored(*number));
         let signals: SigSet = heeded.map(|&(_, signal)| signal).collect();
         let pending = SignalFd::with_flags(&signals, SfdFlags::SFD_CLOEXEC)?;
         Ok(Self { signals, pending })
     }
 
-    /// What must stay blocked while the supervisor waits.
+    /// Which they are.
     #[must_use]
-    pub fn signals(&self) -> &SigSet {
+    pub(super) fn signals(&self) -> &SigSet {
         &self.signals
     }
 

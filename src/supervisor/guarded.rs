@@ -9,10 +9,17 @@ use crate::event::Event;
 use crate::guard::{self, Guard};
 use crate::moment::Moment;
 
-/// A run that ends within this time after its first worker was started has no guard to pay for.
+/// A run that ends within this time after its first worker was started has no guard to pay for, and
+/// no watches.
 pub(super) const SHORT: Duration = Duration::from_millis(5);
 
 impl Supervisor<'_> {
+    /// What a run is spared that ends at once.
+    pub(super) fn stay(&mut self, now: Moment) {
+        self.watch(now);
+        self.start_guard(now);
+    }
+
     /// Has a guard, if there is to be one and it is time.
     pub(super) fn start_guard(&mut self, now: Moment) {
         self.guard_at = None;

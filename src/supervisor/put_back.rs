@@ -112,7 +112,7 @@ impl Supervisor<'_> {
     }
 
     fn watch_again(&mut self) {
-        let Some(watch) = &mut self.watch else {
+        let Some(watch) = self.looks.watch() else {
             return;
         };
         // Where that is not possible any more, it is not: the run goes on.

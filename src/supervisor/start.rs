@@ -24,22 +24,6 @@ impl Supervisor<'_> {
                 "{path} is not in memory (tmpfs): looking at a flag may be slow"
             ));
         }
-        if self.watch.is_none() {
-            self.run
-                .warn("no inotify instance left: who looked at its flag cannot be told");
-        }
-        if let Some(watch) = &mut self.watch {
-            // Should it not be watched, nobody can put back what is deleted.
-            let _ = watch.directory(self.dir.path());
-        }
-        let path = self
-            .outer
-            .as_ref()
-            .and_then(|outer| outer.path().map(ToOwned::to_owned));
-        if let (Some(watch), Some(path)) = (&mut self.watch, path) {
-            // Should it not be watched, the outer run's SIGTERM asks us the same, later.
-            let _ = watch.outer(&path);
-        }
         // A stop that came while all this was made: no worker is started then.
         self.turn();
         if self.to_start() > 0 {
@@ -54,9 +38,8 @@ impl Supervisor<'_> {
         let number = self.plan.workers - self.unstarted;
         self.unstarted -= 1;
         let flag = FlagFile::create(&self.dir, self.dir.path(), number);
-        let flag = flag.map_err(SpawnError::NoProcess)?;
-        let watch = self.watch.as_mut();
-        let watched = watch.is_some_and(|watch| watch.flag(flag.path(), number).is_ok());
+        let mut flag = flag.map_err(SpawnError::NoProcess)?;
+        let watched = self.will_see(&mut flag, number, sys::now());
         failpoint::pass("flag watched");
         let birth = self.run.files.record.birth(number);
         let owner = self.run.files.owner.file();
@@ -93,7 +76,7 @@ impl Supervisor<'_> {
         if self.to_start() == 0 {
             return;
         }
-        self.start_guard(sys::now());
+        self.stay(sys::now());
         if let Err(error) = self.start_next() {
             self.failed = true;
             let number = self.run.workers().len();

@@ -9,8 +9,12 @@ use std::ffi::OsString;
 use clap::{ArgAction, ArgGroup, Args, Parser, Subcommand, ValueEnum, ValueHint};
 
 // By path, so that the tests which include this file find it, too.
+#[path = "cli/later.rs"]
+mod later;
 #[path = "cli/run.rs"]
 pub(crate) mod run;
+
+use later::Later;
 
 /// Supervise workers: ask them to stop through a flag in shared memory, and use SIGTERM and
 /// SIGKILL only when asking did not help.
@@ -30,18 +34,41 @@ pub(crate) struct Cli {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    Run(run::RunArgs),
-    Stop(StopArgs),
-    Status(StatusArgs),
-    List(ListArgs),
-    Wait(WaitArgs),
-    KeepGoing(KeepGoingArgs),
-    Sleep(SleepArgs),
-    Clean(CleanArgs),
-    Notify(NotifyArgs),
-    Unit(UnitArgs),
-    Completions(CompletionsArgs),
-    Client(ClientArgs),
+    /// Start workers and supervise them until they have ended
+    Run(Later<run::RunArgs>),
+
+    /// Ask runs, or some of their workers, to stop, and wait until they have
+    Stop(Later<StopArgs>),
+
+    /// Show each worker of a run
+    Status(Later<StatusArgs>),
+
+    /// List the runs of this user
+    List(Later<ListArgs>),
+
+    /// Wait until a run is over, and exit with its status
+    Wait(Later<WaitArgs>),
+
+    /// For scripts: exit with 0 to go on, 1 when a stop was asked for
+    KeepGoing(Later<KeepGoingArgs>),
+
+    /// Sleep, but return at once with 1 when a stop is asked for
+    Sleep(Later<SleepArgs>),
+
+    /// Remove what dead runs left, stopping their workers first
+    Clean(Later<CleanArgs>),
+
+    /// Tell the supervisor of this worker how it is, or give a worker of a run more time
+    Notify(Later<NotifyArgs>),
+
+    /// Print a systemd unit that is right for a run
+    Unit(Later<UnitArgs>),
+
+    /// Print the completion file of a shell
+    Completions(Later<CompletionsArgs>),
+
+    /// Print the one-file client of a language, for workers to look at their flag
+    Client(Later<ClientArgs>),
 }
 
 /// How much is said, and in which colours.
@@ -66,7 +93,6 @@ pub(crate) struct Voice {
     pub(crate) color: Color,
 }
 
-/// Ask runs, or some of their workers, to stop, and wait until they have
 #[derive(Debug, Args)]
 #[expect(
     clippy::struct_excessive_bools,
@@ -141,7 +167,6 @@ pub(crate) struct StopArgs {
     pub(crate) voice: Voice,
 }
 
-/// Show each worker of a run
 #[derive(Debug, Args)]
 #[command(
     after_help = "Exit status: 0 running, or with --watch watched until it was over; 3 not. See \
@@ -161,7 +186,6 @@ pub(crate) struct StatusArgs {
     pub(crate) watch: bool,
 }
 
-/// List the runs of this user
 #[derive(Debug, Args)]
 pub(crate) struct ListArgs {
     /// Print JSON
@@ -173,7 +197,6 @@ pub(crate) struct ListArgs {
     pub(crate) names: bool,
 }
 
-/// Wait until a run is over, and exit with its status
 #[derive(Debug, Args)]
 #[command(
     after_help = "Exit status: the run's; 127 no such run; 124 after --timeout; 125 if its \
@@ -190,7 +213,6 @@ pub(crate) struct WaitArgs {
     pub(crate) timeout: Option<String>,
 }
 
-/// Remove what dead runs left, stopping their workers first
 #[derive(Debug, Args)]
 #[command(
     after_help = "Exit status: 0 nothing is left; 1 something is still there or could not be \
@@ -206,14 +228,12 @@ pub(crate) struct CleanArgs {
     pub(crate) voice: Voice,
 }
 
-/// For scripts: exit with 0 to go on, 1 when a stop was asked for
 #[derive(Debug, Args)]
 #[command(after_help = "Example: while stopctl keep-going; do ...; done\n\
                         Exit status: 0 go on (also when not supervised), 1 stop, 125 the flag is \
                         broken. See stopctl-keep-going(1).")]
 pub(crate) struct KeepGoingArgs {}
 
-/// Sleep, but return at once with 1 when a stop is asked for
 #[derive(Debug, Args)]
 #[command(
     after_help = "Exit status: 0 slept, 1 a stop was asked for, 125 the flag is broken. See \
@@ -225,7 +245,6 @@ pub(crate) struct SleepArgs {
     pub(crate) duration: String,
 }
 
-/// Tell the supervisor of this worker how it is, or give a worker of a run more time
 #[derive(Debug, Args)]
 #[command(
     override_usage = "stopctl notify [--run NAME [--worker WORKER]...] [--ready] [--stopping] \
@@ -267,7 +286,6 @@ pub(crate) struct NotifyArgs {
     pub(crate) workers: Vec<String>,
 }
 
-/// Print a systemd unit that is right for a run
 #[derive(Debug, Args)]
 #[command(
     override_usage = "stopctl unit NAME [OPTIONS] [--] COMMAND [ARG]...",
@@ -290,7 +308,6 @@ pub(crate) struct UnitArgs {
     pub(crate) words: Vec<OsString>,
 }
 
-/// Print the completion file of a shell
 #[derive(Debug, Args)]
 pub(crate) struct CompletionsArgs {
     /// The shell
@@ -298,7 +315,6 @@ pub(crate) struct CompletionsArgs {
     pub(crate) shell: Shell,
 }
 
-/// Print the one-file client of a language, for workers to look at their flag
 #[derive(Debug, Args)]
 pub(crate) struct ClientArgs {
     /// The language

@@ -14,7 +14,7 @@ pub(crate) fn read(words: &[OsString]) -> Result<Cli, Error> {
     let matches = Cli::command().try_get_matches_from(words)?;
     let mut cli = Cli::from_arg_matches(&matches)?;
     if let (Command::Run(args), Some(("run", typed))) = (&mut cli.command, matches.subcommand()) {
-        decide(&mut args.times, typed)?;
+        decide(&mut args.0.times, typed)?;
     }
     Ok(cli)
 }

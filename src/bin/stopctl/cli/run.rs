@@ -6,7 +6,6 @@ use clap::{Args, ValueEnum, ValueHint};
 
 use super::Voice;
 
-/// Start workers and supervise them until they have ended
 #[derive(Debug, Args)]
 #[command(
     override_usage = "stopctl run [OPTIONS] [--] COMMAND [ARG]...",

@@ -1,0 +1,92 @@
+//! One supervisor that was started, and what its workers write.
+
+use std::io::Read as _;
+use std::os::unix::process::CommandExt as _;
+use std::path::Path;
+use std::process::{Child, ChildStdout, Command, Stdio};
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+/// What a worker told.
+pub(crate) struct Told {
+    pub(crate) what: u8,
+    pub(crate) pid: i32,
+    /// On `CLOCK_MONOTONIC`, in nanoseconds.
+    pub(crate) at: u64,
+}
+
+/// A supervisor, until its end.
+pub(crate) struct Scene {
+    pub(crate) child: Child,
+    told: ChildStdout,
+}
+
+/// Now, in nanoseconds, on the clock of the workers.
+pub(crate) fn now() -> u64 {
+    stopctl::now().nanos()
+}
+
+/// A command in the environment that all of them get.
+pub(crate) fn command(words: &[String], place: &Path) -> Command {
+    let mut command = Command::new(&words[0]);
+    command
+        .args(&words[1..])
+        .env_clear()
+        .env("PATH", "/usr/bin:/bin")
+        .env("LC_ALL", "C.UTF-8")
+        .env("STOPCTL_DIR", place.join("runs"))
+        .stdin(Stdio::null())
+        .stderr(Stdio::null());
+    command
+}
+
+impl Scene {
+    pub(crate) fn start(words: &[String], place: &Path) -> Self {
+        // A group of its own: GNU timeout signals its group.
+        let mut command = command(words, place);
+        let mut child = command
+            .stdout(Stdio::piped())
+            .process_group(0)
+            .spawn()
+            .expect("a supervisor");
+        let told = child.stdout.take().expect("a pipe");
+        Self { child, told }
+    }
+
+    pub(crate) fn pid(&self) -> i32 {
+        self.child.id().cast_signed()
+    }
+
+    /// What the next `count` workers tell.
+    pub(crate) fn next(&mut self, count: u32) -> Vec<Told> {
+        let told = (0..count).map(|_| self.one().expect("a worker's record"));
+        told.collect()
+    }
+
+    fn one(&mut self) -> Option<Told> {
+        let mut bytes = [0; 16];
+        self.told.read_exact(&mut bytes).ok()?;
+        let (words, at) = bytes.split_at(8);
+        let pid = i32::from_ne_bytes(words[4..].try_into().ok()?);
+        Some(Told {
+            what: words[0],
+            pid,
+            at: u64::from_ne_bytes(at.try_into().ok()?),
+        })
+    }
+
+    pub(crate) fn signal(&self, signal: Signal) {
+        kill(Pid::from_raw(self.pid()), signal).expect("our own child");
+    }
+
+    /// What else is told until nobody is left, and when the supervisor was gone, too.
+    pub(crate) fn end(mut self) -> (Vec<Told>, u64) {
+        let mut told = Vec::new();
+        while let Some(one) = self.one() {
+            told.push(one);
+        }
+        let _ = self.child.wait().expect("our own child");
+        (told, now())
+    }
+}
