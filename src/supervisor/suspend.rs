@@ -17,10 +17,11 @@ impl Supervisor<'_> {
             return;
         }
         let began = sys::now();
+        self.run.on_each(began, Worker::suspend);
+        // ORDER: it is stopped by then, and so not because it uses what it does not have any more.
         if let Some(terminal) = &mut self.terminal {
             terminal.take_back(Leaves::Stopped);
         }
-        self.run.on_each(began, Worker::suspend);
         self.run.witness.see(began, &Event::Suspended);
         // What is known by now is written while we can.
         self.run.publish();
@@ -30,8 +31,8 @@ impl Supervisor<'_> {
         let now = sys::now();
         let suspended = now.since(began);
         self.timeout = self.timeout.map(|at| at + suspended);
-        self.run.witness.see(now, &Event::Resumed { suspended });
         self.run
             .on_each(now, |worker, hands| worker.resume(suspended, hands));
+        self.run.witness.see(now, &Event::Resumed { suspended });
     }
 }
