@@ -28,7 +28,7 @@ use crate::watch::Watch;
 
 /// Descriptors that we need beside the one of each worker's flag, with room for what we
 /// inherited and for the moment of a spawn.
-const DESCRIPTORS: u64 = 20;
+const DESCRIPTORS: u64 = 16;
 
 /// How many names made from a command are tried, should each be taken.
 const NAMES: u32 = 100;
