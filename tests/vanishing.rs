@@ -105,7 +105,7 @@ fn b6_g12_who_waited_already_is_not_forgotten() {
         let deleted = Instant::now();
         what.delete(&base, "gone");
         put_back(&run, &base.runs().join("gone"), deleted);
-        let wait_again = base.begin(&["wait", "gone"]);
+        let wait_again = scene::finds(&base, "gone", base.begin(&["wait", "gone"]));
         let stop = scene::finds(&base, "gone", base.begin(&["stop", "gone"]));
         run.wait_for("stopping gone");
         // Once more, while it is being stopped: `stop` waits for its end.
