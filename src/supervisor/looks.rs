@@ -45,8 +45,9 @@ impl Supervisor<'_> {
     /// Sees to it that the looks at a new flag will be seen; answers whether they can be.
     pub(super) fn will_see(&mut self, flag: &mut FlagFile, worker: u32, now: Moment) -> bool {
         if matches!(self.looks, Looks::Noted) {
-            let noted = self.dir.base().notes_reads() && flag.note_reads();
-            if noted {
+            // Where a stop depends on it, an open is a look, before anything is read.
+            let may_be_late = self.run.rules.unaware_grace.is_none();
+            if may_be_late && self.dir.base().notes_reads() && flag.note_reads() {
                 return true;
             }
             self.watch(now);
