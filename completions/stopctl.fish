@@ -52,6 +52,11 @@ complete -c stopctl -n "__fish_stopctl_using_subcommand run" -l stopped-status -
 complete -c stopctl -n "__fish_stopctl_using_subcommand run" -l stdin -d 'What workers read: our standard input, or nothing [default: null from a terminal or for several workers, otherwise inherit]' -r -f -a "inherit\t''
 null\t''"
 complete -c stopctl -n "__fish_stopctl_using_subcommand run" -l forward -d 'Signals passed on to the workers; HUP here makes it a reload instead of a stop' -r
+complete -c stopctl -n "__fish_stopctl_using_subcommand run" -l stragglers -d 'What becomes of processes that a worker leaves behind: stop them too, or name and leave them' -r -f -a "stop\t''
+leave\t''"
+complete -c stopctl -n "__fish_stopctl_using_subcommand run" -l cgroup -d 'A control group (v2) for each worker: where one was delegated to us, never, or always' -r -f -a "auto\t''
+off\t''
+require\t''"
 complete -c stopctl -n "__fish_stopctl_using_subcommand run" -l stop-on-exit -d 'When one worker ends, stop the others'
 complete -c stopctl -n "__fish_stopctl_using_subcommand run" -l stop-on-failure -d 'When one worker fails, stop the others'
 complete -c stopctl -n "__fish_stopctl_using_subcommand run" -s q -l quiet -d 'Say nothing but errors'
@@ -95,4 +100,4 @@ complete -c stopctl -n "__fish_stopctl_using_subcommand clean" -s h -l help -d '
 complete -c stopctl -n "__fish_stopctl_using_subcommand completions" -s h -l help -d 'Print help'
 complete -c stopctl -n "__fish_stopctl_using_subcommand client" -s h -l help -d 'Print help'
 complete -c stopctl -n "__fish_stopctl_using_subcommand stop status wait" -f -a "(stopctl list --names 2>/dev/null)" -d 'Run'
-complete -c stopctl -n "__fish_stopctl_using_subcommand run" -x -a "(__fish_complete_subcommand --fcs-skip=2 -g -k -n -s -t --color --events --forward --grace --kill-after --name --signal --stdin --stop-within --stopped-status --timeout --unaware-grace --workers)"
+complete -c stopctl -n "__fish_stopctl_using_subcommand run" -x -a "(__fish_complete_subcommand --fcs-skip=2 -g -k -n -s -t --cgroup --color --events --forward --grace --kill-after --name --signal --stdin --stop-within --stopped-status --stragglers --timeout --unaware-grace --workers)"

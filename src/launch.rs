@@ -10,6 +10,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
 use crate::base::{Base, BaseError};
+use crate::cgroup::{Cgroup, Use};
 use crate::control::Control;
 use crate::duration::{Limit, in_words};
 use crate::escape::escaped;
@@ -23,6 +24,7 @@ use crate::run_dir::{PublishError, RunDir};
 use crate::signals::Signals;
 use crate::spawn::Recipe;
 use crate::standing::{Owned, Standing};
+use crate::tree::Search;
 use crate::watch::Watch;
 
 /// Descriptors that we need beside the one of each worker's flag, with room for what we
@@ -51,6 +53,10 @@ pub struct Launched {
     pub watch: Option<Watch>,
     /// How a worker is started.
     pub recipe: Recipe,
+    /// Where the processes of workers are looked for.
+    pub search: Search,
+    /// The control group in which each worker gets one of its own, if they do.
+    pub cgroup: Option<Cgroup>,
 }
 
 /// A run could not begin.
@@ -118,6 +124,7 @@ pub fn launch(plan: &Plan) -> Result<Launched, LaunchError> {
     let open_files = make_room(plan.workers)?;
     // An orphan of a worker becomes our child: so it is reaped, and cannot get lost.
     nix::sys::prctl::set_child_subreaper(true).map_err(errno("PR_SET_CHILD_SUBREAPER"))?;
+    let search = Search::of_subreaper();
 
     failpoint::pass("signals taken");
     let identity = process::own_identity();
@@ -148,6 +155,7 @@ pub fn launch(plan: &Plan) -> Result<Launched, LaunchError> {
         record.set_run(&run);
         record.commit().map_err(system("the file 'record'"))?;
     }
+    let cgroup = control_group(plan.cgroup, &mut run, &mut record)?;
     let recipe = Recipe {
         command: plan.command.clone(),
         run: run.name.clone(),
@@ -167,7 +175,35 @@ pub fn launch(plan: &Plan) -> Result<Launched, LaunchError> {
         signals,
         watch,
         recipe,
+        search,
+        cgroup,
     })
+}
+
+/// Makes the control group of the run, if it is to have one.
+fn control_group(
+    usage: Use,
+    run: &mut RunRecord,
+    record: &mut Record,
+) -> Result<Option<Cgroup>, LaunchError> {
+    let system = |what| move |error: io::Error| LaunchError::System(what, error);
+    let group = Cgroup::for_run(&run.name, usage).map_err(system("--cgroup require"))?;
+    let Some(group) = group else {
+        return Ok(None);
+    };
+    // ORDER: on record before it is there: whoever takes over removes it.
+    run.cgroup = Some(group.path().display().to_string());
+    record.set_run(run);
+    record.commit().map_err(system("the file 'record'"))?;
+    match (group.make(), usage) {
+        (Ok(()), Use::Auto | Use::Off | Use::Require) => Ok(Some(group)),
+        (Err(error), Use::Require) => Err(LaunchError::System("--cgroup require", error)),
+        (Err(_), Use::Auto | Use::Off) => {
+            run.cgroup = None;
+            record.set_run(run);
+            Ok(None)
+        }
+    }
 }
 
 /// Raises the soft limit of open files as far as needed; answers what it was.
@@ -206,6 +242,7 @@ fn described(plan: &Plan, identity: &Identity, name: &RunName) -> RunRecord {
     run.kill_after_ms = milliseconds(plan.times.kill_after);
     run.kill_wait_ms = u64::try_from(plan.times.kill_wait.as_millis()).unwrap_or(u64::MAX);
     run.stop_signal = plan.stop_signal;
+    run.stragglers = plan.stragglers;
     run
 }
 

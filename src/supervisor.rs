@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use nix::sys::signal::SigSet;
 
+use crate::cgroup::Cgroup;
 use crate::ended::Ended;
 use crate::enforcement::{Enforcement, Files, How, Rules};
 use crate::event::{Event, Witness};
@@ -52,6 +53,7 @@ pub fn supervise(
     let mut supervisor = Supervisor::new(plan, launched, outer, witness);
     if let Err(error) = supervisor.open() {
         supervisor.run.finish(Some(error.status()));
+        supervisor.cgroup.iter().for_each(Cgroup::remove);
         return Err(error);
     }
     // From here on nothing may return early: there are workers.
@@ -70,6 +72,8 @@ struct Supervisor<'a> {
     signals: Signals,
     watch: Option<Watch>,
     recipe: Recipe,
+    /// In which each worker has a control group of its own.
+    cgroup: Option<Cgroup>,
     outer: Option<Outer>,
     by_pid: HashMap<i32, usize>,
     /// Workers that are still to be started, unless a stop comes.
@@ -90,6 +94,14 @@ struct Supervisor<'a> {
     cannot_put_back: bool,
 }
 
+/// A worker whose main process has ended.
+struct MainEnded {
+    number: u32,
+    /// Whether it had been asked to.
+    asked: bool,
+    success: bool,
+}
+
 impl<'a> Supervisor<'a> {
     fn new(
         plan: &'a Plan,
@@ -107,14 +119,16 @@ impl<'a> Supervisor<'a> {
             stop_signal: plan.stop_signal,
             kill_wait: plan.times.kill_wait,
             unaware_grace: plan.unaware_grace,
+            stragglers: plan.stragglers,
         };
-        let run = Enforcement::new(files, rules, witness);
+        let run = Enforcement::new(files, rules, parts.search, witness);
         Self {
             plan,
             dir: parts.dir,
             signals: parts.signals,
             watch: parts.watch,
             recipe: parts.recipe,
+            cgroup: parts.cgroup,
             outer,
             by_pid: HashMap::new(),
             unstarted: plan.workers,
@@ -187,37 +201,53 @@ impl<'a> Supervisor<'a> {
                 });
             }
         }
+        let mut ended = Vec::new();
         while let Some(pid) = process::peek_dead_child() {
             // ORDER: what it looked at before it ended is told by now.
             self.see_looks(now);
             if let Some(index) = self.by_pid.remove(&pid) {
-                self.main_ended(index, now);
+                ended.push(self.main_ended(index, now));
             } else {
                 // A straggler that we adopted, the guard, or a child from before we were exec'ed.
                 let _ = process::reap(pid);
+                self.run.search.forget(pid);
                 if !self.guard_ended(pid, now) {
                     self.run.witness.see(now, &Event::ForeignReaped { pid });
                 }
             }
         }
+        if let Some(last) = ended.last().filter(|_| self.by_pid.is_empty()) {
+            // Whose an orphan is that shows no sign cannot be told; but nobody needs it any more.
+            self.run.search.give_to(last.number);
+        }
         self.run.settle(now);
+        for worker in &ended {
+            self.consider_others(worker, now);
+        }
     }
 
-    fn main_ended(&mut self, index: usize, now: Moment) {
+    fn main_ended(&mut self, index: usize, now: Moment) -> MainEnded {
         let left = self.by_pid.len() + self.to_start() as usize;
-        let (number, was_asked) = {
-            let worker = &self.run.workers()[index];
-            (worker.number(), worker.is_asked())
-        };
+        let worker = &self.run.workers()[index];
+        let (number, asked) = (worker.number(), worker.is_asked());
         let mut success = false;
         self.run.on_index(index, now, |worker, hands| {
             success = worker
                 .main_ended(left, hands)
                 .is_some_and(Ended::is_success);
         });
-        let asked = was_asked || self.run.stopping().is_some();
-        if !asked && self.plan.when_one_ends.stops(success) {
-            self.culprit = Some(number);
+        MainEnded {
+            number,
+            asked,
+            success,
+        }
+    }
+
+    /// What the end of a worker means for the others.
+    fn consider_others(&mut self, worker: &MainEnded, now: Moment) {
+        let asked = worker.asked || self.run.stopping().is_some();
+        if !asked && self.plan.when_one_ends.stops(worker.success) {
+            self.culprit = Some(worker.number);
             self.run.stop_all(&Reason::SIBLING, How::OWN_TIMES, now);
         }
     }
@@ -254,6 +284,11 @@ impl<'a> Supervisor<'a> {
 
     /// Writes the last word, and gives up the name.
     fn close(mut self) -> Verdict {
+        for (pid, program) in self.run.search.nobodys() {
+            let program = program.as_str();
+            let nobodys = Event::Nobodys { pid, program };
+            self.run.witness.see(sys::now(), &nobodys);
+        }
         let ending = Ending {
             finals: self.run.finals(),
             reason: self.run.stopping(),
@@ -266,6 +301,7 @@ impl<'a> Supervisor<'a> {
         } else {
             self.dir.keep();
         }
+        self.cgroup.iter().for_each(Cgroup::remove);
         if self.run.leaves_something() {
             self.dir.keep();
         }

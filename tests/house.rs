@@ -22,8 +22,8 @@ const FLOORS: [(&str, &[&str]); 14] = [
     (
         "one run on one machine",
         &[
-            "flag", "control", "record", "run_dir", "process", "outcome", "signals", "stream",
-            "watch",
+            "cgroup", "flag", "control", "record", "run_dir", "process", "outcome", "signals",
+            "stream", "watch",
         ],
     ),
     ("what follows", &["tree", "verdict", "standing"]),

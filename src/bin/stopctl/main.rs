@@ -1,10 +1,12 @@
 //! stopctl: a process supervisor that asks before it shoots. See stopctl(1).
 
+mod behind;
 mod cli;
 mod commands;
 mod events;
 mod exit;
 mod json;
+mod left;
 mod progress;
 mod report;
 mod runs;

@@ -12,6 +12,7 @@ use stopctl::outcome::{Final, Outcome};
 use stopctl::reason::Reason;
 use stopctl::signal_name::signal_name;
 
+use crate::behind::Behind;
 use crate::show::{counted, numbers};
 use crate::summary;
 use crate::voice::{Voice, Weight};
@@ -61,9 +62,9 @@ struct News {
     /// What came instead of SIGTERM.
     signal: Option<String>,
     asked: Option<(Reason, Vec<u32>, bool)>,
-    /// By signal, and whether it went to the main process or to the rest of the tree.
+    /// By signal, and whether it went to the rest of the tree or to the main process.
     sent: BTreeMap<(i32, bool), Vec<u32>>,
-    behind: BTreeMap<u32, Vec<String>>,
+    behind: Behind,
     left: Vec<(u32, Outcome)>,
 }
 
@@ -119,22 +120,32 @@ impl Progress {
         }
     }
 
-    pub(crate) fn sent(&mut self, worker: u32, pid: i32, signal: i32) {
+    pub(crate) fn sent(&mut self, now: Moment, worker: u32, pid: i32, signal: i32) {
         // SIGCONT only serves the signal before it.
         if signal != libc::SIGCONT {
+            self.news.behind.signalled(now, pid);
             let main = self
                 .workers
                 .get(&worker)
                 .is_some_and(|known| known.pid == pid);
-            let workers = self.news.sent.entry((signal, main)).or_default();
+            // Whose main process was sent it, has the same for the rest.
+            let to_main = self.news.sent.get(&(signal, false));
+            if !main && to_main.is_some_and(|workers| workers.contains(&worker)) {
+                return;
+            }
+            let workers = self.news.sent.entry((signal, !main)).or_default();
             if workers.last() != Some(&worker) {
                 workers.push(worker);
             }
         }
     }
 
-    pub(crate) fn left_behind(&mut self, worker: u32, what: String) {
-        self.news.behind.entry(worker).or_default().push(what);
+    pub(crate) fn left_behind(&mut self, now: Moment, worker: u32, pid: i32, what: String) {
+        self.news.behind.add(now, worker, pid, what);
+    }
+
+    pub(crate) fn straggler_ended(&mut self, pid: i32) {
+        self.news.behind.ended(pid);
     }
 
     pub(crate) fn ended(&mut self, now: Moment, last: &Final) {
@@ -155,15 +166,17 @@ impl Progress {
         let stop = self
             .stop
             .as_ref()
-            .filter(|_| self.workers.values().any(|known| known.level > 0))?;
-        stop.leavers_at.into_iter().chain([stop.silence_ends]).min()
+            .filter(|_| self.workers.values().any(|known| known.level > 0));
+        let stop = stop.map(|stop| [Some(stop.silence_ends), stop.leavers_at]);
+        let stop = stop.into_iter().flatten().flatten();
+        stop.chain(self.news.behind.deadline()).min()
     }
 
     /// Says what there is to say.
     pub(crate) fn tick(&mut self, now: Moment, voice: &mut Voice) {
         let news = &mut self.news;
         let (asked, sent) = (news.asked.take(), std::mem::take(&mut news.sent));
-        let behind = std::mem::take(&mut news.behind);
+        let behind = news.behind.take(now);
         if let Some((reason, workers, all)) = asked {
             voice.say(
                 Weight::Notice,
@@ -171,19 +184,6 @@ impl Progress {
             );
             if let Some(line) = self.unaware_line(&workers) {
                 voice.say(Weight::Notice, &line);
-            }
-        }
-        for ((signal, main), workers) in sent {
-            let whom = if main { "" } else { "what is left of " };
-            let (signal, next) = (signal_name(signal), self.next(now, voice.keys));
-            let line = format!(
-                "{}{signal} to {whom}{}{next}",
-                self.elapsed(now),
-                numbers(&workers)
-            );
-            voice.say(Weight::Notice, &line);
-            if let Some(stop) = &mut self.stop {
-                stop.silence_ends = now + stop.silence;
             }
         }
         for (worker, processes) in behind {
@@ -198,6 +198,19 @@ impl Progress {
                 processes.join(", ")
             );
             voice.say(Weight::Warning, &line);
+        }
+        for ((signal, rest), workers) in sent {
+            let whom = if rest { "what is left of " } else { "" };
+            let (signal, next) = (signal_name(signal), self.next(now, voice.keys));
+            let line = format!(
+                "{}{signal} to {whom}{}{next}",
+                self.elapsed(now),
+                numbers(&workers)
+            );
+            voice.say(Weight::Notice, &line);
+            if let Some(stop) = &mut self.stop {
+                stop.silence_ends = now + stop.silence;
+            }
         }
         self.say_who_is_there(now, voice);
     }

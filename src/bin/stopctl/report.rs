@@ -9,10 +9,10 @@ use stopctl::event::{Event, Witness};
 use stopctl::moment::Moment;
 use stopctl::outcome::{Final, Outcome};
 use stopctl::plan::Plan;
-use stopctl::process::Stat;
 use stopctl::signal_name::signal_name;
 
 use crate::events::Events;
+use crate::left;
 use crate::progress::{Progress, rounded};
 use crate::show::counted;
 use crate::summary;
@@ -83,24 +83,14 @@ impl Report {
         self.finals.push(last.clone());
     }
 
-    fn not_ended(&mut self, worker: u32, pids: &[i32]) {
-        for &pid in pids {
-            let state = |stat: Stat| {
-                let wait = std::fs::read_to_string(format!("/proc/{pid}/wchan"));
-                let wait = escaped(wait.unwrap_or_default());
-                format!(
-                    " ({}, state {}, in {wait})",
-                    escaped(&stat.program),
-                    stat.state
-                )
-            };
-            let what = Stat::of(pid).map_or_else(String::new, state);
-            let line = format!(
-                "worker {worker}: pid {pid}{what} is still there after SIGKILL; not waiting any \
-                 longer"
-            );
-            self.voice.say(Weight::Error, &line);
-        }
+    fn supervisor_died(&mut self, pid: i32, name: &str) {
+        let line = format!(
+            "the supervisor of {name} (pid {pid}) died; its guard (pid {}) goes on",
+            std::process::id()
+        );
+        self.voice.say(Weight::Error, &line);
+        // Ctrl-C does not reach a session of its own.
+        self.voice.keys = false;
     }
 
     fn run_ended(&mut self, now: Moment, duration: Duration) {
@@ -153,11 +143,12 @@ impl Report {
                 worker,
                 pid,
                 signal,
-            } => progress.sent(*worker, *pid, *signal),
+            } => progress.sent(now, *worker, *pid, *signal),
             Event::Straggler { worker, straggler } => {
                 let what = format!("{} (pid {})", escaped(&straggler.program), straggler.pid);
-                progress.left_behind(*worker, what);
+                progress.left_behind(now, *worker, straggler.pid, what);
             }
+            Event::StragglerEnded { pid, .. } => progress.straggler_ended(*pid),
             Event::WorkerEnded(last) => progress.ended(now, last),
             Event::SupervisorDied { name, .. } => {
                 // What was known when the guard was forked is out of date.
@@ -179,6 +170,8 @@ impl Report {
             | Event::SignalRefused { .. }
             | Event::MainEnded { .. }
             | Event::NotEnded { .. }
+            | Event::StragglerLeft { .. }
+            | Event::Nobodys { .. }
             | Event::ForeignReaped { .. }
             | Event::DoubleTap
             | Event::Junk
@@ -245,7 +238,11 @@ impl Report {
             } => {
                 self.main_ended(*worker, *ended, *asked, *left);
             }
-            Event::NotEnded { worker, pids } => self.not_ended(*worker, pids),
+            Event::NotEnded { .. } | Event::StragglerLeft { .. } | Event::Nobodys { .. } => {
+                for (weight, line) in left::lines(event) {
+                    self.voice.say(weight, &line);
+                }
+            }
             Event::WorkerEnded(last) => self.worker_ended(last),
             Event::ForeignReaped { pid } => {
                 self.detail(&format!("reaped pid {pid}, which is no worker"));
@@ -266,15 +263,7 @@ impl Report {
                     "the guard (pid {pid}) was killed; starting another"
                 ));
             }
-            Event::SupervisorDied { pid, name } => {
-                let line = format!(
-                    "the supervisor of {name} (pid {pid}) died; its guard (pid {}) goes on",
-                    std::process::id()
-                );
-                self.voice.say(Weight::Error, &line);
-                // Ctrl-C does not reach a session of its own.
-                self.voice.keys = false;
-            }
+            Event::SupervisorDied { pid, name } => self.supervisor_died(*pid, name),
             Event::PutBack { directory } => self.warn(&format!(
                 "files in {} were deleted (by logind, at a logout?): put back",
                 directory.display()
@@ -292,7 +281,8 @@ impl Report {
             | Event::Signalled { .. }
             | Event::StopRequested { .. }
             | Event::FlagRaised { .. }
-            | Event::Straggler { .. } => {}
+            | Event::Straggler { .. }
+            | Event::StragglerEnded { .. } => {}
         }
     }
 }
