@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use nix::unistd::getpid;
 
 use super::census::{self, Census};
-use crate::process::Stat;
+use crate::process::{self, Stat};
 
 /// The looks of one wake-up, shared by all workers: a walk through `/proc` is dear, and is made
 /// only where there is somebody to find.
@@ -169,6 +169,9 @@ impl Search {
     /// signal.
     #[must_use]
     pub fn nobodys(&mut self) -> Vec<(i32, String)> {
+        if self.is_certain() {
+            return Vec::new();
+        }
         self.look_again();
         let orphans = self.unclaimed().unwrap_or_default().iter();
         let there = orphans.filter(|orphan| !orphan.stat.is_dead());
@@ -181,6 +184,10 @@ impl Search {
 /// Our children, those that have ended and were not reaped too. The list is complete: nobody but
 /// us takes anybody from it while we read (`proc_pid_task(5)`).
 fn children() -> Vec<i32> {
+    // Nearly always there is none when a short run begins or ends.
+    if !process::has_child() {
+        return Vec::new();
+    }
     let Ok(list) = fs::read_to_string("/proc/thread-self/children") else {
         // A kernel without CONFIG_PROC_CHILDREN.
         return Census::take().children(getpid().as_raw()).to_vec();
