@@ -187,7 +187,8 @@ fn control_group(
     record: &mut Record,
 ) -> Result<Option<Cgroup>, LaunchError> {
     let system = |what| move |error: io::Error| LaunchError::System(what, error);
-    let group = Cgroup::for_run(&run.name, usage).map_err(system("--cgroup require"))?;
+    let required = "--cgroup require: no control group can be made";
+    let group = Cgroup::for_run(&run.name, usage).map_err(system(required))?;
     let Some(group) = group else {
         return Ok(None);
     };
@@ -197,7 +198,7 @@ fn control_group(
     record.commit().map_err(system("the file 'record'"))?;
     match (group.make(), usage) {
         (Ok(()), Use::Auto | Use::Off | Use::Require) => Ok(Some(group)),
-        (Err(error), Use::Require) => Err(LaunchError::System("--cgroup require", error)),
+        (Err(error), Use::Require) => Err(LaunchError::System(required, error)),
         (Err(_), Use::Auto | Use::Off) => {
             run.cgroup = None;
             record.set_run(run);

@@ -116,6 +116,17 @@ impl Signals {
         asks
     }
 
+    /// There are children that have ended and were not looked at.
+    pub fn keep_child(&mut self) {
+        self.child.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether there are, as far as is known without waiting.
+    #[must_use]
+    pub fn has_child(&self) -> bool {
+        self.child.load(Ordering::Relaxed)
+    }
+
     /// Whether a child may have ended since the last call.
     pub fn take_child(&mut self) -> bool {
         self.child.swap(false, Ordering::Relaxed)

@@ -36,6 +36,10 @@ mod guarded;
 mod put_back;
 mod start;
 
+/// How many children are reaped in one wake-up: somebody who forks without end must not keep us from
+/// the ladder.
+const AT_ONCE: usize = 5000;
+
 /// Supervises the run of `plan`, which was launched, until nobody is left; answers how we leave.
 ///
 /// From the first worker on it does not fail: whatever goes wrong is told to `witness`, and the
@@ -167,7 +171,8 @@ impl<'a> Supervisor<'a> {
     }
 
     fn wait(&self) {
-        let at_once = (self.to_start() > 0).then(|| Moment::from_nanos(0));
+        let goes_on = self.to_start() > 0 || self.signals.has_child();
+        let at_once = goes_on.then(|| Moment::from_nanos(0));
         let own = [self.timeout, self.guard_at, self.put_back_at, at_once];
         let at = own.into_iter().flatten();
         let others = self.watch.iter().map(Watch::as_fd);
@@ -202,7 +207,14 @@ impl<'a> Supervisor<'a> {
             }
         }
         let mut ended = Vec::new();
-        while let Some(pid) = process::peek_dead_child() {
+        for number in 0.. {
+            let Some(pid) = process::peek_dead_child() else {
+                break;
+            };
+            if number == AT_ONCE {
+                self.signals.keep_child();
+                break;
+            }
             // ORDER: what it looked at before it ended is told by now.
             self.see_looks(now);
             if let Some(index) = self.by_pid.remove(&pid) {

@@ -1,5 +1,6 @@
 //! One process of a worker's tree besides its main process, held so that it cannot become another.
 
+use std::cell::Cell;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use nix::unistd::getpid;
@@ -19,6 +20,8 @@ pub struct Straggler {
     pub(super) group: i32,
     pub(super) session: i32,
     start: u64,
+    /// The last signal of the ladder that it was sent.
+    sent: Cell<Option<i32>>,
     /// `None` where the kernel has no pidfds, or gave us none.
     pidfd: Option<OwnedFd>,
 }
@@ -44,6 +47,7 @@ impl Straggler {
             group: stat.group,
             session: stat.session,
             start: stat.start,
+            sent: Cell::new(None),
             pidfd,
         })
     }
@@ -62,6 +66,13 @@ impl Straggler {
     /// What to poll for reading: its end.
     pub(super) fn fd(&self) -> Option<BorrowedFd<'_>> {
         self.pidfd.as_ref().map(AsFd::as_fd)
+    }
+
+    /// Whether this signal of the ladder is news to it; from now on it is not. A second SIGTERM
+    /// means "at once" to some programs.
+    #[must_use]
+    pub fn is_news(&self, number: i32) -> bool {
+        self.sent.replace(Some(number)) != Some(number)
     }
 
     /// Sends it a signal.

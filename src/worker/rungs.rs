@@ -197,6 +197,9 @@ impl Worker {
         signal: i32,
         hands: &mut Hands<'_>,
     ) {
+        if !straggler.is_news(signal) {
+            return;
+        }
         self.tell(straggler.pid, signal, &straggler.signal(signal), hands);
         if signal != SIGKILL {
             // A stopped process keeps it pending. A refusal was told with the signal itself.

@@ -361,3 +361,28 @@ fn a_guard_remembers_whom_it_saw_below_a_worker() {
     assert_eq!(end.ended, Ended::Signal(9));
     assert_eq!(end.events.of("straggler").len(), 1, "{:#?}", end.lines);
 }
+
+/// At half of kill-after, or when the main process ends, whichever comes first; not at both.
+#[test]
+fn the_rest_of_a_tree_gets_sigterm_once() {
+    for mode in MODES {
+        if mode.is_missing() {
+            continue;
+        }
+        let base = Base::new();
+        let run = mode
+            .scenario(&base)
+            .name("once")
+            .times("0", "1s")
+            .sh(r#"trap '' TERM; "$0" deaf & read -r _ <&3; sleep 0.8; exit 0"#)
+            .through(r#"mkfifo hold; exec 3<>hold; exec "$@""#)
+            .zoo_as_argument()
+            .start();
+        run.wait_for("ready");
+        std::fs::write(base.file("hold"), "\n").expect("the worker reads it");
+        mode.stop(&base, "once", &run);
+        let end = mode.finish(run);
+        let asked = end.out().matches("signal 15").count();
+        assert_eq!(asked, 1, "{mode:?}: {}", end.err());
+    }
+}
