@@ -158,7 +158,14 @@ impl<'a> Enforcement<'a> {
         // whoever is forgotten here are seen, and nobody's tree is taken for empty too early.
         self.on_each(now, Worker::forget_ended);
         self.look_anew();
-        self.on_each(now, Worker::settle);
+        let heir = self.search.heir();
+        for is_heir in [false, true] {
+            self.on_each(now, |worker, hands| {
+                if (Some(worker.number()) == heir) == is_heir {
+                    worker.settle(hands);
+                }
+            });
+        }
     }
 
     /// What was seen in an earlier wake-up is out of date.

@@ -87,7 +87,7 @@ impl Tree {
         };
         let names_it = |pid: i32| census::flag_of(pid).is_some_and(|path| path == self.flag);
         let found: Vec<Straggler> = if let Some(orphans) = orphans {
-            let is_heir = search.gives_to(self.worker);
+            let is_heir = search.heir() == Some(self.worker);
             let shows_sign = |one: &&Orphan| {
                 is_heir || one.flag.as_ref() == Some(&self.flag) || is_led(&one.stat)
             };

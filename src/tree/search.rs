@@ -131,10 +131,14 @@ impl Search {
         matches!(&self.orphans, Orphans::Ours(adoption) if adoption.certain)
     }
 
-    /// Whether an orphan without any sign is this worker's.
-    pub(super) fn gives_to(&self, worker: u32) -> bool {
-        let is_heir = |adoption: &Adoption| adoption.heir == Some(worker);
-        self.is_certain() && matches!(&self.orphans, Orphans::Ours(a) if is_heir(a))
+    /// The worker to which orphans without any sign are given. It is to look last, when every other
+    /// one has taken what shows its own.
+    #[must_use]
+    pub fn heir(&self) -> Option<u32> {
+        match &self.orphans {
+            Orphans::Ours(adoption) if adoption.certain => adoption.heir,
+            Orphans::Ours(_) | Orphans::Elsewhere => None,
+        }
     }
 
     /// The orphans of ours that nobody holds; `None` where orphans are not ours.

@@ -21,7 +21,7 @@ const STRAGGLERS: Duration = Duration::from_secs(2);
 
 /// The same if nobody ever looked at the flag. What watches the end of its parent needs a moment to
 /// see it, and then there is nothing to stop.
-const MOMENT: Duration = Duration::from_millis(200);
+const MOMENT: Duration = Duration::from_millis(500);
 
 impl Worker {
     /// Its main process has ended, and is a zombie if it is our child: reaps it. What it left is

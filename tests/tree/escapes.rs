@@ -297,7 +297,7 @@ fn whoever_is_about_to_leave_is_no_news() {
     let base = Base::new();
     let run = base
         .scenario()
-        .sh(r"mkfifo hold; { read -r _; sleep 0.1; } <hold & exec 3>hold; echo ready; exit 0")
+        .sh(r#": <"$STOPCTL_FLAG"; mkfifo hold; { read -r _; } <hold & exec 3>hold; exit 0"#)
         .start();
     let end = run.finish();
     end.expect(0);
@@ -384,5 +384,38 @@ fn the_rest_of_a_tree_gets_sigterm_once() {
         let end = mode.finish(run);
         let asked = end.out().matches("signal 15").count();
         assert_eq!(asked, 1, "{mode:?}: {}", end.err());
+    }
+}
+
+#[test]
+fn each_of_several_workers_is_told_of_its_own_stragglers() {
+    if lacks(Need::Program("setsid")) {
+        return;
+    }
+    for mode in MODES {
+        if mode.is_missing() {
+            continue;
+        }
+        let base = Base::new();
+        let run = mode
+            .scenario(&base)
+            .name("shares")
+            .workers(4)
+            .times("2s", "5s")
+            .sh(r#"setsid -f "$0" handler; exec "$0" polite"#)
+            .zoo_as_argument()
+            .start();
+        let lines = run.wait_for_each("ready", 8);
+        mode.stop(&base, "shares", &run);
+        let end = mode.finish(run);
+        let told = end.events.of("straggler");
+        assert_eq!(told.len(), 4, "{mode:?}: {}", end.err());
+        for event in told {
+            let is_it = |line: &&crate::support::transcript::Line| {
+                line.number("pid=") == event["pid"].as_i64().expect("a pid")
+            };
+            let line = lines.iter().find(is_it).expect("it was ready");
+            assert_eq!(event["worker"], line.number("worker="), "{mode:?}: {event}");
+        }
     }
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use stopctl::moment::Moment;
 
 /// Who is gone within this time needs no line.
-const ABOUT_TO_LEAVE: Duration = Duration::from_millis(500);
+const ABOUT_TO_LEAVE: Duration = Duration::from_secs(1);
 
 /// Those of whom nothing was said yet.
 #[derive(Default)]
