@@ -59,6 +59,11 @@ null\t''"
 complete -c stopctl -n "__fish_stopctl_using_subcommand run" -l forward -d 'Signals passed on to the workers; HUP here makes it a reload instead of a stop' -r
 complete -c stopctl -n "__fish_stopctl_using_subcommand run" -l ready -d 'When the run is ready: when all workers were started, or when each has said that it is; the latter implies --notify' -r -f -a "started\t''
 notify\t''"
+complete -c stopctl -n "__fish_stopctl_using_subcommand run" -l stragglers -d 'What becomes of processes that a worker leaves behind: stop them too, or name and leave them' -r -f -a "stop\t''
+leave\t''"
+complete -c stopctl -n "__fish_stopctl_using_subcommand run" -l cgroup -d 'A control group (v2) for each worker: where one was delegated to us, never, or always' -r -f -a "auto\t''
+off\t''
+require\t''"
 complete -c stopctl -n "__fish_stopctl_using_subcommand run" -l stop-on-exit -d 'When one worker ends, stop the others'
 complete -c stopctl -n "__fish_stopctl_using_subcommand run" -l stop-on-failure -d 'When one worker fails, stop the others'
 complete -c stopctl -n "__fish_stopctl_using_subcommand run" -s q -l quiet -d 'Say nothing but errors'
@@ -114,4 +119,4 @@ complete -c stopctl -n "__fish_stopctl_using_subcommand unit" -s h -l help -d 'P
 complete -c stopctl -n "__fish_stopctl_using_subcommand completions" -s h -l help -d 'Print help'
 complete -c stopctl -n "__fish_stopctl_using_subcommand client" -s h -l help -d 'Print help'
 complete -c stopctl -n "__fish_stopctl_using_subcommand stop status wait" -f -a "(stopctl list --names 2>/dev/null)" -d 'Run'
-complete -c stopctl -n "__fish_stopctl_using_subcommand run" -x -a "(__fish_complete_subcommand --fcs-skip=2 -g -k -n -s -t --annotations --color --events --forward --grace --kill-after --max-grace --name --ready --signal --stdin --stop-within --stopped-status --timeout --unaware-grace --workers)"
+complete -c stopctl -n "__fish_stopctl_using_subcommand run" -x -a "(__fish_complete_subcommand --fcs-skip=2 -g -k -n -s -t --annotations --cgroup --color --events --forward --grace --kill-after --max-grace --name --ready --signal --stdin --stop-within --stopped-status --stragglers --timeout --unaware-grace --workers)"

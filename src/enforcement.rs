@@ -20,9 +20,10 @@ use crate::moment::Moment;
 use crate::outcome::{Final, Outcome};
 use crate::owner::OwnerFile;
 use crate::reason::Reason;
-use crate::record::{Phase, Record, RunRecord};
+use crate::record::{Phase, Record, RunRecord, Stragglers};
 use crate::run_dir::RunDir;
 use crate::sys;
+use crate::tree::Search;
 use crate::worker::{Hands, Worker};
 
 mod stop;
@@ -34,6 +35,7 @@ pub(crate) struct Enforcement<'a> {
     pub(crate) witness: &'a mut dyn Witness,
     pub(crate) files: Files,
     pub(crate) rules: Rules,
+    pub(crate) search: Search,
     pub(crate) begun: Moment,
     workers: Vec<Worker>,
     /// Why the whole run was asked to stop: a latch.
@@ -56,14 +58,21 @@ pub(crate) struct Rules {
     pub(crate) kill_wait: Duration,
     pub(crate) max_grace: Limit,
     pub(crate) unaware_grace: Option<Limit>,
+    pub(crate) stragglers: Stragglers,
 }
 
 impl<'a> Enforcement<'a> {
-    pub(crate) fn new(files: Files, rules: Rules, witness: &'a mut dyn Witness) -> Self {
+    pub(crate) fn new(
+        files: Files,
+        rules: Rules,
+        search: Search,
+        witness: &'a mut dyn Witness,
+    ) -> Self {
         Self {
             witness,
             files,
             rules,
+            search,
             begun: sys::now(),
             workers: Vec::new(),
             stopping: None,
@@ -84,6 +93,8 @@ impl<'a> Enforcement<'a> {
             stop_signal: self.rules.stop_signal,
             kill_wait: self.rules.kill_wait,
             max_grace: self.rules.max_grace,
+            stragglers: self.rules.stragglers,
+            search: &mut self.search,
             now: sys::now(),
         };
         self.workers.push(worker(&mut hands));
@@ -141,7 +152,25 @@ impl<'a> Enforcement<'a> {
 
     /// Looks who has ended of what nobody reaps for us: stragglers, and workers that we adopted.
     pub(crate) fn settle(&mut self, now: Moment) {
-        self.on_each(now, Worker::settle);
+        // ORDER: who has ended, then the looks, then what follows from them. So the children of
+        // whoever is forgotten here are seen, and nobody's tree is taken for empty too early.
+        self.on_each(now, Worker::forget_ended);
+        self.look_anew();
+        let heir = self.search.heir();
+        for is_heir in [false, true] {
+            self.on_each(now, |worker, hands| {
+                if (Some(worker.number()) == heir) == is_heir {
+                    worker.settle(hands);
+                }
+            });
+        }
+    }
+
+    /// What was seen in an earlier wake-up is out of date.
+    fn look_anew(&mut self) {
+        let trees = self.workers.iter().map(Worker::tree);
+        let held = trees.flat_map(|tree| tree.rest().iter().map(|one| one.pid));
+        self.search.look_anew(held);
     }
 
     /// Does what is due.
@@ -173,6 +202,8 @@ impl<'a> Enforcement<'a> {
             stop_signal: self.rules.stop_signal,
             kill_wait: self.rules.kill_wait,
             max_grace: self.rules.max_grace,
+            stragglers: self.rules.stragglers,
+            search: &mut self.search,
             now,
         };
         // A flag may be opened whose worker could not be started.
@@ -220,6 +251,8 @@ impl<'a> Enforcement<'a> {
             stop_signal: self.rules.stop_signal,
             kill_wait: self.rules.kill_wait,
             max_grace: self.rules.max_grace,
+            stragglers: self.rules.stragglers,
+            search: &mut self.search,
             now,
         };
         let worker = &mut self.workers[index];
@@ -233,6 +266,7 @@ impl<'a> Enforcement<'a> {
 
     /// Ends a turn: what has changed is written, and told.
     pub(crate) fn publish(&mut self) {
+        self.look_anew();
         // Who was deposed has nothing to write any more.
         if self.files.owner.is_ours() {
             for worker in &mut self.workers {

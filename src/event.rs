@@ -135,6 +135,27 @@ pub enum Event<'a> {
         /// The process.
         straggler: &'a Straggler,
     },
+    /// A straggler ended.
+    StragglerEnded {
+        /// Whose.
+        worker: u32,
+        /// Its pid.
+        pid: i32,
+    },
+    /// A straggler is left alone, as it was asked for.
+    StragglerLeft {
+        /// Whose.
+        worker: u32,
+        /// The process.
+        straggler: &'a Straggler,
+    },
+    /// The run ends, and this process became our child without being of any worker.
+    Nobodys {
+        /// Its pid.
+        pid: i32,
+        /// Its program's name.
+        program: &'a str,
+    },
     /// Something of a worker is still there after SIGKILL and the wait for it.
     NotEnded {
         /// Whose.

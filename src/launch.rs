@@ -10,6 +10,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
 use crate::base::{Base, BaseError};
+use crate::cgroup::{Cgroup, Use};
 use crate::control::Control;
 use crate::duration::{Limit, in_words};
 use crate::escape::escaped;
@@ -25,6 +26,7 @@ use crate::signals::Signals;
 use crate::spawn::{Place, Recipe};
 use crate::standing::{Owned, Standing};
 use crate::terminal::Terminal;
+use crate::tree::Search;
 
 /// Descriptors that we need beside the one of each worker's flag and those that are open by then,
 /// with room for the moment of a spawn.
@@ -54,6 +56,10 @@ pub struct Launched {
     pub recipe: Recipe,
     /// What is lent to a worker that runs in the foreground.
     pub terminal: Option<Terminal>,
+    /// Where the processes of workers are looked for.
+    pub search: Search,
+    /// The control group in which each worker gets one of its own, if they do.
+    pub cgroup: Option<Cgroup>,
 }
 
 /// A run could not begin.
@@ -125,6 +131,7 @@ pub fn launch(plan: &Plan) -> Result<Launched, LaunchError> {
     let open_files = make_room(plan.workers)?;
     // An orphan of a worker becomes our child: so it is reaped, and cannot get lost.
     nix::sys::prctl::set_child_subreaper(true).map_err(errno("PR_SET_CHILD_SUBREAPER"))?;
+    let search = Search::of_subreaper();
 
     failpoint::pass("signals taken");
     let identity = process::own_identity();
@@ -161,6 +168,7 @@ pub fn launch(plan: &Plan) -> Result<Launched, LaunchError> {
             Some(Inbox::create(&dir, dir.path()).map_err(LaunchError::Inbox)?)
         }
     };
+    let cgroup = control_group(plan.cgroup, &mut run, &mut record)?;
     let recipe = Recipe {
         command: plan.command.clone(),
         run: run.name.clone(),
@@ -187,7 +195,36 @@ pub fn launch(plan: &Plan) -> Result<Launched, LaunchError> {
         signals,
         recipe,
         terminal,
+        search,
+        cgroup,
     })
+}
+
+/// Makes the control group of the run, if it is to have one.
+fn control_group(
+    usage: Use,
+    run: &mut RunRecord,
+    record: &mut Record,
+) -> Result<Option<Cgroup>, LaunchError> {
+    let system = |what| move |error: io::Error| LaunchError::System(what, error);
+    let required = "--cgroup require: no control group can be made";
+    let group = Cgroup::for_run(&run.name, usage).map_err(system(required))?;
+    let Some(group) = group else {
+        return Ok(None);
+    };
+    // ORDER: on record before it is there: whoever takes over removes it.
+    run.cgroup = Some(group.path().display().to_string());
+    record.set_run(run);
+    record.commit().map_err(system("the file 'record'"))?;
+    match (group.make(), usage) {
+        (Ok(()), Use::Auto | Use::Off | Use::Require) => Ok(Some(group)),
+        (Err(error), Use::Require) => Err(LaunchError::System(required, error)),
+        (Err(_), Use::Auto | Use::Off) => {
+            run.cgroup = None;
+            record.set_run(run);
+            Ok(None)
+        }
+    }
 }
 
 /// Raises the soft limit of open files as far as needed; answers what it was.
@@ -232,6 +269,7 @@ fn described(plan: &Plan, identity: &Identity, name: &RunName) -> RunRecord {
     run.max_grace_ms = milliseconds(plan.max_grace);
     run.kill_wait_ms = u64::try_from(plan.times.kill_wait.as_millis()).unwrap_or(u64::MAX);
     run.stop_signal = plan.stop_signal;
+    run.stragglers = plan.stragglers;
     run
 }
 

@@ -51,7 +51,7 @@
 //! | 6 | one worker on its ladder, and what a run is to be | [`worker`], [`plan`] |
 //! | 5 | what happens in a run, runs in runs, starting a worker, and what the dead left | [`event`], [`leftovers`], [`outer`], [`spawn`] |
 //! | 4 | what follows from it: trees, verdicts, who owns a run | [`standing`], [`tree`], [`verdict`] |
-//! | 3 | one run on one machine | [`control`], [`flag`], [`interrupts`], [`notify`], [`outcome`], [`process`], [`record`], [`run_dir`], [`signals`], [`stream`], [`terminal`], [`watch`] |
+//! | 3 | one run on one machine | [`cgroup`], [`control`], [`flag`], [`interrupts`], [`notify`], [`outcome`], [`process`], [`record`], [`run_dir`], [`signals`], [`stream`], [`terminal`], [`watch`] |
 //! | 2 | the words of the contract, and the decision | [`base`], [`ended`], [`ladder`], [`owner`] |
 //! | 1 | the border to the kernel (all that is `unsafe`), and what people type | [`duration`], [`name`], [`signal_name`], `sys` |
 //! | 0 | values | [`escape`], `failpoint`, [`files`], [`moment`], [`reason`] |
@@ -85,6 +85,8 @@ pub mod ladder;
 pub mod owner;
 
 // Floor 3: one run on one machine.
+#[cfg(feature = "cli")]
+pub mod cgroup;
 #[cfg(feature = "cli")]
 pub mod control;
 pub mod flag;

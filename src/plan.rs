@@ -3,9 +3,11 @@
 use std::ffi::OsString;
 use std::time::Duration;
 
+use crate::cgroup;
 use crate::duration::Limit;
 use crate::ladder::Times;
 use crate::name::RunName;
+use crate::record::Stragglers;
 use crate::spawn::{Exposure, Place, Stdin};
 use crate::verdict::Policy;
 
@@ -42,6 +44,10 @@ pub struct Plan {
     pub forward: Vec<i32>,
     /// What the person chose about the exit status.
     pub policy: Policy,
+    /// What becomes of what workers leave behind.
+    pub stragglers: Stragglers,
+    /// Whether each worker gets a control group.
+    pub cgroup: cgroup::Use,
     /// Whether a guard goes on with the ladder should the supervisor die.
     pub guard: bool,
     /// Whether a service manager started us.

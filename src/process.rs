@@ -238,6 +238,13 @@ pub fn peek_dead_child() -> Option<i32> {
     }
 }
 
+/// Whether we have any child, one that has ended included (waitid(2), `ECHILD`).
+#[must_use]
+pub fn has_child() -> bool {
+    let error = sys::dead_child(None, true).err();
+    error.and_then(|error| error.raw_os_error()) != Some(Errno::ECHILD as i32)
+}
+
 /// Reaps our child `pid`; `None` if its status was lost to somebody else who waited for it.
 #[must_use]
 pub fn reap(pid: i32) -> Option<Ended> {

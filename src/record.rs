@@ -44,6 +44,17 @@ pub enum Phase {
     Over,
 }
 
+/// What becomes of the processes that are still there after the main process of their worker ended.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Stragglers {
+    /// They are stopped, as the worker would be.
+    #[default]
+    Stop,
+    /// They are named and left.
+    Leave,
+}
+
 /// What the header tells of the run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RunRecord {
@@ -73,6 +84,12 @@ pub struct RunRecord {
     pub kill_wait_ms: u64,
     /// What is sent instead of SIGTERM.
     pub stop_signal: i32,
+    /// What becomes of stragglers.
+    #[serde(default)]
+    pub stragglers: Stragglers,
+    /// The control group in which each worker has one of its own, if they have.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cgroup: Option<String>,
     /// How far it is.
     pub phase: Phase,
     /// Why all of them were asked to stop.
@@ -98,6 +115,8 @@ impl RunRecord {
             max_grace_ms: None,
             kill_wait_ms: 0,
             stop_signal: libc::SIGTERM,
+            stragglers: Stragglers::Stop,
+            cgroup: None,
             phase: Phase::Running,
             reason: None,
             status: None,

@@ -163,6 +163,17 @@ impl Signals {
         &self.blocked
     }
 
+    /// There are children that have ended and were not looked at.
+    pub fn keep_child(&mut self) {
+        self.child = true;
+    }
+
+    /// Whether there are, as far as is known without waiting.
+    #[must_use]
+    pub fn has_child(&self) -> bool {
+        self.child
+    }
+
     /// Whether a child may have ended since the last call.
     pub fn take_child(&mut self) -> bool {
         std::mem::take(&mut self.child)

@@ -4,7 +4,7 @@ use std::error::Error;
 use std::ffi::OsString;
 use std::fmt;
 use std::fs::File;
-use std::io;
+use std::io::{self, Write as _};
 use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
@@ -120,8 +120,9 @@ impl fmt::Display for SpawnError {
 impl Error for SpawnError {}
 
 impl Recipe {
-    /// Starts worker `number`; answers its pid. Returns once its program runs. It takes the
-    /// foreground of `terminal` before that.
+    /// Starts worker `number`, in the control group that `entry` leads into if there is one;
+    /// answers its pid. Returns once its program runs. It takes the foreground of `terminal` before
+    /// that.
     ///
     /// # Errors
     ///
@@ -132,6 +133,7 @@ impl Recipe {
         flag: &FlagFile,
         birth: Birth,
         owner: Arc<File>,
+        entry: Option<File>,
         terminal: Option<Arc<File>>,
     ) -> Result<i32, SpawnError> {
         let mut command = Command::new(&self.command[0]);
@@ -178,6 +180,10 @@ impl Recipe {
             // ORDER: on record first, then the look whether to run at all. Whoever takes over
             // after a crash in between finds either no process or one that it knows.
             failpoint::pass("child prepared");
+            if let Some(entry) = &entry {
+                // Whoever writes 0 is meant (cgroups(7)).
+                (&*entry).write_all(b"0")?;
+            }
             announce(&birth)?;
             failpoint::pass("birth written");
             if !conditions.hold() {

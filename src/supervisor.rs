@@ -7,6 +7,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
+use crate::cgroup::Cgroup;
 use crate::ended::Ended;
 use crate::enforcement::{Enforcement, Files, How, Rules};
 use crate::event::{Event, Witness};
@@ -43,6 +44,10 @@ mod suspend;
 use manager::Manager;
 use notified::Hearing;
 
+/// How many children are reaped in one wake-up: somebody who forks without end must not keep us from
+/// the ladder.
+const AT_ONCE: usize = 5000;
+
 /// Supervises the run of `plan`, which was launched, until nobody is left; answers how we leave.
 ///
 /// From the first worker on it does not fail: whatever goes wrong is told to `witness`, and the
@@ -60,6 +65,7 @@ pub fn supervise(
     let mut supervisor = Supervisor::new(plan, launched, outer, witness);
     if let Err(error) = supervisor.open() {
         supervisor.run.finish(Some(error.status()));
+        supervisor.cgroup.iter().for_each(Cgroup::remove);
         return Err(error);
     }
     // From here on nothing may return early: there are workers.
@@ -79,6 +85,8 @@ struct Supervisor<'a> {
     looks: Looks,
     recipe: Recipe,
     terminal: Option<Terminal>,
+    /// In which each worker has a control group of its own.
+    cgroup: Option<Cgroup>,
     outer: Option<Outer>,
     /// The service manager that started us, if it wants to be told.
     manager: Option<Manager>,
@@ -103,6 +111,14 @@ struct Supervisor<'a> {
     cannot_put_back: bool,
 }
 
+/// A worker whose main process has ended.
+struct MainEnded {
+    number: u32,
+    /// Whether it had been asked to.
+    asked: bool,
+    success: bool,
+}
+
 impl<'a> Supervisor<'a> {
     fn new(
         plan: &'a Plan,
@@ -121,8 +137,9 @@ impl<'a> Supervisor<'a> {
             kill_wait: plan.times.kill_wait,
             max_grace: plan.max_grace,
             unaware_grace: plan.unaware_grace,
+            stragglers: plan.stragglers,
         };
-        let run = Enforcement::new(files, rules, witness);
+        let run = Enforcement::new(files, rules, parts.search, witness);
         Self {
             plan,
             dir: parts.dir,
@@ -130,6 +147,7 @@ impl<'a> Supervisor<'a> {
             looks: Looks::Noted,
             recipe: parts.recipe,
             terminal: parts.terminal,
+            cgroup: parts.cgroup,
             outer,
             manager: Manager::from_env(run.begun),
             hearing: parts.inbox.map(Hearing::new),
@@ -173,7 +191,8 @@ impl<'a> Supervisor<'a> {
     }
 
     fn wait(&self) {
-        let at_once = (self.to_start() > 0).then(|| Moment::from_nanos(0));
+        let goes_on = self.to_start() > 0 || self.signals.has_child();
+        let at_once = goes_on.then(|| Moment::from_nanos(0));
         let manager = self.manager.as_ref().and_then(Manager::deadline);
         let own = [
             self.timeout,
@@ -204,38 +223,60 @@ impl<'a> Supervisor<'a> {
                 }
             }
         }
-        while let Some(pid) = process::peek_dead_child() {
+        let mut ended = Vec::new();
+        for number in 0.. {
+            let Some(pid) = process::peek_dead_child() else {
+                break;
+            };
+            if number == AT_ONCE {
+                self.signals.keep_child();
+                break;
+            }
             // ORDER: what it looked at and what it said before it ended is told by now.
             self.see_looks(now);
             self.hear(now);
             if let Some(index) = self.by_pid.remove(&pid) {
-                self.main_ended(index, now);
+                ended.push(self.main_ended(index, now));
             } else {
                 // A straggler that we adopted, the guard, or a child from before we were exec'ed.
                 let _ = process::reap(pid);
+                self.run.search.forget(pid);
                 if !self.guard_ended(pid, now) {
                     self.run.witness.see(now, &Event::ForeignReaped { pid });
                 }
             }
         }
+        if let Some(last) = ended.last().filter(|_| self.by_pid.is_empty()) {
+            // Whose an orphan is that shows no sign cannot be told; but nobody needs it any more.
+            self.run.search.give_to(last.number);
+        }
         self.run.settle(now);
+        for worker in &ended {
+            self.consider_others(worker, now);
+        }
     }
 
-    fn main_ended(&mut self, index: usize, now: Moment) {
+    fn main_ended(&mut self, index: usize, now: Moment) -> MainEnded {
         let left = self.by_pid.len() + self.to_start() as usize;
-        let (number, was_asked) = {
-            let worker = &self.run.workers()[index];
-            (worker.number(), worker.is_asked())
-        };
+        let worker = &self.run.workers()[index];
+        let (number, asked) = (worker.number(), worker.is_asked());
         let mut ended = None;
         self.run.on_index(index, now, |worker, hands| {
             ended = worker.main_ended(left, hands);
         });
         self.take_terminal_back(ended);
-        let success = ended.is_some_and(Ended::is_success);
-        let asked = was_asked || self.run.stopping().is_some();
-        if !asked && self.plan.when_one_ends.stops(success) {
-            self.culprit = Some(number);
+        MainEnded {
+            number,
+            asked,
+            success: ended.is_some_and(Ended::is_success),
+        }
+    }
+
+    /// What the end of a worker means for the others.
+    fn consider_others(&mut self, worker: &MainEnded, now: Moment) {
+        let asked = worker.asked || self.run.stopping().is_some();
+        if !asked && self.plan.when_one_ends.stops(worker.success) {
+            self.culprit = Some(worker.number);
             self.run.stop_all(&Reason::SIBLING, How::OWN_TIMES, now);
         }
     }
@@ -272,6 +313,11 @@ impl<'a> Supervisor<'a> {
 
     /// Writes the last word, and gives up the name.
     fn close(mut self) -> Verdict {
+        for (pid, program) in self.run.search.nobodys() {
+            let program = program.as_str();
+            let nobodys = Event::Nobodys { pid, program };
+            self.run.witness.see(sys::now(), &nobodys);
+        }
         let ending = Ending {
             finals: self.run.finals(),
             reason: self.run.stopping(),
@@ -284,6 +330,7 @@ impl<'a> Supervisor<'a> {
         } else {
             self.dir.keep();
         }
+        self.cgroup.iter().for_each(Cgroup::remove);
         if self.run.leaves_something() {
             self.dir.keep();
         }

@@ -14,10 +14,13 @@
     )
 )]
 
+use std::ffi::{CStr, CString};
 use std::fs::File;
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::process::CommandExt;
+use std::path::Path;
 use std::process::Command;
 use std::ptr::{self, NonNull};
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
@@ -409,6 +412,17 @@ pub(crate) fn take_as_by_default(signal: i32) -> io::Result<()> {
     // SAFETY: puts back what was valid before.
     checked(unsafe { libc::sigaction(signal, &raw const handler, ptr::null_mut()) }.into())
         .map(drop)
+}
+
+/// The value of an extended attribute of the file at `path` (getxattr(2)), cut at 64 bytes.
+pub(crate) fn attribute(path: &Path, name: &CStr) -> io::Result<Vec<u8>> {
+    let path = CString::new(path.as_os_str().as_bytes()).map_err(io::Error::other)?;
+    let mut value = vec![0_u8; 64];
+    let (place, size) = (value.as_mut_ptr().cast(), value.len());
+    // SAFETY: both names end with a zero byte, and `value` is a valid place of this size.
+    let length = unsafe { libc::getxattr(path.as_ptr(), name.as_ptr(), place, size) };
+    value.truncate(usize::try_from(checked(length as _)?).unwrap_or(0));
+    Ok(value)
 }
 
 /// Eight bytes that nobody can guess (getrandom(2)).

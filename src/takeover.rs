@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use nix::sys::signal::SigSet;
 
+use crate::cgroup::Cgroup;
 use crate::control::Control;
 use crate::duration::Limit;
 use crate::enforcement::{Enforcement, Files, How, Rules};
@@ -27,6 +28,7 @@ use crate::reason::Reason;
 use crate::record::{Record, RecordError, RecordReader, RunRecord, Snapshot, WorkerState};
 use crate::run_dir::RunDir;
 use crate::sys;
+use crate::tree::Search;
 use crate::worker::{Heritage, Worker};
 
 /// Who enforced a run to its end.
@@ -149,14 +151,19 @@ impl Takeover {
             run: snapshot.run.clone(),
         };
         failpoint::pass("files adopted");
-        let mut run = Enforcement::new(files, rules(&snapshot.run), witness);
-        adopt(&mut run, &dir, snapshot, flags, &us);
+        let cgroup = snapshot.run.cgroup.as_deref().and_then(Cgroup::at);
+        let (rules, search) = (rules(&snapshot.run), Search::of_stranger());
+        let mut run = Enforcement::new(files, rules, search, witness);
+        adopt(&mut run, &dir, snapshot, flags, cgroup.as_ref(), &us);
         go_on(&mut run);
         if !run.files.owner.is_ours() {
             return Ok(Taken::ByOthers);
         }
         // Known only if the owner before had come so far, and left what it could not end.
         run.finish(run.files.run.status);
+        if let Some(cgroup) = cgroup {
+            cgroup.remove();
+        }
         if run.leaves_something() {
             return Ok(Taken::Part);
         }
@@ -198,6 +205,7 @@ fn rules(run: &RunRecord) -> Rules {
         kill_wait: Duration::from_millis(run.kill_wait_ms),
         max_grace: limit(run.max_grace_ms),
         unaware_grace: None,
+        stragglers: run.stragglers,
     }
 }
 
@@ -224,6 +232,7 @@ fn adopt(
     dir: &RunDir,
     snapshot: Snapshot,
     mut flags: HashMap<u32, FlagFile>,
+    cgroup: Option<&Cgroup>,
     us: &Identity,
 ) {
     let times = times(&snapshot.run);
@@ -254,6 +263,7 @@ fn adopt(
             request: flag.request(),
             flag,
             record,
+            cgroup: cgroup.map(|cgroup| cgroup.of_worker(number)),
         };
         run.adopt(|hands| Worker::adopt(heritage, times, hands));
         failpoint::pass("worker adopted");

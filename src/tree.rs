@@ -1,230 +1,155 @@
-//! What a worker leaves behind: the processes of its group that are still there after its main
-//! process has ended.
+//! The tree of a worker: its main process, and everything that came from it, wherever that went.
 //!
-//! It answers for finding them while they are provably the worker's, and for holding on to them.
+//! It answers for finding what is of a worker while that can be proven, and for holding on to it.
 //! It must never find a process by its name, and never keep a bare number to signal later.
+//!
+//! A process is of a worker if one of these is true of it:
+//!
+//! * its parent is of the worker (*descent*): the main process, or somebody who is held;
+//! * its session or its group is led, or was, by somebody of the worker, and that number is in use
+//!   all the time, so that it cannot have become another's;
+//! * its environment names the worker's flag, which no other start of a worker ever had;
+//! * it is in the worker's control group;
+//! * it is an orphan that became our child (*adoption*) when only workers could have made it one.
+//!
+//! An orphan of a supervisor's worker becomes the supervisor's child, for that is a subreaper. So
+//! "has this worker left anything?" is "have we any child that we do not know?", which is one small
+//! file, and nothing is searched as long as the answer is no.
 
-use std::fs;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::path::{Path, PathBuf};
+use std::os::fd::BorrowedFd;
+use std::path::PathBuf;
 
-use nix::unistd::getpid;
+use crate::cgroup::Cgroup;
+use crate::process::{self, Found};
 
-use crate::flag::reader;
-use crate::process::{self, Found, Sent, Stat, Target};
+pub use search::Search;
+pub use straggler::Straggler;
 
-/// A process of a worker's tree that is still there after the worker's main process ended.
-#[derive(Debug)]
-pub struct Straggler {
-    /// Its pid.
-    pub pid: i32,
-    /// Its program's name, as it tells it itself.
-    pub program: String,
-    start: u64,
-    /// `None` where the kernel has no pidfds, or gave us none.
-    pidfd: Option<OwnedFd>,
+mod census;
+mod find;
+mod search;
+mod straggler;
+
+/// The main process, as far as its number proves anything: it is that of its session and its group.
+#[derive(Clone, Copy, Debug)]
+pub enum Leader<'a> {
+    /// Our child, which was not reaped.
+    Unreaped,
+    /// Our child, which was.
+    Reaped,
+    /// A child of an owner that is no more.
+    Stranger(&'a Found),
 }
 
-impl Straggler {
-    /// Takes a process if it is `ours` once it cannot change any more.
-    fn take(pid: i32, ours: impl FnOnce(&Stat) -> bool) -> Option<Self> {
-        // ORDER: the descriptor before the look, so that both are of one process.
-        let pidfd = process::open(pid).ok();
-        let stat = Stat::of(pid)?;
-        let ours = !stat.is_dead() && ours(&stat);
-        ours.then_some(Self {
-            pid,
-            program: stat.program,
-            start: stat.start,
-            pidfd,
-        })
-    }
-
-    fn is_there(&self) -> bool {
-        match &self.pidfd {
-            Some(pidfd) => !process::has_ended(pidfd),
-            None => self.stat().is_some_and(|stat| !stat.is_dead()),
-        }
-    }
-
-    fn stat(&self) -> Option<Stat> {
-        Stat::of(self.pid).filter(|stat| stat.start == self.start)
-    }
-
-    /// Sends it a signal.
-    #[must_use = "a refusal has to be told"]
-    pub fn signal(&self, number: i32) -> Sent {
-        let refused = match &self.pidfd {
-            Some(pidfd) => match process::signal(Target::Pidfd(pidfd.as_fd()), number) {
-                Sent::Refused(error) => error,
-                sent @ (Sent::Yes | Sent::Nobody) => return sent,
-            },
-            None => std::io::ErrorKind::Unsupported.into(),
-        };
-        // Without pidfds only a child of ours has a pid that cannot change hands: we are the
-        // subreaper, so an orphan of the worker becomes one.
-        match self.stat() {
-            Some(stat) if stat.parent == getpid().as_raw() => {
-                process::signal(Target::Child(self.pid), number)
+impl Leader<'_> {
+    /// Whether nobody else can have its number now.
+    fn pins(self) -> bool {
+        match self {
+            Self::Unreaped => true,
+            Self::Stranger(Found::Ours(pidfd)) => {
+                !process::has_ended(pidfd) || process::group_lives(pidfd) == Some(true)
             }
-            Some(_) => Sent::Refused(refused),
-            None => Sent::Nobody,
+            Self::Reaped | Self::Stranger(Found::Gone | Found::Unverifiable) => false,
+        }
+    }
+
+    /// Whether it can be the parent of anybody.
+    fn is_there(self) -> bool {
+        match self {
+            Self::Unreaped => true,
+            Self::Stranger(found @ Found::Ours(_)) => !found.has_ended(),
+            Self::Reaped | Self::Stranger(Found::Gone | Found::Unverifiable) => false,
         }
     }
 }
 
-/// Finding what is left of a worker whose main process is a zombie, in two steps around its
-/// reaping.
+/// What is known of a worker's tree, besides its main process.
 #[derive(Debug)]
-pub enum Sweep {
-    /// The kernel can tell by the pidfd of the dead leader whether its group lives on: nearly
-    /// always it does not, and nothing has to be searched.
-    ByPidfd(OwnedFd, i32),
-    /// It cannot: searched while the zombie pins the group's number.
-    Searched(Vec<Straggler>),
+pub struct Tree {
+    worker: u32,
+    /// The pid of the main process.
+    leader: i32,
+    flag: PathBuf,
+    cgroup: Option<Cgroup>,
+    held: Vec<Straggler>,
+    /// How many of them, from the first on, were greeted.
+    greeted: usize,
 }
 
-impl Sweep {
-    /// Before the worker's main process `leader` is reaped.
+impl Tree {
+    /// The tree of a worker whose main process is `leader` and whose flag is at `flag`.
     #[must_use]
-    pub fn begin(leader: i32) -> Self {
-        match process::open(leader) {
-            Ok(pidfd) if process::group_lives(&pidfd).is_some() => Self::ByPidfd(pidfd, leader),
-            Ok(_) | Err(_) => Self::Searched(members(leader)),
+    pub fn new(worker: u32, leader: i32, flag: PathBuf, cgroup: Option<Cgroup>) -> Self {
+        Self {
+            worker,
+            leader,
+            flag,
+            cgroup,
+            held: Vec::new(),
+            greeted: 0,
         }
     }
 
-    /// After it was reaped.
+    /// Everybody who is held.
     #[must_use]
-    pub fn finish(self) -> Remains {
-        let mut remains = match self {
-            Self::ByPidfd(pidfd, leader) => Remains {
-                group: Some((pidfd, leader)),
-                flag: None,
-                stragglers: Vec::new(),
-            },
-            Self::Searched(stragglers) => Remains {
-                group: None,
-                flag: None,
-                stragglers,
-            },
-        };
-        let _ = remains.refresh();
-        remains
+    pub fn rest(&self) -> &[Straggler] {
+        &self.held
     }
-}
 
-/// The processes of the group that `leader` leads, without itself. Right only while that number
-/// cannot mean another group: the leader is our unreaped child, or the group is known to live.
-#[must_use]
-pub fn members(leader: i32) -> Vec<Straggler> {
-    let in_group = |stat: &Stat| stat.group == leader;
-    let others = pids().into_iter().filter(|&pid| pid != leader);
-    let found = others.filter(|&pid| Stat::of(pid).as_ref().is_some_and(in_group));
-    found
-        .filter_map(|pid| Straggler::take(pid, in_group))
-        .collect()
-}
+    /// The members of the main process's group who are held.
+    pub fn group(&self) -> impl Iterator<Item = &Straggler> {
+        self.held.iter().filter(|one| one.group == self.leader)
+    }
 
-/// The processes whose environment names the flag at `path`: no other start of a worker ever had
-/// that flag, so whoever inherited the name is of this one. Without `leader` and ourselves.
-fn heirs(path: &Path, leader: i32) -> Vec<Straggler> {
-    let mut name = format!("{}=", reader::VARIABLE).into_bytes();
-    name.extend_from_slice(path.as_os_str().as_encoded_bytes());
-    let names_it = |pid: i32| {
-        let environment = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
-        environment.split(|&b| b == 0).any(|one| one == name)
-    };
-    let ourselves = getpid().as_raw();
-    let others = pids().into_iter();
-    let others = others.filter(|&pid| pid != leader && pid != ourselves && names_it(pid));
-    others
-        .filter_map(|pid| Straggler::take(pid, |_| names_it(pid)))
-        .collect()
-}
+    /// Those who are held and in another group than the main process.
+    pub fn beyond_group(&self) -> impl Iterator<Item = &Straggler> {
+        self.held.iter().filter(|one| one.group != self.leader)
+    }
 
-fn pids() -> Vec<i32> {
-    let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
-    let names = entries.map(|entry| entry.file_name());
-    names
-        .filter_map(|name| name.to_str()?.parse().ok())
-        .collect()
-}
-
-/// What is left of a worker.
-#[derive(Debug)]
-pub struct Remains {
-    group: Option<(OwnedFd, i32)>,
-    /// The flag by which they are searched, and the pid of who is none of them.
-    flag: Option<(PathBuf, i32)>,
-    stragglers: Vec<Straggler>,
-}
-
-impl Remains {
-    /// What is left of a worker that was not our child: its main process was `leader`, of which
-    /// this was `found`, and its flag is at `path`.
+    /// Those who were not greeted yet: they have had none of the signals of the others.
     #[must_use]
-    pub fn of_stranger(found: &Found, leader: i32, path: &Path) -> Self {
-        let pidfd = match found {
-            Found::Ours(pidfd) if process::group_lives(pidfd).is_some() => pidfd.try_clone().ok(),
-            Found::Ours(_) | Found::Gone | Found::Unverifiable => None,
-        };
-        let group = pidfd.map(|pidfd| (pidfd, leader));
-        let mut remains = Self {
-            group,
-            flag: Some((path.to_owned(), leader)),
-            stragglers: Vec::new(),
-        };
-        let _ = remains.refresh();
-        remains
+    pub fn newcomers(&self) -> &[Straggler] {
+        &self.held[self.greeted..]
     }
 
-    /// Forgets who has ended and finds who is new; answers how many are new, which stand last.
-    #[must_use = "the new ones have not had the signals of the others"]
-    pub fn refresh(&mut self) -> usize {
-        self.stragglers.retain(Straggler::is_there);
-        let known = self.stragglers.len();
-        let heirs = self
-            .flag
-            .as_ref()
-            .map(|(path, leader)| heirs(path, *leader));
-        for straggler in self
-            .group_members()
-            .into_iter()
-            .chain(heirs.unwrap_or_default())
-        {
-            if self.stragglers.iter().all(|old| old.pid != straggler.pid) {
-                self.stragglers.push(straggler);
-            }
-        }
-        self.stragglers.len() - known
+    /// All of them were.
+    pub fn have_greeted(&mut self) {
+        self.greeted = self.held.len();
     }
 
-    fn group_members(&self) -> Vec<Straggler> {
-        let Some((pidfd, leader)) = &self.group else {
-            return Vec::new();
-        };
-        // ORDER: the group lives before and after the search; a number that is in use all the
-        // time cannot have become another group's.
-        let lives = || process::group_lives(pidfd) == Some(true);
-        let found = if lives() {
-            members(*leader)
-        } else {
-            Vec::new()
-        };
-        if lives() { found } else { Vec::new() }
+    /// Holds nobody any more.
+    pub fn let_go(&mut self) {
+        self.held.clear();
+        self.greeted = 0;
     }
 
-    /// Who is there, as of the last look.
+    /// Its control group, if it has one of its own.
     #[must_use]
-    pub fn stragglers(&self) -> &[Straggler] {
-        &self.stragglers
+    pub fn cgroup(&self) -> Option<&Cgroup> {
+        self.cgroup.as_ref()
     }
 
-    /// What to poll for reading: it becomes readable when a straggler ends.
+    /// What to poll for reading: it becomes readable when somebody who is held ends.
     pub fn fds(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
-        self.stragglers
-            .iter()
-            .filter_map(|s| s.pidfd.as_ref().map(AsFd::as_fd))
+        self.held.iter().filter_map(Straggler::fd)
+    }
+
+    /// Lets go of those who have ended; answers the pids of those who had been greeted.
+    ///
+    /// ORDER: before the looks of [`Tree::refresh`]: the children of whoever has ended by now are
+    /// orphans by then, and are seen.
+    pub fn forget_ended(&mut self) -> Vec<i32> {
+        let mut ended = Vec::new();
+        let (mut place, greeted) = (0, self.greeted);
+        self.held.retain(|one| {
+            let is_there = one.is_there();
+            if !is_there && place < greeted {
+                ended.push(one.pid);
+            }
+            place += 1;
+            is_there
+        });
+        self.greeted -= ended.len();
+        ended
     }
 }

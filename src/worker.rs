@@ -5,6 +5,7 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Duration;
 
+use crate::cgroup::Cgroup;
 use crate::duration::Limit;
 use crate::ended::Ended;
 use crate::event::{Event, Why, Witness};
@@ -14,7 +15,8 @@ use crate::moment::Moment;
 use crate::outcome::Final;
 use crate::process::Found;
 use crate::reason::Reason;
-use crate::tree::Remains;
+use crate::record::Stragglers;
+use crate::tree::{Leader, Search, Tree};
 
 use suspend::Halt;
 
@@ -39,6 +41,10 @@ pub struct Hands<'a> {
     pub kill_wait: Duration,
     /// The longest time from the flag to SIGTERM, with every extension.
     pub max_grace: Limit,
+    /// What becomes of stragglers.
+    pub stragglers: Stragglers,
+    /// Where the processes of a worker are looked for.
+    pub search: &'a mut Search,
     /// The moment of this wake-up.
     pub now: Moment,
 }
@@ -51,6 +57,7 @@ pub struct Worker {
     main: Main,
     start: Option<u64>,
     flag: FlagFile,
+    tree: Tree,
     ladder: Ladder,
     /// The run's grace: what a worker that looks late gets back.
     grace: Limit,
@@ -89,29 +96,43 @@ enum Main {
     Stranger(Found),
 }
 
+impl Main {
+    /// What its number proves.
+    fn leader(&self, life: &Life) -> Leader<'_> {
+        match (self, life) {
+            (Self::Child, Life::Main) => Leader::Unreaped,
+            (Self::Child, Life::Remains { .. } | Life::Over(_)) => Leader::Reaped,
+            (Self::Stranger(found), _) => Leader::Stranger(found),
+        }
+    }
+}
+
 #[derive(Debug)]
 enum Life {
     /// The main process has not ended.
     Main,
     /// It has; what it left behind has not.
-    Remains {
-        ended: Option<Ended>,
-        at: Moment,
-        remains: Remains,
-    },
+    Remains { ended: Option<Ended>, at: Moment },
     /// Nothing is left, or it was given up: the final record was made.
     Over(Final),
 }
 
 impl Worker {
-    /// A worker whose program runs as `pid`.
+    /// A worker whose program runs as `pid`, in the control group `cgroup` if it has one.
     #[must_use]
-    pub fn new(number: u32, pid: i32, start: Option<u64>, flag: FlagFile, times: Times) -> Self {
+    pub fn new(
+        number: u32,
+        (pid, start): (i32, Option<u64>),
+        flag: FlagFile,
+        cgroup: Option<Cgroup>,
+        times: Times,
+    ) -> Self {
         Self {
             number,
             pid,
             main: Main::Child,
             start,
+            tree: Tree::new(number, pid, flag.path().to_owned(), cgroup),
             flag,
             ladder: Ladder::new(times),
             grace: times.grace,
@@ -144,6 +165,12 @@ impl Worker {
     #[must_use]
     pub fn flag(&self) -> &FlagFile {
         &self.flag
+    }
+
+    /// What is known of its tree, besides the main process.
+    #[must_use]
+    pub fn tree(&self) -> &Tree {
+        &self.tree
     }
 
     /// Makes its flag again in `dir` if its name is gone. Answers whether it was.
@@ -211,13 +238,13 @@ impl Worker {
 
     /// What to poll for reading besides the end of a main process that is our child.
     pub fn fds(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
-        let (main, remains) = match (&self.life, &self.main) {
+        let (main, tree) = match (&self.life, &self.main) {
             (Life::Main, Main::Stranger(Found::Ours(pidfd))) => (Some(pidfd.as_fd()), None),
-            (Life::Remains { remains, .. }, _) => (None, Some(remains)),
+            (Life::Remains { .. }, _) => (None, Some(&self.tree)),
+            // Whoever lives beside a main process that lives needs no watching.
             (Life::Main | Life::Over(_), _) => (None, None),
         };
-        main.into_iter()
-            .chain(remains.into_iter().flat_map(Remains::fds))
+        main.into_iter().chain(tree.into_iter().flat_map(Tree::fds))
     }
 
     /// Asks it to stop. Without a grace of its own the request has the run's, or `unaware` for
@@ -301,9 +328,8 @@ impl Worker {
         if self.rest_at.is_some_and(|at| at <= hands.now) {
             self.rest_at = None;
             if matches!(self.life, Life::Main) {
-                for straggler in self.group() {
-                    self.signal_straggler(&straggler, hands.stop_signal, hands);
-                }
+                self.look_for_tree(hands);
+                self.signal_rest(hands.stop_signal, hands);
             }
         }
     }

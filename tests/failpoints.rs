@@ -124,7 +124,7 @@ fn c2_every_step_is_a_point() {
         "continued",
         "rung used",
         "end seen",
-        "group swept",
+        "tree swept",
         "reaped",
         "final record made",
         "last word written",

@@ -22,6 +22,7 @@ const FLOORS: [(&str, &[&str]); 14] = [
     (
         "one run on one machine",
         &[
+            "cgroup",
             "flag",
             "control",
             "record",

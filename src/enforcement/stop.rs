@@ -39,6 +39,7 @@ impl Enforcement<'_> {
             self.announce(reason, &all, now);
         }
         failpoint::pass("stop is latched");
+        self.on_each(now, Worker::remember);
         for index in all {
             self.stop_one(index, reason, how, now);
         }
@@ -63,6 +64,7 @@ impl Enforcement<'_> {
         let is_meant = |worker: &Worker| worker.number() == number;
         if let Some(index) = self.workers.iter().position(is_meant) {
             self.announce(&request.reason, &[index], now);
+            self.on_index(index, now, Worker::remember);
             self.stop_one(index, &request.reason, how, now);
         }
     }

@@ -14,6 +14,8 @@ pub struct Stat {
     pub parent: i32,
     /// Its process group.
     pub group: i32,
+    /// Its session.
+    pub session: i32,
     /// Clock ticks from boot to its start.
     pub start: u64,
 }
@@ -34,13 +36,15 @@ impl Stat {
         let state = words.next()?.chars().next()?;
         let parent = words.next()?.parse().ok()?;
         let group = words.next()?.parse().ok()?;
+        let session = words.next()?.parse().ok()?;
         // Field 22; the state is field 3, and three more were read.
-        let start = words.nth(16)?.parse().ok()?;
+        let start = words.nth(15)?.parse().ok()?;
         Some(Self {
             program,
             state,
             parent,
             group,
+            session,
             start,
         })
     }
@@ -114,7 +118,8 @@ mod tests {
         let line = "42 (a) S 1 (b) Z 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 777 25 0";
         let stat = Stat::parse(line).unwrap();
         assert_eq!((stat.program.as_str(), stat.state), ("a) S 1 (b", 'Z'));
-        assert_eq!((stat.parent, stat.group, stat.start), (7, 8, 777));
+        assert_eq!((stat.parent, stat.group, stat.session), (7, 8, 9));
+        assert_eq!(stat.start, 777);
     }
 
     #[test]

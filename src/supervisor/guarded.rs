@@ -31,6 +31,7 @@ impl Supervisor<'_> {
             Ok(guard) => {
                 let started = Event::GuardStarted { pid: guard.pid() };
                 self.run.witness.see(now, &started);
+                self.run.search.know(guard.pid());
                 self.guard = Some(guard);
             }
             Err(error) => {

@@ -1,7 +1,10 @@
 //! Starting the workers: the first one before the loop, one in each turn after it.
 
+use std::fs::File;
+
 use super::Supervisor;
 use super::guarded::SHORT;
+use crate::cgroup::{Cgroup, Use};
 use crate::enforcement::How;
 use crate::event::Event;
 use crate::failpoint;
@@ -24,6 +27,9 @@ impl Supervisor<'_> {
                 "{path} is not in memory (tmpfs): looking at a flag may be slow"
             ));
         }
+        if self.plan.workers == 1 {
+            self.run.search.give_to(0);
+        }
         // A stop that came while all this was made: no worker is started then.
         self.turn();
         if self.to_start() > 0 {
@@ -43,12 +49,17 @@ impl Supervisor<'_> {
         failpoint::pass("flag watched");
         let birth = self.run.files.record.birth(number);
         let owner = self.run.files.owner.file();
+        let (cgroup, entry) = self.cgroup_of(number)?.unzip();
         let terminal = self.terminal.as_mut().and_then(Terminal::lend_to_child);
-        let started = self.recipe.start(number, &flag, birth, owner, terminal);
+        let started = self
+            .recipe
+            .start(number, &flag, birth, owner, entry, terminal);
         if started.is_err() {
+            cgroup.iter().for_each(Cgroup::remove);
             self.take_terminal_back(None);
         }
         let pid = started?;
+        self.run.search.know(pid);
         failpoint::pass("worker started");
         let now = sys::now();
         let started = Event::WorkerStarted {
@@ -58,7 +69,7 @@ impl Supervisor<'_> {
         };
         self.run.witness.see(now, &started);
         let start = self.run.files.record.born(number).map(|born| born.start);
-        let mut worker = Worker::new(number, pid, start, flag, self.plan.times);
+        let mut worker = Worker::new(number, (pid, start), flag, cgroup, self.plan.times);
         if !watched {
             worker.cannot_be_watched();
         }
@@ -68,6 +79,25 @@ impl Supervisor<'_> {
             self.guard_at = Some(now + SHORT);
         }
         Ok(())
+    }
+
+    /// A control group for worker `number`, and the way into it, if workers have groups.
+    fn cgroup_of(&self, number: u32) -> Result<Option<(Cgroup, File)>, SpawnError> {
+        let Some(group) = self.cgroup.as_ref().map(|run| run.of_worker(number)) else {
+            return Ok(None);
+        };
+        match (group.make().and_then(|()| group.entry()), self.plan.cgroup) {
+            (Ok(entry), Use::Auto | Use::Off | Use::Require) => Ok(Some((group, entry))),
+            (Err(error), Use::Require) => {
+                group.remove();
+                Err(SpawnError::NoProcess(error))
+            }
+            // No room for another one, say: it is found without.
+            (Err(_), Use::Auto | Use::Off) => {
+                group.remove();
+                Ok(None)
+            }
+        }
     }
 
     /// Starts the next worker, if one is to be started: one in a turn, so that a stop which comes

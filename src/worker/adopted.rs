@@ -1,6 +1,7 @@
 //! A worker that somebody else started, and whose ladder we go on with.
 
 use super::{Asked, Hands, Main, Said, Worker};
+use crate::cgroup::Cgroup;
 use crate::event::Event;
 use crate::flag::format::Request;
 use crate::flag::writer::FlagFile;
@@ -25,6 +26,8 @@ pub struct Heritage {
     pub request: Option<Request>,
     /// What the record says.
     pub record: WorkerRecord,
+    /// Its control group, if it had one.
+    pub cgroup: Option<Cgroup>,
 }
 
 impl Worker {
@@ -40,9 +43,10 @@ impl Worker {
             flag,
             request,
             record,
+            cgroup,
         } = heritage;
         let start = Some(born.start);
-        let mut worker = Self::new(number, born.pid, start, flag, times);
+        let mut worker = Self::new(number, (born.pid, start), flag, cgroup, times);
         worker.main = Main::Stranger(found);
         worker.looked = Some(record.looked);
         worker.extensions = record.extensions;

@@ -14,29 +14,35 @@ use crate::moment::Moment;
 use crate::outcome::{Final, Outcome};
 use crate::process;
 use crate::reason::Reason;
-use crate::tree::{Remains, Sweep};
+use crate::record::Stragglers;
 
 /// For what a worker leaves behind that ended by itself: 2 s to see the flag, 2 s after SIGTERM.
 const STRAGGLERS: Duration = Duration::from_secs(2);
 
+/// The same if nobody ever looked at the flag. What watches the end of its parent needs a moment to
+/// see it, and then there is nothing to stop.
+const MOMENT: Duration = Duration::from_millis(500);
+
 impl Worker {
-    /// Its main process is a zombie: sweeps its group, reaps it, and goes on with what it left.
-    /// Answers how it ended, if that was not lost.
+    /// Its main process has ended, and is a zombie if it is our child: reaps it. What it left is
+    /// looked for by the next [`Worker::settle`]. Answers how it ended, if that was not lost.
     pub fn main_ended(&mut self, left: usize, hands: &mut Hands<'_>) -> Option<Ended> {
-        let (ended, remains) = match &self.main {
+        let ended = match &self.main {
             Main::Child => {
                 failpoint::pass("end seen");
-                let sweep = Sweep::begin(self.pid);
-                failpoint::pass("group swept");
+                if !hands.search.is_certain() {
+                    // ORDER: found while the zombie pins the number of its session and group.
+                    hands.search.look_again();
+                    self.look_for_tree(hands);
+                }
+                failpoint::pass("tree swept");
                 let ended = process::reap(self.pid);
+                hands.search.forget(self.pid);
                 failpoint::pass("reaped");
-                (ended, sweep.finish())
+                ended
             }
             // Its status goes to whoever reaps it.
-            Main::Stranger(found) => {
-                let path = self.flag.path();
-                (None, Remains::of_stranger(found, self.pid, path))
-            }
+            Main::Stranger(_) => None,
         };
         let (worker, asked, now) = (self.number, self.is_asked(), hands.now);
         hands.witness.see(
@@ -50,46 +56,17 @@ impl Worker {
         );
         self.changed = true;
         self.rest_at = None;
-        self.stragglers = u32::try_from(remains.stragglers().len()).unwrap_or(u32::MAX);
-        // Nobody waits for the flag to be seen where nobody ever looked at it.
-        let grace = if self.looked == Some(false) {
-            Duration::ZERO
-        } else {
-            STRAGGLERS
-        };
-        let times = Times {
-            grace: Limit::After(grace),
-            kill_after: Limit::After(STRAGGLERS),
-            kill_wait: hands.kill_wait,
-        };
-        let rung = self.ladder.rung();
-        for straggler in remains.stragglers() {
-            hands
-                .witness
-                .see(now, &Event::Straggler { worker, straggler });
-        }
-        let nobody = remains.stragglers().is_empty();
-        self.life = Life::Remains {
-            ended,
-            at: now,
-            remains,
-        };
-        if nobody {
-            self.settle(hands);
-            return ended;
-        }
-        self.input(
-            Input::MainEnded { stragglers: times },
-            &Reason::SIBLING,
-            hands,
-        );
-        match (rung, &self.main) {
-            (Some(Rung::Term), _) => self.signal_remains(hands.stop_signal, hands),
-            // The group of a stranger could not be signalled once its leader had ended.
-            (Some(Rung::Kill), Main::Stranger(_)) => self.signal_remains(SIGKILL, hands),
-            (Some(Rung::Flag | Rung::Kill) | None, _) => {}
-        }
+        self.life = Life::Remains { ended, at: now };
         ended
+    }
+
+    /// Lets go of those of its tree who have ended. Before [`Worker::settle`], for all workers.
+    pub fn forget_ended(&mut self, hands: &mut Hands<'_>) {
+        let worker = self.number;
+        for pid in self.tree.forget_ended() {
+            let ended = Event::StragglerEnded { worker, pid };
+            hands.witness.see(hands.now, &ended);
+        }
     }
 
     /// Looks who is left of those it left behind, and of a main process that is not our child. The
@@ -98,48 +75,74 @@ impl Worker {
         if matches!((&self.life, &self.main), (Life::Main, Main::Stranger(found)) if found.has_ended())
         {
             self.main_ended(0, hands);
-            return;
         }
-        let Life::Remains { ended, at, remains } = &mut self.life else {
+        let Life::Remains { ended, at } = self.life else {
             return;
         };
-        let new = remains.refresh();
-        let (ended, at) = (*ended, *at);
-        if remains.stragglers().is_empty() {
+        self.tree
+            .refresh(self.main.leader(&self.life), hands.search);
+        match hands.stragglers {
+            Stragglers::Stop => self.greet(hands),
+            Stragglers::Leave => self.leave_alone(hands),
+        }
+        if self.tree.rest().is_empty() {
             let rung = self.ladder.outcome_rung();
             let outcome = Outcome::of(ended, rung, hands.stop_signal);
             // Nothing is asked of a ladder whose tree is empty.
             let _ = self.ladder.step(Input::TreeEnded, hands.now);
             self.finish(ended, outcome, at, hands);
-        } else if new > 0 {
-            self.greet(new, hands);
         }
     }
 
     /// Those who came after the others had their signal get it, too.
-    fn greet(&mut self, new: usize, hands: &mut Hands<'_>) {
-        let Life::Remains { remains, .. } = &self.life else {
+    fn greet(&mut self, hands: &mut Hands<'_>) {
+        let new = self.tree.newcomers();
+        if new.is_empty() {
             return;
-        };
+        }
+        self.changed = true;
+        let count = u32::try_from(new.len()).unwrap_or(u32::MAX);
+        self.stragglers = self.stragglers.saturating_add(count);
+        let worker = self.number;
+        for straggler in new {
+            let there = Event::Straggler { worker, straggler };
+            hands.witness.see(hands.now, &there);
+        }
         let signal = match self.ladder.rung() {
             Some(Rung::Term) => Some(hands.stop_signal),
             Some(Rung::Kill) => Some(SIGKILL),
             Some(Rung::Flag) | None => None,
         };
-        let all = remains.stragglers();
-        for straggler in &all[all.len() - new..] {
-            let worker = self.number;
-            hands
-                .witness
-                .see(hands.now, &Event::Straggler { worker, straggler });
-            if let Some(signal) = signal {
+        if let Some(signal) = signal {
+            for straggler in new {
                 self.signal_straggler(straggler, signal, hands);
             }
         }
-        self.stragglers = self
-            .stragglers
-            .saturating_add(u32::try_from(new).unwrap_or(u32::MAX));
-        self.changed = true;
+        self.tree.have_greeted();
+        let grace = if self.looked == Some(false) {
+            MOMENT
+        } else {
+            STRAGGLERS
+        };
+        let stragglers = Times {
+            grace: Limit::After(grace),
+            kill_after: Limit::After(STRAGGLERS),
+            kill_wait: hands.kill_wait,
+        };
+        // On a ladder that was climbed already this freezes the outcome, and no more.
+        self.input(Input::MainEnded { stragglers }, &Reason::SIBLING, hands);
+    }
+
+    /// Names those it left behind, and forgets them.
+    fn leave_alone(&mut self, hands: &mut Hands<'_>) {
+        let worker = self.number;
+        for straggler in self.tree.rest() {
+            let left = Event::StragglerLeft { worker, straggler };
+            hands.witness.see(hands.now, &left);
+            hands.search.know(straggler.pid);
+            self.stragglers = self.stragglers.saturating_add(1);
+        }
+        self.tree.let_go();
     }
 
     /// Its main process, our child, ended, and another owner has to do with whatever is left. What
@@ -153,18 +156,22 @@ impl Worker {
     }
 
     pub(super) fn give_up(&mut self, hands: &mut Hands<'_>) {
-        let (ended, pids) = match &self.life {
-            Life::Main => (None, vec![self.pid]),
-            Life::Remains { ended, remains, .. } => (
-                *ended,
-                remains
-                    .stragglers()
-                    .iter()
-                    .map(|straggler| straggler.pid)
-                    .collect(),
-            ),
+        let (ended, main) = match &self.life {
+            Life::Main => (None, Some(self.pid)),
+            Life::Remains { ended, .. } => (*ended, None),
             Life::Over(_) => return,
         };
+        if main.is_none() {
+            // The last one may have ended a moment ago.
+            self.forget_ended(hands);
+            hands.search.look_again();
+            self.settle(hands);
+            if matches!(self.life, Life::Over(_)) {
+                return;
+            }
+        }
+        let rest = self.tree.rest().iter().map(|straggler| straggler.pid);
+        let pids: Vec<i32> = main.into_iter().chain(rest).collect();
         let worker = self.number;
         hands.witness.see(
             hands.now,
@@ -198,6 +205,9 @@ impl Worker {
             stragglers: self.stragglers,
         };
         hands.witness.see(hands.now, &Event::WorkerEnded(&last));
+        if let Some(cgroup) = self.tree.cgroup() {
+            cgroup.remove();
+        }
         failpoint::pass("final record made");
         self.life = Life::Over(last);
         self.changed = true;

@@ -6,15 +6,17 @@ use libc::{SIGCONT, SIGKILL};
 
 use super::suspend::Halt;
 use super::{Asked, Hands, Life, Main, Worker};
+use crate::cgroup::Cgroup;
 use crate::event::Event;
 use crate::failpoint;
 use crate::flag::format::Request;
 use crate::ladder::{Action, Input, Rung};
 use crate::moment::Moment;
-use crate::process::{self, Found, Sent, Stat, Target};
+use crate::process::{self, Sent, Stat, Target};
 use crate::reason::Reason;
+use crate::record::Stragglers;
 use crate::sys;
-use crate::tree::{self, Straggler};
+use crate::tree::Straggler;
 
 impl Worker {
     pub(super) fn climb(&mut self, rung: Rung, reason: &Reason, hands: &mut Hands<'_>) {
@@ -29,24 +31,76 @@ impl Worker {
     pub(super) fn use_signal(&mut self, rung: Rung, hands: &mut Hands<'_>) {
         self.rest_at = None;
         match rung {
-            Rung::Flag => self.let_it_look(hands),
+            Rung::Flag => {
+                self.thaw();
+                self.let_it_look(hands);
+            }
             Rung::Term => {
+                self.thaw();
                 if matches!(self.life, Life::Main) {
                     self.tell_if_ignored(hands);
+                    self.remember(hands);
                     self.signal_main(hands.stop_signal, hands);
                     failpoint::pass("main process signalled");
                     self.signal_group(SIGCONT, hands);
                     failpoint::pass("continued");
                     self.spare_the_rest(hands.now);
+                } else {
+                    self.signal_rest(hands.stop_signal, hands);
                 }
-                self.signal_remains(hands.stop_signal, hands);
             }
-            Rung::Kill => {
-                if matches!(self.life, Life::Main) {
-                    self.signal_group(SIGKILL, hands);
-                }
-                self.signal_remains(SIGKILL, hands);
+            Rung::Kill => self.kill(hands),
+        }
+    }
+
+    /// SIGKILL for everything that is left of it.
+    fn kill(&mut self, hands: &mut Hands<'_>) {
+        let is_main = matches!(self.life, Life::Main);
+        if hands.stragglers == Stragglers::Leave {
+            if is_main {
+                self.signal_main(SIGKILL, hands);
             }
+            return;
+        }
+        // ORDER: who they are before anybody ends, for then they are somebody else's children.
+        self.look_for_tree(hands);
+        // Should the kernel not do it, each is signalled all the same, and whoever is new, too.
+        let _ = self.tree.cgroup().is_some_and(Cgroup::kill);
+        if !is_main {
+            return self.signal_rest(SIGKILL, hands);
+        }
+        self.signal_group(SIGKILL, hands);
+        for one in self.tree.beyond_group() {
+            self.signal_straggler(one, SIGKILL, hands);
+        }
+    }
+
+    /// Looks who is of its tree now.
+    pub(super) fn look_for_tree(&mut self, hands: &mut Hands<'_>) {
+        // Of whoever has ended, and was a straggler, the next settling tells.
+        if matches!(self.life, Life::Main) {
+            let _ = self.tree.forget_ended();
+        }
+        self.tree
+            .refresh(self.main.leader(&self.life), hands.search);
+    }
+
+    /// Looks who is of its tree while that can be seen: where orphans are not certain to be found
+    /// again, or to be its own, descent shows now what nothing may show later.
+    ///
+    /// ORDER: before anything is asked of it. Who leaves at once leaves nothing to go by.
+    pub fn remember(&mut self, hands: &mut Hands<'_>) {
+        if matches!(self.life, Life::Main) && !hands.search.is_certain() {
+            let _ = self.tree.forget_ended();
+            self.tree
+                .remember(self.main.leader(&self.life), hands.search);
+        }
+    }
+
+    /// Who is frozen can neither look nor leave.
+    fn thaw(&self) {
+        if let Some(cgroup) = self.tree.cgroup() {
+            cgroup.thaw();
         }
     }
 
@@ -66,7 +120,7 @@ impl Worker {
     }
 
     /// Continues a worker that stands on SIGTERM and is stopped.
-    pub(super) fn let_it_go_on(&self, hands: &mut Hands<'_>) {
+    pub(super) fn let_it_go_on(&mut self, hands: &mut Hands<'_>) {
         if matches!(self.life, Life::Main) && self.is_stopped() {
             self.signal_group(SIGCONT, hands);
         }
@@ -136,32 +190,22 @@ impl Worker {
     }
 
     /// Sends a signal to the main process and its group.
-    fn signal_group(&self, signal: i32, hands: &mut Hands<'_>) {
+    fn signal_group(&mut self, signal: i32, hands: &mut Hands<'_>) {
         match &self.main {
+            // What it started is to be left.
+            _ if hands.stragglers == Stragglers::Leave => self.signal_main(signal, hands),
             Main::Child => {
                 let sent = process::signal(Target::GroupOf(self.pid), signal);
                 self.tell(self.pid, signal, &sent, hands);
             }
             // Its number is not pinned by us: each of them through what names it.
             Main::Stranger(_) => {
-                let group = self.group();
+                self.look_for_tree(hands);
                 self.signal_main(signal, hands);
-                for one in group {
+                for one in self.tree.group() {
                     self.tell(one.pid, signal, &one.signal(signal), hands);
                 }
             }
-        }
-    }
-
-    /// The group of the main process, without itself, while that has not ended.
-    pub(super) fn group(&self) -> Vec<Straggler> {
-        let members = tree::members(self.pid);
-        match &self.main {
-            // It is unreaped, so the group's number is its own.
-            Main::Child => members,
-            // ORDER: it was there after the search, so the number was its own all the time.
-            Main::Stranger(Found::Ours(pidfd)) if !process::has_ended(pidfd) => members,
-            Main::Stranger(_) => Vec::new(),
         }
     }
 
@@ -171,6 +215,9 @@ impl Worker {
         signal: i32,
         hands: &mut Hands<'_>,
     ) {
+        if !straggler.is_news(signal) {
+            return;
+        }
         self.tell(straggler.pid, signal, &straggler.signal(signal), hands);
         if signal != SIGKILL {
             // A stopped process keeps it pending. A refusal was told with the signal itself.
@@ -178,9 +225,10 @@ impl Worker {
         }
     }
 
-    pub(super) fn signal_remains(&self, signal: i32, hands: &mut Hands<'_>) {
-        if let Life::Remains { remains, .. } = &self.life {
-            for straggler in remains.stragglers() {
+    /// Sends a signal to everybody of its tree who is held, but the main process.
+    pub(super) fn signal_rest(&self, signal: i32, hands: &mut Hands<'_>) {
+        if hands.stragglers == Stragglers::Stop {
+            for straggler in self.tree.rest() {
                 self.signal_straggler(straggler, signal, hands);
             }
         }

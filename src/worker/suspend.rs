@@ -21,8 +21,11 @@ pub(super) enum Halt {
 }
 
 impl Worker {
-    /// Stops it. One that somebody else has stopped before stays theirs.
+    /// Stops it, with everything it started. One that somebody else has stopped before stays theirs.
     pub fn suspend(&mut self, hands: &mut Hands<'_>) {
+        if matches!(self.life, Life::Main) {
+            self.look_for_tree(hands);
+        }
         let is_stopped = Stat::of(self.pid).is_some_and(|stat| stat.is_stopped());
         if matches!(self.life, Life::Main) && !is_stopped {
             self.halt = Halt::Suspended;
@@ -60,9 +63,12 @@ impl Worker {
             Life::Main if self.halt == Halt::Suspended => {
                 let sent = process::signal(Target::GroupOf(self.pid), signal);
                 tell(self.pid, &sent, hands);
+                for one in self.tree.beyond_group() {
+                    tell(one.pid, &one.signal(signal), hands);
+                }
             }
-            Life::Remains { remains, .. } => {
-                for straggler in remains.stragglers() {
+            Life::Remains { .. } => {
+                for straggler in self.tree.rest() {
                     tell(straggler.pid, &straggler.signal(signal), hands);
                 }
             }

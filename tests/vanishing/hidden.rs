@@ -131,12 +131,13 @@ fn g23_a_daemon_of_an_older_run_of_this_name_is_not_touched() {
     let older = base
         .scenario()
         .name("again")
+        .options(&["--stragglers", "leave"])
         .sh(r#"mkfifo hold
         setsid -f sh -c 'exec "$0" canary <>hold >told 2>&1' "$0"
         until grep -q ready told; do sleep 0.01; done"#)
         .zoo_as_argument()
         .start();
-    older.finish().expect(0);
+    older.finish().expect(0).says("running; it is not stopped");
     let told = fs::read_to_string(base.file("told")).expect("what it told");
     let pid: i32 = told
         .trim()

@@ -9,6 +9,9 @@
 //! | `deaf` | a program that sees its flag and every signal, and stays all the same |
 //! | `blind` | a program that never looks and stays: only SIGKILL ends it |
 //! | `forker N` | a leader that leaves when asked, and N grandchildren in its group that do not |
+//! | `trainer` | a program that needs its data loaders while it writes its checkpoint on SIGTERM |
+//! | `loader` | one of those: answers each line, and dies of SIGTERM |
+//! | `breeder MS` | a program that starts another one of itself again and again, for so long, and is deaf |
 //! | `trio` | worker 0 leaves when asked, worker 1 on SIGTERM, any other only by SIGKILL; the last one asks for the stop |
 //! | `restopper` | a program that stops itself (SIGSTOP) again and again |
 //! | `fdprinter` | tells which descriptors it was given |
@@ -23,7 +26,7 @@
 
 use std::fmt::Display;
 use std::fs::{self, File};
-use std::io::{self, Read as _, Write as _};
+use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
 use std::os::fd::{AsFd as _, BorrowedFd};
 use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _};
 use std::process::{Command, ExitCode, Stdio};
@@ -59,6 +62,9 @@ fn main() -> ExitCode {
         "deaf" => watch(&Habit::looking(Leave::Never), 0),
         "blind" => watch(&Habit::blind(Leave::Never), 0),
         "forker" => forker(number),
+        "trainer" => trainer(),
+        "loader" => loader(),
+        "breeder" => breeder(number),
         "trio" => trio(),
         "restopper" => restopper(),
         "fdprinter" => fdprinter(),
@@ -147,6 +153,84 @@ fn forker(grandchildren: u64) -> ExitCode {
             .expect("a grandchild");
     }
     watch(&Habit::looking(Leave::Asked(Duration::ZERO)), 0)
+}
+
+/// How many batches a checkpoint takes, and how long each.
+const BATCHES: u32 = 10;
+const BATCH: Duration = Duration::from_millis(30);
+
+/// One loader is in the trainer's group, the other one in a session of its own.
+fn trainer() -> ExitCode {
+    let program = std::env::current_exe().expect("the path of this program");
+    let signals = Signals::taken();
+    let mut near = Command::new(&program);
+    let mut far = Command::new("setsid");
+    far.arg(&program);
+    let start = |command: &mut Command| {
+        let piped = command.arg("loader").stdin(Stdio::piped());
+        let mut loader = piped.stdout(Stdio::piped()).spawn().expect("a loader");
+        let answers = BufReader::new(loader.stdout.take().expect("a pipe"));
+        (loader, answers)
+    };
+    let mut loaders = [start(&mut near), start(&mut far)];
+    let mut all_answer = || {
+        loaders.iter_mut().all(|(loader, answers)| {
+            let asked = loader.stdin.as_mut().expect("a pipe").write_all(b"next\n");
+            let mut answer = String::new();
+            asked.is_ok()
+                && answers
+                    .read_line(&mut answer)
+                    .is_ok_and(|length| length > 0)
+        })
+    };
+    assert!(all_answer(), "the loaders are there");
+    ready();
+    while !signals.wait().contains(&(Signal::SIGTERM as u32)) {}
+    let whole = (0..BATCHES).all(|_| {
+        std::thread::sleep(BATCH);
+        all_answer()
+    });
+    say(if whole {
+        "the checkpoint is whole"
+    } else {
+        "a loader died"
+    });
+    // The loaders see the end of their input when this process is gone, but they do not look.
+    ExitCode::from(if whole { 0 } else { 9 })
+}
+
+fn loader() -> ExitCode {
+    // What the trainer blocked, to read it from a descriptor, is inherited.
+    SigSet::all().thread_unblock().expect("unblock the signals");
+    for line in io::stdin().lines() {
+        say(line.expect("a line"));
+    }
+    loop {
+        std::thread::park();
+    }
+}
+
+/// Every child is in a session of its own, and an orphan at once.
+fn breeder(milliseconds: u64) -> ExitCode {
+    let program = std::env::current_exe().expect("the path of this program");
+    let until = match std::env::var("BREED_UNTIL") {
+        Ok(until) => until.parse().expect("a number"),
+        Err(_) => now() + i64::try_from(milliseconds).expect("a short time") * 1_000_000,
+    };
+    let signals = Signals::taken();
+    ready();
+    while now() < until {
+        let mut child = Command::new("setsid");
+        child.args(["--fork".as_ref(), program.as_os_str(), "breeder".as_ref()]);
+        child.env_clear().env("BREED_UNTIL", until.to_string());
+        child.env("PATH", std::env::var_os("PATH").unwrap_or_default());
+        // Where no more processes may be, it is tried again.
+        if let Ok(mut child) = child.stdin(Stdio::null()).spawn() {
+            let _ = child.wait();
+        }
+        let _ = signals.wait();
+    }
+    ExitCode::SUCCESS
 }
 
 /// Says why it was asked, and when it knew.

@@ -127,6 +127,10 @@ fn fields(event: &Event<'_>) -> Option<(&'static str, Value)> {
             "straggler",
             json!({ "worker": worker, "pid": straggler.pid, "program": straggler.program }),
         ),
+        Event::StragglerLeft { worker, straggler } => (
+            "straggler_left",
+            json!({ "worker": worker, "pid": straggler.pid, "program": straggler.program }),
+        ),
         Event::WorkerEnded(last) => ("worker_ended", ended(last)),
         Event::GuardStarted { pid } => ("guard_started", json!({ "pid": pid })),
         Event::GuardEnded { pid } => ("guard_ended", json!({ "pid": pid })),
@@ -155,6 +159,8 @@ fn fields(event: &Event<'_>) -> Option<(&'static str, Value)> {
         | Event::SignalRefused { .. }
         | Event::MainEnded { .. }
         | Event::NotEnded { .. }
+        | Event::StragglerEnded { .. }
+        | Event::Nobodys { .. }
         | Event::ForeignReaped { .. }
         | Event::DoubleTap
         | Event::Junk

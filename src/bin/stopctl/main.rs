@@ -1,6 +1,7 @@
 //! stopctl: a process supervisor that asks before it shoots. See stopctl(1).
 
 mod annotations;
+mod behind;
 mod cli;
 mod commands;
 mod events;

@@ -13,6 +13,7 @@ use stopctl::reason::Reason;
 use stopctl::signal_name::signal_name;
 use stopctl::terminal::keys_reach_us;
 
+use crate::behind::Behind;
 use crate::show::{counted, numbers};
 use crate::summary;
 use crate::voice::{Voice, Weight};
@@ -62,11 +63,11 @@ struct News {
     /// What came instead of SIGTERM.
     signal: Option<String>,
     asked: Option<(Reason, Vec<u32>, bool)>,
-    /// By signal, and whether it went to the main process or to the rest of the tree.
+    /// By signal, and whether it went to the rest of the tree or to the main process.
     sent: BTreeMap<(i32, bool), Vec<u32>>,
     /// Who ignores the signal that is to end it.
     ignored: Vec<u32>,
-    behind: BTreeMap<u32, Vec<String>>,
+    behind: Behind,
     left: Vec<(u32, Outcome)>,
 }
 
@@ -129,14 +130,20 @@ impl Progress {
         }
     }
 
-    pub(crate) fn sent(&mut self, worker: u32, pid: i32, signal: i32) {
+    pub(crate) fn sent(&mut self, now: Moment, worker: u32, pid: i32, signal: i32) {
         // SIGCONT only serves the signal before it.
         if signal != libc::SIGCONT {
+            self.news.behind.signalled(now, pid);
             let main = self
                 .workers
                 .get(&worker)
                 .is_some_and(|known| known.pid == pid);
-            let workers = self.news.sent.entry((signal, main)).or_default();
+            // Whose main process was sent it, has the same for the rest.
+            let to_main = self.news.sent.get(&(signal, false));
+            if !main && to_main.is_some_and(|workers| workers.contains(&worker)) {
+                return;
+            }
+            let workers = self.news.sent.entry((signal, !main)).or_default();
             if workers.last() != Some(&worker) {
                 workers.push(worker);
             }
@@ -147,8 +154,12 @@ impl Progress {
         self.news.ignored.push(worker);
     }
 
-    pub(crate) fn left_behind(&mut self, worker: u32, what: String) {
-        self.news.behind.entry(worker).or_default().push(what);
+    pub(crate) fn left_behind(&mut self, now: Moment, worker: u32, pid: i32, what: String) {
+        self.news.behind.add(now, worker, pid, what);
+    }
+
+    pub(crate) fn straggler_ended(&mut self, pid: i32) {
+        self.news.behind.ended(pid);
     }
 
     pub(crate) fn ended(&mut self, now: Moment, last: &Final) {
@@ -169,15 +180,17 @@ impl Progress {
         let stop = self
             .stop
             .as_ref()
-            .filter(|_| self.workers.values().any(|known| known.level > 0))?;
-        stop.leavers_at.into_iter().chain([stop.silence_ends]).min()
+            .filter(|_| self.workers.values().any(|known| known.level > 0));
+        let stop = stop.map(|stop| [Some(stop.silence_ends), stop.leavers_at]);
+        let stop = stop.into_iter().flatten().flatten();
+        stop.chain(self.news.behind.deadline()).min()
     }
 
     /// Says what there is to say.
     pub(crate) fn tick(&mut self, now: Moment, voice: &mut Voice) {
         let news = &mut self.news;
         let (asked, sent) = (news.asked.take(), std::mem::take(&mut news.sent));
-        let behind = std::mem::take(&mut news.behind);
+        let behind = news.behind.take(now);
         let ignored = std::mem::take(&mut news.ignored);
         if let Some((reason, workers, all)) = asked {
             voice.say(
@@ -188,8 +201,21 @@ impl Progress {
                 voice.say(Weight::Notice, &line);
             }
         }
-        for ((signal, main), workers) in sent {
-            let whom = if main { "" } else { "what is left of " };
+        for (worker, processes) in behind {
+            let what = if processes.len() == 1 {
+                "a process"
+            } else {
+                "processes"
+            };
+            let next = self.next(now, false);
+            let line = format!(
+                "worker {worker} left {what} behind: {}{next}",
+                processes.join(", ")
+            );
+            voice.say(Weight::Warning, &line);
+        }
+        for ((signal, rest), workers) in sent {
+            let whom = if rest { "what is left of " } else { "" };
             let (signal, next) = (signal_name(signal), self.next(now, keys_reach_us()));
             let line = format!(
                 "{}{signal} to {whom}{}{next}",
@@ -204,19 +230,6 @@ impl Progress {
         if !ignored.is_empty() {
             let (signal, who) = (&self.stop_signal, numbers(&ignored));
             let line = format!("{signal} is ignored by {who}: only the flag, or SIGKILL, is left");
-            voice.say(Weight::Warning, &line);
-        }
-        for (worker, processes) in behind {
-            let what = if processes.len() == 1 {
-                "a process"
-            } else {
-                "processes"
-            };
-            let next = self.next(now, false);
-            let line = format!(
-                "worker {worker} left {what} behind: {}{next}",
-                processes.join(", ")
-            );
             voice.say(Weight::Warning, &line);
         }
         self.say_who_is_there(now, voice);

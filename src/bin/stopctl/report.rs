@@ -18,6 +18,7 @@ use crate::voice::{Voice, Weight};
 
 mod ends;
 mod grace;
+mod left;
 mod words;
 
 /// Speaks for a run, and writes its events.
@@ -107,12 +108,13 @@ impl Report {
                 worker,
                 pid,
                 signal,
-            } => progress.sent(*worker, *pid, *signal),
+            } => progress.sent(now, *worker, *pid, *signal),
             Event::Ignored { worker, .. } => progress.ignored(*worker),
             Event::Straggler { worker, straggler } => {
                 let what = format!("{} (pid {})", escaped(&straggler.program), straggler.pid);
-                progress.left_behind(*worker, what);
+                progress.left_behind(now, *worker, straggler.pid, what);
             }
+            Event::StragglerEnded { pid, .. } => progress.straggler_ended(*pid),
             Event::WorkerEnded(last) => progress.ended(now, last),
             Event::Resumed { .. } => progress.resumed(now),
             Event::SupervisorDied { name, .. } => {
@@ -137,6 +139,8 @@ impl Report {
             | Event::SignalRefused { .. }
             | Event::MainEnded { .. }
             | Event::NotEnded { .. }
+            | Event::StragglerLeft { .. }
+            | Event::Nobodys { .. }
             | Event::ForeignReaped { .. }
             | Event::DoubleTap
             | Event::Junk
@@ -205,7 +209,11 @@ impl Report {
             } => {
                 self.main_ended(*worker, *ended, *asked, *left);
             }
-            Event::NotEnded { worker, pids } => self.not_ended(*worker, pids),
+            Event::NotEnded { .. } | Event::StragglerLeft { .. } | Event::Nobodys { .. } => {
+                for (weight, line) in left::lines(event) {
+                    self.voice.say(weight, &line);
+                }
+            }
             Event::WorkerEnded(last) => self.worker_ended(last),
             Event::ForeignReaped { pid } => {
                 self.detail(&format!("reaped pid {pid}, which is no worker"));
@@ -249,7 +257,8 @@ impl Report {
             | Event::StopRequested { .. }
             | Event::FlagRaised { .. }
             | Event::Ignored { .. }
-            | Event::Straggler { .. } => {}
+            | Event::Straggler { .. }
+            | Event::StragglerEnded { .. } => {}
         }
     }
 }

@@ -152,6 +152,26 @@ pub(crate) struct RunArgs {
     #[arg(long, help_heading = "More about stopping", hide_short_help = true)]
     pub(crate) no_guard: bool,
 
+    /// What becomes of processes that a worker leaves behind: stop them too, or name and leave them
+    #[arg(
+        long,
+        value_name = "WHAT",
+        default_value = "stop",
+        help_heading = "More about stopping",
+        hide_short_help = true
+    )]
+    pub(crate) stragglers: Stragglers,
+
+    /// A control group (v2) for each worker: where one was delegated to us, never, or always
+    #[arg(
+        long,
+        value_name = "WHEN",
+        default_value = "auto",
+        help_heading = "More about stopping",
+        hide_short_help = true
+    )]
+    pub(crate) cgroup: Cgroup,
+
     /// The command, and its arguments as they are
     #[arg(
         required = true,
@@ -214,4 +234,17 @@ pub(crate) enum Stdin {
 pub(crate) enum Service {
     Github,
     Gitlab,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Stragglers {
+    Stop,
+    Leave,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Cgroup {
+    Auto,
+    Off,
+    Require,
 }

@@ -4,6 +4,7 @@ use std::fmt::Display;
 use std::io::IsTerminal as _;
 use std::time::Duration;
 
+use stopctl::cgroup::Use;
 use stopctl::duration::Limit;
 use stopctl::escape::escaped;
 use stopctl::ladder::Times;
@@ -11,6 +12,7 @@ use stopctl::launch::launch;
 use stopctl::name::RunName;
 use stopctl::outer::Outer;
 use stopctl::plan::{Notify, Plan, WhenOneEnds};
+use stopctl::record::Stragglers;
 use stopctl::signal_name::{parse_signal, signal_name};
 use stopctl::spawn::{Exposure, Place, SpawnError, Stdin};
 use stopctl::supervisor::supervise;
@@ -145,6 +147,15 @@ pub(crate) fn plan(args: &RunArgs) -> Result<Plan, String> {
             stopped_status: stopped_status
                 .map_err(|_| "--stopped-status: write a number from 0 to 255".to_owned())?,
             preserve_status: args.preserve_status,
+        },
+        stragglers: match args.stragglers {
+            cli::run::Stragglers::Stop => Stragglers::Stop,
+            cli::run::Stragglers::Leave => Stragglers::Leave,
+        },
+        cgroup: match args.cgroup {
+            cli::run::Cgroup::Auto => Use::Auto,
+            cli::run::Cgroup::Off => Use::Off,
+            cli::run::Cgroup::Require => Use::Require,
         },
         guard: !args.no_guard,
         managed: std::env::var_os("INVOCATION_ID").is_some(),

@@ -6,7 +6,6 @@ use stopctl::ended::Ended;
 use stopctl::outcome::{Final, Outcome};
 
 use super::{Report, words};
-use crate::voice::Weight;
 
 impl Report {
     pub(super) fn main_ended(
@@ -33,13 +32,6 @@ impl Report {
             self.warn(&words::by_others(last, is_known));
         }
         self.finals.push(last.clone());
-    }
-
-    pub(super) fn not_ended(&mut self, worker: u32, pids: &[i32]) {
-        for &pid in pids {
-            let line = words::not_ended(worker, pid);
-            self.voice.say(Weight::Error, &line);
-        }
     }
 
     pub(super) fn annotate(&mut self, time: Duration) {

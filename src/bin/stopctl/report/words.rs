@@ -4,9 +4,7 @@ use std::time::Duration;
 
 use stopctl::duration::in_words;
 use stopctl::ended::Ended;
-use stopctl::escape::escaped;
 use stopctl::outcome::Final;
-use stopctl::process::Stat;
 
 use crate::progress::rounded;
 
@@ -55,18 +53,4 @@ fn about_sigterm() -> &'static str {
         " (systemd signals every process unless the unit says KillMode=mixed; Slurm always does: \
          use --shield)"
     }
-}
-
-pub(super) fn not_ended(worker: u32, pid: i32) -> String {
-    let state = |stat: Stat| {
-        let wait = std::fs::read_to_string(format!("/proc/{pid}/wchan"));
-        let wait = escaped(wait.unwrap_or_default());
-        format!(
-            " ({}, state {}, in {wait})",
-            escaped(&stat.program),
-            stat.state
-        )
-    };
-    let what = Stat::of(pid).map_or_else(String::new, state);
-    format!("worker {worker}: pid {pid}{what} is still there after SIGKILL; not waiting any longer")
 }

@@ -1,0 +1,73 @@
+//! One walk through `/proc`: who was there, whose child each was, and which flag it was given.
+//!
+//! It is a picture of a moment that is over. Whoever is found in it is looked at again, once it is
+//! held, before anything is done to it.
+
+use std::cell::OnceCell;
+use std::collections::HashMap;
+use std::ffi::OsString;
+use std::fs;
+use std::os::unix::ffi::OsStringExt as _;
+use std::path::{Path, PathBuf};
+
+use crate::flag::reader;
+use crate::process::Stat;
+
+/// Everybody whom `/proc` showed.
+#[derive(Debug, Default)]
+pub(super) struct Census {
+    everybody: Vec<(i32, Stat)>,
+    /// By parent.
+    children: HashMap<i32, Vec<i32>>,
+    heirs: OnceCell<HashMap<PathBuf, Vec<i32>>>,
+}
+
+impl Census {
+    pub(super) fn take() -> Self {
+        let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
+        let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+        let everybody: Vec<(i32, Stat)> =
+            pids.filter_map(|pid| Some((pid, Stat::of(pid)?))).collect();
+        let mut children: HashMap<i32, Vec<i32>> = HashMap::new();
+        for (pid, stat) in &everybody {
+            children.entry(stat.parent).or_default().push(*pid);
+        }
+        Self {
+            everybody,
+            children,
+            ..Self::default()
+        }
+    }
+
+    pub(super) fn everybody(&self) -> &[(i32, Stat)] {
+        &self.everybody
+    }
+
+    pub(super) fn children(&self, parent: i32) -> &[i32] {
+        self.children.get(&parent).map_or(&[], Vec::as_slice)
+    }
+
+    /// Those who were given the flag at `path`. No other start of a worker ever had it, so whoever
+    /// inherited the name is of this one.
+    pub(super) fn heirs(&self, path: &Path) -> &[i32] {
+        let heirs = self.heirs.get_or_init(|| {
+            let mut heirs: HashMap<PathBuf, Vec<i32>> = HashMap::new();
+            for (pid, _) in &self.everybody {
+                if let Some(path) = flag_of(*pid) {
+                    heirs.entry(path).or_default().push(*pid);
+                }
+            }
+            heirs
+        });
+        heirs.get(path).map_or(&[], Vec::as_slice)
+    }
+}
+
+/// The flag that a process was given; it may have overwritten that since.
+pub(super) fn flag_of(pid: i32) -> Option<PathBuf> {
+    let environment = fs::read(format!("/proc/{pid}/environ")).ok()?;
+    let name = format!("{}=", reader::VARIABLE).into_bytes();
+    let mut variables = environment.split(|&b| b == 0);
+    let path = variables.find_map(|one| one.strip_prefix(name.as_slice()))?;
+    Some(OsString::from_vec(path.to_vec()).into())
+}

@@ -1,0 +1,159 @@
+//! Finding who is of a worker's tree: each sign by itself, and each one proven once the process is
+//! held and cannot become another.
+
+use std::collections::HashSet;
+
+use nix::unistd::getpid;
+
+use super::search::{Orphan, Search};
+use super::straggler::Straggler;
+use super::{Leader, Tree, census};
+use crate::cgroup::Cgroup;
+use crate::process::Stat;
+
+impl Tree {
+    /// Looks for everybody who is of the worker and not held yet, and holds them.
+    pub fn refresh(&mut self, leader: Leader<'_>, search: &mut Search) {
+        let in_cgroup = self.cgroup.as_ref().map(Cgroup::pids).unwrap_or_default();
+        let orphans = search.unclaimed().map(<[Orphan]>::to_vec);
+        let is_lonely = !leader.is_there() && self.held.is_empty() && in_cgroup.is_empty();
+        if is_lonely && orphans.as_ref().is_some_and(Vec::is_empty) {
+            return;
+        }
+        self.find_by_number(leader, orphans.as_deref(), search);
+        self.find_by_sign(orphans.as_deref(), search);
+        self.find_in_cgroup(&in_cgroup, search);
+        self.find_by_descent(leader, search);
+    }
+
+    /// Holds those who show only now whose they are: by the numbers of the main process, and by
+    /// descent.
+    pub fn remember(&mut self, leader: Leader<'_>, search: &mut Search) {
+        let orphans = search.unclaimed().map(<[Orphan]>::to_vec);
+        self.find_by_number(leader, orphans.as_deref(), search);
+        self.find_by_descent(leader, search);
+    }
+
+    /// By session and group.
+    fn find_by_number(
+        &mut self,
+        leader: Leader<'_>,
+        orphans: Option<&[Orphan]>,
+        search: &mut Search,
+    ) {
+        let certain = search.is_certain();
+        if !certain && !self.number_is_taken(leader) {
+            return;
+        }
+        let us = getpid().as_raw();
+        let is_numbered = |stat: &Stat| stat.session == self.leader || stat.group == self.leader;
+        let found: Vec<Straggler> = if let Some(orphans) = orphans {
+            let numbered = orphans.iter().filter(|orphan| is_numbered(&orphan.stat));
+            let is_ours = |stat: &Stat| stat.parent == us && is_numbered(stat);
+            let taken = numbered.map(|orphan| Straggler::take(orphan.pid, is_ours));
+            taken.flatten().collect()
+        } else {
+            let everybody = search.census().everybody().iter();
+            let numbered = everybody.filter(|(_, stat)| is_numbered(stat));
+            let others = numbered.filter(|(pid, _)| self.lacks(*pid));
+            let taken = others.map(|&(pid, _)| Straggler::take(pid, is_numbered));
+            taken.flatten().collect()
+        };
+        // ORDER: taken before the search and after it: a number that is in use all the time cannot
+        // have become another's.
+        if certain || self.number_is_taken(leader) {
+            self.hold(found, search);
+        }
+    }
+
+    /// Whether the number of the main process is still that of its session or group.
+    fn number_is_taken(&self, leader: Leader<'_>) -> bool {
+        let number = self.leader;
+        let mut held = self.held.iter();
+        leader.pins()
+            || held.any(|one| (one.group == number || one.session == number) && one.is_there())
+    }
+
+    /// By the flag in the environment, by a session or group that somebody leads who is held, or by
+    /// being nobody else's.
+    fn find_by_sign(&mut self, orphans: Option<&[Orphan]>, search: &mut Search) {
+        let us = getpid().as_raw();
+        let is_led = |stat: &Stat| {
+            let leads = |one: &&Straggler| one.pid == stat.session || one.pid == stat.group;
+            self.held
+                .iter()
+                .find(leads)
+                .is_some_and(Straggler::is_there)
+        };
+        let names_it = |pid: i32| census::flag_of(pid).is_some_and(|path| path == self.flag);
+        let found: Vec<Straggler> = if let Some(orphans) = orphans {
+            let is_heir = search.heir() == Some(self.worker);
+            let shows_sign = |one: &&Orphan| {
+                is_heir || one.flag.as_ref() == Some(&self.flag) || is_led(&one.stat)
+            };
+            let take = |one: &Orphan| {
+                let is_ours = |stat: &Stat| is_heir || names_it(one.pid) || is_led(stat);
+                Straggler::take(one.pid, |stat| stat.parent == us && is_ours(stat))
+            };
+            orphans.iter().filter(shows_sign).filter_map(take).collect()
+        } else {
+            let heirs = search.census().heirs(&self.flag).iter();
+            let others = heirs.filter(|&&pid| self.lacks(pid));
+            let taken = others.map(|&pid| Straggler::take(pid, |_| names_it(pid)));
+            taken.flatten().collect()
+        };
+        self.hold(found, search);
+    }
+
+    /// By the list that the kernel keeps.
+    fn find_in_cgroup(&mut self, pids: &[i32], search: &mut Search) {
+        let Some(cgroup) = self.cgroup.as_ref().filter(|_| !pids.is_empty()) else {
+            return;
+        };
+        let others = pids.iter().filter(|&&pid| self.lacks(pid));
+        let taken = others.map(|&pid| Straggler::take(pid, |_| true));
+        let mut found: Vec<Straggler> = taken.flatten().collect();
+        // ORDER: held, then a member, then still there: so the member is who is held.
+        let members: HashSet<i32> = cgroup.pids().into_iter().collect();
+        found.retain(|one| members.contains(&one.pid) && one.is_there());
+        self.hold(found, search);
+    }
+
+    /// Whoever is the child of somebody who is there, and so on.
+    fn find_by_descent(&mut self, leader: Leader<'_>, search: &mut Search) {
+        let mut parents: Vec<i32> = self.held.iter().map(|one| one.pid).collect();
+        if leader.is_there() {
+            parents.push(self.leader);
+        }
+        while let Some(parent) = parents.pop() {
+            let is_child = |stat: &Stat| stat.parent == parent;
+            let children = search.census().children(parent).iter();
+            let others = children.filter(|&&pid| self.lacks(pid));
+            let taken = others.map(|&pid| Straggler::take(pid, is_child));
+            let found: Vec<Straggler> = taken.flatten().collect();
+            // ORDER: the parent is there after the look, so it was that parent all the time.
+            let is_there = match self.held.iter().find(|one| one.pid == parent) {
+                Some(parent) => parent.is_there(),
+                None => leader.is_there(),
+            };
+            if is_there {
+                parents.extend(found.iter().map(|one| one.pid));
+                self.hold(found, search);
+            }
+        }
+    }
+
+    /// Whether this is neither the main process nor anybody who is held.
+    fn lacks(&self, pid: i32) -> bool {
+        pid != self.leader && self.held.iter().all(|one| one.pid != pid)
+    }
+
+    fn hold(&mut self, found: Vec<Straggler>, search: &mut Search) {
+        for one in found {
+            if self.lacks(one.pid) {
+                search.claim(one.pid);
+                self.held.push(one);
+            }
+        }
+    }
+}

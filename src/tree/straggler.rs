@@ -1,0 +1,98 @@
+//! One process of a worker's tree besides its main process, held so that it cannot become another.
+
+use std::cell::Cell;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+use nix::unistd::getpid;
+
+use crate::process::{self, Sent, Stat, Target};
+
+/// A process of a worker's tree that is still there after the worker's main process ended.
+///
+/// While the main process lives it is one of the rest of the tree, and becomes a straggler by
+/// outliving it.
+#[derive(Debug)]
+pub struct Straggler {
+    /// Its pid.
+    pub pid: i32,
+    /// Its program's name, as it tells it itself.
+    pub program: String,
+    pub(super) group: i32,
+    pub(super) session: i32,
+    start: u64,
+    /// The last signal of the ladder that it was sent.
+    sent: Cell<Option<i32>>,
+    /// `None` where the kernel has no pidfds, or gave us none.
+    pidfd: Option<OwnedFd>,
+}
+
+impl Straggler {
+    /// Takes a process if it is `ours` once it cannot change any more.
+    pub(super) fn take(pid: i32, ours: impl FnOnce(&Stat) -> bool) -> Option<Self> {
+        if pid == getpid().as_raw() {
+            return None;
+        }
+        let pidfd = process::open(pid).ok();
+        let stat = Stat::of(pid)?;
+        let ours = ours(&stat);
+        // ORDER: the descriptor, the look, and that it has not ended: so the look was at what the
+        // descriptor names. A leader whose threads live on looks dead in `/proc`, and is not.
+        let is_there = match &pidfd {
+            Some(pidfd) => !process::has_ended(pidfd),
+            None => !stat.is_dead(),
+        };
+        (ours && is_there).then_some(Self {
+            pid,
+            program: stat.program,
+            group: stat.group,
+            session: stat.session,
+            start: stat.start,
+            sent: Cell::new(None),
+            pidfd,
+        })
+    }
+
+    pub(super) fn is_there(&self) -> bool {
+        match &self.pidfd {
+            Some(pidfd) => !process::has_ended(pidfd),
+            None => self.stat().is_some_and(|stat| !stat.is_dead()),
+        }
+    }
+
+    fn stat(&self) -> Option<Stat> {
+        Stat::of(self.pid).filter(|stat| stat.start == self.start)
+    }
+
+    /// What to poll for reading: its end.
+    pub(super) fn fd(&self) -> Option<BorrowedFd<'_>> {
+        self.pidfd.as_ref().map(AsFd::as_fd)
+    }
+
+    /// Whether this signal of the ladder is news to it; from now on it is not. A second SIGTERM
+    /// means "at once" to some programs.
+    #[must_use]
+    pub fn is_news(&self, number: i32) -> bool {
+        self.sent.replace(Some(number)) != Some(number)
+    }
+
+    /// Sends it a signal.
+    #[must_use = "a refusal has to be told"]
+    pub fn signal(&self, number: i32) -> Sent {
+        let refused = match &self.pidfd {
+            Some(pidfd) => match process::signal(Target::Pidfd(pidfd.as_fd()), number) {
+                Sent::Refused(error) => error,
+                sent @ (Sent::Yes | Sent::Nobody) => return sent,
+            },
+            None => std::io::ErrorKind::Unsupported.into(),
+        };
+        // Without pidfds only a child of ours has a pid that cannot change hands: we are the
+        // subreaper, so an orphan of the worker becomes one.
+        match self.stat() {
+            Some(stat) if stat.parent == getpid().as_raw() => {
+                process::signal(Target::Child(self.pid), number)
+            }
+            Some(_) => Sent::Refused(refused),
+            None => Sent::Nobody,
+        }
+    }
+}

@@ -1,0 +1,421 @@
+//! Those who leave.
+
+use std::time::Duration;
+
+use nix::sys::signal::Signal;
+
+use crate::modes::{MODES, Mode};
+use crate::support::base::Base;
+use crate::support::bystanders::Bystanders;
+use crate::support::need::{Need, lacks};
+use crate::support::owner::guard_of;
+use crate::support::processes;
+use crate::support::started::Ended;
+
+/// What a worker starts that gets away from it, and how many processes that is. Without `-f` it
+/// stays a child of the worker; with it, it is an orphan at once.
+const KINDS: [(&str, &str, usize); 5] = [
+    ("in a session of its own", r#"setsid -f "$0" blind"#, 1),
+    ("with no environment", r#"env -i setsid "$0" blind &"#, 1),
+    (
+        "with neither, and no parent",
+        r#"env -i setsid -f "$0" blind"#,
+        1,
+    ),
+    (
+        "below somebody who left",
+        r#"env -i PATH="$PATH" setsid -f sh -c '"$0" blind & wait' "$0""#,
+        2,
+    ),
+    (
+        "in a group of its own",
+        r#"sh -ic 'set -m; "$0" blind & exit' "$0" 2>/dev/null"#,
+        1,
+    ),
+];
+
+/// Without being anybody's parent an orphan that shows no sign cannot be found: that limit is told.
+fn is_lost(mode: Mode, kind: &str) -> bool {
+    mode == Mode::Neither
+        && ["with neither, and no parent", "below somebody who left"].contains(&kind)
+}
+
+#[test]
+fn d13_whoever_left_is_stopped_with_the_worker() {
+    if lacks(Need::Program("setsid")) {
+        return;
+    }
+    for mode in MODES {
+        for (kind, start, number) in KINDS {
+            if mode.is_missing() || is_lost(mode, kind) {
+                continue;
+            }
+            let base = Base::new();
+            let bystanders = Bystanders::around(&base);
+            let run = mode
+                .scenario(&base)
+                .name("gone")
+                .times("100ms", "200ms")
+                .sh(&format!("{start}\nexec \"$0\" polite"))
+                .zoo_as_argument()
+                .start();
+            run.wait_for_each("ready", 2);
+            mode.stop(&base, "gone", &run);
+            let end = mode.finish(run);
+            let told = end.events.of("straggler");
+            assert_eq!(told.len(), number, "D13 {mode:?}, {kind}: {}", end.err());
+            assert!(end.out().contains("left"), "D13 {mode:?}, {kind}");
+            bystanders.check();
+        }
+    }
+}
+
+#[test]
+fn d13_whoever_left_a_worker_that_ends_by_itself_is_stopped_too() {
+    if lacks(Need::Program("setsid")) {
+        return;
+    }
+    for mode in [Mode::Cgroup, Mode::Subreaper] {
+        for (kind, start, number) in KINDS {
+            if mode.is_missing() {
+                continue;
+            }
+            let base = Base::new();
+            let run = mode
+                .scenario(&base)
+                .sh(&format!("mkfifo hold; {start}\nread -r _ <hold; exit 7"))
+                .zoo_as_argument()
+                .start();
+            run.wait_for("ready");
+            std::fs::write(base.file("hold"), "\n").expect("the worker reads it");
+            let end = run.finish();
+            end.expect(7).says("behind: ").says("zoo (pid ");
+            let told = end.events.of("straggler");
+            assert_eq!(told.len(), number, "D13 {mode:?}, {kind}: {}", end.err());
+            // It is deaf to SIGTERM.
+            let killed = end.events.signals(0).pop();
+            assert_eq!(killed.as_deref(), Some("SIGKILL"), "D13 {mode:?}, {kind}");
+            assert_eq!(end.events.outcomes(), ["by_itself"]);
+            assert_eq!(end.events.ended(0)["stragglers"], number);
+        }
+    }
+}
+
+/// It belongs to one of several workers, and no sign says to which.
+#[test]
+fn d13_an_orphan_of_nobody_knows_whom_goes_with_the_last_worker() {
+    if lacks(Need::Program("setsid")) {
+        return;
+    }
+    let base = Base::new();
+    let run = base
+        .scenario()
+        .name("several")
+        .workers(3)
+        .times("100ms", "200ms")
+        .sh(
+            r#"[ "$STOPCTL_WORKER" != 1 ] || env -i setsid -f "$0" handler
+        exec "$0" polite"#,
+        )
+        .zoo_as_argument()
+        .start();
+    run.wait_for_each("ready", 4);
+    // The worker whose it was is gone, and it is left alone while others may need it.
+    base.call(&["stop", "several", "--worker", "1"]).expect(0);
+    base.call(&["stop", "several", "--worker", "0"]).expect(0);
+    assert!(
+        !run.so_far()
+            .iter()
+            .any(|line| line.text.starts_with("signal 15"))
+    );
+    base.call(&["stop", "several"]).expect(0);
+    let end = run.finish();
+    end.expect(0);
+    assert_eq!(end.events.only("straggler")["worker"], 2);
+    assert_eq!(end.events.outcomes(), ["flag"; 3]);
+}
+
+#[test]
+fn d13_stragglers_that_are_to_be_left_are_named_and_get_no_signal() {
+    if lacks(Need::Program("setsid")) {
+        return;
+    }
+    for mode in MODES {
+        if mode.is_missing() {
+            continue;
+        }
+        let base = Base::new();
+        let run = mode
+            .scenario(&base)
+            .name("leave")
+            .times("100ms", "100ms")
+            .options(&["--stragglers", "leave"])
+            .sh(r#"mkfifo hold
+            "$0" canary <>hold >near 2>&1 &
+            setsid -f sh -c 'exec "$0" canary <>hold >far 2>&1' "$0"
+            until grep -q ready near && grep -q ready far; do sleep 0.01; done
+            exec "$0" blind"#)
+            .zoo_as_argument()
+            .start();
+        run.wait_for("ready");
+        mode.stop(&base, "leave", &run);
+        let end = mode.finish(run);
+        end.says("running; it is not stopped");
+        assert_eq!(end.events.of("straggler_left").len(), 2, "D13 {mode:?}");
+        assert!(end.events.of("straggler").is_empty(), "D13 {mode:?}");
+        for told in ["near", "far"] {
+            let told = std::fs::read_to_string(base.file(told)).expect("what it told");
+            assert!(!told.contains("signal"), "D13 {mode:?}: {told}");
+            let pid = told.trim().rsplit('=').next().expect("a pid");
+            let pid: i32 = pid.parse().expect("a pid");
+            assert!(
+                matches!(processes::state(pid), Some('S' | 'R')),
+                "D13 {mode:?}"
+            );
+            crate::support::started::send(pid, Signal::SIGKILL);
+        }
+        drop_group(mode);
+    }
+}
+
+/// What was left in it is gone a moment after it was killed.
+fn drop_group(mode: Mode) {
+    while mode == Mode::Cgroup
+        && let Some(group) = crate::modes::group_of("leave")
+    {
+        for worker in crate::modes::groups_in(&group) {
+            let _ = std::fs::remove_dir(worker);
+        }
+        let _ = std::fs::remove_dir(group);
+    }
+}
+
+#[test]
+fn d19_whoever_is_started_during_sigterm_is_found() {
+    if lacks(Need::Program("setsid")) {
+        return;
+    }
+    for mode in MODES {
+        if mode.is_missing() {
+            continue;
+        }
+        let base = Base::new();
+        let run = mode
+            .scenario(&base)
+            .name("late")
+            .times("0", "2s")
+            .sh(r#"trap 'setsid -f "$0" handler; "$0" handler & exit 0' TERM
+            echo ready
+            while :; do sleep 0.01; done"#)
+            .zoo_as_argument()
+            .start();
+        run.wait_for("ready");
+        mode.stop(&base, "late", &run);
+        let end = mode.finish(run);
+        assert_eq!(
+            end.events.of("straggler").len(),
+            2,
+            "D19 {mode:?}: {:#?}",
+            end.lines
+        );
+        assert!(
+            !end.events.signals(0).contains(&"SIGKILL".into()),
+            "D19 {mode:?}"
+        );
+    }
+}
+
+#[test]
+fn d20_whoever_holds_the_output_after_sigterm_is_named_and_the_run_ends() {
+    if lacks(Need::Program("setsid")) {
+        return;
+    }
+    for mode in MODES {
+        if mode.is_missing() {
+            continue;
+        }
+        let base = Base::new();
+        let run = mode
+            .scenario(&base)
+            .name("holds")
+            .times("0", "300ms")
+            .sh(r#"setsid -f "$0" blind; exec "$0" handler 4"#)
+            .zoo_as_argument()
+            .start();
+        run.wait_for_each("ready", 2);
+        mode.stop(&base, "holds", &run);
+        let end = mode.finish(run);
+        end.says("left a process behind: zoo");
+        assert_eq!(end.events.of("straggler").len(), 1, "D20 {mode:?}");
+        assert!(
+            end.events.signals(0).contains(&"SIGKILL".into()),
+            "D20 {mode:?}"
+        );
+    }
+}
+
+#[test]
+fn data_loaders_do_not_die_under_a_trainer_that_writes_its_checkpoint() {
+    if lacks(Need::Program("setsid")) {
+        return;
+    }
+    for mode in MODES {
+        if mode.is_missing() {
+            continue;
+        }
+        let base = Base::new();
+        let run = mode
+            .scenario(&base)
+            .name("trains")
+            .times("0", "20s")
+            .zoo(&["trainer"])
+            .start();
+        run.wait_for("ready");
+        mode.stop(&base, "trains", &run);
+        let end = mode.finish(run);
+        assert!(
+            end.out().contains("the checkpoint is whole"),
+            "{mode:?}: {}",
+            end.out()
+        );
+        // They had their SIGTERM when it had ended.
+        assert!(
+            end.took < Duration::from_secs(15),
+            "{mode:?}: {:?}",
+            end.took
+        );
+        assert!(
+            !end.events.signals(0).contains(&"SIGKILL".into()),
+            "{mode:?}"
+        );
+    }
+}
+
+/// It waits for the end of its parent, as Python's resource tracker does.
+#[test]
+fn whoever_is_about_to_leave_is_no_news() {
+    let base = Base::new();
+    let run = base
+        .scenario()
+        .sh(r#": <"$STOPCTL_FLAG"; mkfifo hold; { read -r _; } <hold & exec 3>hold; exit 0"#)
+        .start();
+    let end = run.finish();
+    end.expect(0);
+    assert_eq!(end.err(), "");
+    assert!(end.events.signals(0).is_empty(), "{:#?}", end.events);
+}
+
+#[test]
+fn g10_the_flag_is_enough_at_any_depth() {
+    if lacks(Need::Program("setsid")) {
+        return;
+    }
+    let deep = r#"sh -c 'sh -c "\"\$0\" polite; :" "$0"; :' "$0"; :"#;
+    let wrapped = r#"npm() { "$@" & wait; }; npm "$0" polite"#;
+    let elsewhere = r#"setsid -w "$0" polite; :"#;
+    for script in [deep, wrapped, elsewhere] {
+        for mode in MODES {
+            if mode.is_missing() {
+                continue;
+            }
+            let base = Base::new();
+            let run = mode
+                .scenario(&base)
+                .name("deep")
+                .times("20s", "20s")
+                .sh(script)
+                .zoo_as_argument()
+                .start();
+            run.wait_for("ready");
+            mode.stop(&base, "deep", &run);
+            let end = mode.finish(run);
+            assert!(
+                end.out().contains("left"),
+                "G10 {mode:?} {script}: {}",
+                end.out()
+            );
+            assert!(end.events.signals(0).is_empty(), "G10 {mode:?} {script}");
+        }
+    }
+}
+
+#[test]
+fn a_guard_remembers_whom_it_saw_below_a_worker() {
+    if lacks(Need::Program("setsid")) {
+        return;
+    }
+    let base = Base::new();
+    let run = base
+        .scenario()
+        .name("remembered")
+        .times("10s", "300ms")
+        .options(&["-v", "--cgroup", "off"])
+        .sh(r#"env -i setsid "$0" blind & exec "$0" slowexit 300"#)
+        .zoo_as_argument()
+        .start();
+    guard_of(&run);
+    run.wait_for_each("ready", 2);
+    run.signal(Signal::SIGKILL);
+    // When the worker has left, nothing shows whose the other one was.
+    let end = run.finish_unchecked();
+    assert_eq!(end.ended, Ended::Signal(9));
+    assert_eq!(end.events.of("straggler").len(), 1, "{:#?}", end.lines);
+}
+
+/// At half of kill-after, or when the main process ends, whichever comes first; not at both.
+#[test]
+fn the_rest_of_a_tree_gets_sigterm_once() {
+    for mode in MODES {
+        if mode.is_missing() {
+            continue;
+        }
+        let base = Base::new();
+        let run = mode
+            .scenario(&base)
+            .name("once")
+            .times("0", "1s")
+            .sh(r#"trap '' TERM; "$0" deaf & read -r _ <&3; sleep 0.8; exit 0"#)
+            .through(r#"mkfifo hold; exec 3<>hold; exec "$@""#)
+            .zoo_as_argument()
+            .start();
+        run.wait_for("ready");
+        std::fs::write(base.file("hold"), "\n").expect("the worker reads it");
+        mode.stop(&base, "once", &run);
+        let end = mode.finish(run);
+        let asked = end.out().matches("signal 15").count();
+        assert_eq!(asked, 1, "{mode:?}: {}", end.err());
+    }
+}
+
+#[test]
+fn each_of_several_workers_is_told_of_its_own_stragglers() {
+    if lacks(Need::Program("setsid")) {
+        return;
+    }
+    for mode in MODES {
+        if mode.is_missing() {
+            continue;
+        }
+        let base = Base::new();
+        let run = mode
+            .scenario(&base)
+            .name("shares")
+            .workers(4)
+            .times("2s", "5s")
+            .sh(r#"setsid -f "$0" handler; exec "$0" polite"#)
+            .zoo_as_argument()
+            .start();
+        let lines = run.wait_for_each("ready", 8);
+        mode.stop(&base, "shares", &run);
+        let end = mode.finish(run);
+        let told = end.events.of("straggler");
+        assert_eq!(told.len(), 4, "{mode:?}: {}", end.err());
+        for event in told {
+            let is_it = |line: &&crate::support::transcript::Line| {
+                line.number("pid=") == event["pid"].as_i64().expect("a pid")
+            };
+            let line = lines.iter().find(is_it).expect("it was ready");
+            assert_eq!(event["worker"], line.number("worker="), "{mode:?}: {event}");
+        }
+    }
+}

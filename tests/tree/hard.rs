@@ -1,0 +1,437 @@
+//! Those who are hard to end, or cannot be.
+
+use std::process::Stdio;
+use std::time::Duration;
+
+use nix::sys::signal::Signal;
+
+use crate::modes::{Group, MODES, Mode};
+use crate::support::base::{Base, zoo};
+use crate::support::need::{Need, lacks, missing};
+use crate::support::processes;
+use crate::support::started::{Ended, send};
+
+/// How long the breeders breed, and how many there may be.
+const BREEDING: &str = "12000";
+const MOST: &str = "60";
+
+#[test]
+fn d14_an_endless_forker_is_ended_or_told_of_and_never_waited_for_without_end() {
+    if lacks(Need::Root) || lacks(Need::Program("setsid")) {
+        return;
+    }
+    for mode in MODES {
+        if mode.is_missing() {
+            continue;
+        }
+        let Some(pids) = Group::of_version_1("pids", "breeder") else {
+            return missing("the pids controller of version 1");
+        };
+        pids.set("pids.max", MOST);
+        let mut base = Base::new();
+        base.leaves_something();
+        let run = mode
+            .scenario(&base)
+            .name("breeder")
+            .times("0", "300ms")
+            .through(&pids.entered())
+            .zoo(&["breeder", BREEDING])
+            .start();
+        run.wait_for_each("ready", 30);
+        mode.stop(&base, "breeder", &run);
+        let ended = run.wait_for_exit();
+        let end = run.finish_unchecked();
+        match mode {
+            Mode::Subreaper if ended == Ended::Code(120) => {
+                end.says("is still there after SIGKILL");
+            }
+            // By control group the kernel kills all of them at once.
+            Mode::Cgroup | Mode::Subreaper => {
+                assert_eq!(ended, Ended::Code(137), "D14 {mode:?}: {}", end.err());
+            }
+            // Most of them cannot be found, and the bound of the fixture ends them.
+            Mode::Neither => assert_eq!(ended, Ended::Signal(9)),
+        }
+        assert!(
+            end.took < Duration::from_secs(60),
+            "D14 {mode:?}: {:?}",
+            end.took
+        );
+        if end.err().contains("is still there") {
+            // The bound of the fixture has come, and what was left can be ended.
+            base.call(&["stop", "breeder"]).expect(0);
+        }
+        let _ = base.call(&["clean"]);
+        assert_eq!(
+            std::fs::read_dir(base.runs()).map_or(0, Iterator::count),
+            0,
+            "D14 {mode:?}"
+        );
+    }
+}
+
+#[test]
+fn d7_a_worker_whose_own_group_is_frozen_is_thawed_and_leaves_by_itself() {
+    if Mode::Cgroup.is_missing() {
+        return;
+    }
+    let base = Base::new();
+    let run = Mode::Cgroup
+        .scenario(&base)
+        .name("frozen")
+        .times("30s", "10s")
+        .zoo(&["polite"])
+        .start();
+    run.ready(1);
+    let group = crate::modes::group_of("frozen")
+        .expect("its group")
+        .join("0");
+    std::fs::write(group.join("cgroup.freeze"), "1").expect("freeze");
+    let is_frozen = || {
+        let events = std::fs::read_to_string(group.join("cgroup.events"));
+        events.is_ok_and(|events| events.contains("frozen 1"))
+    };
+    while !is_frozen() {
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    base.call(&["stop", "frozen"]).expect(0);
+    let end = run.finish();
+    end.expect(0);
+    assert_eq!(end.events.outcomes(), ["flag"], "D7");
+    assert!(
+        crate::modes::group_of("frozen").is_none(),
+        "D7: it was removed"
+    );
+}
+
+#[test]
+fn d7_a_worker_in_a_frozen_group_of_somebody_else_is_killed() {
+    if lacks(Need::Root) {
+        return;
+    }
+    let Some(frozen) = Group::new("cold") else {
+        return missing("control groups of version 2 that can be made");
+    };
+    let base = Base::new();
+    let run = base
+        .scenario()
+        .name("cold")
+        .times("100ms", "100ms")
+        .options(&["--cgroup", "off"])
+        .zoo(&["polite"])
+        .start();
+    frozen.add(run.ready(1)[0]);
+    frozen.set("cgroup.freeze", "1");
+    while !frozen.says("cgroup.events", "frozen 1") {
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    base.call(&["stop", "cold"]).expect(0);
+    let end = run.finish();
+    end.expect(137);
+    assert_eq!(end.events.outcomes(), ["kill"], "D7");
+}
+
+#[test]
+fn d8_what_is_frozen_by_version_1_is_named_with_its_state_and_ended_later() {
+    if lacks(Need::Root) {
+        return;
+    }
+    let Some(frozen) = Group::of_version_1("freezer", "ice") else {
+        return missing("the freezer of version 1");
+    };
+    let base = Base::new();
+    let run = base
+        .scenario()
+        .name("ice")
+        .workers(2)
+        .options(&["--stop-within", "1s"])
+        .zoo(&["polite"])
+        .start();
+    let pids = run.ready(2);
+    frozen.add(pids[0]);
+    frozen.set("freezer.state", "FROZEN");
+    while !frozen.says("freezer.state", "FROZEN") {
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    run.signal(Signal::SIGTERM);
+    // It holds our pipes, so it is thawed before the end of them is waited for.
+    let said = run.wait_for("is still there after SIGKILL");
+    assert_eq!(run.wait_for_exit(), Ended::Code(120), "D8");
+    assert!(
+        said.text
+            .contains(&format!("pid {} (zoo, uid 0, state D, in ", pids[0])),
+        "{said:?}"
+    );
+    base.call(&["list"]).expect(0);
+    base.call(&["stop", "ice"])
+        .expect(1)
+        .says("could not be ended");
+    frozen.set("freezer.state", "THAWED");
+    base.call(&["stop", "ice"]).expect(0);
+    // Whoever became the parent of the worker may take its time.
+    let end = run.finish_unchecked();
+    assert_eq!(end.events.outcomes(), ["not_ended", "flag"], "D8");
+}
+
+/// A program that changes all its ids; `/dev/shm` ignores set-uid bits, the build directory does
+/// not.
+struct SetUid(std::path::PathBuf);
+
+impl SetUid {
+    fn new(row: &str) -> Self {
+        let name = format!("foreigner-{row}-{}", std::process::id());
+        let program = zoo().with_file_name(name);
+        std::fs::copy(zoo(), &program).expect("copy");
+        let mode = std::os::unix::fs::PermissionsExt::from_mode(0o4755);
+        std::fs::set_permissions(&program, mode).expect("chmod");
+        Self(program)
+    }
+}
+
+impl Drop for SetUid {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.0);
+    }
+}
+
+#[test]
+fn d9_d10_whoever_became_another_user_is_named_and_the_others_are_ended() {
+    if lacks(Need::Root) || lacks(Need::Program("setpriv")) {
+        return;
+    }
+    // Beside a worker that may be signalled, and in the group of one.
+    let beside = r#"[ "$STOPCTL_WORKER" = 1 ] && exec "$0" blind; exec "$FOREIGN" foreigner"#;
+    let within = r#"[ "$STOPCTL_WORKER" = 1 ] || "$FOREIGN" foreigner & exec "$0" blind"#;
+    for (row, script) in [("D9", beside), ("D10", within)] {
+        let foreign = SetUid::new(row);
+        let mut base = Base::new();
+        base.leaves_something();
+        let home = tempfile::Builder::new()
+            .tempdir_in("/dev/shm")
+            .expect("a directory");
+        std::os::unix::fs::chown(home.path(), Some(65534), Some(65534)).expect("chown");
+        let run = base
+            .scenario()
+            .name("foreign")
+            .without_events()
+            .workers(2)
+            .environment("STOPCTL_DIR", home.path().join("runs"))
+            .environment("FOREIGN", &foreign.0)
+            .options(&["--stop-within", "1s"])
+            .through(r#"exec setpriv --reuid=65534 --regid=65534 --clear-groups "$@""#)
+            .stdin(Stdio::null())
+            .sh(script)
+            .zoo_as_argument()
+            .start();
+        let lines = run.wait_for_each("ready", if row == "D9" { 2 } else { 3 });
+        let pids = lines
+            .iter()
+            .map(|line| i32::try_from(line.number("pid=")).expect("a pid"));
+        let pids: Vec<i32> = pids.collect();
+        run.signal(Signal::SIGTERM);
+        let said = run.wait_for("is still there after SIGKILL");
+        let status = run.wait_for_exit();
+        let left: Vec<i32> = pids
+            .into_iter()
+            .filter(|&pid| !matches!(processes::state(pid), None | Some('Z')))
+            .collect();
+        for &pid in &left {
+            send(pid, Signal::SIGKILL);
+        }
+        run.finish();
+        assert_eq!(status, Ended::Code(120), "{row}: {said:?}");
+        assert_eq!(left.len(), 1, "{row}: {said:?}");
+        let named = format!("pid {} (", left[0]);
+        assert!(said.text.contains(&named), "{row}: {said:?}");
+        assert!(said.text.contains(", uid 0, state "), "{row}: {said:?}");
+    }
+}
+
+#[test]
+fn d11_sudo_is_ended_by_a_stopctl_that_runs_as_root() {
+    if lacks(Need::Root) || lacks(Need::Program("sudo")) {
+        return;
+    }
+    let base = Base::new();
+    let run = base
+        .scenario()
+        .name("sudo")
+        .times("0", "5s")
+        .options(&["-q"])
+        .command(&[
+            "sudo",
+            "-n",
+            "-u",
+            "nobody",
+            "sh",
+            "-c",
+            "echo ready; exec sleep 1000",
+        ])
+        .start();
+    run.wait_for("ready");
+    base.call(&["stop", "sudo"]).expect(0);
+    let end = run.finish();
+    assert_ne!(end.ended, Ended::Code(120), "D11");
+    assert!(
+        !end.events.signals(0).contains(&"SIGKILL".into()),
+        "D11: {:#?}",
+        end.events
+    );
+}
+
+#[test]
+fn d15_a_leader_that_is_gone_while_its_threads_live_is_alive() {
+    if lacks(Need::Program("cc")) {
+        return;
+    }
+    for mode in MODES {
+        if mode.is_missing() {
+            continue;
+        }
+        let base = Base::new();
+        let program = base.file("zombieleader");
+        let source = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/tree/zombieleader.c");
+        let mut compiler = std::process::Command::new("cc");
+        compiler.arg("-pthread").arg("-o").arg(&program).arg(source);
+        assert!(compiler.status().expect("a C compiler").success());
+        let program = program.to_str().expect("UTF-8");
+        for script in [r#"exec "$0""#, r#""$0" & exec sleep 0.2"#] {
+            let run = mode
+                .scenario(&base)
+                .name("headless")
+                .times("300ms", "300ms")
+                .command(&["/bin/sh", "-c", script, program])
+                .start();
+            let line = run.wait_for("ready");
+            let pid = i32::try_from(line.number("pid=")).expect("a pid");
+            while processes::state(pid) != Some('Z') {
+                std::thread::sleep(Duration::from_millis(1));
+            }
+            mode.stop(&base, "headless", &run);
+            let end = mode.finish(run);
+            assert!(
+                end.events.signals(0).contains(&"SIGKILL".into()),
+                "D15 {mode:?}: {}",
+                end.err()
+            );
+        }
+    }
+}
+
+#[test]
+fn d27_d28_the_first_process_of_a_pid_namespace_goes_to_sigkill_and_its_children_with_it() {
+    if lacks(Need::PidNamespace) {
+        return;
+    }
+    for mode in MODES {
+        if mode.is_missing() {
+            continue;
+        }
+        let base = Base::new();
+        let script = r#""$0" blind & echo ready; wait; :"#;
+        let run = mode
+            .scenario(&base)
+            .name("inner")
+            .times("100ms", "300ms")
+            .command(&["unshare", "-p", "-f", "--mount-proc", "sh", "-c", script])
+            .zoo_as_argument()
+            .start();
+        run.wait_for_each("ready", 2);
+        mode.stop(&base, "inner", &run);
+        let end = mode.finish(run);
+        assert!(
+            end.events.signals(0).contains(&"SIGKILL".into()),
+            "D28 {mode:?}: {}",
+            end.err()
+        );
+    }
+}
+
+#[test]
+fn s6_a_refused_signal_through_a_pidfd_is_sent_to_a_child_in_another_way() {
+    if lacks(Need::Trace) || lacks(Need::Program("setsid")) {
+        return;
+    }
+    for error in ["EPERM", "EINVAL", "ENOSYS"] {
+        let base = Base::new();
+        let run = base
+            .scenario()
+            .name("refused")
+            .times("100ms", "200ms")
+            .through(&format!(
+                "exec strace -o /dev/null -e trace=pidfd_send_signal \
+                 -e inject=pidfd_send_signal:error={error} \"$@\""
+            ))
+            .sh(r#"setsid -f "$0" blind; exec "$0" polite"#)
+            .zoo_as_argument()
+            .start();
+        run.wait_for_each("ready", 2);
+        base.call(&["stop", "refused"]).expect(0);
+        let end = run.finish();
+        assert!(
+            end.events.signals(0).contains(&"SIGKILL".into()),
+            "S6 {error}: {}",
+            end.err()
+        );
+        assert_eq!(end.events.outcomes(), ["flag"], "S6 {error}");
+    }
+}
+
+/// The kernel says that there is nobody: then the end is waited for, and not for ever.
+#[test]
+fn s6_a_process_that_is_said_to_be_gone_is_reported_when_it_is_not() {
+    if lacks(Need::Trace) || lacks(Need::Program("setsid")) {
+        return;
+    }
+    let mut base = Base::new();
+    base.leaves_something();
+    let run = base
+        .scenario()
+        .name("denied")
+        .options(&["--stop-within", "1s"])
+        .through(
+            "exec strace -o /dev/null -e trace=pidfd_send_signal \
+             -e inject=pidfd_send_signal:error=ESRCH \"$@\"",
+        )
+        .sh(r#"setsid -f "$0" blind; exec "$0" polite"#)
+        .zoo_as_argument()
+        .start();
+    run.wait_for_each("ready", 2);
+    base.call(&["stop", "denied", "--no-wait"]).expect(0);
+    run.wait_for("is still there after SIGKILL");
+    assert_eq!(run.wait_for_exit(), Ended::Code(120), "S6");
+    base.call(&["stop", "denied"]).expect(0);
+    run.finish();
+}
+
+#[test]
+fn s11_a_supervisor_that_gets_no_memory_while_it_stops_leaves_nothing() {
+    if lacks(Need::Root) || lacks(Need::Program("prlimit")) || lacks(Need::Program("setsid")) {
+        return;
+    }
+    let base = Base::new();
+    let run = base
+        .scenario()
+        .name("starved")
+        .times("100ms", "200ms")
+        .options(&["-v"])
+        .sh(r#"setsid -f "$0" blind; exec "$0" deaf"#)
+        .zoo_as_argument()
+        .start();
+    crate::support::owner::guard_of(&run);
+    run.wait_for_each("ready", 2);
+    let limit = base.sh(&format!(
+        "prlimit --pid {} --as=1048576 --data=0",
+        run.pid()
+    ));
+    limit.expect(0);
+    base.call(&["stop", "starved"]);
+    // By itself if it could, by its guard if it could not: everybody is gone all the same.
+    let end = run.finish_unchecked();
+    assert!(
+        matches!(end.ended, Ended::Code(137) | Ended::Signal(6 | 11)),
+        "S11: {:?} {}",
+        end.ended,
+        end.err()
+    );
+}
