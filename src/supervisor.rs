@@ -8,7 +8,6 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use crate::cgroup::Cgroup;
-use crate::ended::Ended;
 use crate::enforcement::{Enforcement, Files, How, Rules};
 use crate::event::{Event, Witness};
 use crate::failpoint;
@@ -18,7 +17,6 @@ use crate::moment::Moment;
 use crate::outer::Outer;
 use crate::owner;
 use crate::plan::Plan;
-use crate::process;
 use crate::reason::Reason;
 use crate::run_dir::RunDir;
 use crate::signals::Signals;
@@ -38,15 +36,12 @@ mod manager;
 mod notified;
 mod phase;
 mod put_back;
+mod reap;
 mod start;
 mod suspend;
 
 use manager::Manager;
 use notified::Hearing;
-
-/// How many children are reaped in one wake-up: somebody who forks without end must not keep us from
-/// the ladder.
-const AT_ONCE: usize = 5000;
 
 /// Supervises the run of `plan`, which was launched, until nobody is left; answers how we leave.
 ///
@@ -109,14 +104,6 @@ struct Supervisor<'a> {
     put_back_at: Option<Moment>,
     /// Whether it was said that it cannot be.
     cannot_put_back: bool,
-}
-
-/// A worker whose main process has ended.
-struct MainEnded {
-    number: u32,
-    /// Whether it had been asked to.
-    asked: bool,
-    success: bool,
 }
 
 impl<'a> Supervisor<'a> {
@@ -206,79 +193,6 @@ impl<'a> Supervisor<'a> {
         let others = others.chain(self.outer.iter().flat_map(Outer::fds));
         let others = others.chain(self.hearing.iter().flat_map(Hearing::fds));
         self.run.wait(others, at.min(), self.signals.blocked());
-    }
-
-    fn reap(&mut self, now: Moment) {
-        let remains = self.run.workers().iter().any(|w| w.fds().next().is_some());
-        if !self.signals.take_child() && !remains {
-            return;
-        }
-        while let Some((pid, stopped)) = process::next_stopped_or_continued() {
-            if let Some(&index) = self.by_pid.get(&pid) {
-                self.run.on_index(index, now, |worker, hands| {
-                    worker.set_stopped(stopped.is_some(), hands);
-                });
-                if let Some(signal) = stopped {
-                    self.stopped_at_terminal(index, signal, now);
-                }
-            }
-        }
-        let mut ended = Vec::new();
-        for number in 0.. {
-            let Some(pid) = process::peek_dead_child() else {
-                break;
-            };
-            if number == AT_ONCE {
-                self.signals.keep_child();
-                break;
-            }
-            // ORDER: what it looked at and what it said before it ended is told by now.
-            self.see_looks(now);
-            self.hear(now);
-            if let Some(index) = self.by_pid.remove(&pid) {
-                ended.push(self.main_ended(index, now));
-            } else {
-                // A straggler that we adopted, the guard, or a child from before we were exec'ed.
-                let _ = process::reap(pid);
-                self.run.search.forget(pid);
-                if !self.guard_ended(pid, now) {
-                    self.run.witness.see(now, &Event::ForeignReaped { pid });
-                }
-            }
-        }
-        if let Some(last) = ended.last().filter(|_| self.by_pid.is_empty()) {
-            // Whose an orphan is that shows no sign cannot be told; but nobody needs it any more.
-            self.run.search.give_to(last.number);
-        }
-        self.run.settle(now);
-        for worker in &ended {
-            self.consider_others(worker, now);
-        }
-    }
-
-    fn main_ended(&mut self, index: usize, now: Moment) -> MainEnded {
-        let left = self.by_pid.len() + self.to_start() as usize;
-        let worker = &self.run.workers()[index];
-        let (number, asked) = (worker.number(), worker.is_asked());
-        let mut ended = None;
-        self.run.on_index(index, now, |worker, hands| {
-            ended = worker.main_ended(left, hands);
-        });
-        self.take_terminal_back(ended);
-        MainEnded {
-            number,
-            asked,
-            success: ended.is_some_and(Ended::is_success),
-        }
-    }
-
-    /// What the end of a worker means for the others.
-    fn consider_others(&mut self, worker: &MainEnded, now: Moment) {
-        let asked = worker.asked || self.run.stopping().is_some();
-        if !asked && self.plan.when_one_ends.stops(worker.success) {
-            self.culprit = Some(worker.number);
-            self.run.stop_all(&Reason::SIBLING, How::OWN_TIMES, now);
-        }
     }
 
     /// Does what is due.

@@ -58,6 +58,7 @@ impl Events {
 }
 
 /// The name and the fields of an event; `None` if it is for people only.
+#[expect(clippy::too_many_lines, reason = "a table with one row for each event")]
 fn fields(event: &Event<'_>) -> Option<(&'static str, Value)> {
     let deadline_ms = |deadline: &Option<Duration>| deadline.map(milliseconds);
     let (name, value) = match event {

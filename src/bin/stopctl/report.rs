@@ -235,19 +235,11 @@ impl Report {
                 ));
             }
             Event::SupervisorDied { pid, name } => {
-                let line = format!(
-                    "the supervisor of {name} (pid {pid}) died; its guard (pid {}) goes on",
-                    std::process::id()
-                );
-                self.voice.say(Weight::Error, &line);
+                self.voice
+                    .say(Weight::Error, &words::supervisor_died(*pid, name));
             }
-            Event::PutBack { directory } => self.warn(&format!(
-                "files in {} were deleted (by logind, at a logout?): put back",
-                directory.display()
-            )),
-            Event::Healed { worker } => self.warn(&format!(
-                "the flag of worker {worker} was written by somebody else: it is whole again"
-            )),
+            Event::PutBack { directory } => self.warn(&words::put_back(directory)),
+            Event::Healed { worker } => self.warn(&words::healed(*worker)),
             Event::Suspended => self.detail(words::SUSPENDED),
             Event::Resumed { suspended } => self.detail(&words::resumed(*suspended)),
             Event::Deposed => self.warn(words::DEPOSED),

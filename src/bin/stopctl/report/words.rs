@@ -1,5 +1,6 @@
 //! Sentences about one event.
 
+use std::path::Path;
 use std::time::Duration;
 
 use stopctl::duration::in_words;
@@ -53,4 +54,18 @@ fn about_sigterm() -> &'static str {
         " (systemd signals every process unless the unit says KillMode=mixed; Slurm always does: \
          use --shield)"
     }
+}
+
+pub(super) fn supervisor_died(pid: i32, name: &str) -> String {
+    let guard = std::process::id();
+    format!("the supervisor of {name} (pid {pid}) died; its guard (pid {guard}) goes on")
+}
+
+pub(super) fn put_back(directory: &Path) -> String {
+    let directory = directory.display();
+    format!("files in {directory} were deleted (by logind, at a logout?): put back")
+}
+
+pub(super) fn healed(worker: u32) -> String {
+    format!("the flag of worker {worker} was written by somebody else: it is whole again")
 }

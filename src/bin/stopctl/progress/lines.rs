@@ -1,0 +1,98 @@
+//! The sentences of a stop: who was asked and why, who never looked, and what comes next.
+
+use stopctl::duration::in_words;
+use stopctl::moment::Moment;
+use stopctl::reason::Reason;
+
+use super::{Progress, Stop, rounded};
+use crate::show::{counted, numbers};
+
+impl Progress {
+    pub(super) fn asked_line(
+        &self,
+        now: Moment,
+        reason: &Reason,
+        workers: &[u32],
+        all: bool,
+        keys: bool,
+    ) -> String {
+        let why = match reason.as_str() {
+            "user" => "stopctl stop",
+            "interrupt" => "Ctrl-C",
+            "term" => self.news.signal.as_deref().unwrap_or("SIGTERM"),
+            "hangup" => "SIGHUP",
+            "timeout" => "--timeout",
+            "sibling" => "another worker ended",
+            "parent" => "the outer run stops",
+            "lost" => "its supervisor died",
+            other => other,
+        };
+        let (run, next) = (&self.run, self.next(now, keys));
+        if all {
+            format!(
+                "stopping {run} ({why}): {} asked{next}",
+                counted(workers.len(), "worker")
+            )
+        } else {
+            format!(
+                "stopping worker {} of {run} ({why}){next}",
+                numbers(workers)
+            )
+        }
+    }
+
+    pub(super) fn unaware_line(&self, workers: &[u32]) -> Option<String> {
+        let unaware = |worker: &&u32| self.workers.get(worker).is_some_and(|known| !known.looked);
+        let unaware: Vec<u32> = workers.iter().filter(unaware).copied().collect();
+        let program = &self.program;
+        match unaware.as_slice() {
+            [] => None,
+            [one] => {
+                let pid = self.workers.get(one).map_or(0, |known| known.pid);
+                Some(format!(
+                    "worker {one} ({program}, pid {pid}) has never looked at its flag"
+                ))
+            }
+            several => {
+                let who = numbers(several);
+                Some(format!(
+                    "workers {who} ({program}) have never looked at their flags"
+                ))
+            }
+        }
+    }
+
+    /// What the next rung is and when it comes, for the worker that it reaches first; and the
+    /// key that brings it now.
+    pub(super) fn next(&self, now: Moment, keys: bool) -> String {
+        let never = Moment::from_nanos(u64::MAX);
+        let stopping = self.workers.values().filter(|known| known.level > 0);
+        let Some(first) = stopping.min_by_key(|known| known.deadline.unwrap_or(never)) else {
+            return String::new();
+        };
+        let signal = match first.level {
+            1 => self.stop_signal.as_str(),
+            2 => "SIGKILL",
+            _ => return String::new(),
+        };
+        let when = first.deadline.map_or_else(
+            || format!("no {signal} by itself"),
+            |deadline| format!("{signal} in {}", in_words(rounded(deadline.since(now)))),
+        );
+        let key = if keys {
+            format!(". Ctrl-C again: {signal} now")
+        } else {
+            String::new()
+        };
+        format!("; {when}{key}")
+    }
+
+    /// The time since the stop began, as a column.
+    pub(super) fn elapsed(&self, now: Moment) -> String {
+        let column = |stop: &Stop| {
+            let time = format!("+{:.1}s", now.since(stop.began).as_secs_f64());
+            format!("{time:<7} ")
+        };
+        self.stop.as_ref().map_or_else(String::new, column)
+    }
+}

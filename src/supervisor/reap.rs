@@ -1,0 +1,98 @@
+//! Reaping: main processes, orphans that became our children, the guard; and what the end of a worker
+//! means for the others.
+
+use super::Supervisor;
+use crate::ended::Ended;
+use crate::enforcement::How;
+use crate::event::Event;
+use crate::moment::Moment;
+use crate::process;
+use crate::reason::Reason;
+
+/// How many children are reaped in one wake-up: somebody who forks without end must not keep us from
+/// the ladder.
+const AT_ONCE: usize = 5000;
+
+/// A worker whose main process has ended.
+struct MainEnded {
+    number: u32,
+    /// Whether it had been asked to.
+    asked: bool,
+    success: bool,
+}
+
+impl Supervisor<'_> {
+    /// Reaps everything that has ended, before anything is asked of anybody.
+    pub(super) fn reap(&mut self, now: Moment) {
+        let remains = self.run.workers().iter().any(|w| w.fds().next().is_some());
+        if !self.signals.take_child() && !remains {
+            return;
+        }
+        while let Some((pid, stopped)) = process::next_stopped_or_continued() {
+            if let Some(&index) = self.by_pid.get(&pid) {
+                self.run.on_index(index, now, |worker, hands| {
+                    worker.set_stopped(stopped.is_some(), hands);
+                });
+                if let Some(signal) = stopped {
+                    self.stopped_at_terminal(index, signal, now);
+                }
+            }
+        }
+        let mut ended = Vec::new();
+        for number in 0.. {
+            let Some(pid) = process::peek_dead_child() else {
+                break;
+            };
+            if number == AT_ONCE {
+                self.signals.keep_child();
+                break;
+            }
+            // ORDER: what it looked at and what it said before it ended is told by now.
+            self.see_looks(now);
+            self.hear(now);
+            if let Some(index) = self.by_pid.remove(&pid) {
+                ended.push(self.main_ended(index, now));
+            } else {
+                // A straggler that we adopted, the guard, or a child from before we were exec'ed.
+                let _ = process::reap(pid);
+                self.run.search.forget(pid);
+                if !self.guard_ended(pid, now) {
+                    self.run.witness.see(now, &Event::ForeignReaped { pid });
+                }
+            }
+        }
+        if let Some(last) = ended.last().filter(|_| self.by_pid.is_empty()) {
+            // Whose an orphan is that shows no sign cannot be told; but nobody needs it any more.
+            self.run.search.give_to(last.number);
+        }
+        self.run.settle(now);
+        for worker in &ended {
+            self.consider_others(worker, now);
+        }
+    }
+
+    fn main_ended(&mut self, index: usize, now: Moment) -> MainEnded {
+        let left = self.by_pid.len() + self.to_start() as usize;
+        let worker = &self.run.workers()[index];
+        let (number, asked) = (worker.number(), worker.is_asked());
+        let mut ended = None;
+        self.run.on_index(index, now, |worker, hands| {
+            ended = worker.main_ended(left, hands);
+        });
+        self.take_terminal_back(ended);
+        MainEnded {
+            number,
+            asked,
+            success: ended.is_some_and(Ended::is_success),
+        }
+    }
+
+    /// What the end of a worker means for the others.
+    fn consider_others(&mut self, worker: &MainEnded, now: Moment) {
+        let asked = worker.asked || self.run.stopping().is_some();
+        if !asked && self.plan.when_one_ends.stops(worker.success) {
+            self.culprit = Some(worker.number);
+            self.run.stop_all(&Reason::SIBLING, How::OWN_TIMES, now);
+        }
+    }
+}
