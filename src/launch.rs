@@ -30,7 +30,7 @@ use crate::tree::Search;
 
 /// Descriptors that we need beside the one of each worker's flag and those that are open by then,
 /// with room for the moment of a spawn.
-const DESCRIPTORS: u64 = 16;
+const DESCRIPTORS: u64 = 13;
 
 /// How many names made from a command are tried, should each be taken.
 const NAMES: u32 = 100;

@@ -13,8 +13,10 @@ use nix::sys::signalfd::{SfdFlags, SignalFd};
 
 use crate::sys::{self, Disposition};
 
+pub use children::Children;
 pub use suspend::Suspend;
 
+mod children;
 mod suspend;
 
 /// What a signal asks the supervisor for.
@@ -67,12 +69,11 @@ const LET_THROUGH: [Signal; 10] = [
 #[derive(Debug)]
 pub struct Signals {
     awaited: SignalFd,
+    children: Children,
     suspend: Suspend,
     /// Those that are never let through.
     blocked: SigSet,
     forward: Vec<i32>,
-    /// Whether a child may have ended.
-    child: bool,
 }
 
 impl Signals {
@@ -103,29 +104,28 @@ impl Signals {
         }
         let suspend = Suspend::new(forward)?;
         let mut awaited = blocked;
+        awaited.remove(Signal::SIGCHLD);
         for signal in suspend.signals() {
             awaited.remove(signal);
         }
         let flags = SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK;
         Ok(Self {
             awaited: SignalFd::with_flags(&awaited, flags)?,
+            children: Children::new()?,
             suspend,
             blocked,
             forward: forward.to_vec(),
-            child: false,
         })
     }
 
     /// What was asked for since the last call. The same signal twice in between is once: they
     /// are levels, as in the kernel.
-    pub fn take(&mut self) -> Vec<Ask> {
+    pub fn take(&self) -> Vec<Ask> {
         let mut asks = Vec::new();
         while let Ok(Some(come)) = self.awaited.read_signal() {
             let signal = come.ssi_signo.cast_signed();
             // Blocked, one that is ignored comes all the same.
-            if signal == SIGCHLD {
-                self.child = true;
-            } else if !sys::is_ignored(signal) {
+            if !sys::is_ignored(signal) {
                 asks.push(self.ask(signal));
             }
         }
@@ -146,6 +146,12 @@ impl Signals {
         }
     }
 
+    /// The news of children.
+    #[must_use]
+    pub fn children(&self) -> &Children {
+        &self.children
+    }
+
     /// Those that suspend: they wait until we are ready for them.
     #[must_use]
     pub fn suspend(&self) -> &Suspend {
@@ -154,28 +160,13 @@ impl Signals {
 
     /// What to poll for reading.
     pub fn fds(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
-        [self.awaited.as_fd(), self.suspend.as_fd()].into_iter()
+        let children = self.children.as_fd();
+        [self.awaited.as_fd(), children, self.suspend.as_fd()].into_iter()
     }
 
     /// Those that are never let through.
     #[must_use]
     pub fn blocked(&self) -> &SigSet {
         &self.blocked
-    }
-
-    /// There are children that have ended and were not looked at.
-    pub fn keep_child(&mut self) {
-        self.child = true;
-    }
-
-    /// Whether there are, as far as is known without waiting.
-    #[must_use]
-    pub fn has_child(&self) -> bool {
-        self.child
-    }
-
-    /// Whether a child may have ended since the last call.
-    pub fn take_child(&mut self) -> bool {
-        std::mem::take(&mut self.child)
     }
 }

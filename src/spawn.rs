@@ -24,6 +24,7 @@ use crate::notify;
 use crate::owner;
 use crate::process;
 use crate::record::{Birth, Born};
+use crate::signals::Children;
 use crate::sys::{self, Disposition};
 use crate::verdict::Verdict;
 
@@ -85,6 +86,23 @@ pub struct Recipe {
     pub open_files: (rlim_t, rlim_t),
 }
 
+/// What one worker gets, besides what all of them get.
+#[derive(Debug)]
+pub struct Outfit<'a> {
+    /// Its number.
+    pub number: u32,
+    /// Its flag.
+    pub flag: &'a FlagFile,
+    /// Its place in the record.
+    pub birth: Birth,
+    /// The file with the owner word.
+    pub owner: Arc<File>,
+    /// The way into its control group, if it has one.
+    pub entry: Option<File>,
+    /// The terminal of which it takes the foreground before its program runs.
+    pub terminal: Option<Arc<File>>,
+}
+
 /// A worker could not be started.
 #[derive(Debug)]
 pub enum SpawnError {
@@ -120,22 +138,21 @@ impl fmt::Display for SpawnError {
 impl Error for SpawnError {}
 
 impl Recipe {
-    /// Starts worker `number`, in the control group that `entry` leads into if there is one;
-    /// answers its pid. Returns once its program runs. It takes the foreground of `terminal` before
-    /// that.
+    /// Starts a worker; answers its pid. Returns once its program runs. What is heard of other
+    /// `children` meanwhile is noted.
     ///
     /// # Errors
     ///
     /// As fork(2) and execvp(3). Nothing of it is left then.
-    pub fn start(
-        &self,
-        number: u32,
-        flag: &FlagFile,
-        birth: Birth,
-        owner: Arc<File>,
-        entry: Option<File>,
-        terminal: Option<Arc<File>>,
-    ) -> Result<i32, SpawnError> {
+    pub fn start(&self, outfit: Outfit<'_>, children: &Children) -> Result<i32, SpawnError> {
+        let Outfit {
+            number,
+            flag,
+            birth,
+            owner,
+            entry,
+            terminal,
+        } = outfit;
         let mut command = Command::new(&self.command[0]);
         command
             .args(&self.command[1..])
@@ -194,7 +211,7 @@ impl Recipe {
             failpoint::pass("to be exec'ed");
             Ok(())
         });
-        newborn::start(&mut command).map_err(classified)
+        newborn::start(&mut command, children).map_err(classified)
     }
 }
 

@@ -18,6 +18,10 @@ use crate::sys;
 /// The longest line that a pipe takes whole (`PIPE_BUF`, pipe(7)).
 const WHOLE: usize = 4096;
 
+/// How long a terminal that took the last line may need for the next one: while another process
+/// writes to it, it takes nothing. Asked for once, so one that was stopped by Ctrl-S holds nobody up.
+const MOMENT: u8 = 10;
+
 /// The size of a terminal, in characters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Window {
@@ -39,6 +43,8 @@ pub struct Stream {
     file: File,
     /// A file on a disk takes everything, and nobody has to empty it.
     is_regular: bool,
+    /// Whether it took what was written last.
+    is_taking: bool,
     dropped: u64,
 }
 
@@ -48,6 +54,7 @@ impl Stream {
         Self {
             file,
             is_regular,
+            is_taking: true,
             dropped: 0,
         }
     }
@@ -153,10 +160,12 @@ impl Stream {
     /// For what cannot promise not to wait, a terminal: it says when it takes more.
     fn write_if_ready(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let mut fds = [PollFd::new(self.file.as_fd(), PollFlags::POLLOUT)];
-        poll(&mut fds, PollTimeout::ZERO)?;
+        let moment = if self.is_taking { MOMENT } else { 0 };
+        poll(&mut fds, PollTimeout::from(moment))?;
         let ready = fds[0]
             .revents()
             .is_some_and(|seen| seen.contains(PollFlags::POLLOUT));
+        self.is_taking = ready;
         if ready {
             self.file.write(bytes)
         } else {

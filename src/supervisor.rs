@@ -178,7 +178,7 @@ impl<'a> Supervisor<'a> {
     }
 
     fn wait(&self) {
-        let goes_on = self.to_start() > 0 || self.signals.has_child();
+        let goes_on = self.to_start() > 0 || self.signals.children().has_news();
         let at_once = goes_on.then(|| Moment::from_nanos(0));
         let manager = self.manager.as_ref().and_then(Manager::deadline);
         let own = [

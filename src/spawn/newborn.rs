@@ -11,18 +11,18 @@ use std::process::Command;
 
 use libc::{EINVAL, SIGCONT};
 use nix::fcntl::OFlag;
-use nix::poll::{PollFd, PollFlags, ppoll};
-use nix::sys::signal::{SigSet, Signal};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::unistd::pipe2;
 
 use super::NOT_STARTED;
 use crate::process::{self, Target};
+use crate::signals::Children;
 use crate::sys;
 
 /// Starts `command`; answers its pid once its program runs.
 ///
-/// The caller has every signal blocked, and notes SIGCHLD.
-pub(super) fn start(command: &mut Command) -> io::Result<i32> {
+/// The caller has every signal blocked.
+pub(super) fn start(command: &mut Command, children: &Children) -> io::Result<i32> {
     let (told, telling) = pipe2(OFlag::O_CLOEXEC)?;
     let Some(pid) = sys::fork()? else {
         // It only comes back if its program does not run.
@@ -31,7 +31,7 @@ pub(super) fn start(command: &mut Command) -> io::Result<i32> {
         sys::exit_now(NOT_STARTED);
     };
     drop(telling);
-    let failed = wait(pid, &mut File::from(told));
+    let failed = wait(pid, &mut File::from(told), children);
     match failed {
         None => Ok(pid),
         Some(error) => {
@@ -42,16 +42,21 @@ pub(super) fn start(command: &mut Command) -> io::Result<i32> {
 }
 
 /// Waits for the end of the pipe, which the exec closes; answers the error that came before it.
-fn wait(pid: i32, told: &mut File) -> Option<i32> {
-    let mut news = SigSet::all();
-    news.remove(Signal::SIGCHLD);
+fn wait(pid: i32, told: &mut File, children: &Children) -> Option<i32> {
+    let is_readable = |fd: &PollFd<'_>| fd.any() == Some(true);
     loop {
-        let mut fds = [PollFd::new(told.as_fd(), PollFlags::POLLIN)];
-        if ppoll(&mut fds, None, Some(news)).is_ok_and(|ready| ready > 0) {
+        let mut fds = [
+            PollFd::new(told.as_fd(), PollFlags::POLLIN),
+            PollFd::new(children.as_fd(), PollFlags::POLLIN),
+        ];
+        // Every signal is blocked: nothing interrupts it.
+        let _ = poll(&mut fds, PollTimeout::NONE);
+        if is_readable(&fds[0]) {
             let mut error = [0; 4];
             let whole = told.read_exact(&mut error).is_ok();
             return whole.then(|| i32::from_ne_bytes(error));
         }
+        children.note();
         if process::is_newly_stopped(pid) {
             // Whoever that was meant the program. Should it be gone, the pipe ends.
             let _ = process::signal(Target::Child(pid), SIGCONT);

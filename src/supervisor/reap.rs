@@ -25,7 +25,7 @@ impl Supervisor<'_> {
     /// Reaps everything that has ended, before anything is asked of anybody.
     pub(super) fn reap(&mut self, now: Moment) {
         let remains = self.run.workers().iter().any(|w| w.fds().next().is_some());
-        if !self.signals.take_child() && !remains {
+        if !self.signals.children().take() && !remains {
             return;
         }
         while let Some((pid, stopped)) = process::next_stopped_or_continued() {
@@ -44,7 +44,7 @@ impl Supervisor<'_> {
                 break;
             };
             if number == AT_ONCE {
-                self.signals.keep_child();
+                self.signals.children().keep();
                 break;
             }
             // ORDER: what it looked at and what it said before it ended is told by now.

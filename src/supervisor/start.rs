@@ -10,7 +10,7 @@ use crate::event::Event;
 use crate::failpoint;
 use crate::flag::writer::FlagFile;
 use crate::reason::Reason;
-use crate::spawn::SpawnError;
+use crate::spawn::{Outfit, SpawnError};
 use crate::sys;
 use crate::terminal::Terminal;
 use crate::worker::Worker;
@@ -47,13 +47,16 @@ impl Supervisor<'_> {
         let mut flag = flag.map_err(SpawnError::NoProcess)?;
         let watched = self.will_see(&mut flag, number, sys::now());
         failpoint::pass("flag watched");
-        let birth = self.run.files.record.birth(number);
-        let owner = self.run.files.owner.file();
         let (cgroup, entry) = self.cgroup_of(number)?.unzip();
-        let terminal = self.terminal.as_mut().and_then(Terminal::lend_to_child);
-        let started = self
-            .recipe
-            .start(number, &flag, birth, owner, entry, terminal);
+        let outfit = Outfit {
+            number,
+            flag: &flag,
+            birth: self.run.files.record.birth(number),
+            owner: self.run.files.owner.file(),
+            entry,
+            terminal: self.terminal.as_mut().and_then(Terminal::lend_to_child),
+        };
+        let started = self.recipe.start(outfit, self.signals.children());
         if started.is_err() {
             cgroup.iter().for_each(Cgroup::remove);
             self.take_terminal_back(None);
