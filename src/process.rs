@@ -241,7 +241,18 @@ pub fn peek_dead_child() -> Option<i32> {
 /// Whether we have any child, one that has ended included (waitid(2), `ECHILD`).
 #[must_use]
 pub fn has_child() -> bool {
-    let error = sys::dead_child(None, true).err();
+    is_there(None)
+}
+
+/// Whether `pid` still is our child, ended or not: somebody else in this process may have waited
+/// for it.
+#[must_use]
+pub fn is_child(pid: i32) -> bool {
+    is_there(Some(pid))
+}
+
+fn is_there(child: Option<i32>) -> bool {
+    let error = sys::dead_child(child, true).err();
     error.and_then(|error| error.raw_os_error()) != Some(Errno::ECHILD as i32)
 }
 

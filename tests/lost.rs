@@ -24,6 +24,7 @@ use support::base::{Base, zoo};
 use support::bystanders::Bystanders;
 use support::need::{Need, lacks, missing};
 use support::owner::{self, Flags, guard_of};
+use support::preload::before_each_wait;
 use support::processes;
 use support::random::Lateness;
 use support::started::{Ended, Started, send};
@@ -284,36 +285,6 @@ fn c6_it_does_not_matter_of_what_a_supervisor_dies() {
     }
 }
 
-/// Makes its process, and no fork of it, execute another program when it is about to wait and a
-/// file has appeared.
-const EXECUTES: &str = r#"
-#define _GNU_SOURCE
-#include <dlfcn.h>
-#include <poll.h>
-#include <signal.h>
-#include <stdlib.h>
-#include <unistd.h>
-
-static const char *when;
-static pid_t us;
-
-__attribute__((constructor)) static void only_here(void)
-{
-    when = getenv("EXECUTES_WHEN");
-    us = getpid();
-    unsetenv("LD_PRELOAD");
-}
-
-int ppoll(struct pollfd *fds, nfds_t n, const struct timespec *timeout, const sigset_t *mask)
-{
-    int (*next)(struct pollfd *, nfds_t, const struct timespec *, const sigset_t *);
-    if (when && getpid() == us && access(when, F_OK) == 0)
-        execl("/bin/sh", "sh", "-c", "echo executed; read -r line", (char *)0);
-    *(void **)&next = dlsym(RTLD_NEXT, "ppoll");
-    return next(fds, n, timeout, mask);
-}
-"#;
-
 #[test]
 fn c21_a_supervisor_that_executes_another_program_counts_as_dead() {
     if lacks(Need::Program("gcc")) {
@@ -321,13 +292,12 @@ fn c21_a_supervisor_that_executes_another_program_counts_as_dead() {
     }
     let base = Base::new();
     let bystanders = Bystanders::around(&base);
-    let (source, library, when) = (base.file("e.c"), base.file("e.so"), base.file("when"));
-    fs::write(&source, EXECUTES).expect("write");
-    let built = std::process::Command::new("gcc")
-        .args(["-shared", "-fPIC", "-Wall", "-Werror", "-o"])
-        .args([&library, &source])
-        .status();
-    assert!(built.expect("gcc").success());
+    let when = base.file("when");
+    let library = before_each_wait(
+        &base,
+        r#"if (access(getenv("EXECUTES_WHEN"), F_OK) == 0)
+            execl("/bin/sh", "sh", "-c", "echo executed; read -r line", (char *)0);"#,
+    );
     let run = base
         .scenario()
         .name("exec")

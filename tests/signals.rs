@@ -11,6 +11,7 @@ use nix::sys::signal::Signal;
 use support::base::Base;
 use support::events::text;
 use support::need::{Need, lacks};
+use support::preload::before_each_wait;
 use support::processes;
 use support::started::{Ended, send};
 
@@ -289,6 +290,63 @@ fn s4_an_adopted_process_is_reaped_without_confusion() {
     end.expect(6);
     assert_eq!(processes::state(adopted), None, "S4");
     assert_eq!(end.events.outcomes(), ["by_itself"]);
+}
+
+/// A library in the supervisor that waits for every child, before the supervisor can.
+#[test]
+fn s5_whose_status_somebody_else_has_taken_is_not_observed() {
+    if lacks(Need::Program("gcc")) {
+        return;
+    }
+    let base = Base::new();
+    let library = before_each_wait(&base, "waitpid(-1, 0, 0);");
+    let run = base
+        .scenario()
+        .name("robbed")
+        .workers(2)
+        .options(&["--no-guard"])
+        .through(r#"LD_PRELOAD=$LIBRARY exec "$@""#)
+        .environment("LIBRARY", &library)
+        .sh("exit 3")
+        .start();
+    let end = run.finish();
+    assert_eq!(
+        end.events.outcomes(),
+        ["unobserved"; 2],
+        "S5: {}",
+        end.err()
+    );
+}
+
+#[test]
+fn s7_a_refused_descriptor_is_a_clean_failure_or_none() {
+    if lacks(Need::Trace) {
+        return;
+    }
+    for (call, error, status) in [
+        ("signalfd4", "EMFILE", 125),
+        ("signalfd4", "ENOMEM", 125),
+        ("inotify_init1", "EMFILE", 0),
+        ("inotify_add_watch", "ENOSPC", 0),
+    ] {
+        let base = Base::new();
+        let run = base
+            .scenario()
+            .name("refused")
+            .through(&format!(
+                r#"exec strace -o /dev/null -e trace={call} -e inject={call}:error={error} "$@""#
+            ))
+            .sh("sleep 0.1")
+            .start();
+        let end = run.finish_unchecked();
+        assert_eq!(
+            end.ended,
+            Ended::Code(status),
+            "S7 {call} {error}: {}",
+            end.err()
+        );
+        base.check();
+    }
 }
 
 #[test]

@@ -41,6 +41,9 @@ impl Supervisor<'_> {
         let mut ended = Vec::new();
         for number in 0.. {
             let Some(pid) = process::peek_dead_child() else {
+                if number == 0 {
+                    ended = self.reaped_by_others(now);
+                }
                 break;
             };
             if number == AT_ONCE {
@@ -69,6 +72,19 @@ impl Supervisor<'_> {
         for worker in &ended {
             self.consider_others(worker, now);
         }
+    }
+
+    /// News of a child, and none that has ended: perhaps a library in this process has waited for one
+    /// that was not its own. How that ended is lost, but not that it did.
+    fn reaped_by_others(&mut self, now: Moment) -> Vec<MainEnded> {
+        let gone = self.by_pid.keys().copied();
+        let gone: Vec<i32> = gone.filter(|&pid| !process::is_child(pid)).collect();
+        let indexes = gone.iter().filter_map(|pid| self.by_pid.remove(pid));
+        let indexes: Vec<usize> = indexes.collect();
+        indexes
+            .into_iter()
+            .map(|index| self.main_ended(index, now))
+            .collect()
     }
 
     fn main_ended(&mut self, index: usize, now: Moment) -> MainEnded {

@@ -27,6 +27,7 @@
 //! | `pty` | a terminal, and a shell in it that does job control |
 //! | `events` | reading `--events`, and what is true of every such file |
 //! | `processes` | looks into /proc |
+//! | `preload` | code that is loaded into the program before its own |
 //! | `need` | what the machine must have for a test |
 //! | `python` | the interpreters of this machine |
 #![expect(
@@ -40,6 +41,7 @@ pub(crate) mod events;
 pub(crate) mod held;
 pub(crate) mod need;
 pub(crate) mod owner;
+pub(crate) mod preload;
 pub(crate) mod processes;
 pub(crate) mod pty;
 pub(crate) mod python;
