@@ -1,5 +1,6 @@
 //! `stopctl unit`: the text of a systemd unit.
 
+mod committed;
 mod support;
 
 use support::base::{Answer, Base};
@@ -59,6 +60,25 @@ fn the_unit_has_what_is_easily_forgotten() {
         assert_eq!(value(&unit, name), wanted, "{name}");
     }
     assert!(!unit.out.contains("ExecReload"), "{}", unit.out);
+}
+
+#[test]
+fn the_recipe_is_what_it_prints() {
+    // Of another user it would be a unit of that user.
+    if lacks(Need::Root) {
+        return;
+    }
+    let base = Base::new();
+    let unit = base.call(&["unit", "work", "-n", "4", "--", "/usr/bin/work"]);
+    let printed = unit
+        .expect(0)
+        .out
+        .replace(Base::program(), "/usr/bin/stopctl");
+    let here = format!("WorkingDirectory={}\n", base.work().display());
+    let printed = printed.replace(&here, "WorkingDirectory=/\n");
+    let elsewhere = format!("Environment=STOPCTL_DIR={}\n", base.runs().display());
+    let printed = printed.replace(&elsewhere, "");
+    assert_eq!(printed, committed::read("man/engines/stopctl.service"));
 }
 
 #[test]

@@ -175,6 +175,69 @@ fn a_supervisor_that_was_killed_takes_the_service_with_it_and_the_next_start_is_
 }
 
 #[test]
+fn the_start_is_over_when_every_worker_has_said_that_it_is_ready() {
+    let work = r#"echo "ready $STOPCTL_WORKER"
+    until [ -e /run/go ]; do sleep 0.05; done
+    stopctl notify --ready
+    while stopctl sleep 60s; do :; done
+    echo "went $STOPCTL_WORKER""#;
+    let more = "ExecStart=\n\
+        ExecStart=/usr/bin/stopctl run --name work -n 4 --ready notify -- /usr/bin/work";
+    let script = r"systemctl start --no-block work
+    until_true ready 4
+    echo before=$(systemctl show -p ActiveState --value work)
+    touch /run/go
+    active() { systemctl is-active work; }
+    until_true active
+    systemctl stop work
+    show
+    journal";
+    let Some(seen) = run(work, more, script) else {
+        return;
+    };
+    seen.is("before", "activating").is("Result", "success");
+    seen.each(&FOUR, 1);
+}
+
+#[test]
+fn a_worker_that_needs_more_time_is_given_it_by_systemd_too() {
+    let work = r#"echo "ready 0"
+    while stopctl sleep 60s; do :; done
+    stopctl notify --extend 10s
+    sleep 4
+    echo drained"#;
+    let more = "ExecStart=\n\
+        ExecStart=/usr/bin/stopctl run --name work --notify -g 1s --max-grace 1m -- /usr/bin/work\n\
+        ExecStop=\nTimeoutStopSec=2s";
+    let script = r"systemctl start work
+    until_true ready 1
+    systemctl stop work
+    show
+    journal";
+    let Some(seen) = run(work, more, script) else {
+        return;
+    };
+    seen.is("Result", "success").says("drained", 1);
+    seen.says("1 left when asked (0)", 1).says("timed out", 0);
+}
+
+#[test]
+fn a_supervisor_that_hangs_is_noticed() {
+    let script = r#"systemctl start work
+    until_true ready 4
+    kill -STOP "$(systemctl show -p MainPID --value work)"
+    failed() { systemctl is-failed work; }
+    until_true failed
+    show
+    stopctl stop --if-running work
+    until_true nothing"#;
+    let Some(seen) = run(LOOKS, "WatchdogSec=1s\nRestart=no", script) else {
+        return;
+    };
+    seen.is("ActiveState", "failed").is("Result", "watchdog");
+}
+
+#[test]
 fn g12_files_that_are_deleted_at_a_logout_are_put_back() {
     // RemoveIPC deletes what a user has in /dev/shm when nothing of the user is left that systemd
     // knows of: at the last logout, or with the last unit (by the same code). A process that has
