@@ -82,6 +82,20 @@ fn the_recipe_is_what_it_prints() {
 }
 
 #[test]
+fn control_groups_of_workers_are_delegated_where_they_are_required() {
+    let base = Base::new();
+    for (options, delegates) in [
+        (&[][..], false),
+        (&["--cgroup", "off"], false),
+        (&["--cgroup", "require"], true),
+    ] {
+        let unit = base.call(&[&["unit", "u"], options, &["true"]].concat());
+        let found = settings(&unit).contains(&"Delegate=yes".to_owned());
+        assert_eq!(found, delegates, "{options:?}");
+    }
+}
+
+#[test]
 fn systemd_waits_for_the_whole_ladder() {
     let base = Base::new();
     for (options, wanted) in [

@@ -222,6 +222,33 @@ fn a_worker_that_needs_more_time_is_given_it_by_systemd_too() {
 }
 
 #[test]
+fn where_it_is_delegated_each_worker_has_a_control_group() {
+    // Its worker leaves somebody who has left everything else.
+    let work = r#"env -i setsid -f /bin/sleep 1000
+    echo "ready 0"
+    while stopctl sleep 60s; do :; done
+    echo "went 0""#;
+    let more = "ExecStart=\n\
+        ExecStart=/usr/bin/stopctl run --name work -g 1s -k 1s --cgroup require -- /usr/bin/work\n\
+        Delegate=yes";
+    let script = r"systemctl start work
+    until_true ready 1
+    cd /sys/fs/cgroup/system.slice/work.service
+    echo members=$(cat stopctl-work-*/0/cgroup.procs | wc -l)
+    cd /
+    systemctl stop work
+    show
+    journal
+    until_true nothing";
+    let Some(seen) = run(work, more, script) else {
+        return;
+    };
+    seen.is("members", "3").is("Result", "success");
+    seen.says("went 0", 1)
+        .says("left a process behind: sleep", 1);
+}
+
+#[test]
 fn a_supervisor_that_hangs_is_noticed() {
     let script = r#"systemctl start work
     until_true ready 4

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use nix::unistd::Uid;
+use stopctl::cgroup;
 use stopctl::duration::Limit;
 use stopctl::escape::escaped;
 use stopctl::ladder::Times;
@@ -146,6 +147,10 @@ SuccessExitStatus=143
 Restart=on-failure",
         whole(&plan.times)
     );
+    if plan.cgroup == cgroup::Use::Require {
+        unit +=
+            "# Each worker has a control group of its own below that of the unit.\nDelegate=yes\n";
+    }
     if is_root {
         unit += "# Workers run as root, unless this names another user.\n#User=\n";
         unit += HARDENING;
