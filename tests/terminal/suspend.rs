@@ -79,6 +79,28 @@ fn t3_ctrl_z_stops_supervisor_and_workers_and_fg_continues_them() {
 }
 
 #[test]
+fn t3_whatever_a_worker_started_is_suspended_with_it_wherever_it_is() {
+    let base = Base::new();
+    let mut terminal = Pty::bash(&base);
+    // Workers of an inner run are in sessions of their own.
+    terminal.line("$STOPCTL run -v --name outer -- $STOPCTL run -q --name inner -n 2 $ZOO polite");
+    let workers = terminal.ready(2);
+    suspend(&mut terminal);
+    for &worker in &workers {
+        wait_for_state(worker, 'T');
+    }
+    resume(&mut terminal);
+    for &worker in &workers {
+        wait_for_state(worker, 'S');
+    }
+    terminal.press(Key::CtrlC);
+    terminal.wait_for("outer is over");
+    assert_eq!(terminal.status(), 130);
+    let said = terminal.exit().out();
+    assert!(!said.contains("signal 15"), "{said}");
+}
+
+#[test]
 fn t3_the_supervisor_goes_on_in_the_background_too() {
     let base = Base::new();
     let mut terminal = Pty::bash(&base);
