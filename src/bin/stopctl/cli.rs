@@ -6,13 +6,17 @@
 
 use std::ffi::OsString;
 
-use clap::{ArgAction, ArgGroup, Args, Parser, Subcommand, ValueEnum, ValueHint};
+use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum, ValueHint};
 
 // By path, so that the tests which include this file find it, too.
 #[path = "cli/later.rs"]
 mod later;
+#[path = "cli/notify.rs"]
+pub(crate) mod notify;
 #[path = "cli/run.rs"]
 pub(crate) mod run;
+#[path = "cli/unit.rs"]
+pub(crate) mod unit;
 
 use later::Later;
 
@@ -59,10 +63,10 @@ pub(crate) enum Command {
     Clean(Later<CleanArgs>),
 
     /// Tell the supervisor of this worker how it is, or give a worker of a run more time
-    Notify(Later<NotifyArgs>),
+    Notify(Later<notify::NotifyArgs>),
 
     /// Print a systemd unit that is right for a run
-    Unit(Later<UnitArgs>),
+    Unit(Later<unit::UnitArgs>),
 
     /// Print the completion file of a shell
     Completions(Later<CompletionsArgs>),
@@ -243,69 +247,6 @@ pub(crate) struct SleepArgs {
     /// How long
     #[arg(value_name = "DURATION", allow_hyphen_values = true)]
     pub(crate) duration: String,
-}
-
-#[derive(Debug, Args)]
-#[command(
-    override_usage = "stopctl notify [--run NAME [--worker WORKER]...] [--ready] [--stopping] \
-                      [--extend DURATION] [--status TEXT]",
-    after_help = "Exit status: 0 it was heard; 1 nobody heard it, or there was nothing to extend; \
-                        2 bad usage; 3 no such run; 125 if stopctl itself failed. \
-                        See stopctl-notify(1)."
-)]
-#[command(group = ArgGroup::new("said").required(true).multiple(true).args(["ready", "status", "extend", "stopping"]))]
-pub(crate) struct NotifyArgs {
-    /// What was to be set up is
-    #[arg(long)]
-    pub(crate) ready: bool,
-
-    /// What the worker does, in words; empty takes back the last one
-    #[arg(long, value_name = "TEXT", value_hint = ValueHint::Other, allow_hyphen_values = true)]
-    pub(crate) status: Option<String>,
-
-    /// At least this much time from now to SIGTERM, once a stop was asked for
-    #[arg(long, value_name = "DURATION", allow_hyphen_values = true)]
-    pub(crate) extend: Option<String>,
-
-    /// The flag was seen, and the worker stops
-    #[arg(long)]
-    pub(crate) stopping: bool,
-
-    /// Give more time to the workers of this run, from outside
-    #[arg(long, value_name = "NAME", value_hint = ValueHint::Other, requires = "extend", conflicts_with_all = ["ready", "status", "stopping"])]
-    pub(crate) run: Option<OsString>,
-
-    /// To this worker only, by its number; may be given more than once
-    #[arg(
-        short,
-        long = "worker",
-        value_name = "WORKER",
-        requires = "run",
-        allow_negative_numbers = true
-    )]
-    pub(crate) workers: Vec<String>,
-}
-
-#[derive(Debug, Args)]
-#[command(
-    override_usage = "stopctl unit NAME [OPTIONS] [--] COMMAND [ARG]...",
-    after_help = "The options are those of stopctl run. Exit status: 0 printed; 2 bad usage; 125 if \
-                        stopctl itself failed. See stopctl-unit(1)."
-)]
-pub(crate) struct UnitArgs {
-    /// Name of the unit, and of the run
-    #[arg(value_name = "NAME", value_hint = ValueHint::Other)]
-    pub(crate) name: OsString,
-
-    /// Options of stopctl run, the command, and its arguments as they are
-    #[arg(
-        required = true,
-        trailing_var_arg = true,
-        allow_hyphen_values = true,
-        value_name = "COMMAND",
-        value_hint = ValueHint::CommandWithArguments
-    )]
-    pub(crate) words: Vec<OsString>,
 }
 
 #[derive(Debug, Args)]

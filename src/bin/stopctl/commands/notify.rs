@@ -12,7 +12,7 @@ use stopctl::moment::Moment;
 use stopctl::notify::{Link, Message, SOCKET};
 use stopctl::record::{Snapshot, WorkerState};
 
-use crate::cli::NotifyArgs;
+use crate::cli::notify::NotifyArgs;
 use crate::exit::Leave;
 use crate::runs::{self, Missing, Run};
 use crate::show;

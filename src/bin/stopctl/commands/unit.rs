@@ -15,8 +15,9 @@ use stopctl::escape::escaped;
 use stopctl::ladder::Times;
 use stopctl::plan::Plan;
 
+use crate::cli::Command;
 use crate::cli::run::RunArgs;
-use crate::cli::{Command, UnitArgs};
+use crate::cli::unit::UnitArgs;
 use crate::commands::run;
 use crate::exit::Leave;
 use crate::{show, typed};
