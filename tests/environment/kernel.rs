@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::Signal;
 
 use crate::support::base::Base;
+use crate::support::owner::is_orphaned;
 use crate::support::processes;
 use crate::support::python;
 use crate::support::scenario::Scenario;
@@ -123,6 +124,12 @@ fn cannot_prove(base: &Base, run: Started, call: &str, errno: &str, pids: &[i32]
     run.wait_for("still there after SIGKILL");
     assert!(!is_gone(pids[1]), "{call} {errno}");
     base.call(&["list"]).expect(0);
+    // A stop that still finds the guard there asks the guard, which has given up.
+    let since = Instant::now();
+    while !is_orphaned(base, "refused") {
+        assert!(since.elapsed() < Duration::from_secs(30), "{call} {errno}");
+        std::thread::sleep(Duration::from_millis(1));
+    }
     base.call(&["stop", "refused"]);
     let end = run.finish();
     end.expect_signal(9);
