@@ -90,11 +90,17 @@ impl Supervisor<'_> {
     fn main_ended(&mut self, index: usize, now: Moment) -> MainEnded {
         let left = self.by_pid.len() + self.to_start() as usize;
         let worker = &self.run.workers()[index];
-        let (number, asked) = (worker.number(), worker.is_asked());
+        let (number, pid, asked) = (worker.number(), worker.pid(), worker.is_asked());
         let mut ended = None;
         self.run.on_index(index, now, |worker, hands| {
             ended = worker.main_ended(left, hands);
         });
+        let is_main = self.run.workers()[index].is_over().is_none();
+        if is_main && !self.run.files.owner.is_ours() {
+            // Somebody has taken over since this wake-up began, and nothing was done to it.
+            ended = ended.or_else(|| process::reap(pid));
+            self.run.write_off(index, ended, now);
+        }
         self.take_terminal_back(ended);
         MainEnded {
             number,
