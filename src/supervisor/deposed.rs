@@ -2,6 +2,7 @@
 //! and nothing else. Whoever took over asks them, signals them, and removes the names.
 
 use super::Supervisor;
+use super::looks::Looks;
 use crate::event::Event;
 use crate::moment::Moment;
 use crate::process;
@@ -13,8 +14,12 @@ impl Supervisor<'_> {
         self.guard_at = None;
         // Nobody gives more time to who speaks to us.
         self.hearing = None;
-        // Asked or not: it has been heard.
+        // Nor does it matter who looks, or what an outer run asks. What is not read would wake us
+        // again and again.
+        self.looks = Looks::Unseen;
+        self.outer = None;
         let _ = self.signals.take();
+        let _ = self.signals.children().take();
         // Its workers are another's, so it is suspended alone.
         self.signals.suspend().obey();
         if self.run.depose() {
@@ -29,6 +34,14 @@ impl Supervisor<'_> {
                 self.run.witness.see(now, &Event::ForeignReaped { pid });
             }
             self.guard_at = None;
+        }
+        // Those that were reaped before: what they left is for the other owner, too.
+        let workers = self.run.workers().iter().enumerate();
+        let reaped = workers
+            .filter(|(_, one)| one.is_over().is_none() && !self.by_pid.contains_key(&one.pid()));
+        let reaped: Vec<usize> = reaped.map(|(index, _)| index).collect();
+        for index in reaped {
+            self.run.write_off(index, None, now);
         }
     }
 }

@@ -148,6 +148,10 @@ impl Worker {
     /// Its main process, our child, ended, and another owner has to do with whatever is left. What
     /// that one used on it stands in the flag.
     pub fn write_off(&mut self, ended: Option<Ended>, hands: &mut Hands<'_>) {
+        let ended = match self.life {
+            Life::Remains { ended, .. } => ended,
+            Life::Main | Life::Over(_) => ended,
+        };
         let request = self.flag.request();
         let used = request.and_then(|request| Rung::of_level(request.level));
         let rung = used.max(self.ladder.rung());
