@@ -1,5 +1,6 @@
 //! What the tests of this file have in common: runs whose supervisor is killed, and bounds.
 
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
@@ -105,20 +106,26 @@ pub(crate) fn ns(duration: Duration) -> i64 {
     i64::try_from(duration.as_nanos()).expect("a short time")
 }
 
-/// How many workers told of this level. Whoever looks while a flag is written sees the text of
-/// the next level under the digit of this one: that is told twice, with one deadline.
+/// How often workers told of this level. Whoever looks while a flag is written sees the text of
+/// the next level under the digit of this one: what was told so is not counted.
 pub(crate) fn told(out: &str, level: u32) -> usize {
-    let lines: Vec<(u32, &str)> = out
-        .lines()
-        .filter_map(|line| {
-            let mut words = line.strip_prefix("flag ")?.split_whitespace();
-            Some((words.next()?.parse().ok()?, words.nth(1)?))
-        })
-        .collect();
-    let torn = |deadline: &str| {
-        let mut higher = lines.iter().filter(|(other, _)| *other > level);
-        higher.any(|(_, other)| *other == deadline)
+    let mut workers: BTreeMap<&str, Vec<(u32, &str)>> = BTreeMap::new();
+    for line in out.lines().filter_map(|line| line.strip_prefix("flag ")) {
+        let (line, worker) = line.split_once(" worker=").expect("a worker");
+        let mut words = line.split_whitespace();
+        let digit = words.next().and_then(|digit| digit.parse().ok());
+        let deadline = words.nth(1).expect("a deadline");
+        let told = workers.entry(worker).or_default();
+        told.push((digit.expect("a level"), deadline));
+    }
+    let once = |told: &Vec<(u32, &str)>| {
+        let is_torn = |at: usize| match told.get(at + 1) {
+            Some((above, deadline)) => *above > level && *deadline == told[at].1,
+            // The next level was that of its end, of which it could not tell any more.
+            None => told[..at].iter().any(|(before, _)| *before == level),
+        };
+        let places = (0..told.len()).filter(|&at| told[at].0 == level);
+        places.filter(|&at| !is_torn(at)).count()
     };
-    let told = lines.iter().filter(|(other, _)| *other == level);
-    told.filter(|(_, deadline)| !torn(deadline)).count()
+    workers.values().map(once).sum()
 }

@@ -110,6 +110,7 @@ impl Habit {
 fn watch(habit: &Habit, code: u8) -> ExitCode {
     let signals = Signals::taken();
     let mut flag = habit.looks.then(Flag::open);
+    let worker = std::env::var("STOPCTL_WORKER").unwrap_or_default();
     ready();
     let mut raised: Option<Instant> = None;
     loop {
@@ -127,7 +128,7 @@ fn watch(habit: &Habit, code: u8) -> ExitCode {
         if let Some(flag) = &mut flag
             && let Some(text) = flag.change()
         {
-            say(format_args!("flag {text} at {}", now()));
+            say(format_args!("flag {text} at {} worker={worker}", now()));
             raised.get_or_insert_with(Instant::now);
         }
         if let (Leave::Asked(after), Some(since)) = (&habit.leave, raised)
