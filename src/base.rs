@@ -15,7 +15,7 @@ use nix::errno::Errno;
 use nix::fcntl::{AT_FDCWD, OFlag};
 use nix::sys::stat::{Mode, fchmod};
 use nix::sys::statfs::{TMPFS_MAGIC, fstatfs};
-use nix::sys::statvfs::{FsFlags, Statvfs, fstatvfs};
+use nix::sys::statvfs::FsFlags;
 use nix::unistd::{Uid, UnlinkatFlags, mkdir, unlinkat};
 
 use crate::failpoint;
@@ -50,6 +50,16 @@ pub struct Base {
     path: PathBuf,
     dir: File,
     origin: Origin,
+}
+
+/// The file system of a base directory.
+#[derive(Clone, Copy, Debug)]
+pub struct Storage {
+    /// Whether it is memory; on a disk everything works, more slowly.
+    pub in_memory: bool,
+    /// Whether the kernel keeps with each file when it was read: in memory it does, unless it was told
+    /// not to (mount(8), noatime).
+    pub notes_reads: bool,
 }
 
 /// Where the base directory's path comes from.
@@ -173,18 +183,16 @@ impl Base {
         &self.path
     }
 
-    /// Whether it is in memory; on a disk everything works, more slowly.
+    /// What it is on.
     #[must_use]
-    pub fn is_in_memory(&self) -> bool {
-        fstatfs(&self.dir).is_ok_and(|fs| fs.filesystem_type() == TMPFS_MAGIC)
-    }
-
-    /// Whether the kernel keeps with each file when it was read: in memory it does, unless it was told
-    /// not to (mount(8), noatime).
-    #[must_use]
-    pub fn notes_reads(&self) -> bool {
-        let is_told = |fs: Statvfs| fs.flags().contains(FsFlags::ST_NOATIME);
-        self.is_in_memory() && fstatvfs(&self.dir).is_ok_and(|fs| !is_told(fs))
+    pub fn storage(&self) -> Storage {
+        let system = fstatfs(&self.dir);
+        let in_memory = system.is_ok_and(|system| system.filesystem_type() == TMPFS_MAGIC);
+        let is_told = system.is_ok_and(|system| system.flags().contains(FsFlags::ST_NOATIME));
+        Storage {
+            in_memory,
+            notes_reads: in_memory && !is_told,
+        }
     }
 
     /// The names of the runs in it, sorted.

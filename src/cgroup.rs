@@ -6,7 +6,8 @@
 //! and we never move ourselves.
 
 use std::fs::{self, File};
-use std::io;
+use std::io::{self, Read as _};
+use std::iter;
 use std::path::{Path, PathBuf};
 
 use nix::sys::statfs::{CGROUP2_SUPER_MAGIC, statfs};
@@ -160,12 +161,12 @@ impl Cgroup {
 /// The directory of the group that we are in (cgroups(7), `/proc/PID/cgroup` and `mountinfo`).
 fn own() -> io::Result<PathBuf> {
     let none = |what| io::Error::new(io::ErrorKind::NotFound, what);
-    let groups = fs::read_to_string("/proc/self/cgroup")?;
+    let groups = whole("/proc/self/cgroup")?;
     let mut lines = groups.lines();
     let own = lines
         .find_map(|line| line.strip_prefix("0::"))
         .ok_or_else(|| none("we are in no control group of version 2"))?;
-    let mounts = fs::read_to_string("/proc/self/mountinfo")?;
+    let mounts = whole("/proc/self/mountinfo")?;
     let mounted = mounts.lines().find_map(|line| place(line, own));
     let place = mounted.ok_or_else(|| none("our control group (version 2) is mounted nowhere"))?;
     if is_version_2(&place) {
@@ -175,15 +176,25 @@ fn own() -> io::Result<PathBuf> {
     }
 }
 
+/// What a file of `/proc` says. It has no length that one could ask for, and a reader that begins with
+/// little room makes many calls.
+fn whole(path: &str) -> io::Result<String> {
+    let mut file = File::open(path)?;
+    let (mut text, mut part) = (Vec::new(), [0; 4096]);
+    loop {
+        match file.read(&mut part)? {
+            0 => return String::from_utf8(text).map_err(io::Error::other),
+            read => text.extend_from_slice(&part[..read]),
+        }
+    }
+}
+
 /// Where the group `own` is seen through a mount, if this line of `mountinfo` is one of version 2
 /// that shows it.
 fn place(line: &str, own: &str) -> Option<PathBuf> {
-    let (mount, kind) = line.split_once(" - ")?;
+    let (mount, _) = line.split_once(" - cgroup2 ")?;
     let mut words = mount.split(' ').skip(3);
     let (root, point) = (words.next()?, words.next()?);
-    if !kind.starts_with("cgroup2 ") {
-        return None;
-    }
     let within = Path::new(own).strip_prefix(root).ok()?;
     Some(Path::new(point).join(within))
 }
@@ -203,7 +214,9 @@ fn is_delegated(group: &Path) -> bool {
         let mark = |name| sys::attribute(group, name).is_ok_and(|value| value == b"1");
         mark(c"user.delegate") || mark(c"trusted.delegate")
     };
-    for above in group.ancestors().take_while(|above| is_version_2(above)) {
+    let above = group.ancestors().skip(1);
+    let above = above.take_while(|above| is_version_2(above));
+    for above in iter::once(group).chain(above) {
         if is_marked(above) {
             return true;
         }

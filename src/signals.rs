@@ -7,7 +7,7 @@
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 
-use libc::{SIGBUS, SIGCHLD, SIGHUP, SIGINT, SIGQUIT, SIGSEGV, SIGTERM};
+use libc::{SIGBUS, SIGCHLD, SIGCONT, SIGHUP, SIGINT, SIGQUIT, SIGSEGV, SIGTERM};
 use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 
@@ -88,10 +88,10 @@ impl Signals {
     /// As signalfd(2): too many files may be open.
     pub fn install(forward: &[i32]) -> io::Result<Self> {
         SigSet::all().thread_set_mask()?;
-        // An inherited "ignored" would have every child reaped without us. Rust's runtime looks at
-        // the two of a crash for overflows of the stack, and lets one that was sent by somebody
-        // pass without a death.
-        for signal in [SIGTERM, SIGCHLD, SIGSEGV, SIGBUS] {
+        // The ladder is made of the first two, for us and for the workers. An inherited "ignored"
+        // would have every child reaped without us. Rust's runtime looks at the two of a crash for
+        // overflows of the stack, and lets one that was sent by somebody pass without a death.
+        for signal in [SIGTERM, SIGCONT, SIGCHLD, SIGSEGV, SIGBUS] {
             sys::set_disposition(signal, Disposition::Default)?;
         }
         let is_passed_on = |signal: &Signal| forward.contains(&(*signal as i32));

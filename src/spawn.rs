@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 
-use libc::{SIGCONT, SIGINT, SIGPIPE, SIGTERM, SIGTSTP, SIGTTIN, SIGTTOU};
+use libc::{SIGINT, SIGPIPE, SIGTERM, SIGTSTP, SIGTTIN, SIGTTOU};
 use nix::errno::Errno;
 use nix::sys::resource::{Resource, rlim_t, setrlimit};
 use nix::sys::signal::SigSet;
@@ -235,16 +235,16 @@ impl Conditions {
 }
 
 /// Sets every signal to what a program expects. What was ignored when we started stays ignored
-/// (nohup, background jobs), but for what the ladder itself is made of.
+/// (nohup, background jobs), but for what the ladder itself is made of, which we have reset for us.
 fn restore_dispositions(stop_signal: i32) -> io::Result<()> {
-    for signal in [SIGTERM, SIGCONT, stop_signal] {
-        sys::set_disposition(signal, Disposition::Default)?;
+    if stop_signal != SIGTERM {
+        sys::set_disposition(stop_signal, Disposition::Default)?;
     }
     // A Ctrl-Z that reached us in this window is pending: ignoring discards it. A child that is
     // stopped before its exec would hang us for ever.
     for signal in [SIGTSTP, SIGTTIN, SIGTTOU]
         .into_iter()
-        .filter(|&s| !sys::is_ignored(s))
+        .filter(|&signal| sys::is_pending(signal) && !sys::is_ignored(signal))
     {
         sys::set_disposition(signal, Disposition::Ignore)?;
         sys::set_disposition(signal, Disposition::Default)?;

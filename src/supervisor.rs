@@ -131,7 +131,7 @@ impl<'a> Supervisor<'a> {
             plan,
             dir: parts.dir,
             signals: parts.signals,
-            looks: Looks::Noted,
+            looks: Looks::Noted { kept: false },
             recipe: parts.recipe,
             terminal: parts.terminal,
             cgroup: parts.cgroup,

@@ -329,6 +329,16 @@ pub(crate) fn is_ignored(signal: i32) -> bool {
     asked == 0 && now.sa_sigaction == libc::SIG_IGN
 }
 
+/// Whether `signal` waits until this process lets it through (sigpending(2)).
+pub(crate) fn is_pending(signal: i32) -> bool {
+    // SAFETY: all zeroes is a valid sigset_t.
+    let mut pending: libc::sigset_t = unsafe { std::mem::zeroed() };
+    // SAFETY: `pending` is a valid place for the answer.
+    let asked = unsafe { libc::sigpending(&raw mut pending) };
+    // SAFETY: only looks at a set that is valid.
+    asked == 0 && unsafe { libc::sigismember(&raw const pending, signal) } == 1
+}
+
 static SIGPIPE_WAS_IGNORED: AtomicBool = AtomicBool::new(false);
 
 /// Runs before `main`, and so before Rust's runtime sets SIGPIPE to ignored and hides what was

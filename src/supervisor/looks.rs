@@ -8,6 +8,7 @@
 use std::os::fd::BorrowedFd;
 
 use super::Supervisor;
+use crate::base::Storage;
 use crate::flag::writer::FlagFile;
 use crate::moment::Moment;
 use crate::outer::Outer;
@@ -16,8 +17,8 @@ use crate::worker::Worker;
 
 /// How looks are seen.
 pub(super) enum Looks {
-    /// By the time of the last read, when that matters.
-    Noted,
+    /// By the time of the last read, when that matters, if the kernel keeps it.
+    Noted { kept: bool },
     /// At once.
     Watched(Watch),
     /// Not at all: this user has too many watches.
@@ -25,10 +26,17 @@ pub(super) enum Looks {
 }
 
 impl Looks {
+    /// What is enough for a run that ends at once.
+    pub(super) const fn by_reads(storage: Storage) -> Self {
+        Self::Noted {
+            kept: storage.notes_reads,
+        }
+    }
+
     pub(super) fn watch(&mut self) -> Option<&mut Watch> {
         match self {
             Self::Watched(watch) => Some(watch),
-            Self::Noted | Self::Unseen => None,
+            Self::Noted { .. } | Self::Unseen => None,
         }
     }
 
@@ -36,7 +44,7 @@ impl Looks {
     pub(super) fn fd(&self) -> Option<BorrowedFd<'_>> {
         match self {
             Self::Watched(watch) => Some(watch.as_fd()),
-            Self::Noted | Self::Unseen => None,
+            Self::Noted { .. } | Self::Unseen => None,
         }
     }
 }
@@ -44,10 +52,10 @@ impl Looks {
 impl Supervisor<'_> {
     /// Sees to it that the looks at a new flag will be seen; answers whether they can be.
     pub(super) fn will_see(&mut self, flag: &mut FlagFile, worker: u32, now: Moment) -> bool {
-        if matches!(self.looks, Looks::Noted) {
+        if let Looks::Noted { kept } = self.looks {
             // Where a stop depends on it, an open is a look, before anything is read.
             let may_be_late = self.run.rules.unaware_grace.is_none();
-            if may_be_late && self.dir.base().notes_reads() && flag.note_reads() {
+            if may_be_late && kept && flag.note_reads() {
                 return true;
             }
             self.watch(now);
@@ -58,7 +66,7 @@ impl Supervisor<'_> {
 
     /// Watches from now on, if it does not yet.
     pub(super) fn watch(&mut self, now: Moment) {
-        if !matches!(self.looks, Looks::Noted) {
+        if !matches!(self.looks, Looks::Noted { .. }) {
             return;
         }
         let Ok(mut watch) = Watch::new() else {

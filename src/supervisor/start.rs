@@ -4,6 +4,7 @@ use std::fs::File;
 
 use super::Supervisor;
 use super::guarded::SHORT;
+use super::looks::Looks;
 use crate::cgroup::{Cgroup, Use};
 use crate::enforcement::How;
 use crate::event::Event;
@@ -21,7 +22,9 @@ impl Supervisor<'_> {
         let (run, directory) = (&self.run.files.run, self.dir.path());
         let started = Event::RunStarted { run, directory };
         self.run.witness.see(self.run.begun, &started);
-        if !self.dir.base().is_in_memory() {
+        let storage = self.dir.base().storage();
+        self.looks = Looks::by_reads(storage);
+        if !storage.in_memory {
             let path = self.dir.base().path().display();
             self.run.warn(&format!(
                 "{path} is not in memory (tmpfs): looking at a flag may be slow"

@@ -1,6 +1,7 @@
 //! Reading a command line, with the rules that a declaration cannot say.
 
 use std::ffi::OsString;
+use std::mem::ManuallyDrop;
 
 use clap::error::{Error, ErrorKind};
 use clap::parser::ValueSource;
@@ -11,28 +12,45 @@ use crate::cli::{Cli, Command};
 
 /// Reads what was typed.
 pub(crate) fn read(words: &[OsString]) -> Result<Cli, Error> {
-    let matches = Cli::command().try_get_matches_from(words)?;
-    let mut cli = Cli::from_arg_matches(&matches)?;
-    if let (Command::Run(args), Some(("run", typed))) = (&mut cli.command, matches.subcommand()) {
-        decide(&mut args.0.times, typed)?;
+    // Left as it is: to take the declaration apart again is a thirtieth of a short run.
+    let mut declared = ManuallyDrop::new(Cli::command());
+    let mut matches = declared.try_get_matches_from_mut(words)?;
+    let times = matches.subcommand_matches("run").map(TypedTimes::of);
+    let mut cli = Cli::from_arg_matches_mut(&mut matches)?;
+    if let (Command::Run(args), Some(times)) = (&mut cli.command, times) {
+        times.decide(&mut args.0.times)?;
     }
     Ok(cli)
 }
 
-/// A whole ladder and its parts exclude each other; what was typed wins over what the environment
-/// says.
-fn decide(times: &mut RunTimes, typed: &ArgMatches) -> Result<(), Error> {
-    let by_hand = |id| typed.value_source(id) == Some(ValueSource::CommandLine);
-    let parts = by_hand("grace") || by_hand("kill_after");
-    if by_hand("stop_within") && parts {
-        let text = "--stop-within is the whole ladder: it cannot be used with --grace or \
-                    --kill-after";
-        return Err(Cli::command().error(ErrorKind::ArgumentConflict, text));
+/// Which times of the ladder were typed, and do not come from the environment.
+struct TypedTimes {
+    whole: bool,
+    parts: bool,
+}
+
+impl TypedTimes {
+    fn of(run: &ArgMatches) -> Self {
+        let typed = |id| run.value_source(id) == Some(ValueSource::CommandLine);
+        Self {
+            whole: typed("stop_within"),
+            parts: typed("grace") || typed("kill_after"),
+        }
     }
-    if parts {
-        times.stop_within = None;
-    } else if times.stop_within.is_some() {
-        (times.grace, times.kill_after) = (None, None);
+
+    /// A whole ladder and its parts exclude each other; what was typed wins over what the environment
+    /// says.
+    fn decide(&self, times: &mut RunTimes) -> Result<(), Error> {
+        if self.whole && self.parts {
+            let text = "--stop-within is the whole ladder: it cannot be used with --grace or \
+                        --kill-after";
+            return Err(Cli::command().error(ErrorKind::ArgumentConflict, text));
+        }
+        if self.parts {
+            times.stop_within = None;
+        } else if times.stop_within.is_some() {
+            (times.grace, times.kill_after) = (None, None);
+        }
+        Ok(())
     }
-    Ok(())
 }

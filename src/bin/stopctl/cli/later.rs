@@ -35,6 +35,11 @@ impl<T: FromArgMatches> FromArgMatches for Later<T> {
         T::from_arg_matches(typed).map(Self)
     }
 
+    // Without a copy of everything that was typed.
+    fn from_arg_matches_mut(typed: &mut ArgMatches) -> Result<Self, clap::Error> {
+        T::from_arg_matches_mut(typed).map(Self)
+    }
+
     fn update_from_arg_matches(&mut self, typed: &ArgMatches) -> Result<(), clap::Error> {
         self.0.update_from_arg_matches(typed)
     }
