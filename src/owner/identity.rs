@@ -38,8 +38,13 @@ impl Identity {
     #[must_use]
     pub fn is_of_boot(&self, other: &Self) -> Option<bool> {
         let same = self.boot_id == other.boot_id;
-        let known = |identity: &Self| identity.boot_id != "-";
-        (same || known(self) && known(other)).then_some(same)
+        (same || self.knows_boot() && other.knows_boot()).then_some(same)
+    }
+
+    /// Whether it could read which boot it is of.
+    #[must_use]
+    pub fn knows_boot(&self) -> bool {
+        self.boot_id != "-"
     }
 
     /// Reads the line that `Display` writes; `None` if it is of another version or no such line.

@@ -70,11 +70,10 @@ impl Found {
 /// known; `us` is [`own_identity`].
 #[must_use]
 pub fn find(identity: &Identity, inode: Option<u64>, us: &Identity) -> Found {
-    if us.boot_id == "-" || identity.boot_id == "-" || identity.pid <= 0 {
-        return Found::Unverifiable;
-    }
-    if us.boot_id != identity.boot_id {
-        return Found::Gone;
+    match identity.is_of_boot(us) {
+        Some(true) if identity.pid > 0 => {}
+        Some(true) | None => return Found::Unverifiable,
+        Some(false) => return Found::Gone,
     }
     if us.pid_namespace != identity.pid_namespace {
         return Found::Unverifiable;
@@ -85,8 +84,9 @@ pub fn find(identity: &Identity, inode: Option<u64>, us: &Identity) -> Found {
         other @ (Found::Gone | Found::Unverifiable) => return other,
     };
     let same = match (inode, pidfs_inode(&pidfd)) {
+        (Some(then), Some(now)) if then != now => Some(false),
         // Never used twice before the next boot, while two starts may share a tick of 10 ms.
-        (Some(then), Some(now)) => Some(then == now),
+        (Some(_), Some(_)) if us.knows_boot() => Some(true),
         (Some(_) | None, _) if identity.start == 0 => None,
         (Some(_) | None, _) => Stat::of(identity.pid)
             .map(|stat| stat.start == identity.start)
@@ -142,7 +142,39 @@ mod tests {
 
     use nix::unistd::gettid;
 
-    use super::{Found, Stat, find, own_identity};
+    use super::{Found, Identity, Stat, find, named, own_identity, pidfs_inode};
+
+    #[test]
+    fn who_cannot_tell_one_boot_from_another_goes_by_the_start_too() {
+        let us = Identity {
+            boot_id: "-".to_owned(),
+            ..own_identity()
+        };
+        let inode = named_inode(us.pid);
+        assert!(matches!(find(&us, inode, &us), Found::Ours(_)));
+        let other = Identity {
+            start: us.start - 1,
+            ..us.clone()
+        };
+        assert!(matches!(find(&other, inode, &us), Found::Gone));
+        let unknown = Identity {
+            start: 0,
+            ..us.clone()
+        };
+        assert!(matches!(find(&unknown, inode, &us), Found::Unverifiable));
+        // One that could read it, and one that cannot: nobody knows.
+        assert!(matches!(
+            find(&own_identity(), inode, &us),
+            Found::Unverifiable
+        ));
+    }
+
+    fn named_inode(pid: i32) -> Option<u64> {
+        match named(pid) {
+            Found::Ours(pidfd) => pidfs_inode(&pidfd),
+            Found::Gone | Found::Unverifiable => None,
+        }
+    }
 
     #[test]
     fn a_pid_that_a_thread_has_by_now_is_no_process() {

@@ -229,6 +229,31 @@ fn a_full_shared_memory_keeps_no_run_from_stopping_and_is_named_at_a_start() {
 }
 
 #[test]
+fn without_proc_sys_a_guard_still_knows_whose_workers_they_are() {
+    // Docker hides no directory of one's choice.
+    for engine in [Engine::Runc, Engine::Crun] {
+        let text = r#"workers=2
+        start --security-opt mask=/proc/sys -- --name work -n 2 -- sh -c "$1"
+        engine exec box sh -c '[ -e /proc/sys/kernel/random/boot_id ] || echo hidden'
+        engine exec box stopctl status work
+        engine exec box sh -c 'stopctl run -v --name inner --stop-within 1s -- sh -c "$1" 2>/tmp/inner &
+            until grep -q "guard started" /tmp/inner; do sleep 0.1; done
+            kill -9 $!
+            stopctl wait inner
+            cat /tmp/inner' sh "$2" 2>&1
+        timed stop engine stop -t 10 box
+        ended"#;
+        let Some(seen) = engine.run(&script(engine, text), &[LOOKS, DEAF]) else {
+            return;
+        };
+        seen.each(&["hidden", "goes on", "inner is over after"], 1);
+        seen.each(&["cannot be verified", "could not be ended"], 0);
+        seen.is("exit", "0").took_less("stop", AT_ONCE);
+        seen.each(&["went 0", "went 1"], 1);
+    }
+}
+
+#[test]
 fn neither_root_nor_capabilities_nor_a_root_that_can_be_written_are_needed() {
     for engine in ENGINES {
         let text = r#"workers=2

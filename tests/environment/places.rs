@@ -279,6 +279,36 @@ fn n5_without_proc_a_guard_asks_and_signals_nobody() {
     }
 }
 
+/// As in a container that hides it: nobody can read there which boot it is.
+#[test]
+fn n5_without_proc_sys_a_guard_ends_the_workers() {
+    const NO_PROC_SYS: &str =
+        "exec unshare -m sh -c 'mount -t tmpfs none /proc/sys && exec \"$@\"' sh \"$@\"";
+    if lacks(Need::Root) || lacks(Need::Mounts) {
+        return;
+    }
+    let base = Base::new();
+    let run = base
+        .scenario()
+        .name("no-proc-sys")
+        .options(&["-v", "--stop-within", "1s"])
+        .workers(2)
+        .through(NO_PROC_SYS)
+        .sh(r#"[ "$STOPCTL_WORKER" = 0 ] || exec "$0" deaf; exec "$0" polite"#)
+        .zoo_as_argument()
+        .start();
+    run.wait_for("guard started");
+    let pids = run.ready(2);
+    told(&run, 2);
+    run.signal(Signal::SIGKILL);
+    run.wait_for_each("flag 1   lost", 2);
+    let end = run.finish();
+    end.expect_signal(9).says("goes on");
+    assert_eq!(end.events.signals(0), [""; 0], "N5");
+    assert_eq!(end.events.signals(1), ["SIGTERM", "SIGKILL"], "N5");
+    assert!(pids.iter().all(|&pid| is_gone(pid)), "N5");
+}
+
 /// There all files that are nobody's have the same owner: ourselves, it seems.
 #[test]
 fn n7_in_a_user_namespace_without_a_mapping_nothing_is_taken_for_ours() {
