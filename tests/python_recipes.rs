@@ -83,14 +83,12 @@ fn ranks_of_a_training_leave_together() {
         return;
     };
     let base = Base::new();
-    let port = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
-    let number = port.local_addr().expect("an address").port().to_string();
-    drop(port);
+    let port = free_port();
     let train = example("torch_distributed.py");
     let run = recipe(&base, &[&python, &train])
         .workers(3)
         .environment("MASTER_ADDR", "127.0.0.1")
-        .environment("MASTER_PORT", number)
+        .environment("MASTER_PORT", port)
         .start();
     run.wait_for_each("training", 3);
     // One is asked; the others agree.
@@ -99,6 +97,38 @@ fn ranks_of_a_training_leave_together() {
     let steps: Vec<i64> = left.iter().map(|line| line.number("step")).collect();
     assert!(steps.iter().all(|step| *step == steps[0]), "{steps:?}");
     run.finish().expect(0);
+}
+
+/// As on two nodes: two runs, of which one is stopped.
+#[test]
+fn ranks_of_two_runs_leave_together_when_one_of_them_is_stopped() {
+    let Some(python) = python() else { return };
+    let (port, ranks) = (free_port(), example("ranks.py"));
+    let nodes = [Base::new(), Base::new()];
+    let [first, second] = [0, 1].map(|task| {
+        recipe(&nodes[task], &[&python, &ranks])
+            .workers(2)
+            .environment("MASTER_ADDR", "127.0.0.1")
+            .environment("MASTER_PORT", &port)
+            .environment("SLURM_PROCID", task.to_string())
+            .environment("SLURM_NTASKS", "2")
+            .start()
+    });
+    first.wait_for_each("works", 2);
+    second.wait_for_each("works", 2);
+    nodes[1].call(&["stop", "recipe"]).expect(0);
+    let mut left = first.wait_for_each("left at step", 2);
+    left.extend(second.wait_for_each("left at step", 2));
+    let steps: Vec<i64> = left.iter().map(|line| line.number("step")).collect();
+    assert!(steps.iter().all(|step| *step == steps[0]), "{steps:?}");
+    first.finish().expect(0);
+    second.finish().expect(0);
+}
+
+/// A port that nobody has, for whoever is started at once.
+fn free_port() -> String {
+    let port = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    port.local_addr().expect("an address").port().to_string()
 }
 
 /// The tasks in the queue, without the messages that workers exchange.

@@ -20,6 +20,11 @@ echo "wrote $(hostname) $reason $step""#;
 /// Runs a script with `stopctl` on the PATH, and in the current directory `./work` and the recipe
 /// `job`. `out` is what the job has printed.
 fn run(recipe: &str, script: &str) -> Option<Seen> {
+    run_with(recipe, script, WORK)
+}
+
+/// The same with another text than [`WORK`].
+fn run_with(recipe: &str, script: &str, work: &str) -> Option<Seen> {
     let recipe = committed::read(&format!("man/engines/{recipe}"));
     let before = r#"mkdir -p /run/job/bin
 cd /run/job
@@ -36,7 +41,7 @@ is() { [ "$(state "$1")" = "$2" ]; }
 checkpoints() { echo "there=$(cat checkpoint.*.? | sort | tr '\n' ' ')"; ls; }
 written() { sed -n 's/^wrote [^ ]* [^ ]* //p' out | sort | tr '\n' ' '; }
 "#;
-    Engine::Slurm.run(&format!("{before}{script}"), &[&recipe, WORK])
+    Engine::Slurm.run(&format!("{before}{script}"), &[&recipe, work])
 }
 
 #[test]
@@ -123,6 +128,25 @@ fn a_time_limit_comes_early_enough_and_has_a_reason_of_its_own() {
     seen.says("wrote n1 hangup ", 2)
         .says("2 left when asked (0, 1)", 1);
     seen.is("there", seen.fact("written")).says(".new", 0);
+}
+
+#[test]
+fn ranks_on_both_nodes_leave_after_the_same_step_when_one_node_is_stopped() {
+    let ranks = committed::read("clients/python/examples/ranks.py");
+    let script = r#"printf '%s' "$2" >ranks.py
+    stopctl client python >stopctl.py
+    id=$(sbatch --parsable -o out job)
+    until_true lines 4 'rank . works'
+    srun --overlap --jobid "$id" -w n2 stopctl stop --no-wait "ranks-$id"
+    until_true is "$id" COMPLETED
+    echo "steps=$(sed -n 's/^rank . left at step //p' out | uniq -c)"
+    cat out"#;
+    let Some(seen) = run_with("ranks.sbatch", script, &ranks) else {
+        return;
+    };
+    // Four ranks, and one step.
+    seen.says("steps=      4 ", 1).says("needed", 0);
+    seen.says("left at step", 4);
 }
 
 #[test]
