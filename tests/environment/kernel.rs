@@ -87,8 +87,14 @@ fn n6_n9_c10_the_guard_takes_over_whatever_the_kernel_refuses() {
     };
     for (call, errno, can_prove) in REFUSED {
         let base = Base::new();
+        // Whom SIGKILL ends is given time for that; whom nobody can signal is waited for in vain.
+        let ladder: &[&str] = if can_prove {
+            &["-v", "--grace", "300ms", "--kill-after", "100ms"]
+        } else {
+            &["-v", "--stop-within", "1s"]
+        };
         let run = refused(&base, &python, call, errno)
-            .options(&["-v", "--stop-within", "1s"])
+            .options(ladder)
             .workers(2)
             .sh(THREE)
             .zoo_as_argument()

@@ -291,7 +291,8 @@ fn n5_without_proc_sys_a_guard_ends_the_workers() {
     let run = base
         .scenario()
         .name("no-proc-sys")
-        .options(&["-v", "--stop-within", "1s"])
+        .options(&["-v"])
+        .times("300ms", "100ms")
         .workers(2)
         .through(NO_PROC_SYS)
         .sh(r#"[ "$STOPCTL_WORKER" = 0 ] || exec "$0" deaf; exec "$0" polite"#)

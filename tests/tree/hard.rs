@@ -403,7 +403,7 @@ fn s6_a_process_that_is_said_to_be_gone_is_reported_when_it_is_not() {
     let run = base
         .scenario()
         .name("denied")
-        .options(&["--stop-within", "1s"])
+        .times("100ms", "100ms")
         .through(
             "exec strace -o /dev/null -e trace=pidfd_send_signal \
              -e inject=pidfd_send_signal:error=ESRCH \"$@\"",
