@@ -119,4 +119,5 @@ complete -c stopctl -n "__fish_stopctl_using_subcommand unit" -s h -l help -d 'P
 complete -c stopctl -n "__fish_stopctl_using_subcommand completions" -s h -l help -d 'Print help'
 complete -c stopctl -n "__fish_stopctl_using_subcommand client" -s h -l help -d 'Print help'
 complete -c stopctl -n "__fish_stopctl_using_subcommand stop status wait" -f -a "(stopctl list --names 2>/dev/null)" -d 'Run'
+complete -c stopctl -n "__fish_stopctl_using_subcommand notify" -l run -x -a "(stopctl list --names 2>/dev/null)"
 complete -c stopctl -n "__fish_stopctl_using_subcommand run" -x -a "(__fish_complete_subcommand --fcs-skip=2 -g -k -n -s -t --annotations --cgroup --color --events --forward --grace --kill-after --max-grace --name --ready --signal --stdin --stop-within --stopped-status --stragglers --timeout --unaware-grace --workers)"

@@ -74,7 +74,12 @@ fn complete(shell: Shell) -> String {
                 .rsplit_once("if [ \"$funcstack[1]\"")
                 .expect("zsh: registration");
             let lines = functions.lines().map(|line| {
-                let is_name = line.starts_with("'*::names -- ") || line.starts_with("'::name -- ");
+                let starts = [
+                    "'*::names -- ",
+                    "'::name -- ",
+                    "'(--ready --status --stopping)--run=",
+                ];
+                let is_name = starts.iter().any(|start| line.starts_with(start));
                 match line.strip_suffix(":' \\") {
                     Some(start) if is_name => format!("{start}:_stopctl_names' \\\n"),
                     Some(_) | None => format!("{line}\n"),
@@ -83,8 +88,8 @@ fn complete(shell: Shell) -> String {
             let functions: String = lines.collect();
             assert_eq!(
                 functions.matches(":_stopctl_names'").count(),
-                3,
-                "zsh: stop, status, wait"
+                4,
+                "zsh: stop, status, wait, and notify --run"
             );
             let names = include_str!("completions/names.zsh");
             format!("{functions}{names}if [ \"$funcstack[1]\"{registration}")
@@ -266,6 +271,8 @@ fn bash_completes_the_names_of_runs() {
         &["stopctl", "stop", "-g", "5s", "--term", ""],
         &["stopctl", "stop", "train", ""],
         &["stopctl", "stop", "--", ""],
+        &["stopctl", "notify", "--run", ""],
+        &["stopctl", "notify", "--extend", "5s", "--run", "=", ""],
     ] {
         assert_eq!(in_bash(words), Some(both.clone()), "{words:?}");
     }
@@ -322,7 +329,8 @@ fn fish_completes_the_names_of_runs_and_the_command_of_run() {
     };
     let both = BTreeSet::from(["train".to_owned(), "tidy-up".to_owned()]);
     assert_eq!(offered, both);
-    assert_eq!(offers("stopctl wait --timeout 5s t"), Some(both));
+    assert_eq!(offers("stopctl wait --timeout 5s t").as_ref(), Some(&both));
+    assert_eq!(offers("stopctl notify --run t"), Some(both));
     let commands = offers("stopctl run -n 3 --grace 5s stopct").unwrap_or_default();
     assert!(commands.contains("stopctl"), "{commands:?}");
 }

@@ -5,6 +5,15 @@ _stopctl_with_names() {
     local command="${COMP_WORDS[1]}" i=2 cur="${COMP_WORDS[COMP_CWORD]}" only_words="" word
     case "${command}" in
         run|stop|status|wait) ;;
+        notify)
+            word="${COMP_WORDS[COMP_CWORD - 1]}"
+            [[ "${word}" != = ]] || word="${COMP_WORDS[COMP_CWORD - 2]}"
+            if [[ "${word}" == --run ]]; then
+                COMPREPLY=( $(compgen -W "$(stopctl list --names 2>/dev/null)" -- "${cur}") )
+            else
+                _stopctl "$@"
+            fi
+            return ;;
         *) _stopctl "$@"; return ;;
     esac
     while (( i < COMP_CWORD )); do
