@@ -510,6 +510,19 @@ fn a_dead_run_with_a_broken_record_is_named_and_left() {
 }
 
 #[test]
+fn a_run_whose_supervisor_is_stopped_is_suspended() {
+    let base = Base::new();
+    let (run, _) = one_worker(&base, "held", "polite", ("1m", "1m"));
+    run.signal(Signal::SIGSTOP);
+    processes::wait_for_state(run.pid(), 'T');
+    let words = "suspended (its supervisor is stopped)";
+    told(&base, "held", "suspended", words, 0);
+    run.signal(Signal::SIGCONT);
+    base.call(&["stop", "held"]).expect(0);
+    run.finish().expect(0);
+}
+
+#[test]
 fn a_run_that_is_being_taken_over_says_by_whom() {
     let base = Base::new();
     let (run, _) = one_worker(&base, "taken", "deaf", ("1m", "1m"));

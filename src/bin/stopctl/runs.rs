@@ -11,11 +11,13 @@ use stopctl::flag::reader;
 use stopctl::name::RunName;
 use stopctl::outcome::Outcome;
 use stopctl::owner::{self, OwnerSeen};
-use stopctl::record::{Phase, RecordError, RecordReader, Snapshot, WorkerRecord};
+use stopctl::record::{RecordError, RecordReader, Snapshot, WorkerRecord};
 use stopctl::run_dir::RunDir;
-use stopctl::standing::{Owned, Standing};
 
 pub(crate) mod follow;
+mod state;
+
+pub(crate) use state::State;
 
 /// A run that is there, and what it told when it was found.
 pub(crate) struct Run {
@@ -23,50 +25,6 @@ pub(crate) struct Run {
     pub(crate) dir: RunDir,
     pub(crate) record: RecordReader,
     pub(crate) seen: Snapshot,
-}
-
-/// What can be said of a run as a whole.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum State {
-    Running,
-    Stopping,
-    Over,
-    /// Its supervisor died, and this process enforces its ladders.
-    TakenOver(i32),
-    OwnerDied,
-    /// Nobody here can tell who enforces its ladders.
-    Unverifiable,
-    /// Its owner file cannot be read.
-    Unsigned,
-}
-
-impl State {
-    /// The word of the machine-readable output.
-    pub(crate) fn word(self) -> &'static str {
-        match self {
-            Self::Running => "running",
-            Self::Stopping => "stopping",
-            Self::Over => "over",
-            Self::TakenOver(_) => "taken_over",
-            Self::OwnerDied => "owner_died",
-            Self::Unverifiable | Self::Unsigned => "unverifiable",
-        }
-    }
-
-    pub(crate) fn in_words(self) -> String {
-        let words = match self {
-            Self::Running => "running",
-            Self::Stopping => "stopping",
-            Self::Over => "over",
-            Self::TakenOver(pid) => {
-                return format!("its supervisor died, being stopped by pid {pid}");
-            }
-            Self::OwnerDied => "its supervisor died, not being stopped",
-            Self::Unverifiable => "cannot be verified from here (another pid namespace?)",
-            Self::Unsigned => "cannot be verified (no readable file 'owner')",
-        };
-        words.to_owned()
-    }
 }
 
 /// Why there is no run to work with.
@@ -135,23 +93,6 @@ impl Run {
             && same(&other)
         {
             *self = other;
-        }
-    }
-
-    pub(crate) fn state(&self) -> State {
-        let phase = self.seen.run.phase;
-        match Standing::of(&self.dir) {
-            _ if phase == Phase::Over => State::Over,
-            Standing::Owned(Owned { owner, .. }) if owner.pid != self.seen.run.pid => {
-                State::TakenOver(owner.pid)
-            }
-            Standing::Owned(_) | Standing::Changing if phase == Phase::Stopping => State::Stopping,
-            Standing::Owned(_) | Standing::Changing => State::Running,
-            Standing::Orphaned(_) => State::OwnerDied,
-            // The kernel's mark is true in every pid namespace.
-            Standing::Unverifiable(_) if self.owner_died() => State::OwnerDied,
-            Standing::Unverifiable(_) => State::Unverifiable,
-            Standing::Unreadable => State::Unsigned,
         }
     }
 

@@ -79,6 +79,7 @@ impl<'a> Target<'a> {
             State::Over | State::OwnerDied => target.take_over(voice),
             State::Running
             | State::Stopping
+            | State::Suspended
             | State::TakenOver(_)
             | State::Unverifiable
             | State::Unsigned => {

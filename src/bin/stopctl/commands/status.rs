@@ -29,6 +29,7 @@ pub(crate) fn status(args: &StatusArgs) -> Leave {
     let leave = match run.state() {
         State::Running
         | State::Stopping
+        | State::Suspended
         | State::TakenOver(_)
         | State::Unverifiable
         | State::Unsigned => Leave::OK,
