@@ -11,7 +11,13 @@ use crate::record::{WorkerRecord, WorkerState};
 impl Worker {
     /// What the record says of it, if that has changed since the last call.
     pub fn take_changes(&mut self) -> Option<WorkerRecord> {
-        std::mem::take(&mut self.changed).then(|| self.record())
+        if !self.changed {
+            // Not written to: the first write to a page after a fork is a fault, and a thousand workers
+            // have many pages.
+            return None;
+        }
+        self.changed = false;
+        Some(self.record())
     }
 
     fn record(&self) -> WorkerRecord {
