@@ -1,7 +1,7 @@
 //! What `/proc` tells of a process.
 
 use std::fs;
-use std::io;
+use std::io::Read as _;
 
 /// What `/proc/PID/stat` tells (`proc_pid_stat(5)`).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,12 +20,23 @@ pub struct Stat {
     pub start: u64,
 }
 
+/// Longer than the line is: some 50 numbers, and a name.
+const LINE: usize = 2048;
+
+/// Reads a small file of `/proc` by one call, which is whole: such a file has no length that one could
+/// ask for, and a reader that begins with little room makes nine.
+fn read_once(path: &str, into: &mut [u8]) -> Option<usize> {
+    let mut file = fs::File::open(path).ok()?;
+    file.read(into).ok()
+}
+
 impl Stat {
     /// Reads it; `None` if there is no such process, or no `/proc`.
     #[must_use]
     pub fn of(pid: i32) -> Option<Self> {
-        let text = fs::read(format!("/proc/{pid}/stat")).ok()?;
-        Self::parse(&String::from_utf8_lossy(&text))
+        let mut line = [0; LINE];
+        let length = read_once(&format!("/proc/{pid}/stat"), &mut line)?;
+        Self::parse(&String::from_utf8_lossy(&line[..length]))
     }
 
     fn parse(text: &str) -> Option<Self> {
@@ -90,8 +101,8 @@ fn ignored_in(status: &str, signal: i32) -> bool {
 /// Reads into `buffer`; zero where there is no `/proc`.
 #[must_use]
 pub fn own_start(buffer: &mut [u8]) -> u64 {
-    let read = fs::File::open("/proc/self/stat").and_then(|mut f| io::Read::read(&mut f, buffer));
-    let text = &buffer[..read.unwrap_or(0)];
+    let length = read_once("/proc/self/stat", buffer);
+    let text = &buffer[..length.unwrap_or(0)];
     let tail = text
         .iter()
         .rposition(|&b| b == b')')
