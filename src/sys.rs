@@ -435,6 +435,15 @@ pub(crate) fn attribute(path: &Path, name: &CStr) -> io::Result<Vec<u8>> {
     Ok(value)
 }
 
+/// Reads the next entries of a directory (getdents(2)) into `bytes`; answers how many bytes they
+/// fill, zero after the last one. Allocates nothing.
+pub(crate) fn directory_entries(dir: BorrowedFd<'_>, bytes: &mut [u8]) -> io::Result<usize> {
+    let (fd, place, size) = (dir.as_raw_fd(), bytes.as_mut_ptr(), bytes.len());
+    // SAFETY: `bytes` is a valid place of this size.
+    let length = checked(unsafe { libc::syscall(libc::SYS_getdents64, fd, place, size) })?;
+    usize::try_from(length).map_err(io::Error::other)
+}
+
 /// Eight bytes that nobody can guess (getrandom(2)).
 pub(crate) fn random() -> io::Result<u64> {
     let mut bytes = [0_u8; 8];
