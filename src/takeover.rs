@@ -21,7 +21,7 @@ use crate::event::Witness;
 use crate::failpoint;
 use crate::flag::format::Request;
 use crate::flag::writer::{FlagFile, Nameless};
-use crate::ladder::Times;
+use crate::ladder::{Rung, Times};
 use crate::owner::{self, Identity, OwnerFile};
 use crate::process;
 use crate::reason::Reason;
@@ -186,7 +186,8 @@ fn flags(dir: &RunDir, mut nameless: Nameless) -> io::Result<HashMap<u32, FlagFi
     Ok(flags)
 }
 
-/// Raises every flag that is down, of workers of whom nothing else is known.
+/// Raises every flag that is on no rung, of workers of whom nothing else is known: one that is
+/// down, or one whose maker died before it had written it.
 fn raise_blindly<'a>(flags: impl Iterator<Item = &'a mut FlagFile>) {
     let lost = Request {
         level: b'1',
@@ -194,7 +195,8 @@ fn raise_blindly<'a>(flags: impl Iterator<Item = &'a mut FlagFile>) {
         deadline: None,
         deadline_unix: None,
     };
-    for flag in flags.filter(|flag| flag.request().is_none()) {
+    let stands = |flag: &FlagFile| flag.request().and_then(|there| Rung::of_level(there.level));
+    for flag in flags.filter(|flag| stands(flag).is_none()) {
         let _ = flag.raise(&lost);
     }
 }

@@ -14,6 +14,7 @@ use nix::sys::signal::Signal;
 use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};
 use nix::unistd::Pid;
 use support::base::Base;
+use support::owner::Flags;
 use support::processes;
 use support::scenario::Scenario;
 use support::started::{Started, send};
@@ -149,6 +150,21 @@ fn c2_c4_a_supervisor_is_killed_at_each_step_and_the_guard_ends_the_run() {
 #[test]
 fn c2_c4_a_supervisor_without_a_guard_is_killed_at_each_step_and_a_stop_ends_the_run() {
     sweep("kill", false, 1);
+}
+
+#[test]
+fn c2_a_flag_whose_maker_died_before_it_was_written_is_raised() {
+    let points = points(false);
+    let made = points.iter().position(|name| name == "flag file made");
+    let mut base = Base::new();
+    base.leaves_something();
+    let run = orphaned(&base, made.expect("workers were started") + 1);
+    let flags = Flags::of(&base, NAME);
+    let unwritten = flags.texts().into_values().collect::<Vec<_>>();
+    assert_eq!(unwritten, ["\0".repeat(64)]);
+    stop(&base);
+    assert_eq!(flags.wait_until_raised(), ["1   lost - -"]);
+    check(&base, &run.finish().lines);
 }
 
 #[test]

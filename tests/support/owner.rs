@@ -118,7 +118,7 @@ impl Flags {
         let since = Instant::now();
         loop {
             let texts: Vec<String> = self.texts().into_values().collect();
-            if texts.iter().all(|text| !text.starts_with('0')) {
+            if texts.iter().all(|text| is_raised(text)) {
                 // Its deadline is written before its level: what is read now is whole.
                 return self.texts().into_values().collect();
             }
@@ -126,6 +126,11 @@ impl Flags {
             self.wait_for_change(Duration::from_millis(100));
         }
     }
+}
+
+/// Whether a flag that says this was raised: its maker may have died before it said anything.
+pub(crate) fn is_raised(text: &str) -> bool {
+    text.starts_with(|level| ('1'..='9').contains(&level))
 }
 
 /// The reason and the deadline in a raised flag's text.
