@@ -15,22 +15,21 @@ use support::base::{Answer, Base, zoo};
 use support::need::{Need, lacks, rounds};
 use support::processes;
 use support::started::{Ended, Started, send};
+use support::until::{finds, until};
 
 /// Kills supervisor and guard, and nobody else. Stopped first, the supervisor cannot replace its
 /// guard, and the guard does not see it die.
 fn die(run: &Started) {
     run.signal(Signal::SIGSTOP);
-    while processes::state(run.pid()) != Some('T') {
-        std::thread::yield_now();
-    }
+    processes::wait_for_state(run.pid(), 'T');
     for child in processes::children(run.pid()) {
         let name = fs::read_to_string(format!("/proc/{child}/comm")).unwrap_or_default();
         // It has the supervisor's name until it has given itself its own.
         if name.starts_with("stopctl") {
             send(child, Signal::SIGKILL);
-            while processes::state(child).is_some_and(|state| state != 'Z') {
-                std::thread::yield_now();
-            }
+            until("the guard is dead", || {
+                processes::state(child).is_none_or(|state| state == 'Z')
+            });
         }
     }
     run.signal(Signal::SIGKILL);
@@ -541,14 +540,9 @@ fn a_run_that_is_being_taken_over_says_by_whom() {
     base.call(&["wait", "taken", "--timeout", "100ms"])
         .expect(124);
     base.call(&["clean"]).expect(0).says("nothing to clean");
-    let wait = base.begin(&["wait", "taken"]);
+    let wait = finds(&base, "taken", base.begin(&["wait", "taken"]));
     base.call(&["stop", "taken", "--kill"]).expect(0);
-    let waited = wait.finish();
-    // 127: it was over before the other one looked.
-    assert!(
-        [Ended::Code(125), Ended::Code(127)].contains(&waited.ended),
-        "{waited:?}"
-    );
+    wait.finish().expect(125);
     run.finish().expect_signal(9);
 }
 

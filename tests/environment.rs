@@ -12,16 +12,13 @@ mod memory;
 #[path = "environment/places.rs"]
 mod places;
 
-use std::time::{Duration, Instant};
-
 use support::started::Started;
+use support::until::until;
 
 /// Waits until the supervisor has told of so many workers: they may be quicker than its telling.
 #[track_caller]
 fn told(run: &Started, workers: usize) {
-    let since = Instant::now();
-    while run.events_so_far().of("worker_started").len() < workers {
-        assert!(since.elapsed() < Duration::from_secs(30), "never told");
-        std::thread::sleep(Duration::from_millis(1));
-    }
+    until("told", || {
+        run.events_so_far().of("worker_started").len() >= workers
+    });
 }

@@ -9,8 +9,8 @@ use std::os::unix::process::CommandExt as _;
 use nix::sys::signal::Signal;
 
 use support::base::Base;
-use support::processes;
 use support::started::{Ended, send};
+use support::until::finds;
 
 #[test]
 fn every_exit_code_comes_through() {
@@ -280,12 +280,7 @@ fn wait_exits_with_the_status_of_the_run() {
             .sh(&format!("echo ready; read -r line; {script}"))
             .start();
         run.wait_for("ready");
-        let wait = base.begin(&["wait", "waited"]);
-        // It has found the run when it sleeps; before that the run must not end.
-        while processes::state(wait.pid()) != Some('S') {
-            std::thread::yield_now();
-        }
-        std::thread::sleep(std::time::Duration::from_millis(100));
+        let wait = finds(&base, "waited", base.begin(&["wait", "waited"]));
         run.finish();
         wait.finish().expect(expected);
     }

@@ -6,8 +6,6 @@ mod support;
 
 use std::fs;
 use std::path::Path;
-use std::thread;
-use std::time::{Duration, Instant};
 
 use killed::{NAME, check, check_nobody, check_workers, each, trio};
 use nix::sys::signal::Signal;
@@ -19,15 +17,13 @@ use support::processes;
 use support::scenario::Scenario;
 use support::started::{Started, send};
 use support::transcript::Lines;
+use support::until::until;
 
 const WORKERS: usize = 3;
 const VARIABLE: &str = "STOPCTL_FAILPOINT";
 
 /// More or fewer wake-ups than when they were listed: some points come later.
 const MARGIN: usize = 4;
-
-/// The last resort, far above what anything takes.
-const NEVER_AS_LATE: Duration = Duration::from_secs(20);
 
 fn scenario(base: &Base, guard: bool) -> Scenario<'_> {
     let run = trio(base, WORKERS);
@@ -213,11 +209,7 @@ fn c3_a_supervisor_is_killed_before_the_program_of_its_worker_runs() {
             let run = scenario(&base, *guard)
                 .environment(VARIABLE, format!("child:hold:{at}"))
                 .start();
-            let since = Instant::now();
-            while stopped(&base).is_empty() {
-                assert!(since.elapsed() < NEVER_AS_LATE, "no child was stopped");
-                thread::yield_now();
-            }
+            until("a child is stopped", || !stopped(&base).is_empty());
             run.signal(Signal::SIGKILL);
             run.wait_for_exit();
             stop(&base);

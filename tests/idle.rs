@@ -9,11 +9,19 @@ use nix::sys::signal::Signal;
 
 use support::base::Base;
 use support::need::{Need, lacks};
-use support::processes;
+use support::owner::guard_of;
 use support::started::{Started, send};
+use support::until::until;
 
 /// How long the supervisor is watched.
 const WATCHED: Duration = Duration::from_secs(10);
+
+/// Whether it sleeps in ppoll(2) with no timeout, its third argument: proc(5), `/proc/pid/syscall`.
+fn sleeps_without_end(pid: i32) -> bool {
+    let call = fs::read_to_string(format!("/proc/{pid}/syscall")).unwrap_or_default();
+    let words: Vec<&str> = call.split(' ').collect();
+    words[0] == libc::SYS_ppoll.to_string() && words.get(3) == Some(&"0x0")
+}
 
 #[test]
 fn an_idle_supervisor_makes_no_system_call_in_ten_seconds() {
@@ -25,15 +33,14 @@ fn an_idle_supervisor_makes_no_system_call_in_ten_seconds() {
         .scenario()
         .name("idle")
         .workers(3)
+        .options(&["-v"])
         .zoo(&["blind"])
         .times("0", "100ms")
         .start();
     run.ready(3);
-    // What follows a start (a record, a message) is over when it sleeps.
-    while processes::state(run.pid()) != Some('S') {
-        std::thread::yield_now();
-    }
-    std::thread::sleep(Duration::from_millis(300));
+    guard_of(&run);
+    // What follows a start (a record, a message, a look at its directory) is over then.
+    until("it sleeps without end", || sleeps_without_end(run.pid()));
     let trace = base.file("trace");
     let mut strace = base.command("strace");
     strace

@@ -19,7 +19,7 @@ use std::time::Duration;
 
 use nix::sys::signal::Signal;
 
-use scene::{BUSY, MIXED, finds, orphan, raised_within, told, until};
+use scene::{BUSY, MIXED, orphan, raised_within, told};
 use support::base::{Base, zoo};
 use support::bystanders::Bystanders;
 use support::need::{Need, lacks, missing};
@@ -28,6 +28,7 @@ use support::preload::before_each_wait;
 use support::processes;
 use support::random::Lateness;
 use support::started::{Ended, Started, send};
+use support::until::{finds, until};
 
 #[test]
 fn c1_g1_the_guard_asks_everybody_and_goes_on_with_each_ladder() {

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 
 use support::base::Base;
 use support::started::{Ended, send};
+use support::until::{finds, until};
 
 /// A worker in sh that uses the product's own reading side.
 const SLEEPER: &str =
@@ -295,11 +296,10 @@ fn sleep_sees_the_death_of_the_supervisor() {
         .sh(SLEEPER)
         .start();
     run.ready(1);
-    while base.call(&["status", "orphaned", "--json"]).json()["runs"][0]["workers"][0]["looked"]
-        != true
-    {
-        std::thread::sleep(Duration::from_millis(10));
-    }
+    until("it looked", || {
+        let status = base.call(&["status", "orphaned", "--json"]).json();
+        status["runs"][0]["workers"][0]["looked"] == true
+    });
     run.signal(Signal::SIGKILL);
     // The owner word, which the kernel marks, is looked at every second.
     run.wait_for("slept 1");
@@ -315,9 +315,7 @@ fn wait_takes_the_only_run_and_sleeps_until_it_is_over() {
         .sh("echo ready; read -r line; exit 4")
         .start();
     run.wait_for("ready");
-    let wait = base.begin(&["wait"]);
-    // It must have found the run before that ends.
-    std::thread::sleep(Duration::from_millis(200));
+    let wait = finds(&base, "only", base.begin(&["wait"]));
     run.close_stdin();
     run.finish().expect(4);
     wait.finish().expect(4);
@@ -335,8 +333,7 @@ fn wait_for_a_run_whose_supervisor_died_is_125() {
         .zoo(&["polite"])
         .start();
     let pid = run.ready(1)[0];
-    let wait = base.begin(&["wait", "lost"]);
-    std::thread::sleep(Duration::from_millis(200));
+    let wait = finds(&base, "lost", base.begin(&["wait", "lost"]));
     run.signal(Signal::SIGKILL);
     wait.finish().expect(125);
     send(pid, Signal::SIGKILL);

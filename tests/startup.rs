@@ -16,6 +16,7 @@ use support::base::{Base, zoo};
 use support::need::{Need, lacks, rounds};
 use support::processes;
 use support::started::{Ended, send};
+use support::until::until;
 
 /// A uid without any process of its own, for limits that count processes.
 const LONELY: u32 = 61_001;
@@ -177,9 +178,9 @@ fn a4_a_stop_that_comes_while_a_worker_is_being_made_leaves_nothing() {
         .zoo(&["polite"])
         .start();
     let trace = base.file("trace");
-    while !fs::read_to_string(&trace).is_ok_and(|text| text.contains("clone")) {
-        std::thread::sleep(Duration::from_millis(5));
-    }
+    until("a clone", || {
+        fs::read_to_string(&trace).is_ok_and(|text| text.contains("clone"))
+    });
     let supervisor = processes::children(run.pid())[0];
     send(supervisor, Signal::SIGTERM);
     let end = run.finish();
@@ -387,8 +388,15 @@ fn a15_closed_and_full_streams_change_nothing() {
             .zoo(&["handler", "6"])
             .start();
         run.wait_for_events("worker_started", 1);
+        let started = run.events_so_far();
+        let pid = started.of("worker_started")[0]["pid"].as_i64();
+        let pid = i32::try_from(pid.expect("a pid")).expect("a pid");
         // Between the start and its handler, SIGTERM would end it by default.
-        std::thread::sleep(Duration::from_millis(100));
+        until("it takes its signals itself", || {
+            let name = fs::read_to_string(format!("/proc/{pid}/comm"));
+            let blocked = processes::signal_set(pid, "SigBlk");
+            name.is_ok_and(|name| name == "zoo\n") && blocked & (1 << (libc::SIGTERM - 1)) != 0
+        });
         base.call(&["stop", "mute"]).expect(0);
         let end = run.finish();
         assert_eq!(end.ended, Ended::Code(6), "A15 {redirection}");
@@ -804,9 +812,7 @@ fn a17_a_start_in_a_frozen_control_group_waits_for_the_thaw_and_loses_nothing() 
         .through(&join)
         .zoo(&["polite"])
         .start();
-    while !frozen.is_frozen_with_somebody() {
-        std::thread::sleep(Duration::from_millis(5));
-    }
+    until("frozen", || frozen.is_frozen_with_somebody());
     // What is frozen cannot say so: nothing has begun, and nothing is in the way.
     assert!(base.call(&["list", "--names"]).out.is_empty(), "A17");
     frozen.thaw();

@@ -11,10 +11,11 @@ mod support;
 mod suspend;
 
 use std::fs;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use support::base::Base;
 use support::events::Events;
+use support::until::until;
 
 /// More than the half second within which two presses are one.
 const NO_DOUBLE_TAP: Duration = Duration::from_millis(700);
@@ -22,15 +23,10 @@ const NO_DOUBLE_TAP: Duration = Duration::from_millis(700);
 /// The events of the run, once it is over: nobody is left to wait for.
 #[track_caller]
 fn over(base: &Base) -> Events {
-    let since = Instant::now();
-    loop {
-        let events = Events::read(&base.file("e"));
-        if !events.of("run_ended").is_empty()
+    let read = || Events::read(&base.file("e"));
+    until("it is over", || {
+        !read().of("run_ended").is_empty()
             && fs::read_dir(base.runs()).is_ok_and(|mut runs| runs.next().is_none())
-        {
-            return events;
-        }
-        assert!(since.elapsed() < Duration::from_secs(20), "{events:#?}");
-        std::thread::sleep(Duration::from_millis(2));
-    }
+    });
+    read()
 }

@@ -18,11 +18,12 @@ use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
 
-use scene::{BUSY, clients, flag, guard_of, put_back, until, waiting};
+use scene::{BUSY, clients, flag, guard_of, put_back, waiting};
 use support::base::Base;
 use support::need::{Need, lacks};
 use support::processes;
 use support::started::{Started, send};
+use support::until::{finds, until};
 
 /// A worker that has its flag open from the start, and looks at nothing else.
 const HOLDS: [&str; 1] = ["polite"];
@@ -101,12 +102,12 @@ fn b6_g12_who_waited_already_is_not_forgotten() {
             .zoo(&["handler", "5"])
             .start();
         run.ready(1);
-        let wait = scene::finds(&base, "gone", base.begin(&["wait", "gone"]));
+        let wait = finds(&base, "gone", base.begin(&["wait", "gone"]));
         let deleted = Instant::now();
         what.delete(&base, "gone");
         put_back(&run, &base.runs().join("gone"), deleted);
-        let wait_again = scene::finds(&base, "gone", base.begin(&["wait", "gone"]));
-        let stop = scene::finds(&base, "gone", base.begin(&["stop", "gone"]));
+        let wait_again = finds(&base, "gone", base.begin(&["wait", "gone"]));
+        let stop = finds(&base, "gone", base.begin(&["stop", "gone"]));
         run.wait_for("stopping gone");
         // Once more, while it is being stopped: `stop` waits for its end.
         let deleted = Instant::now();

@@ -1,7 +1,6 @@
 //! Kernels that lack something, or sandboxes that refuse it: what must work all the same.
 
 use std::fs;
-use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
 
@@ -11,6 +10,7 @@ use crate::support::processes;
 use crate::support::python;
 use crate::support::scenario::Scenario;
 use crate::support::started::Started;
+use crate::support::until::until;
 use crate::told;
 
 /// What is refused, how, and whether another owner can prove whom it signals.
@@ -131,23 +131,16 @@ fn cannot_prove(base: &Base, run: Started, call: &str, errno: &str, pids: &[i32]
     assert!(!is_gone(pids[1]), "{call} {errno}");
     base.call(&["list"]).expect(0);
     // A stop that still finds the guard there asks the guard, which has given up.
-    let since = Instant::now();
-    while !is_orphaned(base, "refused") {
-        assert!(since.elapsed() < Duration::from_secs(30), "{call} {errno}");
-        std::thread::sleep(Duration::from_millis(1));
-    }
+    until(&format!("given up, {call} {errno}"), || {
+        is_orphaned(base, "refused")
+    });
     base.call(&["stop", "refused"]);
     let end = run.finish();
     end.expect_signal(9);
     assert_eq!(end.events.signals(1), [""; 0], "{call} {errno}");
-    let since = Instant::now();
-    while fs::read_dir(base.runs()).is_ok_and(|mut left| left.next().is_some()) {
-        assert!(
-            since.elapsed() < Duration::from_secs(30),
-            "{call} {errno}: left"
-        );
-        std::thread::sleep(Duration::from_millis(1));
-    }
+    until(&format!("nothing left, {call} {errno}"), || {
+        !fs::read_dir(base.runs()).is_ok_and(|mut left| left.next().is_some())
+    });
     assert!(is_gone(pids[1]), "{call} {errno}");
 }
 

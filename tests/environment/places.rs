@@ -10,6 +10,7 @@ use crate::support::base::{Answer, Base};
 use crate::support::need::{Need, lacks, missing};
 use crate::support::processes;
 use crate::support::started::send;
+use crate::support::until::until;
 use crate::told;
 
 /// A uid without any process of its own.
@@ -55,7 +56,6 @@ fn n4_as_the_first_process_it_obeys_sigterm_and_reaps_everything() {
     run.ready(1);
     let supervisor = processes::children(run.pid())[0];
     // All of theirs who have ended are reaped, but for those of the worker itself.
-    let since = std::time::Instant::now();
     let zombies = || {
         let children = processes::children(supervisor);
         children
@@ -63,10 +63,7 @@ fn n4_as_the_first_process_it_obeys_sigterm_and_reaps_everything() {
             .filter(|pid| processes::state(*pid) == Some('Z'))
             .count()
     };
-    while zombies() > 0 {
-        assert!(since.elapsed() < std::time::Duration::from_secs(30), "N4");
-        std::thread::sleep(std::time::Duration::from_millis(1));
-    }
+    until("N4: no zombie", || zombies() == 0);
     send(supervisor, Signal::SIGTERM);
     let end = run.finish();
     end.expect(0);

@@ -12,7 +12,7 @@ use std::time::Duration;
 use nix::sys::signal::Signal;
 use serde_json::Value;
 
-use crate::scene::{AT_ONCE, ns, orphan, told, until};
+use crate::scene::{AT_ONCE, ns, orphan, told};
 use crate::support::base::Base;
 use crate::support::bystanders::Bystanders;
 use crate::support::events::Events;
@@ -23,6 +23,7 @@ use crate::support::processes;
 use crate::support::python::{client, example, python};
 use crate::support::random::{Lateness, Random, distribution, seed};
 use crate::support::started::Started;
+use crate::support::until::until;
 use crate::taken::kill_both;
 
 /// Plays `usual` rounds, `abreast` of them at a time; what each measured.

@@ -1,13 +1,12 @@
 //! What the tests of this file have in common: runs whose supervisor is killed, and bounds.
 
 use std::collections::BTreeMap;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use nix::sys::signal::Signal;
 
 use crate::support::base::Base;
 use crate::support::owner::{Flags, is_orphaned, reason_and_deadline};
-use crate::support::processes;
 use crate::support::random::Lateness;
 use crate::support::scenario::Scenario;
 use crate::support::started::Started;
@@ -24,26 +23,6 @@ pub(crate) const MIXED: &str = r#"case $STOPCTL_WORKER in
     2) exec "$0" handler 7 ;;
     *) exec "$0" deaf ;;
 esac"#;
-
-/// Waits for what no line, file or pipe tells.
-#[track_caller]
-pub(crate) fn until(what: &str, mut holds: impl FnMut() -> bool) {
-    let since = Instant::now();
-    while !holds() {
-        assert!(since.elapsed() < Duration::from_secs(30), "never: {what}");
-        std::thread::sleep(Duration::from_millis(1));
-    }
-}
-
-/// A command that is to look on has found the run.
-#[track_caller]
-pub(crate) fn finds(base: &Base, run: &str, command: Started) -> Started {
-    let record = base.runs().join(run).join("record");
-    until("it finds the run", || {
-        processes::has_open(command.pid(), &record)
-    });
-    command
-}
 
 /// A run `orphan` without a guard, whose supervisor was killed when all workers were ready.
 #[track_caller]

@@ -8,7 +8,7 @@ use std::process::Stdio;
 
 use nix::sys::signal::Signal;
 
-use crate::scene::{orphan, until};
+use crate::scene::orphan;
 use crate::support::base::{Base, zoo};
 use crate::support::bystanders::Bystanders;
 use crate::support::need::{Need, lacks, missing};
@@ -16,6 +16,7 @@ use crate::support::owner::{is_orphaned, named};
 use crate::support::processes;
 use crate::support::python::python;
 use crate::support::started::{Started, send};
+use crate::support::until::until;
 
 /// Runs a program under a pid of our choice: `clone3(2)`, `set_tid`.
 const AS_PID: &str = "

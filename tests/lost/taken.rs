@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
 
-use crate::scene::{BUSY, MIXED, finds, orphan, told, until};
+use crate::scene::{BUSY, MIXED, orphan, told};
 use crate::support::base::Base;
 use crate::support::bystanders::Bystanders;
 use crate::support::held::Held;
@@ -13,6 +13,7 @@ use crate::support::owner::{self, guard_of, is_orphaned, named, pid_of_owner};
 use crate::support::processes;
 use crate::support::random::Lateness;
 use crate::support::started::{Started, send};
+use crate::support::until::{finds, until};
 
 /// A library looks at the owner word at least once a second.
 const A_LOOK: Duration = Duration::from_millis(1200);

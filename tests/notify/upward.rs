@@ -159,9 +159,7 @@ fn a_supervisor_that_hangs_is_noticed_by_its_watchdog() {
         manager.wait_for("WATCHDOG=1");
     }
     run.signal(Signal::SIGSTOP);
-    while processes::state(run.pid()) != Some('T') {
-        std::thread::yield_now();
-    }
+    processes::wait_for_state(run.pid(), 'T');
     manager.rest();
     assert!(manager.is_silent_for(Duration::from_millis(800)));
     run.signal(Signal::SIGCONT);

@@ -4,13 +4,13 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
 
 use crate::support::base::{Answer, Base};
 use crate::support::need::{Need, lacks};
 use crate::support::started::Started;
+use crate::support::until::until;
 use crate::upward::say;
 
 /// A run of one `speaker`, which says what it is told.
@@ -37,11 +37,9 @@ fn status_text(base: &Base) -> Option<String> {
 }
 
 fn wait_for_text(base: &Base, text: Option<&str>) {
-    let since = Instant::now();
-    while status_text(base).as_deref() != text {
-        assert!(since.elapsed() < Duration::from_secs(30), "no {text:?}");
-        std::thread::sleep(Duration::from_millis(10));
-    }
+    until(&format!("{text:?}"), || {
+        status_text(base).as_deref() == text
+    });
 }
 
 #[test]
@@ -67,9 +65,9 @@ fn a_long_text_is_cut_and_a_hostile_one_fits_into_the_record() {
     let mut run = speaker(&base);
     for text in ["x".repeat(3000), "\x01".repeat(3000), "\\\"".repeat(1500)] {
         say(&mut run, &format!("status {text}"));
-        while status_text(&base).is_none_or(|kept| !text.starts_with(&kept)) {
-            std::thread::sleep(Duration::from_millis(10));
-        }
+        until("a part of it is shown", || {
+            status_text(&base).is_some_and(|kept| text.starts_with(&kept))
+        });
         let kept = status_text(&base).expect("a text");
         assert!(kept.len() <= 240 && kept.len() >= 40, "{kept:?}");
     }

@@ -27,6 +27,7 @@
 //! | `pty` | a terminal, and a shell in it that does job control |
 //! | `events` | reading `--events`, and what is true of every such file |
 //! | `processes` | looks into /proc |
+//! | `until` | waiting for what can only be looked for |
 //! | `preload` | code that is loaded into the program before its own |
 //! | `need` | what the machine must have for a test |
 //! | `python` | the interpreters of this machine |
@@ -50,4 +51,5 @@ pub(crate) mod scenario;
 pub(crate) mod started;
 pub(crate) mod terminal;
 pub(crate) mod transcript;
+pub(crate) mod until;
 pub(crate) mod watchdog;

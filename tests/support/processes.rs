@@ -4,14 +4,12 @@
 use std::fs;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
-use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
 use nix::time::{ClockId, clock_gettime};
 use nix::unistd::Pid;
 
-/// Far above what a signal needs, on a machine that is busy with other work too.
-const NEVER_AS_LATE: Duration = Duration::from_secs(20);
+use super::until::until;
 
 /// All processes that were started with a path below `root` in their environment.
 pub(crate) fn with_in_environment(root: &Path) -> Vec<i32> {
@@ -47,12 +45,9 @@ pub(crate) fn state(pid: i32) -> Option<char> {
 /// Waits until it is in this state: what a signal does to a process takes a moment.
 #[track_caller]
 pub(crate) fn wait_for_state(pid: i32, wanted: char) {
-    let since = Instant::now();
-    while state(pid) != Some(wanted) {
-        let late = since.elapsed() > NEVER_AS_LATE;
-        assert!(!late, "never {wanted}: {}", describe(pid));
-        std::thread::yield_now();
-    }
+    until(&format!("{wanted}: {}", describe(pid)), || {
+        state(pid) == Some(wanted)
+    });
 }
 
 pub(crate) fn parent(pid: i32) -> Option<i32> {

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use nix::sys::signal::Signal;
 
@@ -14,6 +14,7 @@ use crate::support::owner::pid_of_owner;
 use crate::support::processes::{self, wait_for_state};
 use crate::support::pty::{Key, Pty};
 use crate::support::started::send;
+use crate::support::until::until;
 
 /// A worker that says its pid, and then waits for a signal. It starts nothing meanwhile: a shell
 /// whose child is stopped before its exec is not stopped itself (vfork(2)).
@@ -31,15 +32,7 @@ fn looping(terminal: &mut Pty, options: &str) -> (i32, i32) {
 /// Waits until a program of the test has written this file.
 #[track_caller]
 fn wait_for_file(path: &Path) {
-    let since = Instant::now();
-    while !path.exists() {
-        assert!(
-            since.elapsed() < Duration::from_secs(20),
-            "{}",
-            path.display()
-        );
-        std::thread::sleep(Duration::from_millis(2));
-    }
+    until(&path.display().to_string(), || path.exists());
 }
 
 #[test]

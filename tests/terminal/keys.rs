@@ -6,6 +6,7 @@ use crate::NO_DOUBLE_TAP;
 use crate::support::base::Base;
 use crate::support::events::Events;
 use crate::support::pty::{Key, Pty};
+use crate::support::until::until;
 
 #[test]
 fn d16_ctrl_c_reaches_stopctl_only_and_each_message_says_what_the_next_press_does() {
@@ -113,20 +114,13 @@ fn g15_a_terminal_after_ctrl_s_does_not_delay_the_ladder() {
         "$STOPCTL run --name held -v --grace 300ms --kill-after 300ms --events e \
          sh -c 'exec >/dev/null; trap \"\" TERM; echo ready >ready; while :; do sleep 0.1; done'",
     );
-    while !base.file("ready").exists() {
-        sleep(std::time::Duration::from_millis(5));
-    }
+    until("ready", || base.file("ready").exists());
     terminal.press(Key::CtrlS);
     terminal.press(Key::CtrlC);
     // Nothing can be read of the terminal; the events are a file.
-    let started = std::time::Instant::now();
-    while Events::read(&base.file("e")).of("run_ended").is_empty() {
-        assert!(
-            started.elapsed() < std::time::Duration::from_secs(20),
-            "G15"
-        );
-        sleep(std::time::Duration::from_millis(5));
-    }
+    until("G15: it ends", || {
+        !Events::read(&base.file("e")).of("run_ended").is_empty()
+    });
     terminal.press(Key::CtrlQ);
     assert_eq!(terminal.status(), 137);
     terminal.exit();

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::thread::sleep;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use nix::sys::signal::Signal;
 
@@ -13,6 +13,7 @@ use crate::support::owner::pid_of_owner;
 use crate::support::processes::{self, wait_for_state};
 use crate::support::pty::{Key, Pty};
 use crate::support::started::send;
+use crate::support::until::until;
 
 /// Longer than the graces and timeouts that stand still meanwhile.
 const LONG: Duration = Duration::from_millis(1500);
@@ -35,15 +36,9 @@ fn resume(terminal: &mut Pty) {
 
 #[track_caller]
 fn wait_for_events(base: &Base, name: &str, number: usize) {
-    let (since, name) = (Instant::now(), format!("\"event\":\"{name}\""));
+    let name = format!("\"event\":\"{name}\"");
     let count = || fs::read_to_string(base.file("e")).map_or(0, |text| text.matches(&name).count());
-    while count() < number {
-        assert!(
-            since.elapsed() < Duration::from_secs(30),
-            "no {number} {name}"
-        );
-        std::thread::sleep(Duration::from_millis(1));
-    }
+    until(&format!("{number} {name}"), || count() >= number);
 }
 
 #[test]

@@ -10,6 +10,7 @@ use crate::support::base::{Base, zoo};
 use crate::support::need::{Need, lacks, missing};
 use crate::support::processes;
 use crate::support::started::{Ended, send};
+use crate::support::until::until;
 
 /// How many breeders there may be.
 const MOST: &str = "60";
@@ -99,9 +100,7 @@ fn d7_a_worker_whose_own_group_is_frozen_is_thawed_and_leaves_by_itself() {
         let events = std::fs::read_to_string(group.join("cgroup.events"));
         events.is_ok_and(|events| events.contains("frozen 1"))
     };
-    while !is_frozen() {
-        std::thread::sleep(Duration::from_millis(1));
-    }
+    until("frozen", is_frozen);
     base.call(&["stop", "frozen"]).expect(0);
     let end = run.finish();
     end.expect(0);
@@ -130,9 +129,7 @@ fn d7_a_worker_in_a_frozen_group_of_somebody_else_is_killed() {
         .start();
     frozen.add(run.ready(1)[0]);
     frozen.set("cgroup.freeze", "1");
-    while !frozen.says("cgroup.events", "frozen 1") {
-        std::thread::sleep(Duration::from_millis(1));
-    }
+    until("frozen", || frozen.says("cgroup.events", "frozen 1"));
     base.call(&["stop", "cold"]).expect(0);
     let end = run.finish();
     end.expect(137);
@@ -158,9 +155,7 @@ fn d8_what_is_frozen_by_version_1_is_named_with_its_state_and_ended_later() {
     let pids = run.ready(2);
     frozen.add(pids[0]);
     frozen.set("freezer.state", "FROZEN");
-    while !frozen.says("freezer.state", "FROZEN") {
-        std::thread::sleep(Duration::from_millis(1));
-    }
+    until("frozen", || frozen.says("freezer.state", "FROZEN"));
     run.signal(Signal::SIGTERM);
     // It holds our pipes, so it is thawed before the end of them is waited for.
     let said = run.wait_for("is still there after SIGKILL");
@@ -319,9 +314,7 @@ fn d15_a_leader_that_is_gone_while_its_threads_live_is_alive() {
                 .start();
             let line = run.wait_for("ready");
             let pid = i32::try_from(line.number("pid=")).expect("a pid");
-            while processes::state(pid) != Some('Z') {
-                std::thread::sleep(Duration::from_millis(1));
-            }
+            processes::wait_for_state(pid, 'Z');
             mode.stop(&base, "headless", &run);
             let end = mode.finish(run);
             assert!(

@@ -8,11 +8,12 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 use crate::group::Group;
-use crate::scene::{guard_of, until};
+use crate::scene::guard_of;
 use crate::support::base::{Answer, Base};
 use crate::support::need::{Need, lacks};
 use crate::support::processes;
 use crate::support::started::send;
+use crate::support::until::until;
 
 /// Uids without any process of their own.
 const HIDDEN: u32 = 61_017;

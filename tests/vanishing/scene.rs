@@ -1,8 +1,6 @@
-//! What the tests of this file have in common: clients that wait, and what to wait for that no
-//! line tells.
+//! What the tests of this file have in common: clients that wait.
 
 use std::fs;
-use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -12,6 +10,7 @@ use crate::support::need::{Need, lacks};
 use crate::support::python;
 use crate::support::scenario::Scenario;
 use crate::support::started::Started;
+use crate::support::until::until;
 
 /// What was deleted is put back within this time.
 pub(crate) const PUT_BACK: Duration = Duration::from_secs(1);
@@ -103,34 +102,9 @@ pub(crate) fn guard_of(run: &Started) -> i32 {
     i32::try_from(line.number("pid ")).expect("a pid")
 }
 
-/// Waits for what no line, file or pipe tells.
-#[track_caller]
-pub(crate) fn until(what: &str, mut holds: impl FnMut() -> bool) {
-    let since = Instant::now();
-    while !holds() {
-        assert!(since.elapsed() < Duration::from_secs(30), "never: {what}");
-        std::thread::sleep(Duration::from_millis(1));
-    }
-}
-
 /// What an open flag says.
 pub(crate) fn text(file: &fs::File) -> String {
     let mut bytes = [b'\n'; 64];
     let _ = std::os::unix::fs::FileExt::read_at(file, &mut bytes, 0);
     String::from_utf8_lossy(&bytes).trim_end().to_owned()
-}
-
-/// A command that is to look on has found the run.
-#[track_caller]
-pub(crate) fn finds(base: &Base, run: &str, command: Started) -> Started {
-    let record = base.runs().join(run).join("record");
-    let record = fs::metadata(record).map_or(0, |data| data.ino());
-    until("it finds the run", || {
-        let fds = fs::read_dir(format!("/proc/{}/fd", command.pid()));
-        fds.into_iter()
-            .flatten()
-            .flatten()
-            .any(|entry| fs::metadata(entry.path()).is_ok_and(|data| data.ino() == record))
-    });
-    command
 }
