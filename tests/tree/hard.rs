@@ -1,13 +1,13 @@
 //! Those who are hard to end, or cannot be.
 
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use nix::sys::signal::Signal;
 
 use crate::modes::{Group, MODES, Mode};
 use crate::support::base::{Base, zoo};
-use crate::support::need::{Need, lacks, missing};
+use crate::support::need::{Need, lacks, missing, not_run};
 use crate::support::processes;
 use crate::support::started::{Ended, send};
 use crate::support::until::until;
@@ -331,17 +331,36 @@ fn d27_d28_the_first_process_of_a_pid_namespace_goes_to_sigkill_and_its_children
     if lacks(Need::PidNamespace) {
         return;
     }
+    first_process_of(&["unshare", "-p", "-f", "--mount-proc"]);
+}
+
+#[test]
+fn d27_a_user_namespace_with_it_changes_nothing() {
+    let inner = ["unshare", "-U", "-r", "-p", "-f", "--mount-proc"];
+    let tried = Command::new(inner[0])
+        .args(&inner[1..])
+        .arg("true")
+        .output();
+    if !tried.is_ok_and(|output| output.status.success()) {
+        return not_run("no user namespace can be made here");
+    }
+    first_process_of(&inner);
+}
+
+/// The worker is the parent of the first process in a namespace that `unshare` makes.
+fn first_process_of(unshare: &[&str]) {
     for mode in MODES {
         if mode.is_missing() {
             continue;
         }
         let base = Base::new();
         let script = r#""$0" blind & echo ready; wait; :"#;
+        let command = [unshare, &["sh", "-c", script]].concat();
         let run = mode
             .scenario(&base)
             .name("inner")
             .times("100ms", "300ms")
-            .command(&["unshare", "-p", "-f", "--mount-proc", "sh", "-c", script])
+            .command(&command)
             .zoo_as_argument()
             .start();
         run.wait_for_each("ready", 2);
