@@ -29,6 +29,9 @@ const LONGEST_PATH: usize = 107;
 /// ladder.
 const AT_ONCE: usize = 64;
 
+/// How every datagram is read.
+const ALWAYS: MsgFlags = MsgFlags::MSG_DONTWAIT.union(MsgFlags::MSG_CMSG_CLOEXEC);
+
 /// What came through the socket.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Letter {
@@ -36,6 +39,8 @@ pub enum Letter {
     Said(i32, Message),
     /// One that is longer than [`LONGEST`], and was not read.
     TooLong(i32),
+    /// Somebody waits until all that came before has been heard, and is told so after this.
+    Barrier,
 }
 
 /// A run cannot have such a socket.
@@ -143,6 +148,11 @@ impl Inbox {
         let mut bytes = [0; LONGEST];
         for socket in &self.sockets {
             for _ in 0..AT_ONCE {
+                match is_barrier(socket) {
+                    Ok(true) => hear(Letter::Barrier),
+                    Ok(false) => {}
+                    Err(_) => break,
+                }
                 match receive(socket, &mut bytes) {
                     Ok(letter) => letter.into_iter().for_each(&mut hear),
                     Err(_) => break,
@@ -167,14 +177,22 @@ fn bound(dir: impl AsFd) -> io::Result<(UnixDatagram, File)> {
     Ok((socket.into(), named))
 }
 
+/// Whether the next datagram comes with descriptors, as a `BARRIER=1` does. It is left where it
+/// is, and they are not closed by this.
+fn is_barrier(socket: &UnixDatagram) -> nix::Result<bool> {
+    let mut space = nix::cmsg_space!(UnixCredentials);
+    let flags = ALWAYS | MsgFlags::MSG_PEEK;
+    let got = recvmsg::<()>(socket.as_raw_fd(), &mut [], Some(&mut space), flags)?;
+    Ok(got.flags.contains(MsgFlags::MSG_CTRUNC))
+}
+
 /// Takes one datagram; `None` is one that came with descriptors. There is room for the sender only,
 /// so the kernel closes those at once: none can get lost here, and that is the answer to a
-/// `BARRIER=1`, whose sender waits until all that came before it was heard.
+/// `BARRIER=1`, whose sender waits for the end of a pipe.
 fn receive(socket: &UnixDatagram, bytes: &mut [u8]) -> nix::Result<Option<Letter>> {
     let mut space = nix::cmsg_space!(UnixCredentials);
     let mut parts = [IoSliceMut::new(bytes)];
-    let flags = MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_CMSG_CLOEXEC;
-    let got = recvmsg::<()>(socket.as_raw_fd(), &mut parts, Some(&mut space), flags)?;
+    let got = recvmsg::<()>(socket.as_raw_fd(), &mut parts, Some(&mut space), ALWAYS)?;
     if got.flags.contains(MsgFlags::MSG_CTRUNC) {
         return Ok(None);
     }

@@ -67,6 +67,8 @@ impl Supervisor<'_> {
                 )),
                 None => {}
             },
+            // ORDER: on record first: who was told that it was heard finds it there.
+            Letter::Barrier => run.publish(),
             Letter::TooLong(pid) => {
                 if warned.insert(Odd::TooLong) {
                     run.warn(&format!(

@@ -35,6 +35,28 @@ fn systemd_notify_is_heard_and_answered() {
 }
 
 #[test]
+fn a_barrier_is_answered_when_what_was_said_before_is_on_record() {
+    if lacks(Need::Program("systemd-notify")) || lacks(Need::Trace) {
+        return;
+    }
+    let base = Base::new();
+    // The answer comes out of one of these calls; what follows that has to wait.
+    let late = "exec strace -o trace -e trace=recvmsg \
+                -e inject=recvmsg:delay_exit=200000:when=1..8 \"$@\"";
+    let run = base.scenario().name("unit").options(&["--notify"]);
+    let run = run
+        .environment("STOPCTL", Base::program())
+        .sh("systemd-notify --status='from systemd'
+        echo ready; \"$STOPCTL\" sleep infinity; exit 0");
+    let run = run.through(late).start();
+    run.wait_for("ready");
+    let seen = base.call(&["status", "unit", "--json"]).json();
+    assert_eq!(seen["runs"][0]["workers"][0]["status_text"], "from systemd");
+    base.call(&["stop", "unit"]).expect(0);
+    run.finish().expect(0);
+}
+
+#[test]
 fn the_sdnotify_of_python_is_heard() {
     let Some(python) = python::with("sdnotify") else {
         return;
