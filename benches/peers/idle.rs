@@ -39,10 +39,10 @@ pub(crate) fn measure(machine: &Machine, extent: &Extent, table: &mut Table) {
             let supervisors = supervisors(scene.pid(), &ours);
             let shared = shared_memory(&machine.place.join("runs").join("idle"));
             let (own, proportional) = sizes_of(&supervisors);
-            let what = format!("USS, {workers} workers");
+            let what = format!("USS, {workers}");
             table.count(&what, (name, "KiB"), own + shared, goal);
             if name == "stopctl" {
-                let what = format!("PSS, {workers} workers");
+                let what = format!("PSS, {workers}");
                 table.count(&what, (name, "KiB"), proportional + shared, None);
                 sizes.push((workers, own + shared));
             }
@@ -50,7 +50,7 @@ pub(crate) fn measure(machine: &Machine, extent: &Extent, table: &mut Table) {
                 let before = switches(&supervisors);
                 thread::sleep(Duration::from_secs(extent.idle));
                 let count = nanoseconds(switches(&supervisors) - before);
-                let what = format!("idle {} s, {workers} workers", extent.idle);
+                let what = format!("idle for {} s, {workers}", extent.idle);
                 table.count(
                     &what,
                     (name, "switches"),

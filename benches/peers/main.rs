@@ -1,5 +1,5 @@
 //! What stopctl costs beside its peers: `cargo bench --bench peers`, or `-- --quick` for a first
-//! look, or `-- --table` for the table of the README.
+//! look. What it prints last is the table of the README.
 //!
 //! Everything is measured in rounds in which each program has its turn, and told as ratios within
 //! a round: what else the machine does slows all of them. The floor is a small static C program
@@ -60,15 +60,11 @@ const QUICK: Extent = Extent {
 };
 
 fn main() {
-    let typed = |word: &str| std::env::args().any(|one| one == word);
-    let extent = if typed("--quick") { QUICK } else { WHOLE };
+    let quick = std::env::args().any(|word| word == "--quick");
+    let extent = if quick { QUICK } else { WHOLE };
     let place = tempfile::tempdir_in("/dev/shm").expect("a directory in shared memory");
     let machine = Machine::found(place.path());
-    let mut table = Table::new(if typed("--table") {
-        table::Form::Markdown
-    } else {
-        table::Form::Plain
-    });
+    let mut table = Table::default();
     println!("{}\n", described());
     short::measure(&machine, &extent, &mut table);
     idle::measure(&machine, &extent, &mut table);

@@ -59,14 +59,8 @@ pub(crate) fn measure(machine: &Machine, extent: &Extent, table: &mut Table) {
             |lives: &[Life], part: fn(&Life) -> f64| lives.iter().map(part).collect::<Vec<_>>();
         let mut row = |what: &str, part: fn(&Life) -> f64, (name, to): (&str, &[Life]), goal| {
             let (ours, to) = (of(ours, part), of(to, part));
-            let reference = Some((name, &to[..]));
-            table.row(
-                &format!("{what}, {workers}"),
-                ("stopctl", "ms"),
-                &ours,
-                reference,
-                goal,
-            );
+            let what = format!("{what}, {workers}");
+            table.row(&what, ("stopctl", "ms"), &ours, (name, &to), goal);
         };
         let floor = ("C floor", &floor[..]);
         if workers >= 100 {
@@ -169,8 +163,13 @@ fn stops(machine: &Machine, extent: &Extent, table: &mut Table) {
         }
         let what = format!("stop command, {workers}");
         let [floor, ours] = &measured;
-        let reference = Some(("C floor", &floor[..]));
-        table.row(&what, ("stopctl", "ms"), ours, reference, Some(1.5));
+        table.row(
+            &what,
+            ("stopctl", "ms"),
+            ours,
+            ("C floor", floor),
+            Some(1.5),
+        );
     }
 }
 
@@ -217,6 +216,5 @@ fn deaths(machine: &Machine, extent: &Extent, table: &mut Table) {
     }
     let [floor, ours] = &measured;
     let what = format!("{DEATHS} deaths at once");
-    let reference = Some(("C floor", &floor[..]));
-    table.row(&what, ("stopctl", "ms"), ours, reference, None);
+    table.row(&what, ("stopctl", "ms"), ours, ("C floor", floor), None);
 }

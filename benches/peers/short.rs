@@ -28,7 +28,7 @@ pub(crate) fn measure(machine: &Machine, extent: &Extent, table: &mut Table) {
         since.elapsed().as_secs_f64() * 1e3
     });
     for (peer, measured) in peers.iter().zip(&times) {
-        let reference = Some((reference, &times[0][..]));
+        let reference = (reference, &times[0][..]);
         table.row("`true`", (peer.name, "ms"), measured, reference, peer.goal);
     }
 
@@ -39,7 +39,7 @@ pub(crate) fn measure(machine: &Machine, extent: &Extent, table: &mut Table) {
         nanoseconds(over - told[0].at) / 1e3
     });
     for (peer, measured) in peers.iter().zip(&ends) {
-        let reference = Some((reference, &ends[0][..]));
+        let reference = (reference, &ends[0][..]);
         let goal = peer.goal.map(|_| 1.2);
         table.row(
             "worker's end to ours",

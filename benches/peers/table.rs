@@ -1,53 +1,64 @@
-//! Ratios, and the table of all of them.
+//! Ratios, and the table of all of them: a line for each thing that was measured of stopctl, with
+//! its peers beside it.
 
-/// How the table is printed.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Form {
-    Plain,
-    Markdown,
+/// What a program cost, and what that is compared with.
+struct Measured {
+    what: String,
+    program: String,
+    cost: String,
+    compared: Option<Compared>,
+    goal: Option<Goal>,
 }
 
-/// The lines that were measured.
+/// A program that had its turn in the same rounds, what it cost, and the ratios to that: the
+/// least, the median and the most.
+struct Compared {
+    to: String,
+    cost: String,
+    ratios: (f64, f64, f64),
+}
+
+/// The most that it may be, and whether it is no more.
+struct Goal {
+    most: String,
+    reached: bool,
+}
+
+/// How a build of ours is called; what follows tells which.
+const OURS: &str = "stopctl";
+
+/// All that was measured.
+#[derive(Default)]
 pub(crate) struct Table {
-    form: Form,
-    rows: Vec<[String; 6]>,
+    costs: Vec<Measured>,
 }
-
-const HEAD: [&str; 6] = [
-    "what",
-    "program",
-    "median",
-    "ratio: min, median, max",
-    "to",
-    "goal",
-];
 
 impl Table {
-    pub(crate) fn new(form: Form) -> Self {
-        let rows = Vec::new();
-        Self { form, rows }
-    }
-
     /// One program: what it cost in each round, and what the reference cost in the same one.
     pub(crate) fn row(
         &mut self,
         what: &str,
         (name, unit): (&str, &str),
         measured: &[f64],
-        reference: Option<(&str, &[f64])>,
+        (reference, theirs): (&str, &[f64]),
         goal: Option<f64>,
     ) {
-        let cost = format!("{} {unit}", short(middle(measured).1));
-        let (ratio, to) = reference.map_or_else(Default::default, |(name, reference)| {
-            let each: Vec<f64> = measured.iter().zip(reference).map(|(a, b)| a / b).collect();
-            let (least, median, most) = middle(&each);
-            (
-                format!("{least:.2}, {median:.2}, {most:.2}"),
-                format!("{name}, {} {unit}", short(middle(reference).1)),
-            )
+        let each: Vec<f64> = measured.iter().zip(theirs).map(|(a, b)| a / b).collect();
+        let ratios = middle(&each);
+        self.add(Measured {
+            what: what.to_owned(),
+            program: name.to_owned(),
+            cost: told(middle(measured).1, unit),
+            compared: Some(Compared {
+                to: reference.to_owned(),
+                cost: told(middle(theirs).1, unit),
+                ratios,
+            }),
+            goal: goal.map(|most| Goal {
+                most: format!("{most:.2}"),
+                reached: ratios.1 <= most,
+            }),
         });
-        let goal = goal.map_or_else(String::new, |goal| format!("{goal:.2}"));
-        self.add([what.to_owned(), name.to_owned(), cost, ratio, to, goal]);
     }
 
     /// One number, and the most that it may be.
@@ -58,37 +69,77 @@ impl Table {
         count: f64,
         goal: Option<f64>,
     ) {
-        let cost = format!("{} {unit}", short(count));
-        let goal = goal.map_or_else(String::new, |goal| format!("{} {unit}", short(goal)));
-        let none = String::new;
-        self.add([what.to_owned(), name.to_owned(), cost, none(), none(), goal]);
+        self.add(Measured {
+            what: what.to_owned(),
+            program: name.to_owned(),
+            cost: told(count, unit),
+            compared: None,
+            goal: goal.map(|most| Goal {
+                most: told(most, unit),
+                reached: count <= most,
+            }),
+        });
     }
 
-    fn add(&mut self, row: [String; 6]) {
+    fn add(&mut self, cost: Measured) {
         // Seen at once: the whole takes minutes.
-        println!("{}", row.join(" · "));
-        self.rows.push(row);
+        println!("{} · {} · {}", cost.what, cost.program, cost.cost);
+        self.costs.push(cost);
     }
 
+    /// In Markdown, which can be read as it is, too.
     pub(crate) fn print(&self) {
-        println!();
-        match self.form {
-            Form::Plain => {
-                let widths = [28, 18, 16, 24, 24, 10];
-                for row in std::iter::once(&HEAD.map(str::to_owned)).chain(&self.rows) {
-                    let cells = row.iter().zip(widths);
-                    let cells = cells.map(|(cell, width)| format!("{cell:<width$}"));
-                    let line = cells.collect::<Vec<_>>().concat();
-                    println!("{}", line.trim_end());
-                }
-            }
-            Form::Markdown => {
-                println!("| {} |\n|---|---|---|---|---|---|", HEAD.join(" | "));
-                for row in &self.rows {
-                    println!("| {} |", row.join(" | "));
-                }
+        let peers = self.peers();
+        let ours = ["what", OURS, "ratio: min, median, max", "goal"];
+        let head: Vec<&str> = ours.into_iter().chain(peers.iter().copied()).collect();
+        println!("\n| {} |\n|{}", head.join(" | "), "---|".repeat(head.len()));
+        for cost in &self.costs {
+            if let Some(build) = cost.program.strip_prefix(OURS) {
+                let ratio = cost.compared.as_ref().map(|compared| {
+                    let (least, median, most) = compared.ratios;
+                    format!(
+                        "{least:.2}, {median:.2}, {most:.2} × {}",
+                        compared.to.trim_start_matches("GNU ")
+                    )
+                });
+                let goal = cost.goal.as_ref().map(|goal| {
+                    let missed = if goal.reached { "" } else { ", not reached" };
+                    format!("{}{missed}", goal.most)
+                });
+                let mut cells = vec![
+                    format!("{}{build}", cost.what),
+                    cost.cost.clone(),
+                    ratio.unwrap_or_default(),
+                    goal.unwrap_or_default(),
+                ];
+                cells.extend(peers.iter().map(|peer| self.of_peer(peer, cost)));
+                println!("| {} |", cells.join(" | "));
             }
         }
+    }
+
+    /// All but ours, in the order in which they were measured.
+    fn peers(&self) -> Vec<&str> {
+        let mut peers = Vec::new();
+        for cost in &self.costs {
+            let program = cost.program.as_str();
+            if !program.starts_with(OURS) && !peers.contains(&program) {
+                peers.push(program);
+            }
+        }
+        peers
+    }
+
+    /// What a peer cost in the rounds of one of ours, and the median of its own ratios.
+    fn of_peer(&self, peer: &str, ours: &Measured) -> String {
+        let same = |cost: &&Measured| cost.what == ours.what && cost.program == peer;
+        if let Some(cost) = self.costs.iter().find(same) {
+            let other = cost.compared.as_ref().filter(|to| to.to != peer);
+            let ratio = other.map_or_else(String::new, |to| format!(" ({:.2})", to.ratios.1));
+            return format!("{}{ratio}", cost.cost);
+        }
+        let compared = ours.compared.as_ref().filter(|to| to.to == peer);
+        compared.map_or_else(String::new, |to| to.cost.clone())
     }
 }
 
@@ -103,10 +154,11 @@ pub(crate) fn middle(measured: &[f64]) -> (f64, f64, f64) {
     )
 }
 
-fn short(number: f64) -> String {
-    match number {
+fn told(number: f64, unit: &str) -> String {
+    let number = match number {
         1000.0.. => format!("{number:.0}"),
         10.0.. => format!("{number:.1}"),
         _ => format!("{number:.2}"),
-    }
+    };
+    format!("{number} {unit}").trim_end().to_owned()
 }
