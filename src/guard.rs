@@ -6,7 +6,7 @@
 //! woken.
 
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
@@ -20,7 +20,6 @@ use nix::unistd::{dup2_stdin, dup2_stdout, pipe2, setsid};
 use crate::event::{Event, Witness};
 use crate::failpoint::{self, Role};
 use crate::flag::writer::Nameless;
-use crate::notify::Inbox;
 use crate::owner::{self, OwnerSeen};
 use crate::process::{self, Target};
 use crate::run_dir::RunDir;
@@ -44,11 +43,11 @@ pub(crate) struct Guard {
 
 impl Guard {
     /// Starts a guard of the run in `dir`, whose owner we are. Of the flags that were put back it
-    /// knows the old ones, too: nobody else can after our death.
-    pub(crate) fn start(
+    /// knows the old ones, too: nobody else can after our death. Of `ours` it keeps no copy.
+    pub(crate) fn start<'a>(
         dir: &RunDir,
         nameless: Nameless,
-        inbox: Option<&Inbox>,
+        ours: impl Iterator<Item = BorrowedFd<'a>>,
         witness: &mut dyn Witness,
     ) -> io::Result<Self> {
         let dir = dir.twin()?;
@@ -60,9 +59,7 @@ impl Guard {
         }
         failpoint::enter(Role::Guard);
         drop(life);
-        // Whoever speaks to a dead supervisor is to be refused, not to wait for a reader.
-        let sockets = inbox.into_iter().flat_map(Inbox::fds);
-        sockets.for_each(|socket| sys::close_abandoned(socket.as_raw_fd()));
+        ours.for_each(|fd| sys::close_abandoned(fd.as_raw_fd()));
         // A panic must not unwind into the copy of the supervisor: that would end, as its own, what
         // is not its own.
         let guard = AssertUnwindSafe(|| watch(dir, nameless, &end, witness));

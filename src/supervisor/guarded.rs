@@ -26,8 +26,11 @@ impl Supervisor<'_> {
         if !self.plan.guard || self.guard.is_some() {
             return;
         }
-        let inbox = self.hearing.as_ref().map(Hearing::inbox);
-        match Guard::start(&self.dir, self.run.nameless(), inbox, self.run.witness) {
+        // Whoever speaks to a dead supervisor is to be refused, not to wait for a reader; and a watch
+        // ends with its last descriptor, which is to be ours.
+        let heard = self.hearing.iter().flat_map(Hearing::fds);
+        let ours = heard.chain(self.looks.fd());
+        match Guard::start(&self.dir, self.run.nameless(), ours, self.run.witness) {
             Ok(guard) => {
                 let started = Event::GuardStarted { pid: guard.pid() };
                 self.run.witness.see(now, &started);

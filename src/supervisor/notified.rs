@@ -36,10 +36,6 @@ impl Hearing {
         }
     }
 
-    pub(super) fn inbox(&self) -> &Inbox {
-        &self.inbox
-    }
-
     pub(super) fn fds(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
         self.inbox.fds()
     }
