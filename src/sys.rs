@@ -82,6 +82,7 @@ impl SharedPage {
     }
 
     /// The 32-bit word number `index`, below 64.
+    #[inline]
     pub(crate) fn word(&self, index: usize) -> &AtomicU32 {
         assert!(
             index < 64,

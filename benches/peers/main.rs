@@ -4,10 +4,11 @@
 //! Everything is measured in rounds in which each program has its turn, and told as ratios within
 //! a round: what else the machine does slows all of them. The floor is a small static C program
 //! that does just the job, `floor.c`. What is not on the machine is said, and left out; in Debian
-//! the peers are the packages `tini`, `dumb-init`, `catatonit` and `s6`, and for the counts
+//! the peers are the packages `tini`, `dumb-init` and `catatonit`, and for the counts
 //! `valgrind` and `strace`.
 //!
-//! The static build is measured if it was built before: see "Build" in the README.
+//! The static build is measured if it was built before: see "Build" in the README. The dynamic one
+//! is built first.
 #![expect(
     clippy::print_stdout,
     reason = "a program whose purpose is to print a table"
