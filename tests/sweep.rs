@@ -32,6 +32,15 @@ fn traced<'b>(base: &'b Base, options: &[&str], strace: &str) -> Scenario<'b> {
 fn calls(options: &[&str]) -> Vec<(String, usize)> {
     let base = Base::new();
     traced(&base, options, "").start().finish();
+    let mut calls = made(&base);
+    // The first one is strace's own, which becomes the program by it.
+    calls.retain(|(name, _)| name != "execve");
+    assert!(calls.len() > 100, "too few calls: {calls:?}");
+    calls
+}
+
+/// The calls in the trace: their names, and the how many-th.
+fn made(base: &Base) -> Vec<(String, usize)> {
     let trace = fs::read_to_string(base.file("trace")).expect("a trace");
     let mut counts = BTreeMap::new();
     let mut calls = Vec::new();
@@ -46,7 +55,6 @@ fn calls(options: &[&str]) -> Vec<(String, usize)> {
         *count += 1;
         calls.push((name.to_owned(), *count));
     }
-    assert!(calls.len() > 100, "too few calls: {calls:?}");
     calls
 }
 
@@ -63,9 +71,12 @@ fn sweep(options: &[&str]) {
         base.leaves_something();
         let kill = format!("-e trace={call} -e inject={call}:signal=KILL:when={at}");
         let run = traced(&base, options, &kill).start();
-        // What comes once more at one time than at another may not come.
         if run.wait_for_exit() == Ended::Signal(9) {
             killed.fetch_add(1, Ordering::Relaxed);
+        } else {
+            // A run that is woken less often than the one that was listed makes fewer calls.
+            let calls = made(&base);
+            assert!(!calls.contains(&(call.clone(), *at)), "made, and alive");
         }
         base.call(&["stop", "--if-running", NAME]).expect(0);
         check_workers(&base);
@@ -73,12 +84,8 @@ fn sweep(options: &[&str]) {
         check_nobody(&base);
         check(&base, &lines);
     });
-    let killed = killed.into_inner();
-    assert!(
-        killed * 10 > cases.len() * 9,
-        "{killed} of {} were killed",
-        cases.len()
-    );
+    let (killed, all) = (killed.into_inner(), cases.len());
+    assert!(killed * 2 > all, "{killed} of {all} were killed");
 }
 
 #[test]
