@@ -252,6 +252,10 @@ fn a_supervisor_that_is_killed_while_suspended_leaves_no_worker_stopped() {
         }
         terminal.wait_for("signal 15");
         base.call(&["stop", "--kill", "dead"]).expect(0);
+        // A shell does not leave while it takes a job for stopped.
+        until("the shell knows that it died", || {
+            processes::state(supervisor).is_none()
+        });
         terminal.exit();
     }
 }
