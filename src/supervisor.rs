@@ -248,12 +248,12 @@ impl<'a> Supervisor<'a> {
         if self.run.leaves_something() {
             self.dir.keep();
         }
-        // ORDER: the last word, then the guard, then the names: whoever dies in between leaves
-        // nobody unguarded.
-        failpoint::pass("last word written");
         // ORDER: all watches at once, before the files that are watched. One after the other they
         // keep the kernel waiting (inotify(7)) for ten milliseconds and more.
         self.looks = Looks::Unseen;
+        // ORDER: the last word, then the guard, then the names: whoever dies in between leaves
+        // nobody unguarded.
+        failpoint::pass("last word written");
         if let Some(guard) = self.guard.take() {
             guard.end();
         }

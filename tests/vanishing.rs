@@ -18,9 +18,10 @@ use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
 
-use scene::{BUSY, clients, flag, guard_of, put_back, waiting};
+use scene::{BUSY, clients, flag, put_back, waiting};
 use support::base::Base;
 use support::need::{Need, lacks};
+use support::owner::guard_of;
 use support::processes;
 use support::started::{Started, send};
 use support::until::{finds, until};

@@ -59,13 +59,6 @@ pub(crate) fn start(pid: i32) -> Option<u64> {
     fields(pid)?.get(19)?.parse().ok()
 }
 
-/// Whether it has this file open.
-pub(crate) fn has_open(pid: i32, file: &Path) -> bool {
-    let open = fs::read_dir(format!("/proc/{pid}/fd"));
-    let mut open = open.into_iter().flatten().flatten();
-    open.any(|entry| fs::read_link(entry.path()).is_ok_and(|target| target == file))
-}
-
 /// How often it has slept until now: it is woken as often.
 pub(crate) fn sleeps(pid: i32) -> u64 {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).expect("a live process");

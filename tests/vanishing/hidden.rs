@@ -8,9 +8,9 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 use crate::group::Group;
-use crate::scene::guard_of;
 use crate::support::base::{Answer, Base};
 use crate::support::need::{Need, lacks};
+use crate::support::owner::guard_of;
 use crate::support::processes;
 use crate::support::started::send;
 use crate::support::until::until;

@@ -95,13 +95,6 @@ pub(crate) fn put_back(run: &Started, directory: &Path, since: Instant) {
     assert!(took < PUT_BACK + BUSY, "put back after {took:?}");
 }
 
-/// The pid of the guard, as a run with `--verbose` tells it.
-#[track_caller]
-pub(crate) fn guard_of(run: &Started) -> i32 {
-    let line = run.wait_for("guard started: pid ");
-    i32::try_from(line.number("pid ")).expect("a pid")
-}
-
 /// What an open flag says.
 pub(crate) fn text(file: &fs::File) -> String {
     let mut bytes = [b'\n'; 64];
