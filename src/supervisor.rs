@@ -42,6 +42,7 @@ mod suspend;
 
 use manager::Manager;
 use notified::Hearing;
+use put_back::Deletion;
 
 /// Supervises the run of `plan`, which was launched, until nobody is left; answers how we leave.
 ///
@@ -100,10 +101,7 @@ struct Supervisor<'a> {
     /// When a guard is to be started, and how long after that another one if it dies.
     guard_at: Option<Moment>,
     guard_pause: Duration,
-    /// When what was deleted is put back.
-    put_back_at: Option<Moment>,
-    /// Whether it was said that it cannot be.
-    cannot_put_back: bool,
+    deletion: Deletion,
 }
 
 impl<'a> Supervisor<'a> {
@@ -147,8 +145,7 @@ impl<'a> Supervisor<'a> {
             guard: None,
             guard_at: None,
             guard_pause: Duration::ZERO,
-            put_back_at: None,
-            cannot_put_back: false,
+            deletion: Deletion::default(),
             run,
         }
     }
@@ -184,7 +181,7 @@ impl<'a> Supervisor<'a> {
         let own = [
             self.timeout,
             self.guard_at,
-            self.put_back_at,
+            self.deletion.over_at,
             at_once,
             manager,
         ];
@@ -207,7 +204,7 @@ impl<'a> Supervisor<'a> {
         if self.guard_at.is_some_and(|at| at <= now) {
             self.stay(now);
         }
-        if self.put_back_at.is_some_and(|at| at <= now) {
+        if self.deletion.over_at.is_some_and(|at| at <= now) {
             self.put_back(now);
         }
     }

@@ -93,6 +93,35 @@ fn b6_g12_what_is_deleted_is_put_back_and_old_and_new_flags_are_raised() {
 }
 
 #[test]
+fn b6_g12_whoever_deletes_one_file_after_the_other_is_let_finish() {
+    // Less than the pause after which a deletion is taken for finished, and longer in all.
+    const PAUSE: Duration = Duration::from_millis(40);
+    const FINISHED: Duration = Duration::from_millis(100);
+    let base = Base::new();
+    let scenario = base.scenario().name("gone").options(&["-v"]);
+    let run = scenario.zoo(&HOLDS).start();
+    run.ready(1);
+    guard_of(&run);
+    let directory = base.runs().join("gone");
+    let files = fs::read_dir(&directory).expect("the run").flatten();
+    let files: Vec<_> = files.map(|file| file.path()).collect();
+    assert!(files.len() >= 4, "owner, control, record and a flag");
+    let begun = Instant::now();
+    let mut last = begun;
+    for (index, file) in files.iter().enumerate() {
+        std::thread::sleep(PAUSE);
+        let again = files.iter().take(index).find(|deleted| deleted.exists());
+        // Whoever was kept waiting himself has not deleted without a pause.
+        assert!(again.is_none() || last.elapsed() >= FINISHED, "{again:?}");
+        last = Instant::now();
+        fs::remove_file(file).expect("rm of a file");
+    }
+    put_back(&run, &directory, begun);
+    base.call(&["stop", "gone"]).expect(0);
+    run.finish().expect(0);
+}
+
+#[test]
 fn b6_g12_who_waited_already_is_not_forgotten() {
     for what in EVERYTHING {
         let base = Base::new();

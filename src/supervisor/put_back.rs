@@ -15,16 +15,33 @@ use crate::name::RunName;
 use crate::process;
 use crate::run_dir::{PublishError, RunDir};
 
-/// Whoever deletes a directory deletes its files one by one: let it finish.
+/// Whoever deletes a directory deletes its files one by one: let it finish, which it has when it has
+/// deleted nothing for so long.
 const SETTLE: Duration = Duration::from_millis(100);
+
+/// But whoever never finishes is not waited for: who looks for a flag that is not there looks again
+/// after a second.
+const ENOUGH: Duration = Duration::from_millis(500);
 
 /// How long after it did not succeed it is tried again.
 const AGAIN: Duration = Duration::from_secs(10);
 
+/// What is known of a deletion.
+#[derive(Default)]
+pub(super) struct Deletion {
+    /// Since when something may be missing.
+    since: Option<Moment>,
+    /// When it is put back.
+    pub(super) over_at: Option<Moment>,
+    /// Whether it was said that it cannot be.
+    cannot: bool,
+}
+
 impl Supervisor<'_> {
     /// Something may have been deleted.
     pub(super) fn missed(&mut self, now: Moment) {
-        self.put_back_at.get_or_insert(now + SETTLE);
+        let since = *self.deletion.since.get_or_insert(now);
+        self.deletion.over_at = Some((now + SETTLE).min(since + ENOUGH));
     }
 
     /// The flag of a worker was written, by us or by somebody else.
@@ -39,7 +56,8 @@ impl Supervisor<'_> {
 
     /// Makes again what has no name any more.
     pub(super) fn put_back(&mut self, now: Moment) {
-        self.put_back_at = None;
+        self.deletion.since = None;
+        self.deletion.over_at = None;
         match self.restore() {
             Ok(false) => {}
             Ok(true) => {
@@ -52,7 +70,7 @@ impl Supervisor<'_> {
                 }
             }
             Err(error) => {
-                if !std::mem::replace(&mut self.cannot_put_back, true) {
+                if !std::mem::replace(&mut self.deletion.cannot, true) {
                     let name = self.dir.name();
                     let what = format!(
                         "the directory of {name} was deleted and cannot be put back: {error}; its \
@@ -61,7 +79,7 @@ impl Supervisor<'_> {
                     );
                     self.run.warn(&what);
                 }
-                self.put_back_at = Some(now + AGAIN);
+                self.deletion.over_at = Some(now + AGAIN);
             }
         }
     }
