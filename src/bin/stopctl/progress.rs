@@ -51,6 +51,8 @@ struct Known {
 /// A stop that is under way.
 struct Stop {
     began: Moment,
+    /// Whether Ctrl-C has asked for it.
+    by_key: bool,
     /// When those who left meanwhile are said.
     leavers_at: Option<Moment>,
     /// When a line is due even if nothing has changed.
@@ -110,12 +112,14 @@ impl Progress {
 
     pub(crate) fn asked(&mut self, now: Moment, reason: &Reason, workers: &[u32], all: bool) {
         self.news.asked = Some((reason.clone(), workers.to_vec(), all));
-        self.stop.get_or_insert_with(|| Stop {
+        let stop = self.stop.get_or_insert_with(|| Stop {
             began: now,
+            by_key: false,
             leavers_at: None,
             silence_ends: now + SILENCE,
             silence: SILENCE,
         });
+        stop.by_key |= *reason == Reason::INTERRUPT;
     }
 
     /// Who comes back wants to know where the ladder stands.

@@ -79,10 +79,11 @@ impl Progress {
             || format!("no {signal} by itself"),
             |deadline| format!("{signal} in {}", in_words(rounded(deadline.since(now)))),
         );
-        let key = if keys {
-            format!(". Ctrl-C again: {signal} now")
-        } else {
-            String::new()
+        let pressed = self.stop.as_ref().is_some_and(|stop| stop.by_key);
+        let key = match (keys, pressed) {
+            (false, _) => String::new(),
+            (true, false) => format!(". Ctrl-C: {signal} now"),
+            (true, true) => format!(". Ctrl-C again: {signal} now"),
         };
         format!("; {when}{key}")
     }
