@@ -495,17 +495,13 @@ fn a9_without_pidfds_everything_still_ends() {
 #[test]
 fn m4_after_a_delay_of_our_own_rungs_keep_their_distance_from_now() {
     let base = Base::new();
-    let run = base
-        .scenario()
-        .times("300ms", "400ms")
-        .zoo(&["deaf"])
-        .start();
+    let run = base.scenario().times("1s", "400ms").zoo(&["deaf"]).start();
     run.ready(1);
     run.signal(Signal::SIGTERM);
     run.wait_for("flag 1");
     send(run.pid(), Signal::SIGSTOP);
     // Longer than the whole ladder.
-    std::thread::sleep(Duration::from_millis(1500));
+    std::thread::sleep(Duration::from_millis(2500));
     let continued = processes::now_ns();
     send(run.pid(), Signal::SIGCONT);
     let term = run.wait_for("signal 15 at").number(" at ");

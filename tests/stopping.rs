@@ -11,6 +11,7 @@ use support::base::Base;
 use support::events::{number, text};
 use support::need::{Need, lacks};
 use support::processes;
+use support::random::Lateness;
 use support::started::{Ended, send};
 
 /// Upper bounds are for a busy machine; lower bounds are promises and exact.
@@ -45,7 +46,9 @@ fn d1_a_polite_worker_leaves_unsignalled() {
 
 #[test]
 fn three_sh_workers_that_look_leave_within_100_ms_of_stop_unsignalled() {
-    // The machine may be busy at one moment; it is not at all of five.
+    // The machine may be busy at one moment; it seldom is at all of five.
+    const BOUND: Duration = Duration::from_millis(100);
+    let late = Lateness::watched();
     let mut fastest = Duration::MAX;
     for _ in 0..5 {
         let base = Base::new();
@@ -61,11 +64,11 @@ fn three_sh_workers_that_look_leave_within_100_ms_of_stop_unsignalled() {
         assert_eq!(end.out().matches("left").count(), 3);
         assert!(end.events.of("signal_sent").is_empty());
         fastest = fastest.min(took);
-        if fastest < Duration::from_millis(100) {
+        if fastest < BOUND {
             return;
         }
     }
-    panic!("the fastest of five stops took {fastest:?}");
+    late.within(BOUND, fastest, "the fastest of five stops");
 }
 
 #[test]
@@ -819,7 +822,7 @@ fn late_first_look(grace: &str) -> Vec<Value> {
     let run = base
         .scenario()
         .name("late")
-        .options(&["--grace", grace, "--unaware-grace", "1500ms"])
+        .options(&["--grace", grace, "--unaware-grace", "3s"])
         .sh(r#"trap 'echo got TERM; exit 9' TERM
             trap 'read -r level rest <"$STOPCTL_FLAG"; echo "level $level"' USR1
             trap 'echo leaving; exit 0' USR2
@@ -830,7 +833,7 @@ fn late_first_look(grace: &str) -> Vec<Value> {
     run.wait_for("stopping");
     send(pid, Signal::SIGUSR1);
     run.wait_for("level 1");
-    std::thread::sleep(Duration::from_millis(1800));
+    std::thread::sleep(Duration::from_millis(3300));
     send(pid, Signal::SIGUSR2);
     let end = run.finish();
     end.expect(0);

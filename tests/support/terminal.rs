@@ -8,6 +8,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use nix::pty::{Winsize, openpty};
+use nix::sys::termios::{LocalFlags, SetArg, tcgetattr, tcsetattr};
 
 use super::base::Base;
 use super::started::Started;
@@ -40,6 +41,10 @@ impl Terminal {
             ws_ypixel: 0,
         };
         let pty = openpty(Some(&size), None).expect("a pty");
+        // A key that makes a signal throws nothing away that a program has drawn before it.
+        let mut settings = tcgetattr(&pty.slave).expect("its settings");
+        settings.local_flags.insert(LocalFlags::NOFLSH);
+        tcsetattr(&pty.slave, SetArg::TCSANOW, &settings).expect("its settings");
         let master = File::from(pty.master);
         let seen = Seen {
             screen: Screen::new(rows, columns),

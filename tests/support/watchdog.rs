@@ -13,8 +13,9 @@ use nix::unistd::Pid;
 
 use super::processes;
 
-/// Far above what any scenario takes, on a machine that is busy with other work too.
-const LIMIT: Duration = Duration::from_secs(60);
+/// Far above what any scenario takes, and the type checkers and compilers that some of them start,
+/// on a machine that is busy with other work too.
+const LIMIT: Duration = Duration::from_secs(180);
 
 pub(crate) struct Watchdog {
     fired: Arc<AtomicBool>,

@@ -343,13 +343,13 @@ fn a_stop_climbs_its_ladder_and_the_shell_has_the_terminal_again() {
 fn a_ctrl_z_while_it_is_stopped_suspends_its_ladder_too() {
     let base = Base::new();
     let mut terminal = Pty::bash(&base);
-    let (supervisor, worker) = looping(&mut terminal, "--name both --grace 1s --events e");
+    let (supervisor, worker) = looping(&mut terminal, "--name both --grace 2s --events e");
     send(supervisor, Signal::SIGTERM);
     terminal.wait_for("1 worker asked");
     terminal.press(Key::CtrlZ);
     terminal.wait_for("Stopped");
     wait_for_state(worker, 'T');
-    std::thread::sleep(Duration::from_millis(1500));
+    std::thread::sleep(Duration::from_millis(2500));
     assert_eq!(processes::state(worker), Some('T'), "it had SIGTERM");
     terminal.line("fg");
     terminal.wait_for("resumed after");

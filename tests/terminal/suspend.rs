@@ -169,11 +169,11 @@ fn g9_a_suspension_on_any_rung_takes_nothing_of_its_time() {
 fn t3_timeout_stands_still_too() {
     let base = Base::new();
     let mut terminal = Pty::bash(&base);
-    terminal.line("$STOPCTL run -v --name timed --timeout 1s --events e $ZOO polite");
+    terminal.line("$STOPCTL run -v --name timed --timeout 2s --events e $ZOO polite");
     let worker = terminal.ready(1)[0];
     suspend(&mut terminal);
     wait_for_state(worker, 'T');
-    sleep(LONG);
+    sleep(2 * LONG);
     terminal.line("fg");
     let resumed = terminal.wait_for("resumed after");
     let raised = terminal.wait_for("flag 1   timeout");

@@ -137,7 +137,8 @@ impl Screen {
         None
     }
 
-    /// Erases the picture: for those who write next.
+    /// Erases the picture: for those who write next. What a terminal had not taken of it when a key
+    /// made a signal, it has thrown away (NOFLSH in termios(3)), and a line above may go with it.
     pub(crate) fn wipe(&mut self) {
         if let (Some(window), false) = (self.window(), self.drawn.is_empty()) {
             let lines = std::mem::take(&mut self.waiting);
