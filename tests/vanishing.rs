@@ -14,6 +14,7 @@ mod scene;
 
 use std::fs::{self, File};
 use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
+use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
@@ -117,6 +118,31 @@ fn b6_g12_whoever_deletes_one_file_after_the_other_is_let_finish() {
         fs::remove_file(file).expect("rm of a file");
     }
     put_back(&run, &directory, begun);
+    base.call(&["stop", "gone"]).expect(0);
+    run.finish().expect(0);
+}
+
+#[test]
+fn b6_g12_whoever_never_finishes_is_not_waited_for() {
+    let base = Base::new();
+    let scenario = base.scenario().name("gone").options(&["-v"]);
+    let run = scenario.zoo(&HOLDS).start();
+    run.ready(1);
+    guard_of(&run);
+    let directory = base.runs().join("gone");
+    let deleted = Instant::now();
+    What::Only("record").delete(&base, "gone");
+    let (is_back, waits) = channel::<()>();
+    let file = directory.join("record.of-somebody-else");
+    let busy = std::thread::spawn(move || {
+        while waits.recv_timeout(Duration::from_millis(10)) == Err(RecvTimeoutError::Timeout) {
+            fs::write(&file, "").expect("a file");
+            fs::remove_file(&file).expect("rm of a file");
+        }
+    });
+    put_back(&run, &directory, deleted);
+    drop(is_back);
+    busy.join().expect("the deleter");
     base.call(&["stop", "gone"]).expect(0);
     run.finish().expect(0);
 }
