@@ -238,7 +238,7 @@ impl Base {
     }
 
     /// Removes it if it is the default one and no run is in it.
-    pub(crate) fn remove_if_empty(&self) {
+    pub fn remove_if_empty(&self) {
         if self.origin == Origin::Default {
             // Another run in it, or another who removed it first: both are right.
             let _ = unlinkat(AT_FDCWD, &self.path, UnlinkatFlags::RemoveDir);

@@ -252,6 +252,22 @@ fn the_default_base_directory_is_ours_and_goes_with_the_last_run() {
 }
 
 #[test]
+fn clean_removes_a_default_base_directory_that_is_empty() {
+    let Some(answer) = in_mount(
+        r#"mount -t tmpfs none /dev/shm
+        mkdir -m 755 "/dev/shm/stopctl-$(id -u)"
+        "$STOPCTL" clean --dry-run
+        ls -A /dev/shm
+        "$STOPCTL" clean
+        ls -A /dev/shm"#,
+    ) else {
+        return;
+    };
+    let user = nix::unistd::Uid::effective();
+    assert_eq!(answer.out, format!("stopctl-{user}\nstatus 7\n"));
+}
+
+#[test]
 fn b8_any_first_byte_but_0_means_stop_to_keep_going() {
     let base = Base::new();
     let file = base.file("flag");

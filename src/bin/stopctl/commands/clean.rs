@@ -13,18 +13,17 @@ use crate::voice::{Voice, Weight};
 
 pub(crate) fn clean(args: &CleanArgs) -> Leave {
     let mut voice = Voice::new(&args.voice);
-    let found = match Base::find() {
-        Ok(Some(base)) => Leftovers::find(&base).map_err(|error| error.to_string()),
-        Ok(None) => Ok(Leftovers::default()),
-        Err(error) => Err(error.to_string()),
+    let base = match Base::find() {
+        Ok(base) => base,
+        Err(error) => return Leave::FAILED.saying(&error),
     };
     let Leftovers {
         runs,
         debris,
         unclear,
-    } = match found {
-        Ok(found) => found,
-        Err(problem) => return Leave::FAILED.saying(&problem),
+    } = match base.as_ref().map(Leftovers::find).transpose() {
+        Ok(found) => found.unwrap_or_default(),
+        Err(error) => return Leave::FAILED.saying(&error),
     };
     let nothing = runs.is_empty() && debris.is_empty();
     if nothing && unclear.is_empty() {
@@ -39,6 +38,8 @@ pub(crate) fn clean(args: &CleanArgs) -> Leave {
         problems += usize::from(!nothing);
     } else {
         problems += sweep(debris, &mut voice) + end(runs, &mut voice);
+        // Whoever was to remove it with the last run may have died just before.
+        base.iter().for_each(Base::remove_if_empty);
     }
     if problems == 0 { Leave::OK } else { Leave::ONE }
 }
