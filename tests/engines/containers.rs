@@ -51,7 +51,7 @@ fn a_stop_of_workers_that_look_takes_no_time_and_is_status_0() {
         seen.took_less("stop", AT_ONCE);
         seen.says("went 0", 1)
             .says("went 1", 1)
-            .says("work is over after 0", 1);
+            .says("2 left when asked (0, 1)", 1);
     }
 }
 

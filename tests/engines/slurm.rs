@@ -60,7 +60,7 @@ fn scancel_reaches_shielded_workers_on_both_nodes_as_a_flag() {
     seen.says("ready n1 at 0", 1).says("ready n2 at 0", 1);
     seen.says("wrote n1 term ", 1).says("wrote n2 term ", 1);
     seen.is("there", seen.fact("written")).says(".new", 0);
-    seen.says("is over after 1.", 2)
+    seen.says("is over after ", 2)
         .says("1 left when asked (0)", 2);
 }
 
