@@ -32,7 +32,7 @@ pub struct Heritage {
 
 impl Worker {
     /// Goes on with the ladder of a worker where it stands. The flag tells that: it is written
-    /// before any signal is sent.
+    /// before any signal is sent. Where it does not, the record does.
     #[must_use]
     pub fn adopt(heritage: Heritage, times: Times, hands: &mut Hands<'_>) -> Self {
         let now = hands.now;
@@ -58,21 +58,30 @@ impl Worker {
             looked,
         };
         hands.witness.see(now, &adopted);
-        let rung = request
+        let told = request
             .as_ref()
-            .and_then(|request| Rung::of_level(request.level));
-        let (Some(request), Some(rung)) = (request, rung) else {
+            .and_then(|there| Rung::of_level(there.level));
+        let recorded = Rung::of_level(record.level.saturating_add(b'0'));
+        // The record is as new as the flag, or one step older, unless somebody has cut the flag, or
+        // deleted it.
+        let Some(rung) = told.max(recorded) else {
             return worker;
         };
+        let (reason, deadline) = request.map_or((Some(Reason::LOST), None), |request| {
+            (request.reason, request.deadline)
+        });
         worker.asked = Some(Asked {
-            reason: request.reason.unwrap_or(Reason::USER),
+            reason: reason.unwrap_or(Reason::USER),
             at: now,
             shortened: false,
         });
-        // Somebody may have cut the flag in the middle. The record is as new, or one step older.
-        let recorded = record.deadline_ns.filter(|_| record.level == rung.level());
-        let until = request.deadline.or(recorded.map(Moment::from_nanos));
+        let noted = record.deadline_ns.filter(|_| recorded == Some(rung));
+        let until = deadline.filter(|_| told == Some(rung));
+        let until = until.or(noted.map(Moment::from_nanos));
         worker.ladder = Ladder::resumed(times, rung, until, now);
+        if told != Some(rung) {
+            worker.write_flag(&Reason::LOST, hands);
+        }
         match rung {
             Rung::Flag => worker.let_it_look(hands),
             // The owner may have died between the flag and the signal. The record is written

@@ -236,7 +236,12 @@ fn breeder(milliseconds: u64) -> ExitCode {
 
 /// Says why it was asked, and when it knew.
 fn waiter() -> ExitCode {
-    let stop = StopFlag::from_env().expect("a flag");
+    // Of one that somebody has just deleted the name is there again within a second.
+    let again = |_| {
+        std::thread::sleep(Duration::from_secs(1));
+        StopFlag::from_env()
+    };
+    let stop = StopFlag::from_env().or_else(again).expect("a flag");
     ready();
     while !stop.wait_timeout(Duration::from_secs(30)) {}
     let reason = stop.request().and_then(|request| request.reason);
