@@ -318,7 +318,10 @@ fn end(base: &Base, run: &Started, done: &[String]) {
 
 /// The level of each flag as it was seen last, and which of them were cut.
 #[derive(Default)]
-struct Levels(Mutex<BTreeMap<String, char>>, Mutex<BTreeSet<String>>);
+struct Levels {
+    seen: Mutex<BTreeMap<String, char>>,
+    cut: Mutex<BTreeSet<String>>,
+}
 
 impl Levels {
     fn watch(&self, base: &Base, ended: &AtomicBool) {
@@ -337,11 +340,11 @@ impl Levels {
     }
 
     fn cuts(&self) -> MutexGuard<'_, BTreeSet<String>> {
-        self.1.lock().expect("nobody panicked")
+        self.cut.lock().expect("nobody panicked")
     }
 
     fn compare(&self, flags: &Flags) {
-        let mut seen = self.0.lock().expect("nobody panicked");
+        let mut seen = self.seen.lock().expect("nobody panicked");
         for (name, text) in flags.texts() {
             // One that was cut shows none until it is whole again.
             let Some(level) = text.chars().next().filter(char::is_ascii_digit) else {

@@ -245,7 +245,11 @@ fn c5_a_ladder_goes_on_from_the_rung_on_which_it_stands() {
 #[test]
 fn c5_a_ladder_whose_flag_says_nothing_any_more_goes_on_from_what_is_on_record() {
     let deleted = |path: &Path| fs::remove_file(path).expect("a flag");
-    for spoil in [&cut as &dyn Fn(&Path), &deleted] {
+    // Of one that was deleted its worker has the old file open, and sees no more.
+    for (spoil, seen) in [
+        (&cut as &dyn Fn(&Path), Some("flag 2   lost")),
+        (&deleted, None),
+    ] {
         let base = Base::new();
         let scenario = base.scenario().name("cut").without_events();
         let scenario = scenario.times("100ms", "2s").options(&["-v"]);
@@ -264,6 +268,7 @@ fn c5_a_ladder_whose_flag_says_nothing_any_more_goes_on_from_what_is_on_record()
         let out = end.out();
         assert_eq!(out.matches("signal 15").count(), 1, "SIGTERM twice: {out}");
         assert_eq!(told(&out, 1), 1, "C5: it began anew: {out}");
+        assert!(seen.is_none_or(|line| out.contains(line)), "C5: {out}");
         assert!(over >= kill_due, "C5: SIGKILL is early");
     }
 }

@@ -58,26 +58,26 @@ impl Worker {
             looked,
         };
         hands.witness.see(now, &adopted);
+        // The record is as new as the flag, or one step older, unless somebody has cut the flag, or
+        // deleted it.
         let told = request
             .as_ref()
             .and_then(|there| Rung::of_level(there.level));
         let recorded = Rung::of_level(record.level.saturating_add(b'0'));
-        // The record is as new as the flag, or one step older, unless somebody has cut the flag, or
-        // deleted it.
         let Some(rung) = told.max(recorded) else {
             return worker;
         };
-        let (reason, deadline) = request.map_or((Some(Reason::LOST), None), |request| {
-            (request.reason, request.deadline)
+        let request = request.filter(|_| told == Some(rung));
+        let (reason, deadline) = request.map_or((Reason::LOST, None), |request| {
+            (request.reason.unwrap_or(Reason::USER), request.deadline)
         });
         worker.asked = Some(Asked {
-            reason: reason.unwrap_or(Reason::USER),
+            reason,
             at: now,
             shortened: false,
         });
         let noted = record.deadline_ns.filter(|_| recorded == Some(rung));
-        let until = deadline.filter(|_| told == Some(rung));
-        let until = until.or(noted.map(Moment::from_nanos));
+        let until = deadline.or(noted.map(Moment::from_nanos));
         worker.ladder = Ladder::resumed(times, rung, until, now);
         if told != Some(rung) {
             worker.write_flag(&Reason::LOST, hands);
