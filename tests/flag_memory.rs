@@ -1,21 +1,23 @@
-//! The flag's bytes, the modes of its files, and what happens when shared memory is full, wrong
-//! or somebody else's.
+//! The flag's bytes, and the modes of its files.
 
 mod support;
 
+#[path = "flag_memory/full.rs"]
+mod full;
+#[path = "flag_memory/place.rs"]
+mod place;
+
 use std::fs::{self, File};
 use std::os::unix::fs::{FileExt as _, FileTypeExt as _, MetadataExt as _, PermissionsExt as _};
-use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
-
-use nix::sys::stat::Mode;
 
 use support::base::{Answer, Base};
 use support::need::{Need, lacks};
 use support::started::Ended;
 
 const RUNNING: &[u8; 64] = include_bytes!("golden/running.flag");
+
 const STOPPING: &[u8; 64] = include_bytes!("golden/stopping.flag");
 
 #[test]
@@ -138,136 +140,6 @@ fn every_start_has_a_flag_of_its_own() {
 }
 
 #[test]
-fn b1_a_full_shared_memory_is_an_error_at_the_start() {
-    let Some(answer) =
-        in_mount("mount -t tmpfs -o size=4k none /dev/shm; head -c 4096 /dev/zero >/dev/shm/full")
-    else {
-        return;
-    };
-    assert_eq!(answer.out, "status 125\nfull\n", "B1: {answer:?}");
-    let said = answer.err.to_lowercase();
-    assert!(
-        said.contains("space") || said.contains("full"),
-        "B1: {answer:?}"
-    );
-}
-
-#[test]
-fn b1_r6_at_every_size_a_run_works_or_fails_cleanly() {
-    let mut worked = false;
-    for pages in 1..=16 {
-        let Some(answer) = in_mount(&format!(
-            "mount -t tmpfs -o size={} none /dev/shm",
-            pages * 4096
-        )) else {
-            return;
-        };
-        match answer.out.as_str() {
-            "status 7\n" => worked = true,
-            "status 125\n" => {
-                assert!(!worked, "R6: {pages} pages are too few, fewer were not");
-                assert!(!answer.err.is_empty(), "R6: silent");
-            }
-            _ => panic!("R6 with {pages} pages: {answer:?}"),
-        }
-    }
-    assert!(worked, "R6: 64 kB are enough");
-}
-
-#[test]
-fn b2_a_shared_memory_without_inodes_says_so() {
-    let mut messages = Vec::new();
-    for (why, mount) in [
-        ("inodes", "mount -t tmpfs -o nr_inodes=2 none /dev/shm"),
-        ("read-only", "mount -t tmpfs -o ro none /dev/shm"),
-    ] {
-        let Some(answer) = in_mount(mount) else {
-            return;
-        };
-        assert_eq!(answer.out, "status 125\n", "B2 {why}: {answer:?}");
-        assert!(answer.err.contains("/dev/shm"), "B2 {why}: {answer:?}");
-        messages.push(answer.err);
-    }
-    assert_ne!(messages[0], messages[1], "B2: distinct messages");
-}
-
-#[test]
-fn b2_a_missing_shared_memory_says_so() {
-    let Some(answer) = in_mount(
-        "mount -t tmpfs none /dev; mknod -m 666 /dev/null c 1 3; mknod -m 666 /dev/urandom c 1 9",
-    ) else {
-        return;
-    };
-    assert!(answer.out.starts_with("status 125\n"), "B2: {answer:?}");
-    assert!(answer.err.contains("/dev/shm"), "B2: {answer:?}");
-    assert!(answer.err.contains("STOPCTL_DIR"), "B2: {answer:?}");
-}
-
-#[test]
-fn b2_a_plain_directory_works() {
-    let Some(answer) = in_mount("mkdir plain; mount --bind plain /dev/shm") else {
-        return;
-    };
-    assert_eq!(answer.out, "status 7\n", "B2: {answer:?}");
-}
-
-#[test]
-fn b3_b4_the_shared_memory_of_a_container_works() {
-    for mount in [
-        "mount -t tmpfs -o size=64m none /dev/shm; head -c 63M /dev/zero >/dev/shm/used",
-        "mount -t tmpfs -o noexec,nosuid,nodev,mode=1777 none /dev/shm",
-    ] {
-        let Some(answer) = in_mount(mount) else {
-            return;
-        };
-        assert!(
-            answer.out.starts_with("status 7\n"),
-            "B3 B4 {mount}: {answer:?}"
-        );
-    }
-}
-
-#[test]
-fn the_default_base_directory_is_ours_and_goes_with_the_last_run() {
-    let Some(answer) = in_mount(
-        r#"mount -t tmpfs none /dev/shm
-        "$STOPCTL" run --name here -- sh -c 'stat -c "%a %u %n" /dev/shm/* >&2; echo "$STOPCTL_FLAG" >&2'"#,
-    ) else {
-        return;
-    };
-    let user = nix::unistd::Uid::effective();
-    assert!(
-        answer
-            .err
-            .contains(&format!("755 {user} /dev/shm/stopctl-{user}")),
-        "{answer:?}"
-    );
-    assert!(
-        answer
-            .err
-            .contains(&format!("/dev/shm/stopctl-{user}/here/0.")),
-        "{answer:?}"
-    );
-    assert_eq!(answer.out, "status 7\n", "nothing is left: {answer:?}");
-}
-
-#[test]
-fn clean_removes_a_default_base_directory_that_is_empty() {
-    let Some(answer) = in_mount(
-        r#"mount -t tmpfs none /dev/shm
-        mkdir -m 755 "/dev/shm/stopctl-$(id -u)"
-        "$STOPCTL" clean --dry-run
-        ls -A /dev/shm
-        "$STOPCTL" clean
-        ls -A /dev/shm"#,
-    ) else {
-        return;
-    };
-    let user = nix::unistd::Uid::effective();
-    assert_eq!(answer.out, format!("stopctl-{user}\nstatus 7\n"));
-}
-
-#[test]
 fn b8_any_first_byte_but_0_means_stop_to_keep_going() {
     let base = Base::new();
     let file = base.file("flag");
@@ -360,130 +232,6 @@ fn b10_an_impossible_byte_in_a_flag_is_overwritten_by_the_next_level() {
     base.call(&["stop", "scribbled"]).expect(0);
     run.finish().expect(137);
     assert_form(&bytes(&reader), '3', "user");
-}
-
-#[test]
-fn b13_whatever_is_not_a_directory_in_the_bases_place_is_refused() {
-    let base = Base::new();
-    let target = base.file("target");
-    fs::create_dir(&target).expect("mkdir");
-    let place = base.runs();
-    for kind in ["link", "dangling", "file", "fifo", "socket"] {
-        match kind {
-            "link" => std::os::unix::fs::symlink(&target, place).expect("link"),
-            "dangling" => std::os::unix::fs::symlink("/no/such", place).expect("link"),
-            "file" => fs::write(place, "mine").expect("file"),
-            "fifo" => nix::unistd::mkfifo(place, Mode::S_IRWXU).expect("fifo"),
-            _ => drop(UnixListener::bind(place).expect("socket")),
-        }
-        for arguments in [
-            &["run", "--name", "x", "--", "true"][..],
-            &["stop", "x"],
-            &["list"],
-            &["status", "x"],
-        ] {
-            let answer = base.call(arguments);
-            assert_ne!(
-                answer.ended,
-                Ended::Code(0),
-                "B13 {kind} {arguments:?}: {answer:?}"
-            );
-        }
-        base.call(&["run", "--", "true"])
-            .expect(125)
-            .says(place.to_str().expect("UTF-8"));
-        assert_eq!(
-            fs::read_dir(&target).expect("the target").count(),
-            0,
-            "B13 {kind}"
-        );
-        fs::remove_file(place).expect("the test's own");
-    }
-}
-
-#[test]
-fn b13_something_in_the_place_of_a_run_is_not_touched() {
-    let base = Base::new();
-    fs::create_dir(base.runs()).expect("mkdir");
-    fs::set_permissions(base.runs(), fs::Permissions::from_mode(0o755)).expect("chmod");
-    let target = base.file("target");
-    fs::create_dir(&target).expect("mkdir");
-    let place = base.runs().join("x");
-    for kind in ["link", "file", "fifo"] {
-        match kind {
-            "link" => std::os::unix::fs::symlink(&target, &place).expect("link"),
-            "file" => fs::write(&place, "mine").expect("file"),
-            _ => nix::unistd::mkfifo(&place, Mode::S_IRWXU).expect("fifo"),
-        }
-        base.call(&["run", "--name", "x", "--", "true"]).expect(125);
-        base.call(&["list"]);
-        let stop = base.call(&["stop", "x"]);
-        assert_ne!(stop.ended, Ended::Code(0), "B13 {kind}: {stop:?}");
-        assert!(fs::symlink_metadata(&place).is_ok(), "B13 {kind}: removed");
-        assert_eq!(fs::read_dir(&target).expect("the target").count(), 0);
-        fs::remove_file(&place).expect("the test's own");
-    }
-}
-
-#[test]
-fn b14_r7_a_base_of_another_user_or_writable_by_others_is_refused() {
-    if lacks(Need::Root) {
-        return;
-    }
-    for (owner, mode, names) in [
-        (65534, 0o755, "65534"),
-        (0, 0o777, "STOPCTL_DIR"),
-        (0, 0o775, "STOPCTL_DIR"),
-        (0, 0o1777, "STOPCTL_DIR"),
-    ] {
-        let base = Base::new();
-        fs::create_dir(base.runs()).expect("mkdir");
-        fs::set_permissions(base.runs(), fs::Permissions::from_mode(mode)).expect("chmod");
-        std::os::unix::fs::chown(base.runs(), Some(owner), None).expect("chown");
-        base.call(&["run", "--", "true"])
-            .expect(125)
-            .says(names)
-            .says("STOPCTL_DIR");
-    }
-}
-
-#[test]
-fn only_the_last_component_of_the_base_is_created() {
-    let base = Base::new();
-    let deep = base.file("missing/deeper");
-    let base = base.with_runs_at(deep);
-    base.call(&["run", "--", "true"])
-        .expect(125)
-        .says("missing");
-    assert!(!base.file("missing").exists());
-}
-
-#[test]
-fn a_base_of_our_own_is_never_removed() {
-    let base = Base::new();
-    base.call(&["run", "--", "true"]).expect(0);
-    assert!(base.runs().is_dir());
-}
-
-/// Runs a worker that exits with 7 after this mount, in a mount namespace, and prints the status
-/// and what is then in /dev/shm. None where the machine cannot.
-fn in_mount(mount: &str) -> Option<Answer> {
-    if lacks(Need::Root) || lacks(Need::Mounts) {
-        return None;
-    }
-    let base = Base::below("/tmp");
-    let script = format!(
-        r#"{mount}
-        "$STOPCTL" run -- sh -c 'exit 7'
-        echo "status $?"
-        ls -A /dev/shm"#
-    );
-    let mut command = base.command("unshare");
-    command
-        .args(["-m", "sh", "-c", &script])
-        .env("STOPCTL", Base::program())
-        .env_remove("STOPCTL_DIR");
-    Some(base.answer(command))
 }
 
 fn keep_going(base: &Base, flag: &Path) -> Answer {
