@@ -9,11 +9,14 @@ mod group;
 mod hidden;
 #[path = "vanishing/memory.rs"]
 mod memory;
+#[path = "vanishing/replaced.rs"]
+mod replaced;
 #[path = "vanishing/scene.rs"]
 mod scene;
+#[path = "vanishing/spoilt.rs"]
+mod spoilt;
 
 use std::fs::{self, File};
-use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
@@ -21,11 +24,9 @@ use nix::sys::signal::Signal;
 
 use scene::{BUSY, clients, flag, put_back, waiting};
 use support::base::Base;
-use support::need::{Need, lacks};
 use support::owner::guard_of;
-use support::processes;
 use support::started::{Started, send};
-use support::until::{finds, until};
+use support::until::finds;
 
 /// A worker that has its flag open from the start, and looks at nothing else.
 const HOLDS: [&str; 1] = ["polite"];
@@ -239,255 +240,6 @@ fn b6_g12_a_library_learns_of_the_death_by_an_owner_file_that_has_no_name_any_mo
             base.call(&["stop", "gone"]).expect(0);
         }
     }
-}
-
-#[test]
-fn r3_whatever_takes_the_place_of_control_the_run_can_be_stopped() {
-    let base = Base::new();
-    for (kind, script) in [
-        ("file", "echo hello >control"),
-        (
-            "moved file",
-            "echo hello >../aside && mv -f ../aside control",
-        ),
-        ("renamed file", "echo hello >other && mv -f other control"),
-        ("link", "ln -sf /dev/null control"),
-        ("fifo", "rm control && mkfifo control"),
-        ("nothing", "rm control"),
-    ] {
-        let run = base.scenario().name("replaced").zoo(&HOLDS).start();
-        run.ready(1);
-        let directory = base.runs().join("replaced");
-        let before = fs::symlink_metadata(directory.join("control")).expect("control");
-        let answer = base.sh(&format!("cd {} && {script}", directory.display()));
-        answer.expect(0);
-        // A line for whoever reads it is a request that is none.
-        if kind == "file" {
-            run.wait_for("no request");
-        } else {
-            run.wait_for("put back");
-            let after = fs::symlink_metadata(directory.join("control")).expect("control");
-            assert!(after.file_type().is_fifo(), "R3 {kind}");
-            assert_ne!(before.ino(), after.ino(), "R3 {kind}");
-            assert_eq!(after.mode() & 0o7777, 0o600, "R3 {kind}");
-        }
-        base.call(&["stop", "replaced"]).expect(0);
-        let end = run.finish();
-        end.expect(0);
-        assert_eq!(end.events.outcomes(), ["flag"], "R3 {kind}");
-    }
-}
-
-#[test]
-fn r3_a_file_in_the_place_of_another_one_is_replaced() {
-    for name in ["owner", "record", "flag"] {
-        let base = Base::new();
-        let run = base.scenario().name("replaced").zoo(&HOLDS).start();
-        run.ready(1);
-        let directory = base.runs().join("replaced");
-        let path = match name {
-            "flag" => flag(&base, "replaced", 0),
-            name => directory.join(name),
-        };
-        let aside = base.runs().join(".aside");
-        fs::write(&aside, "hello").expect("a file");
-        let deleted = Instant::now();
-        fs::rename(&aside, &path).expect("a rename");
-        put_back(&run, &directory, deleted);
-        base.call(&["status", "replaced"]).expect(0);
-        base.call(&["stop", "replaced"]).expect(0);
-        run.finish().expect(0);
-    }
-}
-
-#[test]
-fn b7_a_run_that_took_the_name_of_a_deleted_one_is_left_alone() {
-    let base = Base::new();
-    let older = base
-        .scenario()
-        .name("twice")
-        .options(&["-v"])
-        .zoo(&HOLDS)
-        .start();
-    older.ready(1);
-    let directory = base.runs().join("twice");
-    // Nothing is put back while the supervisor is stopped: the newer run is quicker.
-    send(older.pid(), Signal::SIGSTOP);
-    until("it is stopped", || {
-        processes::state(older.pid()) == Some('T')
-    });
-    fs::remove_dir_all(&directory).expect("rm -r of the run");
-    let newer = base.scenario().name("twice").zoo(&HOLDS).start();
-    newer.ready(1);
-    let before = fs::metadata(&directory).expect("the newer run").ino();
-    send(older.pid(), Signal::SIGCONT);
-    let said = older.wait_for("cannot be put back").text;
-    assert!(said.contains("another run has its name now"), "B7: {said}");
-    assert!(
-        said.contains(&format!("(pid {})", older.pid())),
-        "B7: {said}"
-    );
-    older.signal(Signal::SIGTERM);
-    let end = older.finish();
-    end.expect(0);
-    assert_eq!(end.events.outcomes(), ["flag"], "B7");
-    let after = fs::metadata(&directory).expect("the newer run").ino();
-    assert_eq!(before, after, "B7: the newer run has its directory");
-    let left = fs::read_dir(base.runs()).expect("the base").count();
-    assert_eq!(left, 1, "B7: nothing else is left");
-    base.call(&["status", "twice"]).expect(0);
-    base.call(&["stop", "twice"]).expect(0);
-    let end = newer.finish();
-    end.expect(0);
-    assert_eq!(end.events.outcomes(), ["flag"], "B7");
-}
-
-/// The supervisor may be quicker than a client, or the client quicker than the supervisor; what
-/// that sees is a flag that cannot be read, which is a stop.
-#[test]
-fn b5_a_flag_that_is_cut_is_healed_and_no_client_crashes() {
-    if lacks(Need::Root) {
-        return;
-    }
-    let base = Base::new();
-    for (client, command) in clients(&base) {
-        let (run, pid) = waiting(base.scenario(), "cut", &command);
-        let path = flag(&base, "cut", 0);
-        let file = File::options().write(true).open(&path).expect("the flag");
-        file.set_len(0).expect("truncate");
-        run.wait_for("the flag of worker 0 was written by somebody else: it is whole again");
-        let there = File::open(&path).expect("the flag");
-        assert_eq!(there.metadata().expect("metadata").len(), 64, "B5 {client}");
-        if processes::state(pid).is_some() {
-            base.call(&["stop", "cut", "--if-running"]).expect(0);
-        }
-        let end = run.finish();
-        end.expect(0);
-        // By then every look says so, the one without a system call too.
-        assert_eq!(
-            end.out().matches("stop").count(),
-            2,
-            "B5 {client}: {}",
-            end.out()
-        );
-    }
-}
-
-#[test]
-fn b5_a_flag_that_is_cut_and_that_nobody_heals_is_a_stop() {
-    if lacks(Need::Root) {
-        return;
-    }
-    let base = Base::new();
-    for (client, command) in clients(&base) {
-        let (run, _) = waiting(base.scenario(), "cut", &command);
-        send(run.pid(), Signal::SIGSTOP);
-        until("it is stopped", || processes::state(run.pid()) == Some('T'));
-        let file = File::options().write(true).open(flag(&base, "cut", 0));
-        file.expect("the flag").set_len(0).expect("truncate");
-        let cut = Instant::now();
-        run.wait_for("- - -");
-        assert!(cut.elapsed() < Duration::from_secs(2) + BUSY, "B5 {client}");
-        send(run.pid(), Signal::SIGCONT);
-        let end = run.finish();
-        end.expect(0);
-        assert_eq!(end.events.outcomes(), ["by_itself"], "B5 {client}");
-    }
-}
-
-#[test]
-fn g13_b10_a_flag_that_root_writes_is_healed() {
-    if lacks(Need::Root) {
-        return;
-    }
-    for (what, script) in [
-        ("raised", r#"echo 1 >"$1""#),
-        ("cut", r#": >"$1""#),
-        ("longer", r#"head -c 100000 /dev/zero >"$1""#),
-        (
-            "garbage",
-            r#"printf '\377\377\377\377\377\377' | dd of="$1" conv=notrunc"#,
-        ),
-        (
-            "a deadline",
-            r#"printf x | dd of="$1" conv=notrunc bs=1 seek=40"#,
-        ),
-    ] {
-        let base = Base::new();
-        // It never looks: so it is there when the flag is healed.
-        let run = base
-            .scenario()
-            .name("scribbled")
-            .times("100ms", "10s")
-            .zoo(&["handler", "0"])
-            .start();
-        run.ready(1);
-        let path = flag(&base, "scribbled", 0);
-        let golden = fs::read(&path).expect("the flag");
-        let script = format!("set -- {}; {script}", path.display());
-        base.sh(&script).expect(0);
-        let file = File::open(&path).expect("the flag");
-        until("it is healed", || {
-            fs::read(&path).is_ok_and(|text| text == golden)
-        });
-        base.call(&["stop", "scribbled"]).expect(0);
-        let end = run.finish();
-        end.expect(0)
-            .says("was written by somebody else: it is whole again");
-        assert_eq!(end.events.outcomes(), ["term"], "G13 {what}");
-        assert!(scene::text(&file).starts_with("2   user"), "G13 {what}");
-    }
-}
-
-/// Whoever raises a flag by hand asks its worker to stop: one that looked in between stops.
-#[test]
-fn g13_a_worker_that_looked_at_a_flag_which_root_raised_stops() {
-    if lacks(Need::Root) {
-        return;
-    }
-    let base = Base::new();
-    let run = base.scenario().name("by-hand").zoo(&["polite"]).start();
-    run.ready(1);
-    send(run.pid(), Signal::SIGSTOP);
-    until("it is stopped", || processes::state(run.pid()) == Some('T'));
-    base.sh(&format!("echo 1 >{}", flag(&base, "by-hand", 0).display()))
-        .expect(0);
-    run.wait_for("left");
-    send(run.pid(), Signal::SIGCONT);
-    let end = run.finish();
-    end.expect(0);
-    assert_eq!(
-        end.events.outcomes(),
-        ["by_itself"],
-        "nobody asked for a stop"
-    );
-}
-
-#[test]
-fn a_flag_that_was_raised_is_healed_to_what_it_said() {
-    if lacks(Need::Root) {
-        return;
-    }
-    let base = Base::new();
-    let run = base
-        .scenario()
-        .name("late")
-        .times("500ms", "10s")
-        .zoo(&["handler", "0"])
-        .start();
-    run.ready(1);
-    let path = flag(&base, "late", 0);
-    base.call(&["stop", "late", "--no-wait"]).expect(0);
-    until("it is raised", || {
-        fs::read(&path).is_ok_and(|text| text[0] == b'1')
-    });
-    let said = fs::read(&path).expect("the flag");
-    let file = File::options().write(true).open(&path).expect("the flag");
-    file.set_len(0).expect("truncate");
-    run.wait_for("it is whole again");
-    let healed = fs::read(&path).unwrap_or_default();
-    assert!(healed.is_empty() || healed[0] == b'2' || healed == said);
-    run.finish().expect(0);
 }
 
 #[test]
