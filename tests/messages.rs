@@ -2,13 +2,14 @@
 
 mod support;
 
-use std::io::Read as _;
-use std::os::unix::fs::MetadataExt as _;
+#[path = "messages/full.rs"]
+mod full;
+#[path = "messages/places.rs"]
+mod places;
 
 use nix::sys::signal::Signal;
 
 use support::base::Base;
-use support::processes;
 use support::started::Ended;
 
 #[test]
@@ -187,162 +188,6 @@ fn verbose_names_every_signal_that_is_sent() {
 }
 
 #[test]
-fn colours_are_asked_for_by_option_then_by_the_environment() {
-    for (options, environment, coloured) in [
-        (&["--color", "always"][..], &[("NO_COLOR", "1")][..], true),
-        (
-            &["--color", "never"][..],
-            &[("FORCE_COLOR", "1")][..],
-            false,
-        ),
-        (
-            &[][..],
-            &[("NO_COLOR", "1"), ("FORCE_COLOR", "1")][..],
-            false,
-        ),
-        (&[][..], &[("FORCE_COLOR", "1")][..], true),
-        (&[][..], &[("CLICOLOR_FORCE", "1")][..], true),
-        (&[][..], &[][..], false),
-    ] {
-        let base = Base::new();
-        let mut scenario = base
-            .scenario()
-            .name("painted")
-            .times("100ms", "100ms")
-            .options(options)
-            .zoo(&["blind"]);
-        for (name, value) in environment {
-            scenario = scenario.environment(name, value);
-        }
-        let run = scenario.start();
-        run.ready(1);
-        run.signal(Signal::SIGTERM);
-        let end = run.finish();
-        assert_eq!(
-            end.err().contains("\x1b["),
-            coloured,
-            "{options:?} {environment:?}: {}",
-            end.err()
-        );
-    }
-}
-
-#[test]
-fn under_the_journal_lines_have_priorities_and_no_colour() {
-    let base = Base::new();
-    let (mut reader, writer) = std::io::pipe().expect("a pipe");
-    let file = std::fs::File::from(std::os::fd::OwnedFd::from(
-        writer.try_clone().expect("a descriptor"),
-    ));
-    let identity = file.metadata().expect("metadata");
-    let run = base
-        .scenario()
-        .name("logged")
-        .times("100ms", "100ms")
-        .environment(
-            "JOURNAL_STREAM",
-            format!("{}:{}", identity.dev(), identity.ino()),
-        )
-        .environment("FORCE_COLOR", "1")
-        .stderr(writer)
-        .zoo(&["blind"])
-        .start();
-    drop(file);
-    run.ready(1);
-    run.signal(Signal::SIGTERM);
-    run.finish().expect(137);
-    let mut said = String::new();
-    reader.read_to_string(&mut said).expect("text");
-    assert!(!said.is_empty());
-    for line in said.lines() {
-        let mut start = line.chars();
-        assert!(
-            start.next() == Some('<')
-                && start.next().is_some_and(|digit| digit.is_ascii_digit())
-                && start.next() == Some('>'),
-            "no priority: {line:?}"
-        );
-    }
-    assert!(!said.contains('\x1b'), "{said}");
-}
-
-#[test]
-fn a_journal_stream_that_is_not_our_stderr_is_none() {
-    let base = Base::new();
-    let run = base
-        .scenario()
-        .times("100ms", "100ms")
-        .environment("JOURNAL_STREAM", "1:2")
-        .zoo(&["blind"])
-        .start();
-    run.ready(1);
-    run.signal(Signal::SIGTERM);
-    let end = run.finish();
-    assert!(end.err().starts_with("stopctl: "), "{}", end.err());
-}
-
-#[test]
-fn g15_a_full_pipe_for_stderr_does_not_delay_the_ladder() {
-    let base = Base::new();
-    let (reader, writer) = std::io::pipe().expect("a pipe");
-    let mut filler = std::fs::File::from(std::os::fd::OwnedFd::from(
-        writer.try_clone().expect("a descriptor"),
-    ));
-    fill(&mut filler);
-    let run = base
-        .scenario()
-        .name("blocked")
-        .times("300ms", "300ms")
-        .options(&["-v"])
-        .stderr(writer)
-        .zoo(&["deaf"])
-        .start();
-    run.ready(1);
-    let asked = processes::now_ns();
-    base.call(&["stop", "blocked"]).expect(0);
-    let took = processes::now_ns() - asked;
-    assert!(took >= 590_000_000, "G15: {took} ns");
-    assert!(took < 10_000_000_000, "G15: {took} ns");
-    let end = run.finish();
-    end.expect(137);
-    assert_eq!(end.events.outcomes(), ["kill"]);
-    drop(reader);
-}
-
-#[test]
-fn g15_the_report_counts_the_lines_that_were_dropped() {
-    let base = Base::new();
-    let (mut reader, writer) = std::io::pipe().expect("a pipe");
-    let mut filler = std::fs::File::from(std::os::fd::OwnedFd::from(
-        writer.try_clone().expect("a descriptor"),
-    ));
-    let capacity = fill(&mut filler);
-    let run = base
-        .scenario()
-        .name("dropped")
-        .times("infinity", "300ms")
-        .stderr(writer)
-        .zoo(&["handler", "0"])
-        .start();
-    drop(filler);
-    run.ready(1);
-    run.signal(Signal::SIGTERM);
-    run.wait_for_events("flag_raised", 1);
-    // The first lines are lost; the pipe is emptied before the report.
-    let mut junk = vec![0; capacity];
-    reader.read_exact(&mut junk).expect("what the test wrote");
-    run.signal(Signal::SIGTERM);
-    run.finish().expect(0);
-    let mut said = String::new();
-    reader.read_to_string(&mut said).expect("text");
-    assert!(said.contains("dropped is over"), "G15: {said}");
-    let count = said
-        .lines()
-        .find(|line| line.contains("line") && line.contains(|digit: char| digit.is_ascii_digit()));
-    assert!(count.is_some(), "G15: how many lines were dropped: {said}");
-}
-
-#[test]
 fn names_and_texts_are_escaped_before_they_are_printed() {
     let base = Base::new();
     let hostile = base.file("evil\x1b[31m\nname");
@@ -390,12 +235,4 @@ fn a_ci_runner_with_a_shell_in_between_gets_a_hint() {
     let answer = base.sh(r#"CI=true "$STOPCTL" run -- true; exit $?"#);
     assert_eq!(answer.ended, Ended::Code(0));
     assert!(answer.err.contains("exec stopctl run"), "{answer:?}");
-}
-/// Fills the pipe without waiting; how many bytes it took.
-fn fill(pipe: &mut std::fs::File) -> usize {
-    let full = nix::fcntl::FcntlArg::F_GETPIPE_SZ;
-    let size = nix::fcntl::fcntl(&*pipe, full).expect("the size of a pipe");
-    let bytes = vec![b'.'; usize::try_from(size).expect("a size")];
-    std::io::Write::write_all(pipe, &bytes).expect("an empty pipe takes its size");
-    bytes.len()
 }

@@ -1,0 +1,103 @@
+//! Terminals and the journal: what a line looks like there.
+
+use std::io::Read as _;
+use std::os::unix::fs::MetadataExt as _;
+
+use nix::sys::signal::Signal;
+
+use crate::support::base::Base;
+
+#[test]
+fn colours_are_asked_for_by_option_then_by_the_environment() {
+    for (options, environment, coloured) in [
+        (&["--color", "always"][..], &[("NO_COLOR", "1")][..], true),
+        (
+            &["--color", "never"][..],
+            &[("FORCE_COLOR", "1")][..],
+            false,
+        ),
+        (
+            &[][..],
+            &[("NO_COLOR", "1"), ("FORCE_COLOR", "1")][..],
+            false,
+        ),
+        (&[][..], &[("FORCE_COLOR", "1")][..], true),
+        (&[][..], &[("CLICOLOR_FORCE", "1")][..], true),
+        (&[][..], &[][..], false),
+    ] {
+        let base = Base::new();
+        let mut scenario = base
+            .scenario()
+            .name("painted")
+            .times("100ms", "100ms")
+            .options(options)
+            .zoo(&["blind"]);
+        for (name, value) in environment {
+            scenario = scenario.environment(name, value);
+        }
+        let run = scenario.start();
+        run.ready(1);
+        run.signal(Signal::SIGTERM);
+        let end = run.finish();
+        assert_eq!(
+            end.err().contains("\x1b["),
+            coloured,
+            "{options:?} {environment:?}: {}",
+            end.err()
+        );
+    }
+}
+
+#[test]
+fn under_the_journal_lines_have_priorities_and_no_colour() {
+    let base = Base::new();
+    let (mut reader, writer) = std::io::pipe().expect("a pipe");
+    let file = std::fs::File::from(std::os::fd::OwnedFd::from(
+        writer.try_clone().expect("a descriptor"),
+    ));
+    let identity = file.metadata().expect("metadata");
+    let run = base
+        .scenario()
+        .name("logged")
+        .times("100ms", "100ms")
+        .environment(
+            "JOURNAL_STREAM",
+            format!("{}:{}", identity.dev(), identity.ino()),
+        )
+        .environment("FORCE_COLOR", "1")
+        .stderr(writer)
+        .zoo(&["blind"])
+        .start();
+    drop(file);
+    run.ready(1);
+    run.signal(Signal::SIGTERM);
+    run.finish().expect(137);
+    let mut said = String::new();
+    reader.read_to_string(&mut said).expect("text");
+    assert!(!said.is_empty());
+    for line in said.lines() {
+        let mut start = line.chars();
+        assert!(
+            start.next() == Some('<')
+                && start.next().is_some_and(|digit| digit.is_ascii_digit())
+                && start.next() == Some('>'),
+            "no priority: {line:?}"
+        );
+    }
+    assert!(!said.contains('\x1b'), "{said}");
+}
+
+#[test]
+fn a_journal_stream_that_is_not_our_stderr_is_none() {
+    let base = Base::new();
+    let run = base
+        .scenario()
+        .times("100ms", "100ms")
+        .environment("JOURNAL_STREAM", "1:2")
+        .zoo(&["blind"])
+        .start();
+    run.ready(1);
+    run.signal(Signal::SIGTERM);
+    let end = run.finish();
+    assert!(end.err().starts_with("stopctl: "), "{}", end.err());
+}
