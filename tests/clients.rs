@@ -1,13 +1,18 @@
 //! The clients' examples, under the real supervisor; and what is true of every client's file.
 
+mod committed;
+mod support;
+
+#[path = "clients/children.rs"]
+mod children;
+#[path = "clients/node.rs"]
+mod node;
+
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
 use nix::sys::signal::Signal;
-
-mod committed;
-mod support;
 
 use support::base::Base;
 use support::need::{Need, lacks};
@@ -145,94 +150,6 @@ fn a_loop_in_sh_leaves_between_two_pieces_of_work() {
 }
 
 #[test]
-fn a_worker_in_node_leaves_by_its_abort_signal() {
-    if lacks(Need::Program("node")) {
-        return;
-    }
-    let base = Base::new();
-    let script = committed::path("clients/node/examples/loop.mjs");
-    let worker = ["node", script.to_str().expect("UTF-8")];
-    let said = asked_to_stop(&base, base.scenario().command(&worker));
-    assert!(
-        said.starts_with("ready\nasked to stop: user; done "),
-        "{said}"
-    );
-}
-
-/// Every name that the types declare, as a program uses it; the last line must be refused.
-const TYPED: &str = r#"
-import { flag, StopError, StopFlag, StopRequest } from "./stopctl.mjs";
-const stop: StopFlag = flag();
-const others: StopFlag[] = [StopFlag.fromEnv(), new StopFlag(), new StopFlag("/dev/shm/flag")];
-const request: StopRequest | undefined = stop.request();
-const words: [string?, string?, bigint?, number?] = [
-    request?.level, request?.reason, request?.deadline, request?.deadlineUnix,
-];
-const left: number | undefined = stop.remaining;
-const signal: AbortSignal = stop.signal;
-const asked: Promise<boolean> = stop.wait(30_000);
-const looks: boolean[] = [stop.isSet(), stop.isSupervised];
-const why: string = new StopError({ level: "1" }).request.level;
-export default [others, words, left, signal, asked, looks, why];
-"#;
-
-#[test]
-fn the_types_of_the_client_in_node_fit_its_module() {
-    if lacks(Need::Program("tsc")) || lacks(Need::Program("node")) {
-        return;
-    }
-    let base = Base::new();
-    for name in ["stopctl.mjs", "stopctl.d.mts"] {
-        let text = committed::read(&format!("clients/node/{name}"));
-        fs::write(base.file(name), text).expect("write");
-    }
-    let checked = |program: &str| {
-        fs::write(base.file("typed.mts"), program).expect("write");
-        let mut tsc = Command::new("tsc");
-        tsc.args(["--strict", "--noEmit", "--target", "es2022"])
-            .args(["--lib", "es2022,dom", "--module", "node16"])
-            .arg(base.file("typed.mts"));
-        let output = tsc.stdin(Stdio::null()).output().expect("tsc");
-        (output.status.success(), output.stdout)
-    };
-    let (fits, said) = checked(TYPED);
-    assert!(fits, "{}", String::from_utf8_lossy(&said));
-    let (fits, _) = checked(&format!(
-        "{TYPED}\nconst level: number = new StopFlag().isSet();\n"
-    ));
-    assert!(!fits, "the types are not looked at");
-    // Whatever the types promise is there.
-    let module = base.file("stopctl.mjs");
-    let script = format!(
-        "import * as client from '{}'; const stop = client.flag(); console.log(\
-         [typeof client.StopError, typeof client.StopFlag.fromEnv, typeof stop.isSet, \
-         typeof stop.request, typeof stop.wait, typeof stop.isSupervised, typeof stop.remaining, \
-         stop.signal instanceof AbortSignal].join(' '))",
-        module.display()
-    );
-    let mut node = base.command("node");
-    node.args(["--input-type=module", "--eval", &script]);
-    let said = base.answer(node).expect(0).out.clone();
-    let kinds = "function function function function function boolean undefined true\n";
-    assert_eq!(said, kinds);
-}
-
-#[test]
-fn nothing_of_the_client_keeps_node_alive() {
-    if lacks(Need::Program("node")) {
-        return;
-    }
-    let base = Base::new();
-    let module = committed::path("clients/node/stopctl.mjs");
-    let script = format!(
-        "import {{ flag }} from '{}'; flag().signal.addEventListener('abort', () => {{}});",
-        module.display()
-    );
-    let worker = ["node", "--input-type=module", "--eval", &script];
-    base.scenario().command(&worker).start().finish().expect(0);
-}
-
-#[test]
 fn a_worker_in_go_leaves_by_its_context() {
     if lacks(Need::Program("go")) {
         return;
@@ -273,26 +190,6 @@ fn a_worker_in_java_leaves_when_on_stop_interrupts_it() {
 }
 
 #[test]
-fn the_children_of_make_leave_with_their_worker() {
-    if lacks(Need::Program("make")) {
-        return;
-    }
-    let makefile = committed::path("clients/sh/examples/Makefile");
-    let makefile = makefile.to_str().expect("UTF-8");
-    children_leave(&["make", "-j", "2", "-f", makefile]);
-}
-
-#[test]
-fn the_children_of_xargs_leave_with_their_worker() {
-    if lacks(Need::Program("xargs")) {
-        return;
-    }
-    let piece = committed::path("clients/sh/examples/piece.sh");
-    let script = format!("seq 6 | xargs -n 1 -P 2 sh '{}'", piece.display());
-    children_leave(&["sh", "-c", &script]);
-}
-
-#[test]
 fn a_waiting_worker_of_any_language_leaves_when_its_supervisor_is_killed() {
     type Make = fn(&Base);
     let script = |name: &str| committed::path(name).display().to_string();
@@ -326,25 +223,6 @@ fn a_waiting_worker_of_any_language_leaves_when_its_supervisor_is_killed() {
             "{worker:?}: {end:?}"
         );
     }
-}
-
-/// A worker with six pieces of work, two at a time: two are begun and left, the others not begun.
-fn children_leave(worker: &[&str]) {
-    let base = Base::new();
-    let run = base
-        .scenario()
-        .name("pieces")
-        .times("infinity", "10s")
-        .command(worker)
-        .start();
-    run.wait_for_each("begun: ", 2);
-    base.call(&["stop", "pieces"]).expect(0);
-    let end = run.finish();
-    assert_eq!(end.events.outcomes(), ["flag"], "{}", end.err());
-    let said = end.out();
-    let count = |word: &str| said.lines().filter(|line| line.starts_with(word)).count();
-    assert_eq!((count("begun: "), count("left: ")), (2, 2), "{said}");
-    assert_eq!(count("done: "), 0, "{said}");
 }
 
 /// Starts a worker, stops it when it is ready, and answers what it said. There is no SIGTERM that
