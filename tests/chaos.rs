@@ -6,22 +6,23 @@
 
 mod support;
 
-use std::collections::{BTreeMap, BTreeSet};
+#[path = "chaos/levels.rs"]
+mod levels;
+
 use std::fmt::Write as _;
-use std::fs;
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Mutex, MutexGuard};
-use std::thread;
 use std::time::{Duration, Instant};
+use std::{fs, thread};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
+use levels::Levels;
 use support::base::Base;
 use support::bystanders::Bystanders;
 use support::need::{Need, lacks, not_run};
-use support::owner::{self, Flags};
+use support::owner;
 use support::processes;
 use support::random::{Random, seed, tell};
 use support::started::Started;
@@ -313,51 +314,5 @@ fn end(base: &Base, run: &Started, done: &[String]) {
             "not over after {done:?}:\n{answers:#?}\n{}",
             Lines(&run.so_far())
         );
-    }
-}
-
-/// The level of each flag as it was seen last, and which of them were cut.
-#[derive(Default)]
-struct Levels {
-    seen: Mutex<BTreeMap<String, char>>,
-    cut: Mutex<BTreeSet<String>>,
-}
-
-impl Levels {
-    fn watch(&self, base: &Base, ended: &AtomicBool) {
-        let mut flags: Option<Flags> = None;
-        while !ended.load(Ordering::Relaxed) {
-            match &mut flags {
-                None if base.runs().join(NAME).is_dir() => flags = Some(Flags::of(base, NAME)),
-                None => thread::sleep(Duration::from_millis(1)),
-                Some(flags) => {
-                    flags.open_new();
-                    self.compare(flags);
-                    flags.wait_for_change(Duration::from_millis(5));
-                }
-            }
-        }
-    }
-
-    fn cuts(&self) -> MutexGuard<'_, BTreeSet<String>> {
-        self.cut.lock().expect("nobody panicked")
-    }
-
-    fn compare(&self, flags: &Flags) {
-        let mut seen = self.seen.lock().expect("nobody panicked");
-        for (name, text) in flags.texts() {
-            // One that was cut shows none until it is whole again.
-            let Some(level) = text.chars().next().filter(char::is_ascii_digit) else {
-                continue;
-            };
-            let before = seen.insert(name.clone(), level).unwrap_or(level);
-            // Of one that was cut before its level was on record, an owner that takes over knows the
-            // level before.
-            let was_cut = self.cuts().contains(&name);
-            assert!(
-                before <= level || (was_cut && level >= '1'),
-                "{name} fell from {before} to {level}: {text:?}"
-            );
-        }
     }
 }
