@@ -4,6 +4,9 @@
 mod killed;
 mod support;
 
+#[path = "failpoints/takeover.rs"]
+mod takeover;
+
 use std::fs;
 use std::path::Path;
 
@@ -11,6 +14,7 @@ use killed::{NAME, check, check_nobody, check_workers, each, trio};
 use nix::sys::signal::Signal;
 use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};
 use nix::unistd::Pid;
+
 use support::base::Base;
 use support::owner::Flags;
 use support::processes;
@@ -20,6 +24,7 @@ use support::transcript::Lines;
 use support::until::until;
 
 const WORKERS: usize = 3;
+
 const VARIABLE: &str = "STOPCTL_FAILPOINT";
 
 /// More or fewer wake-ups than when they were listed: some points come later.
@@ -49,14 +54,6 @@ fn points(guard: bool) -> Vec<String> {
 fn lines_of(file: &Path) -> Vec<String> {
     let text = fs::read_to_string(file).unwrap_or_default();
     text.lines().map(str::to_owned).collect()
-}
-
-/// The number of the point at which the last worker has just been started.
-fn all_started(points: &[String]) -> usize {
-    let noted = (1..)
-        .zip(points)
-        .filter(|(_, name)| *name == "worker noted");
-    noted.last().expect("workers were started").0
 }
 
 /// Ends what is left of the run, if anything is: whatever died before.
@@ -245,73 +242,6 @@ fn stopped(base: &Base) -> Vec<i32> {
         .collect()
 }
 
-#[test]
-fn c20_supervisor_and_guard_die_at_each_step_of_the_takeover() {
-    let died = all_started(&points(true));
-    let supervisor = format!("supervisor:kill:{died}");
-    let mut base = Base::new();
-    base.leaves_something();
-    let file = base.file("points");
-    scenario(&base, true)
-        .environment(
-            VARIABLE,
-            format!("{supervisor},guard:list:{}", file.display()),
-        )
-        .start()
-        .finish();
-    let listed = lines_of(&file);
-    each(
-        &deaths(&listed),
-        |death| format!("guard: {death:?}"),
-        |(action, at, _)| {
-            let mut base = Base::new();
-            base.leaves_something();
-            let run = scenario(&base, true)
-                .environment(VARIABLE, format!("{supervisor},guard:{action}:{at}"))
-                .start();
-            run.wait_for_exit();
-            stop(&base);
-            check(&base, &run.finish().lines);
-        },
-    );
-}
-
-#[test]
-fn c20_who_takes_over_dies_at_each_step_and_the_next_stop_completes() {
-    let died = all_started(&points(false));
-    let listed = taken(died, |file| format!("taker:list:{}", file.display()));
-    each(
-        &deaths(&listed),
-        |death| format!("taker: {death:?}"),
-        |(action, at, _)| {
-            taken(died, |_| format!("taker:{action}:{at}"));
-        },
-    );
-}
-
-/// Every point at which a process is killed, and some at which it panics.
-fn deaths(points: &[String]) -> Vec<(&str, usize, &str)> {
-    let numbers = 1..=points.len() + MARGIN;
-    let name = |at: usize| points.get(at - 1).map_or("the end", String::as_str);
-    let killed = numbers.clone().map(|at| ("kill", at, name(at)));
-    let panics = numbers.step_by(6).map(|at| ("panic", at, name(at)));
-    killed.chain(panics).collect()
-}
-
-/// A supervisor dies, a stop takes over with this setting, and another stop ends the run.
-fn taken(died: usize, setting: impl Fn(&Path) -> String) -> Vec<String> {
-    let mut base = Base::new();
-    base.leaves_something();
-    let file = base.file("points");
-    let run = orphaned(&base, died);
-    let mut first = base.stopctl(&["stop", "--no-wait", NAME]);
-    first.env(VARIABLE, setting(&file));
-    base.answer(first).expect(0);
-    stop(&base);
-    check(&base, &run.finish().lines);
-    lines_of(&file)
-}
-
 /// A run whose supervisor died at this point and had no guard.
 fn orphaned(base: &Base, died: usize) -> Started {
     let run = scenario(base, false)
@@ -319,18 +249,6 @@ fn orphaned(base: &Base, died: usize) -> Started {
         .start();
     run.wait_for_exit();
     run
-}
-
-#[test]
-fn c20_a_stop_gives_up_when_everybody_dies_who_takes_over() {
-    let mut base = Base::new();
-    base.leaves_something();
-    let run = orphaned(&base, all_started(&points(false)));
-    let mut first = base.stopctl(&["stop", NAME]);
-    first.env(VARIABLE, "taker:kill:6");
-    base.answer(first).expect(1).says("is ended");
-    stop(&base);
-    check(&base, &run.finish().lines);
 }
 
 #[test]
