@@ -1,7 +1,11 @@
 //! At a real terminal, with the job control of a real shell.
 
+#[path = "terminal/clocks.rs"]
+mod clocks;
 #[path = "terminal/foreground.rs"]
 mod foreground;
+#[path = "terminal/guests.rs"]
+mod guests;
 #[path = "terminal/keys.rs"]
 mod keys;
 #[path = "terminal/places.rs"]
