@@ -5,10 +5,16 @@
 mod cgroups;
 #[path = "tree/escapes.rs"]
 mod escapes;
+#[path = "tree/frozen.rs"]
+mod frozen;
 #[path = "tree/hard.rs"]
 mod hard;
+#[path = "tree/known.rs"]
+mod known;
 #[path = "tree/modes.rs"]
 mod modes;
+#[path = "tree/owned.rs"]
+mod owned;
 #[path = "tree/strangers.rs"]
 mod strangers;
 mod support;
