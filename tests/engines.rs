@@ -8,6 +8,8 @@ mod support;
 mod beside;
 #[path = "engines/containers.rs"]
 mod containers;
+#[path = "engines/failing.rs"]
+mod failing;
 #[path = "engines/package.rs"]
 mod package;
 #[path = "engines/slurm.rs"]

@@ -5,6 +5,8 @@ mod support;
 
 #[path = "environment/clients.rs"]
 mod clients;
+#[path = "environment/first.rs"]
+mod first;
 #[path = "environment/kernel.rs"]
 mod kernel;
 #[path = "environment/memory.rs"]
