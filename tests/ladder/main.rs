@@ -5,6 +5,7 @@
 
 mod promises;
 mod table;
+mod watched;
 
 use std::time::Duration;
 

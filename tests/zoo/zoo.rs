@@ -27,22 +27,21 @@
 use std::fmt::Display;
 use std::fs::{self, File};
 use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
-use std::os::fd::{AsFd as _, BorrowedFd};
-use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _};
+use std::os::fd::AsFd as _;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::process::{Command, ExitCode, Stdio};
 use std::time::{Duration, Instant};
 
 use nix::fcntl::OFlag;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{SigSet, Signal, raise};
-use nix::sys::signalfd::{SfdFlags, SignalFd};
 use nix::time::{ClockId, clock_gettime};
 use stopctl::StopFlag;
 
+mod senses;
 mod speaker;
 
-/// Between two looks at the flag: short beside every bound the tests set.
-const LOOK_EVERY_MS: u8 = 2;
+use senses::{Flag, Signals};
 
 fn main() -> ExitCode {
     let mut arguments = std::env::args().skip(1);
@@ -341,75 +340,6 @@ fn canary() -> ExitCode {
 fn foreigner() -> ExitCode {
     nix::unistd::setuid(nix::unistd::Uid::from_raw(0)).expect("this file is set-uid root");
     watch(&Habit::looking(Leave::Never), 0)
-}
-
-/// Every signal that can be taken, blocked and read from a descriptor: real-time ones included.
-struct Signals(SignalFd);
-
-impl Signals {
-    fn taken() -> Self {
-        let every = SigSet::all();
-        every.thread_block().expect("block the signals");
-        let flags = SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC;
-        Self(SignalFd::with_flags(&every, flags).expect("signalfd"))
-    }
-
-    fn fd(&self) -> BorrowedFd<'_> {
-        self.0.as_fd()
-    }
-
-    /// Waits for a signal, at most until it is time to look at the flag again.
-    fn wait(&self) -> Vec<u32> {
-        let mut ready = [PollFd::new(self.fd(), PollFlags::POLLIN)];
-        // EINTR (a SIGCONT after a stop) is a reason to look, as the end of the time is.
-        let _ = poll(&mut ready, LOOK_EVERY_MS);
-        self.pending()
-    }
-
-    fn pending(&self) -> Vec<u32> {
-        let mut numbers = Vec::new();
-        while let Ok(Some(info)) = self.0.read_signal() {
-            numbers.push(info.ssi_signo);
-        }
-        numbers
-    }
-}
-
-/// The flag of this worker, opened once; without one it stays down.
-struct Flag {
-    file: Option<File>,
-    last: String,
-}
-
-impl Flag {
-    fn open() -> Self {
-        let file = std::env::var_os("STOPCTL_FLAG").and_then(|path| File::open(path).ok());
-        Self {
-            file,
-            last: String::from("0"),
-        }
-    }
-
-    fn text(&self) -> String {
-        let mut bytes = [0; 64];
-        let read = self
-            .file
-            .as_ref()
-            .map_or(0, |file| file.read_at(&mut bytes, 0).unwrap_or(0));
-        String::from_utf8_lossy(&bytes[..read]).trim_end().into()
-    }
-
-    /// The text, if it is another one than at the last look, and twice the same (the owner may
-    /// be writing it).
-    fn change(&mut self) -> Option<String> {
-        let text = self.text();
-        let steady = text == self.text() && !text.starts_with('0') && !text.is_empty();
-        if !steady || text == self.last {
-            return None;
-        }
-        self.last.clone_from(&text);
-        Some(text)
-    }
 }
 
 fn ready() {
