@@ -5,7 +5,7 @@ use std::path::Path;
 
 use nix::sys::signal::Signal;
 
-use crate::modes::{Group, Mode, group_of};
+use crate::modes::{Group, Mode, group_of, own};
 use crate::support::base::Base;
 use crate::support::need::{Need, lacks, missing};
 use crate::support::owner::guard_of;
@@ -150,10 +150,11 @@ fn a1_a_command_that_cannot_be_run_leaves_no_control_group() {
         return;
     }
     let base = Base::new();
+    let name = own("missing");
     for (command, status) in [("/no/such/program", 127), ("/dev/null", 126)] {
-        let run = Mode::Cgroup.scenario(&base).name("missing");
+        let run = Mode::Cgroup.scenario(&base).name(&name);
         run.command(&[command]).start().finish().expect(status);
-        assert!(group_of("missing").is_none(), "A1 {command}");
+        assert!(group_of(&name).is_none(), "A1 {command}");
     }
 }
 
@@ -162,11 +163,12 @@ fn groups_are_removed_by_whoever_takes_over() {
     if Mode::Cgroup.is_missing() {
         return;
     }
+    let name = own("orphan");
     for by in ["guard", "stop", "clean"] {
         let base = Base::new();
         let run = Mode::Cgroup
             .scenario(&base)
-            .name("orphan")
+            .name(&name)
             .workers(3)
             .times("100ms", "200ms")
             // Groups that a worker makes in its own go with it.
@@ -179,7 +181,7 @@ fn groups_are_removed_by_whoever_takes_over() {
             .start();
         let guard = guard_of(&run);
         run.wait_for_each("ready", 6);
-        assert!(group_of("orphan").is_some(), "{by}");
+        assert!(group_of(&name).is_some(), "{by}");
         if by != "guard" {
             send(guard, Signal::SIGSTOP);
         }
@@ -188,7 +190,7 @@ fn groups_are_removed_by_whoever_takes_over() {
             send(guard, Signal::SIGKILL);
             run.wait_for_exit();
             let arguments = if by == "stop" {
-                vec!["stop", "orphan"]
+                vec!["stop", &name]
             } else {
                 vec!["clean"]
             };
@@ -196,7 +198,7 @@ fn groups_are_removed_by_whoever_takes_over() {
         }
         // Nobody shows a sign but by its group, and all of them are found.
         run.finish_unchecked();
-        assert!(group_of("orphan").is_none(), "{by}");
+        assert!(group_of(&name).is_none(), "{by}");
         base.check();
     }
 }
@@ -206,17 +208,18 @@ fn without_the_kernels_kill_each_member_is_killed() {
     if Mode::Cgroup.is_missing() || lacks(Need::Mounts) || lacks(Need::Program("nsenter")) {
         return;
     }
+    let name = own("old");
     let base = Base::new();
     let run = Mode::Cgroup
         .scenario(&base)
-        .name("old")
+        .name(&name)
         .times("0", "100ms")
         .through(r#"exec unshare -m "$@""#)
         .sh(r#"env -i setsid -f "$0" blind; exec "$0" deaf"#)
         .zoo_as_argument()
         .start();
     run.wait_for_each("ready", 2);
-    let group = group_of("old").expect("its group").join("0");
+    let group = group_of(&name).expect("its group").join("0");
     let members = fs::read_to_string(group.join("cgroup.procs")).expect("a list");
     assert_eq!(members.lines().count(), 2);
     // What is written there kills nobody, as before Linux 5.14.
@@ -226,9 +229,9 @@ fn without_the_kernels_kill_each_member_is_killed() {
         kill.display()
     );
     base.sh(&covered).expect(0);
-    base.call(&["stop", "old"]).expect(0);
+    base.call(&["stop", &name]).expect(0);
     run.finish().expect(137);
-    assert!(group_of("old").is_none());
+    assert!(group_of(&name).is_none());
 }
 
 #[test]
@@ -236,20 +239,21 @@ fn d22_a_thousand_workers_with_a_group_each_are_started_and_stopped() {
     if Mode::Cgroup.is_missing() {
         return;
     }
+    let name = own("many");
     let base = Base::new();
     let run = Mode::Cgroup
         .scenario(&base)
-        .name("many")
+        .name(&name)
         .workers(1000)
         .options(&["-q"])
         .zoo(&["waiter"])
         .start();
     let pids = run.ready(1000);
-    base.call(&["stop", "many"]).expect(0);
+    base.call(&["stop", &name]).expect(0);
     let end = run.finish();
     end.expect(0);
     assert_eq!(end.events.outcomes(), vec!["flag"; 1000]);
-    assert!(group_of("many").is_none(), "no group is left");
+    assert!(group_of(&name).is_none(), "no group is left");
     assert!(
         pids.iter().all(|&pid| processes::state(pid).is_none()),
         "no zombie is left"

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use nix::sys::signal::Signal;
 
-use crate::modes::{MODES, Mode};
+use crate::modes::{MODES, Mode, group_of, groups_in, own};
 use crate::support::base::Base;
 use crate::support::bystanders::Bystanders;
 use crate::support::need::{Need, lacks};
@@ -138,6 +138,7 @@ fn d13_stragglers_that_are_to_be_left_are_named_and_get_no_signal() {
     if lacks(Need::Program("setsid")) {
         return;
     }
+    let name = own("leave");
     for mode in MODES {
         if mode.is_missing() {
             continue;
@@ -145,7 +146,7 @@ fn d13_stragglers_that_are_to_be_left_are_named_and_get_no_signal() {
         let base = Base::new();
         let run = mode
             .scenario(&base)
-            .name("leave")
+            .name(&name)
             .times("100ms", "100ms")
             .options(&["--stragglers", "leave"])
             .sh(r#"mkfifo hold
@@ -156,7 +157,7 @@ fn d13_stragglers_that_are_to_be_left_are_named_and_get_no_signal() {
             .zoo_as_argument()
             .start();
         run.wait_for("ready");
-        mode.stop(&base, "leave", &run);
+        mode.stop(&base, &name, &run);
         let end = mode.finish(run);
         end.says("running; it is not stopped");
         assert_eq!(end.events.of("straggler_left").len(), 2, "D13 {mode:?}");
@@ -172,16 +173,16 @@ fn d13_stragglers_that_are_to_be_left_are_named_and_get_no_signal() {
             );
             crate::support::started::send(pid, Signal::SIGKILL);
         }
-        drop_group(mode);
+        drop_group(mode, &name);
     }
 }
 
 /// What was left in it is gone a moment after it was killed.
-fn drop_group(mode: Mode) {
+fn drop_group(mode: Mode, run: &str) {
     while mode == Mode::Cgroup
-        && let Some(group) = crate::modes::group_of("leave")
+        && let Some(group) = group_of(run)
     {
-        for worker in crate::modes::groups_in(&group) {
+        for worker in groups_in(&group) {
             let _ = std::fs::remove_dir(worker);
         }
         let _ = std::fs::remove_dir(group);

@@ -2,7 +2,7 @@
 
 use nix::sys::signal::Signal;
 
-use crate::modes::{Group, Mode};
+use crate::modes::{Group, Mode, group_of, own};
 use crate::support::base::Base;
 use crate::support::need::{Need, lacks, missing};
 use crate::support::started::Ended;
@@ -13,31 +13,27 @@ fn d7_a_worker_whose_own_group_is_frozen_is_thawed_and_leaves_by_itself() {
     if Mode::Cgroup.is_missing() {
         return;
     }
+    let name = own("frozen");
     let base = Base::new();
     let run = Mode::Cgroup
         .scenario(&base)
-        .name("frozen")
+        .name(&name)
         .times("30s", "10s")
         .zoo(&["polite"])
         .start();
     run.ready(1);
-    let group = crate::modes::group_of("frozen")
-        .expect("its group")
-        .join("0");
+    let group = group_of(&name).expect("its group").join("0");
     std::fs::write(group.join("cgroup.freeze"), "1").expect("freeze");
     let is_frozen = || {
         let events = std::fs::read_to_string(group.join("cgroup.events"));
         events.is_ok_and(|events| events.contains("frozen 1"))
     };
     until("frozen", is_frozen);
-    base.call(&["stop", "frozen"]).expect(0);
+    base.call(&["stop", &name]).expect(0);
     let end = run.finish();
     end.expect(0);
     assert_eq!(end.events.outcomes(), ["flag"], "D7");
-    assert!(
-        crate::modes::group_of("frozen").is_none(),
-        "D7: it was removed"
-    );
+    assert!(group_of(&name).is_none(), "D7: it was removed");
 }
 
 #[test]

@@ -149,6 +149,12 @@ pub(crate) fn groups_in(path: &Path) -> Vec<PathBuf> {
     paths.filter(|path| path.is_dir()).collect()
 }
 
+/// A name for a run whose group is looked for: the groups of all runs of this machine stand side by
+/// side, and whoever runs these tests may do so twice at a time.
+pub(crate) fn own(name: &str) -> String {
+    format!("{name}-{}", std::process::id())
+}
+
 /// The group that a run has made where the tests are.
 pub(crate) fn group_of(run: &str) -> Option<PathBuf> {
     let begin = format!("stopctl-{run}-");
