@@ -1,5 +1,5 @@
-//! What is told without being asked to change anything: wait, keep-going, sleep, completions; and
-//! `stop` and `status` from inside a worker.
+//! What is told without being asked to change anything: wait, keep-going, sleep, completions; what
+//! `stop --json` tells; and `stop` and `status` from inside a worker.
 
 mod support;
 
