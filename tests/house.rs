@@ -59,7 +59,7 @@ const FLOORS: [(&str, &[&str]); 14] = [
 ];
 
 /// Lines of code, without comments, blank lines and unit tests.
-const LONGEST: usize = 300;
+const LONGEST: usize = 400;
 
 #[test]
 fn every_file_has_its_floor() {
