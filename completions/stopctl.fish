@@ -42,7 +42,7 @@ complete -c stopctl -n "__fish_stopctl_using_subcommand run" -s n -l workers -d 
 complete -c stopctl -n "__fish_stopctl_using_subcommand run" -l name -d 'Name of the run [default: the command\'s name and our pid]' -r -f
 complete -c stopctl -n "__fish_stopctl_using_subcommand run" -s g -l grace -d 'Time from the flag to SIGTERM [default: 10s]' -r
 complete -c stopctl -n "__fish_stopctl_using_subcommand run" -s k -l kill-after -d 'Time from SIGTERM to SIGKILL [default: 10s]' -r
-complete -c stopctl -n "__fish_stopctl_using_subcommand run" -l stop-within -d 'The whole ladder in this time: 80 % grace, 15 % kill-after, 5 % reserve [default as PID 1: 9s]' -r
+complete -c stopctl -n "__fish_stopctl_using_subcommand run" -l stop-within -d 'The whole ladder in this time: 80 % grace, 15 % kill-after, 5 % reserve; for a worker that never looked at its flag 10 %, 85 %, 5 % [default as PID 1: 9s]' -r
 complete -c stopctl -n "__fish_stopctl_using_subcommand run" -s t -l timeout -d 'Stop by itself after this time, with exit status 124; 0 is never' -r
 complete -c stopctl -n "__fish_stopctl_using_subcommand run" -s s -l signal -d 'Signal sent when the grace is over, instead of SIGTERM' -r
 complete -c stopctl -n "__fish_stopctl_using_subcommand run" -l color -d 'When to use colours' -r -f -a "auto\t''
@@ -51,7 +51,7 @@ never\t''"
 complete -c stopctl -n "__fish_stopctl_using_subcommand run" -l events -d 'Write events as JSON lines into FILE, or into an open descriptor with fd:N' -r -F
 complete -c stopctl -n "__fish_stopctl_using_subcommand run" -l annotations -d 'At the end, tell a CI service in its own form which workers needed force' -r -f -a "github\t''
 gitlab\t''"
-complete -c stopctl -n "__fish_stopctl_using_subcommand run" -l unaware-grace -d 'Grace for a worker that never looked at its flag; 0 is SIGTERM at once' -r
+complete -c stopctl -n "__fish_stopctl_using_subcommand run" -l unaware-grace -d 'Grace for a worker that never looked at its flag; 0 is SIGTERM at once, auto is the grace counted from its start [default: the whole grace]' -r
 complete -c stopctl -n "__fish_stopctl_using_subcommand run" -l max-grace -d 'Longest time from the flag to SIGTERM for workers that ask for more, or are given it [default: three times the grace]' -r
 complete -c stopctl -n "__fish_stopctl_using_subcommand run" -l stopped-status -d 'Exit status after a stop that was asked for and needed no SIGKILL, instead of 0 or of a death by our own SIGTERM' -r
 complete -c stopctl -n "__fish_stopctl_using_subcommand run" -l stdin -d 'What workers read: our standard input, or nothing [default: null from a terminal without --foreground or for several workers, otherwise inherit]' -r -f -a "inherit\t''
@@ -76,7 +76,7 @@ complete -c stopctl -n "__fish_stopctl_using_subcommand run" -l no-guard -d 'Do 
 complete -c stopctl -n "__fish_stopctl_using_subcommand run" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c stopctl -n "__fish_stopctl_using_subcommand stop" -s w -l worker -d 'Stop this worker only, by its number; may be given more than once' -r
 complete -c stopctl -n "__fish_stopctl_using_subcommand stop" -s g -l grace -d 'Time from the flag to SIGTERM [default: the run\'s]' -r
-complete -c stopctl -n "__fish_stopctl_using_subcommand stop" -l stop-within -d 'The whole ladder in this time: 80 % grace, 15 % kill-after, 5 % reserve' -r
+complete -c stopctl -n "__fish_stopctl_using_subcommand stop" -l stop-within -d 'The whole ladder in this time: 80 % grace, 15 % kill-after, 5 % reserve; for a worker that never looked at its flag 10 %, 85 %, 5 %' -r
 complete -c stopctl -n "__fish_stopctl_using_subcommand stop" -l reason -d 'Reason written into the flag: one word of a-z, 0-9 and -, at most 16' -r
 complete -c stopctl -n "__fish_stopctl_using_subcommand stop" -l color -d 'When to use colours' -r -f -a "auto\t''
 always\t''

@@ -36,6 +36,15 @@ impl Limit {
             Limit::Never => Limit::Never,
         }
     }
+
+    /// This much shorter, at least zero.
+    #[must_use]
+    pub const fn minus(self, time: Duration) -> Self {
+        match self {
+            Limit::After(own) => Limit::After(own.saturating_sub(time)),
+            Limit::Never => Limit::Never,
+        }
+    }
 }
 
 impl FromStr for Limit {

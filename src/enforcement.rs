@@ -57,7 +57,6 @@ pub(crate) struct Rules {
     pub(crate) stop_signal: i32,
     pub(crate) kill_wait: Duration,
     pub(crate) max_grace: Limit,
-    pub(crate) unaware_grace: Option<Limit>,
     pub(crate) stragglers: Stragglers,
 }
 

@@ -18,7 +18,7 @@ use std::time::Duration;
 use crate::duration::Limit;
 use crate::moment::Moment;
 
-pub use words::{Action, Input, Rung, Times};
+pub use words::{Action, Input, Rung, Times, Unaware, Wanted};
 
 mod words;
 
@@ -26,11 +26,10 @@ mod words;
 enum State {
     Running {
         times: Times,
+        /// When the worker was started.
+        began: Moment,
     },
-    Flag {
-        until: Option<Moment>,
-        rest: Rest,
-    },
+    Flag(Flag),
     Term {
         until: Option<Moment>,
         kill_wait: Duration,
@@ -44,11 +43,56 @@ enum State {
     },
 }
 
-/// What is left of the ladder's times once the flag is raised.
+/// The flag is raised, and the other rungs are to come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Rest {
-    kill_after: Limit,
+struct Flag {
+    next: Next,
+    /// The same if the worker is seen to look.
+    aware: Next,
     kill_wait: Duration,
+}
+
+/// When SIGTERM comes, and how long after that SIGKILL.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Next {
+    until: Option<Moment>,
+    kill_after: Limit,
+}
+
+impl Next {
+    fn after(grace: Limit, kill_after: Limit, now: Moment) -> Self {
+        Self {
+            until: after(grace, now),
+            kill_after,
+        }
+    }
+
+    /// Brings both nearer, if these times from now on do.
+    fn shorten(&mut self, (grace, kill_after): (Limit, Limit), now: Moment) {
+        self.until = self.until.into_iter().chain(after(grace, now)).min();
+        self.kill_after = self.kill_after.min(kill_after);
+    }
+}
+
+impl Flag {
+    /// Brings SIGTERM to a later moment, or away. SIGKILL stays where it is, as long as there is
+    /// the kill-after of a worker that looks.
+    fn put_off(&mut self, later: Option<Moment>) -> Action {
+        let is_later = |until: &Moment| later.is_none_or(|later| *until < later);
+        let Some(until) = self.next.until.filter(is_later) else {
+            return Action::Nothing;
+        };
+        let rest = match (after(self.next.kill_after, until), later) {
+            (Some(kill), Some(later)) => Limit::After(kill.since(later)),
+            (Some(_), None) => Limit::After(Duration::ZERO),
+            (None, _) => Limit::Never,
+        };
+        self.next = Next {
+            until: later,
+            kill_after: rest.max(self.aware.kill_after),
+        };
+        Action::Retime
+    }
 }
 
 /// The worker's main process, to which the outcome belongs.
@@ -63,48 +107,70 @@ enum MainProcess {
 pub struct Ladder {
     state: State,
     main: MainProcess,
+    /// Whether the worker was seen to look at its flag, or that cannot be known.
+    looked: bool,
 }
 
 impl Ladder {
-    /// The ladder of a worker that runs and was not asked to stop.
+    /// The ladder of a worker that was started at the moment `began` and was not asked to stop.
     #[must_use]
-    pub const fn new(times: Times) -> Ladder {
+    pub const fn new(times: Times, began: Moment) -> Ladder {
         Ladder {
-            state: State::Running { times },
+            state: State::Running { times, began },
             main: MainProcess::Alive,
+            looked: false,
         }
     }
 
-    /// The ladder of a worker on which `rung` was used already, and which stands on it `until` then.
+    /// The same ladder for a worker on which `rung` was used already, and which stands on it `until`
+    /// then; its flag was `raised` at that moment.
     ///
     /// For whoever takes over: what was climbed is not climbed again, and the time that went by
     /// counts. What is on SIGKILL is given its wait anew, for somebody has to see it end.
     #[must_use]
-    pub fn resumed(times: Times, rung: Rung, until: Option<Moment>, now: Moment) -> Ladder {
+    pub fn resumed(self, rung: Rung, raised: Moment, until: Option<Moment>, now: Moment) -> Ladder {
+        let State::Running { times, .. } = self.state else {
+            return self;
+        };
         let kill_wait = times.kill_wait;
         let state = match rung {
-            Rung::Flag => State::Flag {
-                until,
-                rest: rest_of(times),
-            },
+            Rung::Flag => {
+                let used = until.map_or(Limit::Never, |until| Limit::After(until.since(raised)));
+                let kill_after = if self.looked {
+                    times.kill_after
+                } else {
+                    times.unaware_kill_after(used)
+                };
+                let whole = match times.unaware {
+                    Unaware::Same => until,
+                    Unaware::Grace(_) | Unaware::SinceStart => after(times.grace, raised),
+                };
+                let aware = Next {
+                    until: whole,
+                    kill_after: times.kill_after,
+                };
+                State::Flag(Flag {
+                    next: Next { until, kill_after },
+                    aware,
+                    kill_wait,
+                })
+            }
             Rung::Term => State::Term { until, kill_wait },
             Rung::Kill => State::Kill {
                 until: Some(now + kill_wait),
             },
         };
-        Ladder {
-            state,
-            main: MainProcess::Alive,
-        }
+        Ladder { state, ..self }
     }
 
     /// Takes in what happened at the moment `now`, and answers what to do.
     pub fn step(&mut self, input: Input, now: Moment) -> Action {
         match input {
-            Input::Stop { grace, kill_after } => self.stop(grace, kill_after, now),
+            Input::Stop(wanted) => self.stop(wanted, now),
             Input::AtLeast(rung) => self.at_least(rung, now),
             Input::Hurry => self.hurry(now),
             Input::Extend(later) => self.extend(later),
+            Input::Looked => self.look(),
             Input::Tick => self.tick(now),
             Input::Suspended(time) => self.suspended(time),
             Input::MainEnded { stragglers } => self.main_ended(stragglers, now),
@@ -117,7 +183,8 @@ impl Ladder {
     pub fn deadline(&self) -> Option<Moment> {
         match self.state {
             State::Running { .. } | State::Gone { .. } => None,
-            State::Flag { until, .. } | State::Term { until, .. } | State::Kill { until } => until,
+            State::Flag(flag) => flag.next.until,
+            State::Term { until, .. } | State::Kill { until } => until,
         }
     }
 
@@ -128,7 +195,7 @@ impl Ladder {
             State::Running { .. } | State::Gone { .. } | State::Kill { until: None } => {
                 return None;
             }
-            State::Flag { until, rest } => (until, rest.kill_after.plus(rest.kill_wait)),
+            State::Flag(flag) => (flag.next.until, flag.next.kill_after.plus(flag.kill_wait)),
             State::Term { until, kill_wait } => (until, Limit::After(kill_wait)),
             State::Kill { until } => (until, Limit::After(Duration::ZERO)),
         };
@@ -140,7 +207,7 @@ impl Ladder {
     pub fn rung(&self) -> Option<Rung> {
         match self.state {
             State::Running { .. } => None,
-            State::Flag { .. } => Some(Rung::Flag),
+            State::Flag(_) => Some(Rung::Flag),
             State::Term { .. } => Some(Rung::Term),
             State::Kill { .. } => Some(Rung::Kill),
             State::Gone { rung } => rung,
@@ -165,24 +232,26 @@ impl Ladder {
         matches!(self.state, State::Gone { .. })
     }
 
-    fn stop(&mut self, grace: Option<Limit>, kill_after: Option<Limit>, now: Moment) -> Action {
+    fn stop(&mut self, wanted: Wanted, now: Moment) -> Action {
+        let looked = self.looked;
         match &mut self.state {
-            State::Running { times } => {
-                let times = Times {
-                    grace: grace.unwrap_or(times.grace),
-                    kill_after: kill_after.unwrap_or(times.kill_after),
-                    kill_wait: times.kill_wait,
-                };
-                self.raise(times, now)
+            State::Running { times, began } => {
+                let age = now.since(*began);
+                let times = times.with(wanted, age);
+                self.raise(times, age, now)
             }
-            State::Flag { until, rest } => {
-                rest.kill_after = rest.kill_after.min(kill_after.unwrap_or(Limit::Never));
-                match grace.and_then(|grace| after(grace, now)) {
-                    Some(asked) if until.is_none_or(|until| asked < until) => {
-                        *until = Some(asked);
-                        Action::Retime
-                    }
-                    Some(_) | None => Action::Nothing,
+            State::Flag(flag) => {
+                let never = Times::plain(Limit::Never, Limit::Never, flag.kill_wait);
+                let times = never.with(wanted, Duration::ZERO);
+                let aware = (times.grace, times.kill_after);
+                let unaware = times.of_unaware(Duration::ZERO);
+                let before = flag.next.until;
+                flag.aware.shorten(aware, now);
+                flag.next.shorten(if looked { aware } else { unaware }, now);
+                if flag.next.until == before {
+                    Action::Nothing
+                } else {
+                    Action::Retime
                 }
             }
             State::Term { .. } | State::Kill { .. } | State::Gone { .. } => Action::Nothing,
@@ -191,15 +260,15 @@ impl Ladder {
 
     fn at_least(&mut self, rung: Rung, now: Moment) -> Action {
         match self.state {
-            State::Running { times } => match rung {
-                Rung::Flag => self.raise(times, now),
-                Rung::Term => self.term(rest_of(times), now),
+            State::Running { times, began } => match rung {
+                Rung::Flag => self.raise(times, now.since(began), now),
+                Rung::Term => self.term_at_once(times, now),
                 Rung::Kill => self.kill(times.kill_wait, now),
             },
-            State::Flag { rest, .. } => match rung {
+            State::Flag(flag) => match rung {
                 Rung::Flag => Action::Nothing,
-                Rung::Term => self.term(rest, now),
-                Rung::Kill => self.kill(rest.kill_wait, now),
+                Rung::Term => self.term(flag.next.kill_after, flag.kill_wait, now),
+                Rung::Kill => self.kill(flag.kill_wait, now),
             },
             State::Term { kill_wait, .. } => match rung {
                 Rung::Flag | Rung::Term => Action::Nothing,
@@ -211,8 +280,8 @@ impl Ladder {
 
     fn hurry(&mut self, now: Moment) -> Action {
         match self.state {
-            State::Running { times } => self.raise(times, now),
-            State::Flag { rest, .. } => self.term(rest, now),
+            State::Running { times, began } => self.raise(times, now.since(began), now),
+            State::Flag(flag) => self.term(flag.next.kill_after, flag.kill_wait, now),
             State::Term { kill_wait, .. } => self.kill(kill_wait, now),
             State::Kill { .. } | State::Gone { .. } => Action::Nothing,
         }
@@ -220,15 +289,21 @@ impl Ladder {
 
     fn extend(&mut self, later: Option<Moment>) -> Action {
         match &mut self.state {
-            State::Flag {
-                until: until @ Some(_),
-                ..
-            } if later.is_none_or(|later| *until < Some(later)) => {
-                *until = later;
-                Action::Retime
-            }
+            State::Flag(flag) => flag.put_off(later),
             State::Running { .. }
-            | State::Flag { .. }
+            | State::Term { .. }
+            | State::Kill { .. }
+            | State::Gone { .. } => Action::Nothing,
+        }
+    }
+
+    fn look(&mut self) -> Action {
+        if std::mem::replace(&mut self.looked, true) {
+            return Action::Nothing;
+        }
+        match &mut self.state {
+            State::Flag(flag) => flag.put_off(flag.aware.until),
+            State::Running { .. }
             | State::Term { .. }
             | State::Kill { .. }
             | State::Gone { .. } => Action::Nothing,
@@ -240,7 +315,7 @@ impl Ladder {
             return Action::Nothing;
         }
         match self.state {
-            State::Flag { rest, .. } => self.term(rest, now),
+            State::Flag(flag) => self.term(flag.next.kill_after, flag.kill_wait, now),
             State::Term { kill_wait, .. } => self.kill(kill_wait, now),
             State::Kill { .. } => {
                 self.state = State::Kill { until: None };
@@ -253,32 +328,29 @@ impl Ladder {
 
     fn suspended(&mut self, time: Duration) -> Action {
         match &mut self.state {
-            State::Flag {
-                until: Some(until), ..
+            State::Running { began, .. } => {
+                *began = *began + time;
+                Action::Nothing
             }
-            | State::Term {
-                until: Some(until), ..
+            State::Flag(flag) => {
+                let _ = later(&mut flag.aware.until, time);
+                later(&mut flag.next.until, time)
             }
-            | State::Kill { until: Some(until) } => {
-                *until = *until + time;
-                Action::Retime
-            }
-            State::Flag { until: None, .. }
-            | State::Term { until: None, .. }
-            | State::Kill { until: None }
-            | State::Running { .. }
-            | State::Gone { .. } => Action::Nothing,
+            State::Term { until, .. } | State::Kill { until } => later(until, time),
+            State::Gone { .. } => Action::Nothing,
         }
     }
 
-    fn main_ended(&mut self, stragglers: Times, now: Moment) -> Action {
+    fn main_ended(&mut self, stragglers: Option<Times>, now: Moment) -> Action {
         let rung = self.outcome_rung();
         match self.state {
             State::Running { .. } => {
                 self.main = MainProcess::Ended { rung };
-                self.raise(stragglers, now)
+                stragglers.map_or(Action::Nothing, |times| {
+                    self.raise(times, Duration::ZERO, now)
+                })
             }
-            State::Flag { .. } | State::Term { .. } | State::Kill { .. } => {
+            State::Flag(_) | State::Term { .. } | State::Kill { .. } => {
                 self.main = MainProcess::Ended { rung };
                 Action::Nothing
             }
@@ -291,22 +363,39 @@ impl Ladder {
         Action::Nothing
     }
 
-    /// The first climb. Without a grace it is SIGTERM's; the flag is written with it all the same.
-    fn raise(&mut self, times: Times, now: Moment) -> Action {
-        if times.grace == Limit::After(Duration::ZERO) {
-            return self.term(rest_of(times), now);
-        }
-        self.state = State::Flag {
-            until: after(times.grace, now),
-            rest: rest_of(times),
+    /// The first climb, of a worker that was started `age` ago. Without a grace it is SIGTERM's; the
+    /// flag is written with it all the same.
+    fn raise(&mut self, times: Times, age: Duration, now: Moment) -> Action {
+        let (grace, kill_after) = if self.looked {
+            (times.grace, times.kill_after)
+        } else {
+            times.of_unaware(age)
         };
+        if grace == Limit::After(Duration::ZERO) {
+            return self.term(kill_after, times.kill_wait, now);
+        }
+        self.state = State::Flag(Flag {
+            next: Next::after(grace, kill_after, now),
+            aware: Next::after(times.grace, times.kill_after, now),
+            kill_wait: times.kill_wait,
+        });
         Action::Climb(Rung::Flag)
     }
 
-    fn term(&mut self, rest: Rest, now: Moment) -> Action {
+    /// SIGTERM without a grace before it.
+    fn term_at_once(&mut self, times: Times, now: Moment) -> Action {
+        let kill_after = if self.looked {
+            times.kill_after
+        } else {
+            times.unaware_kill_after(Limit::After(Duration::ZERO))
+        };
+        self.term(kill_after, times.kill_wait, now)
+    }
+
+    fn term(&mut self, kill_after: Limit, kill_wait: Duration, now: Moment) -> Action {
         self.state = State::Term {
-            until: after(rest.kill_after, now),
-            kill_wait: rest.kill_wait,
+            until: after(kill_after, now),
+            kill_wait,
         };
         Action::Climb(Rung::Term)
     }
@@ -327,9 +416,13 @@ fn after(limit: Limit, now: Moment) -> Option<Moment> {
     }
 }
 
-fn rest_of(times: Times) -> Rest {
-    Rest {
-        kill_after: times.kill_after,
-        kill_wait: times.kill_wait,
+/// Moves a deadline, if there is one.
+fn later(until: &mut Option<Moment>, time: Duration) -> Action {
+    match until {
+        Some(until) => {
+            *until = *until + time;
+            Action::Retime
+        }
+        None => Action::Nothing,
     }
 }

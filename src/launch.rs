@@ -266,6 +266,8 @@ fn described(plan: &Plan, identity: &Identity, name: &RunName) -> RunRecord {
     run.started_unix_ms = u64::try_from(since_1970.as_millis()).unwrap_or(0);
     run.grace_ms = milliseconds(plan.times.grace);
     run.kill_after_ms = milliseconds(plan.times.kill_after);
+    run.unaware_grace = plan.times.unaware.typed();
+    run.is_whole = plan.times.whole;
     run.max_grace_ms = milliseconds(plan.max_grace);
     run.kill_wait_ms = u64::try_from(plan.times.kill_wait.as_millis()).unwrap_or(u64::MAX);
     run.stop_signal = plan.stop_signal;

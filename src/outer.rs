@@ -6,7 +6,7 @@ use std::path::Path;
 use crate::duration::Limit;
 use crate::flag::format::Request;
 use crate::flag::reader::{FlagError, StopFlag};
-use crate::ladder::Times;
+use crate::ladder::{Times, Wanted};
 use crate::moment::Moment;
 use crate::process;
 use crate::standing::Standing;
@@ -75,12 +75,14 @@ impl Outer {
 /// The times of a ladder that fits into what the outer one leaves: grace and kill-after, each
 /// the run's own if that is shorter.
 #[must_use]
-pub fn fitted(request: &Request, own: &Times, now: Moment) -> (Option<Limit>, Option<Limit>) {
-    request.deadline.map_or((None, None), |end| {
-        let times = Times::within(end.since(now));
-        (
-            Some(times.grace.min(own.grace)),
-            Some(times.kill_after.min(own.kill_after)),
-        )
+pub fn fitted(request: &Request, own: &Times, now: Moment) -> Wanted {
+    request.deadline.map_or(Wanted::NOTHING, |end| {
+        let whole = Wanted::within(end.since(now));
+        let least = |wanted: Option<Limit>, own| wanted.map(|time| time.min(own));
+        Wanted {
+            grace: least(whole.grace, own.grace),
+            kill_after: least(whole.kill_after, own.kill_after),
+            unaware: least(whole.unaware, own.grace),
+        }
     })
 }

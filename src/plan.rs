@@ -26,8 +26,6 @@ pub struct Plan {
     pub max_grace: Limit,
     /// What is heard of what workers say.
     pub notify: Notify,
-    /// The grace of a worker that never looked at its flag, if it is another.
-    pub unaware_grace: Option<Limit>,
     /// When it stops by itself.
     pub timeout: Option<Duration>,
     /// What is sent instead of SIGTERM.

@@ -76,6 +76,12 @@ pub struct RunRecord {
     pub grace_ms: Option<u64>,
     /// The time from SIGTERM to SIGKILL; `None` is for ever.
     pub kill_after_ms: Option<u64>,
+    /// The grace of a worker that never looked at its flag, as it is typed; `None` is that of all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unaware_grace: Option<String>,
+    /// Whether grace and kill-after are parts of one time.
+    #[serde(default)]
+    pub is_whole: bool,
     /// The longest time from the flag to SIGTERM, with every extension; `None` is for ever, or not
     /// known.
     #[serde(default)]
@@ -112,6 +118,8 @@ impl RunRecord {
             started_unix_ms: 0,
             grace_ms: None,
             kill_after_ms: None,
+            unaware_grace: None,
+            is_whole: false,
             max_grace_ms: None,
             kill_wait_ms: 0,
             stop_signal: libc::SIGTERM,
@@ -174,6 +182,12 @@ pub struct WorkerRecord {
     /// The name of its flag in the run's directory.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub flag: Option<String>,
+    /// When it was started, in nanoseconds on `CLOCK_MONOTONIC`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub started_ns: Option<u64>,
+    /// When its flag was raised, on the same clock.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub raised_ns: Option<u64>,
     /// The level of its flag: 0 to 3.
     pub level: u8,
     /// Whether anybody ever opened its flag.
@@ -212,6 +226,8 @@ impl Default for WorkerRecord {
             pid: None,
             start: None,
             flag: None,
+            started_ns: None,
+            raised_ns: None,
             level: 0,
             looked: false,
             deadline_ns: None,

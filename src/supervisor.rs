@@ -121,7 +121,6 @@ impl<'a> Supervisor<'a> {
             stop_signal: plan.stop_signal,
             kill_wait: plan.times.kill_wait,
             max_grace: plan.max_grace,
-            unaware_grace: plan.unaware_grace,
             stragglers: plan.stragglers,
         };
         let run = Enforcement::new(files, rules, parts.search, witness);

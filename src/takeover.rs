@@ -21,7 +21,7 @@ use crate::event::Witness;
 use crate::failpoint;
 use crate::flag::format::Request;
 use crate::flag::writer::{FlagFile, Nameless};
-use crate::ladder::{Rung, Times};
+use crate::ladder::{Rung, Times, Unaware};
 use crate::owner::{self, Identity, OwnerFile};
 use crate::process;
 use crate::reason::Reason;
@@ -206,16 +206,18 @@ fn rules(run: &RunRecord) -> Rules {
         stop_signal: run.stop_signal,
         kill_wait: Duration::from_millis(run.kill_wait_ms),
         max_grace: limit(run.max_grace_ms),
-        unaware_grace: None,
         stragglers: run.stragglers,
     }
 }
 
 fn times(run: &RunRecord) -> Times {
+    let unaware = run.unaware_grace.as_deref().map(str::parse);
     Times {
         grace: limit(run.grace_ms),
         kill_after: limit(run.kill_after_ms),
         kill_wait: ms_long(run.kill_wait_ms),
+        unaware: unaware.and_then(Result::ok).unwrap_or(Unaware::Same),
+        whole: run.is_whole,
     }
 }
 
@@ -238,6 +240,7 @@ fn adopt(
     us: &Identity,
 ) {
     let times = times(&snapshot.run);
+    let notes_reads = dir.base().storage().notes_reads;
     let workers = snapshot.workers.into_iter().zip(0..);
     for (record, number) in workers.filter(|(record, _)| {
         record.state != WorkerState::Ended || record.outcome.as_deref() == Some("not_ended")
@@ -264,6 +267,7 @@ fn adopt(
             found: process::find(&identity, born.inode, us),
             request: flag.request(),
             flag,
+            notes_reads,
             record,
             cgroup: cgroup.map(|cgroup| cgroup.of_worker(number)),
         };
@@ -282,6 +286,7 @@ fn go_on(run: &mut Enforcement<'_>) {
         run.wait(std::iter::empty(), None, &blocked);
         let now = sys::now();
         let lines = run.files.control.drain();
+        run.on_each(now, Worker::see_read);
         run.settle(now);
         run.obey(lines, now);
         run.tick(now);

@@ -10,7 +10,7 @@ use crate::duration::Limit;
 use crate::ended::Ended;
 use crate::event::{Event, Why, Witness};
 use crate::flag::writer::FlagFile;
-use crate::ladder::{Action, Input, Ladder, Rung, Times};
+use crate::ladder::{Action, Input, Ladder, Rung};
 use crate::moment::Moment;
 use crate::outcome::Final;
 use crate::process::Found;
@@ -59,8 +59,8 @@ pub struct Worker {
     flag: FlagFile,
     tree: Tree,
     ladder: Ladder,
-    /// The run's grace: what a worker that looks late gets back.
-    grace: Limit,
+    /// When it was started.
+    began: Moment,
     /// Whether anybody opened the flag; `None` where that cannot be known.
     looked: Option<bool>,
     asked: Option<Asked>,
@@ -83,8 +83,6 @@ pub struct Worker {
 struct Asked {
     reason: Reason,
     at: Moment,
-    /// Whether it had a shorter grace than others, because nobody had seen it look at its flag.
-    shortened: bool,
 }
 
 /// What proves that the main process is the worker's.
@@ -118,14 +116,15 @@ enum Life {
 }
 
 impl Worker {
-    /// A worker whose program runs as `pid`, in the control group `cgroup` if it has one.
+    /// A worker whose program runs as `pid`, in the control group `cgroup` if it has one, since
+    /// `began`.
     #[must_use]
     pub fn new(
         number: u32,
         (pid, start): (i32, Option<u64>),
         flag: FlagFile,
         cgroup: Option<Cgroup>,
-        times: Times,
+        (began, ladder): (Moment, Ladder),
     ) -> Self {
         Self {
             number,
@@ -134,8 +133,8 @@ impl Worker {
             start,
             tree: Tree::new(number, pid, flag.path().to_owned(), cgroup),
             flag,
-            ladder: Ladder::new(times),
-            grace: times.grace,
+            ladder,
+            began,
             looked: Some(false),
             asked: None,
             said: Said::default(),
@@ -206,9 +205,10 @@ impl Worker {
         }
     }
 
-    /// Says that its looks cannot be seen.
-    pub fn cannot_be_watched(&mut self) {
+    /// Says that its looks cannot be seen: then it has the time of one that looks.
+    pub fn cannot_be_watched(&mut self, hands: &mut Hands<'_>) {
         self.looked = None;
+        self.gain(Input::Looked, Why::Looked, hands);
     }
 
     /// The next moment at which [`Worker::tick`] does something.
@@ -247,24 +247,6 @@ impl Worker {
         main.into_iter().chain(tree.into_iter().flat_map(Tree::fds))
     }
 
-    /// Asks it to stop. Without a grace of its own the request has the run's, or `unaware` for
-    /// a worker that nobody has seen look at its flag.
-    pub fn stop(
-        &mut self,
-        (grace, kill_after): (Option<Limit>, Option<Limit>),
-        unaware: Option<Limit>,
-        reason: &Reason,
-        hands: &mut Hands<'_>,
-    ) {
-        let first = self.asked.is_none() && grace.is_none();
-        let shortened = unaware.filter(|_| first && self.looked == Some(false));
-        let grace = grace.or(shortened);
-        self.input(Input::Stop { grace, kill_after }, reason, hands);
-        if let (Some(asked), true) = (&mut self.asked, shortened.is_some()) {
-            asked.shortened = true;
-        }
-    }
-
     /// Its main process was stopped, or continued, by whomever.
     pub fn set_stopped(&mut self, stopped: bool, hands: &mut Hands<'_>) {
         self.halt = match (stopped, self.halt) {
@@ -296,13 +278,7 @@ impl Worker {
                 worker: self.number,
             },
         );
-        if let Some(asked) = self.asked.clone().filter(|asked| asked.shortened) {
-            let until = match self.grace {
-                Limit::After(grace) => Some(asked.at + grace),
-                Limit::Never => None,
-            };
-            self.extend_to(until, Why::Looked, &asked.reason, hands);
-        }
+        self.gain(Input::Looked, Why::Looked, hands);
     }
 
     /// Takes in what happened, and does what the ladder answers.

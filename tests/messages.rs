@@ -75,7 +75,8 @@ fn a_whole_ladder_is_told_line_by_line() {
     assert_eq!(
         lines[1],
         format!(
-            "stopctl: worker 2 (sh, pid {}) has never looked at its flag",
+            "stopctl: worker 2 (sh, pid {}) has never looked at its flag; \
+             --unaware-grace auto waits less for such programs",
             pids[2]
         )
     );

@@ -4,7 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use crate::duration::Limit;
-use crate::ladder::Rung;
+use crate::ladder::{Rung, Wanted};
 use crate::reason::Reason;
 
 /// A request to stop.
@@ -14,10 +14,8 @@ pub struct Request {
     pub worker: Option<u32>,
     /// At least this rung.
     pub rung: Rung,
-    /// The time from the flag to SIGTERM; `None` is the run's own.
-    pub grace: Option<Limit>,
-    /// The time from SIGTERM to SIGKILL; `None` is the run's own.
-    pub kill_after: Option<Limit>,
+    /// With these times; what it does not name is the run's own.
+    pub times: Wanted,
     /// What the flag says.
     pub reason: Reason,
 }
@@ -38,8 +36,9 @@ impl fmt::Display for Request {
         write!(f, " rung={rung}")?;
         // Zero is no kill-after, so the shortest is one millisecond.
         for (key, limit, shortest) in [
-            ("grace_ms", self.grace, 0),
-            ("kill_after_ms", self.kill_after, 1),
+            ("grace_ms", self.times.grace, 0),
+            ("kill_after_ms", self.times.kill_after, 1),
+            ("unaware_ms", self.times.unaware, 0),
         ] {
             match limit {
                 Some(Limit::After(time)) => {
@@ -67,8 +66,7 @@ impl Request {
         let mut request = Self {
             worker: None,
             rung: Rung::Flag,
-            grace: None,
-            kill_after: None,
+            times: Wanted::NOTHING,
             reason: Reason::USER,
         };
         for word in words {
@@ -78,13 +76,14 @@ impl Request {
                 ("rung", "flag") => request.rung = Rung::Flag,
                 ("rung", "term") => request.rung = Rung::Term,
                 ("rung", "kill") => request.rung = Rung::Kill,
-                ("grace_ms", time) => request.grace = Some(limit(time)?),
+                ("grace_ms", time) => request.times.grace = Some(limit(time)?),
                 ("kill_after_ms", time) => {
                     // Zero would mean "never" to users of timeout(1): as on the command line,
                     // refused.
                     let some = limit(time).filter(|time| *time != Limit::After(Duration::ZERO))?;
-                    request.kill_after = Some(some);
+                    request.times.kill_after = Some(some);
                 }
+                ("unaware_ms", time) => request.times.unaware = Some(limit(time)?),
                 ("rung", _) => return None,
                 ("reason", word) => request.reason = Reason::parse(word).ok()?,
                 (_, _) => {}
@@ -109,7 +108,7 @@ pub(super) fn limit(milliseconds: &str) -> Option<Limit> {
 mod tests {
     use super::Request;
     use crate::duration::Limit;
-    use crate::ladder::Rung;
+    use crate::ladder::{Rung, Wanted};
     use crate::reason::Reason;
 
     #[test]
@@ -123,15 +122,20 @@ mod tests {
             for rung in [Rung::Flag, Rung::Term, Rung::Kill] {
                 for grace in limits {
                     for kill_after in limits {
-                        let reason = Reason::INTERRUPT;
-                        let request = Request {
-                            worker,
-                            rung,
-                            grace,
-                            kill_after,
-                            reason,
-                        };
-                        assert_eq!(Request::parse(&request.to_string()), Some(request));
+                        for unaware in limits {
+                            let times = Wanted {
+                                grace,
+                                kill_after,
+                                unaware,
+                            };
+                            let request = Request {
+                                worker,
+                                rung,
+                                times,
+                                reason: Reason::INTERRUPT,
+                            };
+                            assert_eq!(Request::parse(&request.to_string()), Some(request));
+                        }
                     }
                 }
             }
@@ -140,23 +144,28 @@ mod tests {
 
     #[test]
     fn a_time_between_two_milliseconds_is_written_as_the_longer_one() {
-        let whole = crate::ladder::Times::within(std::time::Duration::from_micros(6500));
         let request = Request {
-            grace: Some(whole.grace),
-            kill_after: Some(whole.kill_after),
+            times: Wanted::within(std::time::Duration::from_micros(6500)),
             ..Request::parse("1 stop").unwrap()
         };
         let line = request.to_string();
-        assert!(line.contains(" grace_ms=6 kill_after_ms=1 "), "{line}");
+        assert!(
+            line.contains(" grace_ms=6 kill_after_ms=1 unaware_ms=1 "),
+            "{line}"
+        );
         assert!(Request::parse(&line).is_some());
         let nothing = Limit::After(std::time::Duration::ZERO);
-        let least = Request {
+        let times = Wanted {
             grace: Some(nothing),
             kill_after: Some(nothing),
-            ..request
+            unaware: Some(nothing),
         };
+        let least = Request { times, ..request };
         let line = least.to_string();
-        assert!(line.contains(" grace_ms=0 kill_after_ms=1 "), "{line}");
+        assert!(
+            line.contains(" grace_ms=0 kill_after_ms=1 unaware_ms=0 "),
+            "{line}"
+        );
     }
 
     #[test]
@@ -180,6 +189,7 @@ mod tests {
             "1 stop reason=A",
             "1 stop word",
             "1 stop grace_ms=-1",
+            "1 stop unaware_ms=-1",
             "1 stop kill_after_ms=0",
             "1 stop kill_after_ms=00",
             "1 stop kill_after_ms=+0",

@@ -2,10 +2,9 @@
 
 use super::Enforcement;
 use crate::control::{Extension, Request};
-use crate::duration::Limit;
 use crate::event::{Event, Why};
 use crate::failpoint;
-use crate::ladder::{Input, Rung};
+use crate::ladder::{Input, Rung, Wanted};
 use crate::moment::Moment;
 use crate::reason::Reason;
 use crate::record::Phase;
@@ -14,14 +13,14 @@ use crate::worker::Worker;
 /// How workers are to be stopped.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum How {
-    /// From the flag on: with this grace and this kill-after, or the run's own.
-    Ask(Option<Limit>, Option<Limit>),
+    /// From the flag on, with these times.
+    Ask(Wanted),
     /// On this rung at least.
     AtLeast(Rung),
 }
 
 impl How {
-    pub(crate) const OWN_TIMES: Self = Self::Ask(None, None);
+    pub(crate) const OWN_TIMES: Self = Self::Ask(Wanted::NOTHING);
 }
 
 impl Enforcement<'_> {
@@ -55,7 +54,7 @@ impl Enforcement<'_> {
 
     pub(super) fn apply_request(&mut self, request: &Request, now: Moment) {
         let how = match request.rung {
-            Rung::Flag => How::Ask(request.grace, request.kill_after),
+            Rung::Flag => How::Ask(request.times),
             rung @ (Rung::Term | Rung::Kill) => How::AtLeast(rung),
         };
         let Some(number) = request.worker else {
@@ -99,10 +98,12 @@ impl Enforcement<'_> {
     }
 
     fn stop_one(&mut self, index: usize, reason: &Reason, how: How, now: Moment) {
-        let unaware = self.rules.unaware_grace;
-        self.on_index(index, now, |worker, hands| match how {
-            How::Ask(grace, kill_after) => worker.stop((grace, kill_after), unaware, reason, hands),
-            How::AtLeast(rung) => worker.input(Input::AtLeast(rung), reason, hands),
+        let input = match how {
+            How::Ask(times) => Input::Stop(times),
+            How::AtLeast(rung) => Input::AtLeast(rung),
+        };
+        self.on_index(index, now, |worker, hands| {
+            worker.input(input, reason, hands);
         });
     }
 }

@@ -68,8 +68,7 @@ impl Supervisor<'_> {
             return;
         };
         let how = if request.level == b'1' {
-            let (grace, kill_after) = outer::fitted(&request, &self.plan.times, now);
-            How::Ask(grace, kill_after)
+            How::Ask(outer::fitted(&request, &self.plan.times, now))
         } else {
             How::AtLeast(Rung::Term)
         };

@@ -10,6 +10,7 @@ use std::os::fd::BorrowedFd;
 use super::Supervisor;
 use crate::base::Storage;
 use crate::flag::writer::FlagFile;
+use crate::ladder::Unaware;
 use crate::moment::Moment;
 use crate::outer::Outer;
 use crate::watch::{Seen, Watch};
@@ -54,7 +55,7 @@ impl Supervisor<'_> {
     pub(super) fn will_see(&mut self, flag: &mut FlagFile, worker: u32, now: Moment) -> bool {
         if let Looks::Noted { kept } = self.looks {
             // Where a stop depends on it, an open is a look, before anything is read.
-            let may_be_late = self.run.rules.unaware_grace.is_none();
+            let may_be_late = self.plan.times.unaware == Unaware::Same;
             if may_be_late && kept && flag.note_reads() {
                 return true;
             }
@@ -82,9 +83,9 @@ impl Supervisor<'_> {
             let _ = watch.outer(path);
         }
         for index in 0..self.run.workers().len() {
-            self.run.on_index(index, now, |worker, _| {
+            self.run.on_index(index, now, |worker, hands| {
                 if watch.flag(worker.flag().path(), worker.number()).is_err() {
-                    worker.cannot_be_watched();
+                    worker.cannot_be_watched(hands);
                 }
             });
         }

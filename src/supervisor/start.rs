@@ -10,6 +10,7 @@ use crate::enforcement::How;
 use crate::event::Event;
 use crate::failpoint;
 use crate::flag::writer::FlagFile;
+use crate::ladder::Ladder;
 use crate::reason::Reason;
 use crate::spawn::{Outfit, SpawnError};
 use crate::sys;
@@ -75,11 +76,13 @@ impl Supervisor<'_> {
         };
         self.run.witness.see(now, &started);
         let start = self.run.files.record.born(number).map(|born| born.start);
-        let mut worker = Worker::new(number, (pid, start), flag, cgroup, self.plan.times);
+        let ladder = Ladder::new(self.plan.times, now);
+        let worker = Worker::new(number, (pid, start), flag, cgroup, (now, ladder));
+        let index = self.run.add(worker);
+        self.by_pid.insert(pid, index);
         if !watched {
-            worker.cannot_be_watched();
+            self.run.on_index(index, now, Worker::cannot_be_watched);
         }
-        self.by_pid.insert(pid, self.run.add(worker));
         failpoint::pass("worker noted");
         if self.guard.is_none() && self.guard_at.is_none() {
             self.guard_at = Some(now + SHORT);

@@ -5,7 +5,7 @@ use crate::cgroup::Cgroup;
 use crate::event::Event;
 use crate::flag::format::Request;
 use crate::flag::writer::FlagFile;
-use crate::ladder::{Ladder, Rung, Times};
+use crate::ladder::{Input, Ladder, Rung, Times};
 use crate::moment::Moment;
 use crate::process::Found;
 use crate::reason::Reason;
@@ -22,6 +22,8 @@ pub struct Heritage {
     pub found: Found,
     /// Its flag.
     pub flag: FlagFile,
+    /// Whether the kernel can note who reads that.
+    pub notes_reads: bool,
     /// What the flag says; `None` while it is down.
     pub request: Option<Request>,
     /// What the record says.
@@ -41,14 +43,25 @@ impl Worker {
             born,
             found,
             flag,
+            notes_reads,
             request,
             record,
             cgroup,
         } = heritage;
         let start = Some(born.start);
-        let mut worker = Self::new(number, (born.pid, start), flag, cgroup, times);
+        let began = record.started_ns.map_or(now, Moment::from_nanos);
+        let ladder = Ladder::new(times, began);
+        let mut worker = Self::new(number, (born.pid, start), flag, cgroup, (began, ladder));
         worker.main = Main::Stranger(found);
-        worker.looked = Some(record.looked);
+        if record.looked {
+            worker.looked = Some(true);
+        } else if !(notes_reads && worker.flag.note_reads()) {
+            // Nobody would see a late look: it has the time of one that looks.
+            worker.looked = None;
+        }
+        if worker.looked != Some(false) {
+            let _ = worker.ladder.step(Input::Looked, now);
+        }
         worker.extensions = record.extensions;
         worker.said = Said::recorded(&record);
         let (pid, looked) = (born.pid, record.looked);
@@ -71,14 +84,11 @@ impl Worker {
         let (reason, deadline) = request.map_or((Reason::LOST, None), |request| {
             (request.reason.unwrap_or(Reason::USER), request.deadline)
         });
-        worker.asked = Some(Asked {
-            reason,
-            at: now,
-            shortened: false,
-        });
+        let raised = record.raised_ns.map_or(now, Moment::from_nanos);
+        worker.asked = Some(Asked { reason, at: raised });
         let noted = record.deadline_ns.filter(|_| recorded == Some(rung));
         let until = deadline.or(noted.map(Moment::from_nanos));
-        worker.ladder = Ladder::resumed(times, rung, until, now);
+        worker.ladder = worker.ladder.resumed(rung, raised, until, now);
         if told != Some(rung) {
             worker.write_flag(&Reason::LOST, hands);
         }

@@ -124,11 +124,8 @@ impl Worker {
         } else {
             STRAGGLERS
         };
-        let stragglers = Times {
-            grace: Limit::After(grace),
-            kill_after: Limit::After(STRAGGLERS),
-            kill_wait: hands.kill_wait,
-        };
+        let (grace, kill_after) = (Limit::After(grace), Limit::After(STRAGGLERS));
+        let stragglers = Some(Times::plain(grace, kill_after, hands.kill_wait));
         // On a ladder that was climbed already this freezes the outcome, and no more.
         self.input(Input::MainEnded { stragglers }, &Reason::SIBLING, hands);
     }

@@ -38,6 +38,8 @@ impl Worker {
             pid: Some(self.pid),
             start: self.start,
             flag: Some(self.flag.name().to_owned()),
+            started_ns: Some(self.began.nanos()),
+            raised_ns: self.asked.as_ref().map(|asked| asked.at.nanos()),
             level: self.ladder.rung().map_or(0, Rung::level),
             looked: self.looked == Some(true),
             deadline_ns: self

@@ -143,7 +143,6 @@ impl Worker {
         let asked = self.asked.get_or_insert_with(|| Asked {
             reason: reason.clone(),
             at: now,
-            shortened: false,
         });
         let request = Request {
             level: b'0' + rung.level(),

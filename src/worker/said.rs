@@ -84,19 +84,14 @@ impl Worker {
             (Some(one), None) | (None, Some(one)) => Some(one),
             (None, None) => None,
         };
-        self.extend_to(until, why, &asked.reason, hands);
+        self.gain(Input::Extend(until), why, hands);
     }
 
-    /// Moves SIGTERM to a later moment, or away; an earlier one changes nothing.
-    pub(super) fn extend_to(
-        &mut self,
-        until: Option<Moment>,
-        why: Why,
-        reason: &Reason,
-        hands: &mut Hands<'_>,
-    ) {
+    /// Takes in what may move SIGTERM to a later moment, or away, and tells of it if it does.
+    pub(super) fn gain(&mut self, input: Input, why: Why, hands: &mut Hands<'_>) {
         let before = self.ladder.deadline();
-        self.input(Input::Extend(until), reason, hands);
+        let reason = self.asked.as_ref().map(|asked| asked.reason.clone());
+        self.input(input, &reason.unwrap_or(Reason::USER), hands);
         if self.ladder.deadline() != before {
             self.extensions += 1;
             let extended = Event::Extended {

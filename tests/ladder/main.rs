@@ -5,30 +5,23 @@
 
 mod promises;
 mod table;
+mod unaware;
 mod watched;
 
 use std::time::Duration;
 
 use stopctl::duration::Limit;
-use stopctl::ladder::{Input, Times};
+use stopctl::ladder::{Input, Times, Wanted};
 use stopctl::moment::Moment;
 
-const ASKED: Input = Input::Stop {
-    grace: None,
-    kill_after: None,
-};
+const ASKED: Input = Input::Stop(Wanted::NOTHING);
 
-const TIMES: Times = Times {
-    grace: secs(10),
-    kill_after: secs(20),
-    kill_wait: Duration::from_secs(5),
-};
+const TIMES: Times = Times::plain(secs(10), secs(20), Duration::from_secs(5));
 
-const STRAGGLERS: Times = Times {
-    grace: secs(2),
-    kill_after: secs(3),
-    kill_wait: Duration::from_secs(4),
-};
+const STRAGGLERS: Times = Times::plain(secs(2), secs(3), Duration::from_secs(4));
+
+/// What the main process left behind is the worker from now on.
+const WAITED_FOR: Input = Input::MainEnded { stragglers: None };
 
 const fn secs(secs: u64) -> Limit {
     Limit::After(Duration::from_secs(secs))
@@ -39,7 +32,11 @@ const fn at(secs: u64) -> Moment {
 }
 
 fn asked(grace: Option<Limit>, kill_after: Option<Limit>) -> Input {
-    Input::Stop { grace, kill_after }
+    Input::Stop(Wanted {
+        grace,
+        kill_after,
+        unaware: None,
+    })
 }
 
 /// For so many seconds, until now.
@@ -48,5 +45,7 @@ fn suspended(secs: u64) -> Input {
 }
 
 fn ended(stragglers: Times) -> Input {
-    Input::MainEnded { stragglers }
+    Input::MainEnded {
+        stragglers: Some(stragglers),
+    }
 }

@@ -5,14 +5,14 @@ use std::time::Duration;
 use proptest::prelude::{Just, Strategy, any, prop};
 use proptest::{prop_assert, prop_assert_eq, prop_oneof, proptest};
 use stopctl::duration::Limit;
-use stopctl::ladder::{Action, Input, Ladder, Rung, Times};
+use stopctl::ladder::{Action, Input, Ladder, Rung, Times, Unaware};
 use stopctl::moment::Moment;
 
 use crate::watched::{Watched, level};
 use crate::{ASKED, STRAGGLERS, TIMES, asked, at, ended, secs, suspended};
 
 #[test]
-fn every_sequence_of_six_inputs_keeps_the_promises_and_ends_by_ticks() {
+fn every_sequence_of_inputs_keeps_the_promises_and_ends_by_ticks() {
     fn explore(watched: &Watched, now: u64, depth: u32) {
         watched.check_that_ticks_end_it();
         if depth == 0 {
@@ -31,13 +31,15 @@ fn every_sequence_of_six_inputs_keeps_the_promises_and_ends_by_ticks() {
             (7, suspended(7)),
             (1, ended(STRAGGLERS)),
             (1, Input::TreeEnded),
+            (1, Input::Looked),
         ] {
             let mut next = watched.clone();
             let _ = next.step(input, at(now + seconds));
             explore(&next, now + seconds, depth - 1);
         }
     }
-    explore(&Watched::new(TIMES), 0, 6);
+    explore(&Watched::new(TIMES), 0, 5);
+    explore(&Watched::new(Times::within(Duration::from_secs(30))), 0, 5);
 }
 
 fn finite() -> impl Strategy<Value = Limit> {
@@ -53,10 +55,22 @@ fn limit() -> impl Strategy<Value = Limit> {
 }
 
 fn times<S: Strategy<Value = Limit>>(limit: fn() -> S) -> impl Strategy<Value = Times> {
-    (limit(), limit(), 1..9_000_u64).prop_map(|(grace, kill_after, wait)| Times {
-        grace,
-        kill_after,
-        kill_wait: Duration::from_millis(wait),
+    (limit(), limit(), 1..9_000_u64).prop_map(|(grace, kill_after, wait)| {
+        Times::plain(grace, kill_after, Duration::from_millis(wait))
+    })
+}
+
+/// The same with any time for who never looked.
+fn unaware<S: Strategy<Value = Limit>>(limit: fn() -> S) -> impl Strategy<Value = Times> {
+    let unaware = prop_oneof![
+        Just(Unaware::Same),
+        Just(Unaware::SinceStart),
+        limit().prop_map(Unaware::Grace),
+    ];
+    (times(limit), unaware, any::<bool>()).prop_map(|(times, unaware, whole)| Times {
+        unaware,
+        whole,
+        ..times
     })
 }
 
@@ -80,6 +94,7 @@ fn input<S: Strategy<Value = Limit> + 'static>(limit: fn() -> S) -> impl Strateg
         1 => Just(Input::AtLeast(Rung::Term)),
         1 => Just(Input::AtLeast(Rung::Kill)),
         1 => Just(Input::Hurry),
+        1 => Just(Input::Looked),
         1 => Just(Input::TreeEnded),
     ]
 }
@@ -108,7 +123,7 @@ fn timed(sequence: Vec<(u64, Input)>) -> impl Iterator<Item = (Moment, Input)> {
 proptest! {
     #[test]
     fn any_sequence_keeps_the_promises(
-        times in times(limit),
+        times in unaware(limit),
         sequence in sequence(input(limit)),
     ) {
         let mut watched = Watched::new(times);
@@ -119,7 +134,7 @@ proptest! {
 
     #[test]
     fn ticks_alone_end_any_ladder_with_finite_times(
-        times in times(finite),
+        times in unaware(finite),
         sequence in sequence(input(finite)),
     ) {
         let mut watched = Watched::new(times);
@@ -138,7 +153,7 @@ proptest! {
         let mut decided = times;
         let mut climbed: Option<(Rung, Moment)> = None;
         for (now, input) in timed(sequence) {
-            if let (None, Input::MainEnded { stragglers }) = (climbed, input) {
+            if let (None, Input::MainEnded { stragglers: Some(stragglers) }) = (climbed, input) {
                 decided = stragglers;
             }
             if let (Some((_, since)), Input::Suspended(time)) = (&mut climbed, input) {
@@ -188,10 +203,10 @@ proptest! {
 
     #[test]
     fn a_repeated_input_changes_nothing_unless_it_is_a_hurry_or_more_time(
-        times in times(limit),
+        times in unaware(limit),
         sequence in sequence(input(limit)),
     ) {
-        let mut ladder = Ladder::new(times);
+        let mut ladder = Ladder::new(times, at(0));
         for (now, input) in timed(sequence) {
             let _ = ladder.step(input, now);
             // A wait of zero is over at once: then a second tick has something to do.
@@ -210,7 +225,7 @@ proptest! {
         times in times(limit),
         seconds in any::<[u16; 4]>(),
     ) {
-        let mut ladder = Ladder::new(times);
+        let mut ladder = Ladder::new(times, at(0));
         let _ = ladder.step(Input::AtLeast(Rung::Flag), at(0));
         let mut now = at(0);
         for second in seconds {
@@ -224,11 +239,11 @@ proptest! {
 
     #[test]
     fn the_outcome_stays_what_it_was_when_the_main_process_ended(
-        times in times(limit),
+        times in unaware(limit),
         before in sequence(input(limit)),
         after in sequence(input(limit)),
     ) {
-        let mut ladder = Ladder::new(times);
+        let mut ladder = Ladder::new(times, at(0));
         for (now, input) in timed(before) {
             let alive = ladder.clone();
             let _ = ladder.step(input, now);

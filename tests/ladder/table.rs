@@ -6,11 +6,11 @@ use stopctl::duration::Limit;
 use stopctl::ladder::{Action, Input, Ladder, Rung, Times};
 use stopctl::moment::Moment;
 
-use crate::{ASKED, STRAGGLERS, TIMES, asked, at, ended, secs, suspended};
+use crate::{ASKED, STRAGGLERS, TIMES, WAITED_FOR, asked, at, ended, secs, suspended};
 
 /// A ladder with `TIMES` that was given `inputs`, each with its second.
 fn ladder(inputs: &[(u64, Input)]) -> Ladder {
-    let mut ladder = Ladder::new(TIMES);
+    let mut ladder = Ladder::new(TIMES, at(0));
     for (second, input) in inputs {
         let _ = ladder.step(*input, at(*second));
     }
@@ -76,10 +76,12 @@ fn every_input_in_every_state_does_what_the_table_says() {
         (103, Input::Tick,                      [".",        ".",          ".",          ".",        ".",         ".",         ".",     "."]),
         (110, Input::Tick,                      [".",        "Term 130",   ".",          ".",        ".",         "give-up -", ".",     "."]),
         (900, Input::Tick,                      [".",        "Term 920",   ".",          "Kill 905", ".",         "give-up -", ".",     "."]),
-        (103, suspended(7),                     [".",        "retime 117", ".",          "retime 127", ".",        "retime 112", ".",     "."]),
-        (900, suspended(800),                   [".",        "retime 910", ".",          "retime 920", ".",        "retime 905", ".",     "."]),
+        (103, suspended(7),                     ["silent -", "retime 117", ".",          "retime 127", ".",        "retime 112", ".",     "."]),
+        (900, suspended(800),                   ["silent -", "retime 910", ".",          "retime 920", ".",        "retime 905", ".",     "."]),
         (103, suspended(0),                     [".",        "retime 110", ".",          "retime 120", ".",        "retime 105", ".",     "."]),
         (103, ended(STRAGGLERS),                ["Flag 105", "silent 110", "silent -",   "silent 120", "silent -", "silent 105", "silent -", "."]),
+        (103, WAITED_FOR,                       ["silent -", "silent 110", "silent -",   "silent 120", "silent -", "silent 105", "silent -", "."]),
+        (103, Input::Looked,                    ["silent -", "silent 110", "silent -",   "silent 120", "silent -", "silent 105", "silent -", "gone"]),
         (103, ended(no_grace),                  ["Term 106", "silent 110", "silent -",   "silent 120", "silent -", "silent 105", "silent -", "."]),
         (103, Input::TreeEnded,                 ["gone",     "gone",       "gone",       "gone",     "gone",      "gone",      "gone",  "."]),
     ];

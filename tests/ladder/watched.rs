@@ -15,7 +15,7 @@ pub(crate) struct Watched {
 impl Watched {
     pub(crate) fn new(times: Times) -> Watched {
         Watched {
-            ladder: Ladder::new(times),
+            ladder: Ladder::new(times, Moment::from_nanos(0)),
             kills: 0,
             give_ups: 0,
         }
@@ -48,7 +48,7 @@ impl Watched {
                     assert_eq!(after.deadline(), later);
                 } else {
                     assert_eq!(after.rung(), Some(Rung::Flag));
-                    let extended = matches!(input, Input::Extend(_));
+                    let extended = matches!(input, Input::Extend(_) | Input::Looked);
                     assert_eq!(moved(after) > moved(&before), extended);
                     assert_ne!(moved(after), moved(&before));
                 }

@@ -6,8 +6,10 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use stopctl::ladder::Unaware;
 use stopctl::moment::Moment;
 use stopctl::outcome::{Final, Outcome};
+use stopctl::plan::Plan;
 use stopctl::reason::Reason;
 use stopctl::signal_name::signal_name;
 use stopctl::terminal::keys_reach_us;
@@ -35,6 +37,8 @@ pub(crate) struct Progress {
     program: String,
     /// What is sent instead of SIGTERM, by name.
     stop_signal: String,
+    /// Whether who never looked has as much time as who did, and nobody chose that.
+    waits_for_unaware: bool,
     workers: BTreeMap<u32, Known>,
     stop: Option<Stop>,
     news: News,
@@ -75,11 +79,12 @@ struct News {
 }
 
 impl Progress {
-    pub(crate) fn new(program: String, stop_signal: i32) -> Self {
+    pub(crate) fn new(program: String, plan: &Plan) -> Self {
         Self {
             run: String::new(),
             program,
-            stop_signal: signal_name(stop_signal),
+            stop_signal: signal_name(plan.stop_signal),
+            waits_for_unaware: plan.times.unaware == Unaware::Same,
             workers: BTreeMap::new(),
             stop: None,
             news: News::default(),

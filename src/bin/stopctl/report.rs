@@ -47,7 +47,7 @@ impl Report {
             voice,
             events,
             annotations,
-            progress: Progress::new(escaped(program), plan.stop_signal),
+            progress: Progress::new(escaped(program), plan),
             count: plan.workers,
             finals: Vec::new(),
             said_junk: false,

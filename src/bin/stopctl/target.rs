@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use stopctl::control::{Asker, Request};
 use stopctl::duration::{Limit, in_words};
-use stopctl::ladder::Rung;
+use stopctl::ladder::{Rung, Wanted};
 use stopctl::moment::Moment;
 use stopctl::outcome::Outcome;
 use stopctl::reason::Reason;
@@ -34,8 +34,7 @@ const TAKEOVERS: u32 = 10;
 /// What is asked, of each run alike.
 pub(crate) struct Demand {
     pub(crate) rung: Rung,
-    pub(crate) grace: Option<Limit>,
-    pub(crate) kill_after: Option<Limit>,
+    pub(crate) times: Wanted,
     pub(crate) reason: Reason,
     /// These workers; empty is all of them.
     pub(crate) workers: BTreeSet<u32>,
@@ -205,14 +204,11 @@ impl<'a> Target<'a> {
         let each = || self.asked.iter().copied().map(Some).collect();
         let whom: Vec<Option<u32>> = if self.is_whole() { vec![None] } else { each() };
         for worker in whom {
-            let (rung, grace, kill_after) = (demand.rung, demand.grace, demand.kill_after);
-            let reason = demand.reason.clone();
             let request = Request {
                 worker,
-                rung,
-                grace,
-                kill_after,
-                reason,
+                rung: demand.rung,
+                times: demand.times,
+                reason: demand.reason.clone(),
             };
             let patience = stopctl::now() + UNREAD;
             loop {
@@ -247,7 +243,7 @@ impl<'a> Target<'a> {
             .grace_ms
             .map(Duration::from_millis)
             .map_or(Limit::Never, Limit::After);
-        let next = match (demand.rung, demand.grace.unwrap_or(own)) {
+        let next = match (demand.rung, demand.times.grace.unwrap_or(own)) {
             (Rung::Kill, _) => "SIGKILL now".to_owned(),
             (Rung::Term, _) => "SIGTERM now".to_owned(),
             (Rung::Flag, Limit::After(time)) => {

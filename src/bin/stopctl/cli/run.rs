@@ -67,7 +67,8 @@ pub(crate) struct RunArgs {
     )]
     pub(crate) annotations: Option<Service>,
 
-    /// Grace for a worker that never looked at its flag; 0 is SIGTERM at once
+    /// Grace for a worker that never looked at its flag; 0 is SIGTERM at once, auto is the grace
+    /// counted from its start [default: the whole grace]
     #[arg(
         long,
         value_name = "DURATION",
@@ -207,7 +208,8 @@ pub(crate) struct RunTimes {
     )]
     pub(crate) kill_after: Option<String>,
 
-    /// The whole ladder in this time: 80 % grace, 15 % kill-after, 5 % reserve [default as PID 1: 9s]
+    /// The whole ladder in this time: 80 % grace, 15 % kill-after, 5 % reserve; for a worker that never
+    /// looked at its flag 10 %, 85 %, 5 % [default as PID 1: 9s]
     #[arg(
         long,
         value_name = "DURATION",

@@ -108,8 +108,7 @@ pub(crate) fn plan(args: &RunArgs) -> Result<Plan, String> {
             "--signal: {name} cannot be caught, so it asks nobody; use another"
         ));
     }
-    let times = times(&args.times)?;
-    let unaware = args.unaware_grace.as_deref().map(str::parse).transpose();
+    let times = times(args)?;
     let when_one_ends = match (args.stop_on_exit, args.stop_on_failure) {
         (true, _) => WhenOneEnds::Stop,
         (false, true) => WhenOneEnds::StopIfFailed,
@@ -131,7 +130,6 @@ pub(crate) fn plan(args: &RunArgs) -> Result<Plan, String> {
         times,
         max_grace: max_grace(args.max_grace.as_deref(), &times)?,
         notify,
-        unaware_grace: unaware.map_err(|error| wrong("--unaware-grace", &error))?,
         timeout: timeout(args.timeout.as_deref())?,
         stop_signal,
         when_one_ends,
@@ -207,7 +205,19 @@ fn timeout(typed: Option<&str>) -> Result<Option<Duration>, String> {
     }
 }
 
-fn times(typed: &RunTimes) -> Result<Times, String> {
+/// The times of the ladder, with the grace of workers that never look.
+fn times(args: &RunArgs) -> Result<Times, String> {
+    let times = ladder(&args.times)?;
+    let unaware = args.unaware_grace.as_deref().map(str::parse).transpose();
+    let unaware =
+        unaware.map_err(|error| wrong("--unaware-grace", &format!("{error}, or auto")))?;
+    Ok(Times {
+        unaware: unaware.unwrap_or(times.unaware),
+        ..times
+    })
+}
+
+fn ladder(typed: &RunTimes) -> Result<Times, String> {
     let parse = |option, typed: &Option<String>| {
         typed
             .as_deref()
@@ -216,7 +226,7 @@ fn times(typed: &RunTimes) -> Result<Times, String> {
             .map_err(|error| wrong(option, &error))
     };
     if let Some(whole) = parse("--stop-within", &typed.stop_within)? {
-        return within(whole);
+        return finite(whole).map(Times::within);
     }
     let grace = parse("--grace", &typed.grace)?;
     let kill_after = parse("--kill-after", &typed.kill_after)?;
@@ -230,11 +240,8 @@ fn times(typed: &RunTimes) -> Result<Times, String> {
     if std::process::id() == 1 && grace.is_none() && kill_after.is_none() {
         return Ok(Times::within(AS_PID_1));
     }
-    Ok(Times {
-        grace: grace.unwrap_or(DEFAULT),
-        kill_after: kill_after.unwrap_or(DEFAULT),
-        kill_wait: KILL_WAIT,
-    })
+    let (grace, kill_after) = (grace.unwrap_or(DEFAULT), kill_after.unwrap_or(DEFAULT));
+    Ok(Times::plain(grace, kill_after, KILL_WAIT))
 }
 
 /// The longest grace there is.
@@ -247,10 +254,10 @@ fn max_grace(typed: Option<&str>, times: &Times) -> Result<Limit, String> {
     }))
 }
 
-/// The times of a ladder that is to take this long as a whole.
-pub(crate) fn within(whole: Limit) -> Result<Times, String> {
+/// The time that a whole ladder is to take.
+pub(crate) fn finite(whole: Limit) -> Result<Duration, String> {
     match whole {
-        Limit::After(time) if !time.is_zero() => Ok(Times::within(time)),
+        Limit::After(time) if !time.is_zero() => Ok(time),
         Limit::After(_) | Limit::Never => {
             Err("--stop-within: write a time that ends and is not 0".to_owned())
         }

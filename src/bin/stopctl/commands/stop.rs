@@ -2,12 +2,12 @@
 
 use stopctl::duration::Limit;
 use stopctl::interrupts::Interrupts;
-use stopctl::ladder::Rung;
+use stopctl::ladder::{Rung, Wanted};
 use stopctl::outcome::Outcome;
 use stopctl::reason::Reason;
 
 use crate::cli::StopArgs;
-use crate::commands::run::within;
+use crate::commands::run::finite;
 use crate::exit::Leave;
 use crate::runs::{self, Missing, Run};
 use crate::target::{Demand, Target, Waited};
@@ -109,7 +109,7 @@ fn demand(args: &StopArgs) -> Result<Demand, String> {
         limit.map_err(|error| format!("{option}: {error}"))
     };
     let whole = parse("--stop-within", &args.stop_within)?
-        .map(within)
+        .map(|whole| finite(whole).map(Wanted::within))
         .transpose()?;
     let grace = parse("--grace", &args.grace)?;
     let workers = args.workers.iter().map(|typed| {
@@ -123,8 +123,10 @@ fn demand(args: &StopArgs) -> Result<Demand, String> {
             (true, false) => Rung::Term,
             (false, false) => Rung::Flag,
         },
-        grace: whole.map(|times| times.grace).or(grace),
-        kill_after: whole.map(|times| times.kill_after),
+        times: whole.unwrap_or(Wanted {
+            grace,
+            ..Wanted::NOTHING
+        }),
         reason: Reason::parse(&args.reason).map_err(|error| format!("--reason: {error}"))?,
         workers: workers.collect::<Result<_, _>>()?,
     })

@@ -45,18 +45,23 @@ impl Progress {
         let unaware = |worker: &&u32| self.workers.get(worker).is_some_and(|known| !known.looked);
         let unaware: Vec<u32> = workers.iter().filter(unaware).copied().collect();
         let program = &self.program;
+        let hint = if self.waits_for_unaware {
+            "; --unaware-grace auto waits less for such programs"
+        } else {
+            ""
+        };
         match unaware.as_slice() {
             [] => None,
             [one] => {
                 let pid = self.workers.get(one).map_or(0, |known| known.pid);
                 Some(format!(
-                    "worker {one} ({program}, pid {pid}) has never looked at its flag"
+                    "worker {one} ({program}, pid {pid}) has never looked at its flag{hint}"
                 ))
             }
             several => {
                 let who = numbers(several);
                 Some(format!(
-                    "workers {who} ({program}) have never looked at their flags"
+                    "workers {who} ({program}) have never looked at their flags{hint}"
                 ))
             }
         }
