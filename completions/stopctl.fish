@@ -56,7 +56,7 @@ complete -c stopctl -n "__fish_stopctl_using_subcommand run" -l max-grace -d 'Lo
 complete -c stopctl -n "__fish_stopctl_using_subcommand run" -l stopped-status -d 'Exit status after a stop that was asked for and needed no SIGKILL, instead of 0 or of a death by our own SIGTERM' -r
 complete -c stopctl -n "__fish_stopctl_using_subcommand run" -l stdin -d 'What workers read: our standard input, or nothing [default: null from a terminal without --foreground or for several workers, otherwise inherit]' -r -f -a "inherit\t''
 null\t''"
-complete -c stopctl -n "__fish_stopctl_using_subcommand run" -l forward -d 'Signals passed on to the workers; HUP here makes it a reload instead of a stop' -r
+complete -c stopctl -n "__fish_stopctl_using_subcommand run" -l forward -d 'Signals passed on to the workers beside USR1, USR2 and WINCH; HUP here makes it a reload instead of a stop, and -USR2 takes USR2 away' -r
 complete -c stopctl -n "__fish_stopctl_using_subcommand run" -l ready -d 'When the run is ready: when all workers were started, or when each has said that it is; the latter implies --notify' -r -f -a "started\t''
 notify\t''"
 complete -c stopctl -n "__fish_stopctl_using_subcommand run" -l stragglers -d 'What becomes of processes that a worker leaves behind: stop them too, or name and leave them' -r -f -a "stop\t''
@@ -68,7 +68,7 @@ complete -c stopctl -n "__fish_stopctl_using_subcommand run" -l stop-on-exit -d 
 complete -c stopctl -n "__fish_stopctl_using_subcommand run" -l stop-on-failure -d 'When one worker fails, stop the others'
 complete -c stopctl -n "__fish_stopctl_using_subcommand run" -s q -l quiet -d 'Say nothing but errors'
 complete -c stopctl -n "__fish_stopctl_using_subcommand run" -s v -l verbose -d 'Name every signal sent; twice: trace'
-complete -c stopctl -n "__fish_stopctl_using_subcommand run" -l preserve-status -d 'Exit with the worker\'s own status after --timeout too'
+complete -c stopctl -n "__fish_stopctl_using_subcommand run" -l preserve-status -d 'Exit with the worker\'s own status after --timeout and after Ctrl-C, too'
 complete -c stopctl -n "__fish_stopctl_using_subcommand run" -l foreground -d 'Give the worker our terminal with its keys, as a shell does: for shells, editors, debuggers'
 complete -c stopctl -n "__fish_stopctl_using_subcommand run" -l notify -d 'Hear what workers say in systemd\'s notify protocol'
 complete -c stopctl -n "__fish_stopctl_using_subcommand run" -l shield -d 'Start workers with SIGTERM and SIGINT ignored, for engines that signal every process at once'

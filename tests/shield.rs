@@ -107,7 +107,7 @@ fn the_signal_of_the_ladder_itself_reaches_shielded_workers() {
     let run = base
         .scenario()
         .times("200ms", "10s")
-        .options(&["--shield", "--signal", "USR1", "--forward", ""])
+        .options(&["--shield", "--signal", "USR1", "--forward", "-USR1"])
         .sh(
             r#"trap 'exit 4' USR1; echo "ready worker=$STOPCTL_WORKER pid=$$"
         while :; do sleep 0.05; done"#,

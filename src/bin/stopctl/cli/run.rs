@@ -9,9 +9,10 @@ use super::Voice;
 #[derive(Debug, Args)]
 #[command(
     override_usage = "stopctl run [OPTIONS] [--] COMMAND [ARG]...",
-    after_help = "Exit status: the worker's own; 124 after --timeout; 125 if stopctl itself \
-                        failed; 126 or 127 if the command cannot be run or was not found; 120 \
-                        if something could not be ended. See stopctl-run(1)."
+    after_help = "Exit status: the worker's own; a death by SIGINT after Ctrl-C; 124 after \
+                        --timeout; 125 if stopctl itself failed; 126 or 127 if the command cannot \
+                        be run or was not found; 120 if something could not be ended. See \
+                        stopctl-run(1)."
 )]
 #[expect(
     clippy::struct_excessive_bools,
@@ -102,7 +103,7 @@ pub(crate) struct RunArgs {
     )]
     pub(crate) stopped_status: Option<String>,
 
-    /// Exit with the worker's own status after --timeout too
+    /// Exit with the worker's own status after --timeout and after Ctrl-C, too
     #[arg(long, help_heading = "Exit status", hide_short_help = true)]
     pub(crate) preserve_status: bool,
 
@@ -120,15 +121,16 @@ pub(crate) struct RunArgs {
     #[arg(long, help_heading = "What workers get", hide_short_help = true)]
     pub(crate) foreground: bool,
 
-    /// Signals passed on to the workers; HUP here makes it a reload instead of a stop
+    /// Signals passed on to the workers beside USR1, USR2 and WINCH; HUP here makes it a reload
+    /// instead of a stop, and -USR2 takes USR2 away
     #[arg(
         long,
         value_name = "SIGNAL,...",
-        default_value = "USR1,USR2,WINCH",
         help_heading = "What workers get",
-        hide_short_help = true
+        hide_short_help = true,
+        allow_hyphen_values = true
     )]
-    pub(crate) forward: String,
+    pub(crate) forward: Vec<String>,
 
     /// Hear what workers say in systemd's notify protocol
     #[arg(long, help_heading = "What workers get", hide_short_help = true)]

@@ -27,6 +27,7 @@ use crate::report::Report;
 use crate::voice::{Level, Lossy, Voice, Weight};
 use crate::warnings;
 
+mod forward;
 mod tidy;
 
 /// The grace and the kill-after when nothing else was said.
@@ -140,7 +141,7 @@ pub(crate) fn plan(args: &RunArgs) -> Result<Plan, String> {
         } else {
             Exposure::Open
         },
-        forward: forward(&args.forward)?,
+        forward: forward::forward(&args.forward)?,
         policy: Policy {
             stopped_status: stopped_status
                 .map_err(|_| "--stopped-status: write a number from 0 to 255".to_owned())?,
@@ -262,38 +263,6 @@ pub(crate) fn finite(whole: Limit) -> Result<Duration, String> {
             Err("--stop-within: write a time that ends and is not 0".to_owned())
         }
     }
-}
-
-fn forward(typed: &str) -> Result<Vec<i32>, String> {
-    // What a stop is made of cannot be passed on, and what nobody can catch neither.
-    let own = [
-        libc::SIGINT,
-        libc::SIGTERM,
-        libc::SIGQUIT,
-        libc::SIGKILL,
-        libc::SIGSTOP,
-        libc::SIGCHLD,
-    ];
-    let crashes = [
-        libc::SIGSEGV,
-        libc::SIGILL,
-        libc::SIGFPE,
-        libc::SIGBUS,
-        libc::SIGABRT,
-    ];
-    let words = typed.split(',').filter(|word| !word.is_empty());
-    let one = |word| {
-        let signal = parse_signal(word).map_err(|error| wrong("--forward", &error))?;
-        if own.contains(&signal) || crashes.contains(&signal) {
-            Err(format!(
-                "--forward: {} cannot be passed on",
-                signal_name(signal)
-            ))
-        } else {
-            Ok(signal)
-        }
-    };
-    words.map(one).collect()
 }
 
 /// Sets up what `-vv` shows; only then, for it is dear.
