@@ -170,8 +170,11 @@ pub enum Event<'a> {
         /// Its pid.
         pid: i32,
     },
-    /// Ctrl-C came again so soon that it counts as one with the last.
-    DoubleTap,
+    /// A signal asked again so soon that it is one request with the last.
+    Repeated {
+        /// Its number.
+        signal: i32,
+    },
     /// Something came through `control` that is no request.
     Junk,
     /// Something does not work as it should; the run goes on.

@@ -17,7 +17,8 @@ pub struct Outer {
     flag: StopFlag,
     /// The outer supervisor: readable when it has ended. Who would raise our flag then?
     supervisor: Option<OwnedFd>,
-    obeyed: bool,
+    /// The level that was obeyed.
+    obeyed: Option<u8>,
 }
 
 impl Outer {
@@ -39,7 +40,7 @@ impl Outer {
         Ok(Some(Self {
             flag,
             supervisor,
-            obeyed: false,
+            obeyed: None,
         }))
     }
 
@@ -53,22 +54,32 @@ impl Outer {
     pub fn fds(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
         self.supervisor
             .iter()
-            .filter(|_| !self.obeyed)
+            .filter(|_| self.obeyed.is_none())
             .map(AsFd::as_fd)
     }
 
     /// What the outer run asks of us, once.
     pub fn take(&mut self) -> Option<Request> {
-        if self.obeyed {
+        if self.obeyed.is_some() {
             return None;
         }
         let request = self.flag.request();
-        self.obeyed = request.is_some();
+        self.obeyed = request.as_ref().map(|request| request.level);
         if self.supervisor.as_ref().is_some_and(process::has_ended) {
             // It ended without a word: nothing more will come from it.
             self.supervisor = None;
         }
         request
+    }
+
+    /// Whether the flag is on a higher level than the one that was obeyed, which is obeyed by that.
+    pub fn has_climbed(&mut self) -> bool {
+        let level = self.flag.request().map(|request| request.level);
+        let climbed = self.obeyed.is_some() && level > self.obeyed;
+        if climbed {
+            self.obeyed = level;
+        }
+        climbed
     }
 }
 

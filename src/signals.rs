@@ -37,6 +37,18 @@ pub enum Ask {
 }
 
 impl Ask {
+    /// Its number.
+    #[must_use]
+    pub fn signal(self) -> i32 {
+        match self {
+            Self::Interrupt => SIGINT,
+            Self::Term => SIGTERM,
+            Self::Hangup => SIGHUP,
+            Self::Quit => SIGQUIT,
+            Self::Other(signal) | Self::Forward(signal) => signal,
+        }
+    }
+
     /// When it is looked at, if several have come.
     fn turn(self) -> u8 {
         match self {

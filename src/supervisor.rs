@@ -35,6 +35,7 @@ mod looks;
 mod manager;
 mod notified;
 mod phase;
+mod presses;
 mod put_back;
 mod reap;
 mod start;
@@ -42,6 +43,7 @@ mod suspend;
 
 use manager::Manager;
 use notified::Hearing;
+use presses::Presses;
 use put_back::Deletion;
 
 /// Supervises the run of `plan`, which was launched, until nobody is left; answers how we leave.
@@ -93,7 +95,7 @@ struct Supervisor<'a> {
     unstarted: u32,
     /// When `--timeout` runs out.
     timeout: Option<Moment>,
-    last_press: Option<Moment>,
+    presses: Presses,
     culprit: Option<u32>,
     /// A worker could not be started when others were running.
     failed: bool,
@@ -138,7 +140,7 @@ impl<'a> Supervisor<'a> {
             by_pid: HashMap::new(),
             unstarted: plan.workers,
             timeout: plan.timeout.map(|time| run.begun + time),
-            last_press: None,
+            presses: Presses::default(),
             culprit: None,
             failed: false,
             guard: None,
@@ -164,9 +166,8 @@ impl<'a> Supervisor<'a> {
         self.hear(now);
         self.reap(now);
         self.obey_outer(now);
-        let was_stopping = self.run.stopping().is_some();
         for ask in asks {
-            self.apply_ask(ask, was_stopping, now);
+            self.apply_ask(ask, now);
         }
         self.run.obey(lines, now);
         self.tick(now);
@@ -228,9 +229,11 @@ impl<'a> Supervisor<'a> {
             let nobodys = Event::Nobodys { pid, program };
             self.run.witness.see(sys::now(), &nobodys);
         }
+        self.presses.note_late(&self.signals.take());
         let ending = Ending {
             finals: self.run.finals(),
             reason: self.run.stopping(),
+            interrupted: self.presses.interrupted(),
             culprit: self.culprit,
             failed: self.failed,
         };

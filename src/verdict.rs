@@ -47,6 +47,8 @@ pub struct Ending<'a> {
     pub finals: &'a [Final],
     /// Why all workers were asked to stop.
     pub reason: Option<&'a Reason>,
+    /// Whether Ctrl-C was pressed, for this reason or after another one.
+    pub interrupted: bool,
     /// The worker that made us stop the others.
     pub culprit: Option<u32>,
     /// Whether stopctl itself failed: a worker could not be started, say.
@@ -64,8 +66,8 @@ impl Ending<'_> {
         if any(Outcome::NotEnded) {
             return Verdict::Exit(Verdict::NOT_ENDED);
         }
-        let forced = any(Outcome::Term) || any(Outcome::Kill);
-        if self.reason == Some(&Reason::INTERRUPT) && !forced {
+        // A shell ends its loop or script after Ctrl-C only if we die of it, too.
+        if self.interrupted && !policy.preserve_status {
             return Verdict::DieOf(libc::SIGINT);
         }
         if self.reason == Some(&Reason::TIMEOUT) && !policy.preserve_status {
@@ -142,6 +144,7 @@ mod tests {
         Ending {
             finals,
             reason,
+            interrupted: reason == Some(&Reason::INTERRUPT),
             culprit: None,
             failed: false,
         }
@@ -191,6 +194,7 @@ mod tests {
         let ending = Ending {
             finals: &finals,
             reason: Some(&Reason::SIBLING),
+            interrupted: false,
             culprit: Some(0),
             failed: false,
         };
@@ -210,18 +214,39 @@ mod tests {
         let failed = Ending {
             finals: &stuck,
             reason: interrupt,
+            interrupted: true,
             culprit: None,
             failed: true,
         };
-        assert_eq!(failed.verdict(keep), Verdict::Exit(125));
-        assert_eq!(verdict(&stuck, interrupt, keep), Verdict::Exit(120));
-        assert_eq!(verdict(&polite, interrupt, keep), Verdict::DieOf(2));
+        let usual = Policy::default();
+        assert_eq!(failed.verdict(usual), Verdict::Exit(125));
+        assert_eq!(verdict(&stuck, interrupt, usual), Verdict::Exit(120));
+        for finals in [&polite, &killed] {
+            assert_eq!(verdict(finals, interrupt, usual), Verdict::DieOf(2));
+            assert_eq!(verdict(finals, timeout, usual), Verdict::Exit(124));
+        }
+        assert_eq!(verdict(&polite, interrupt, keep), Verdict::Exit(7));
         assert_eq!(verdict(&killed, interrupt, keep), Verdict::Exit(137));
-        assert_eq!(
-            verdict(&polite, timeout, Policy::default()),
-            Verdict::Exit(124)
-        );
         assert_eq!(verdict(&polite, timeout, keep), Verdict::Exit(7));
+    }
+
+    #[test]
+    fn ctrl_c_counts_whatever_was_the_reason_before_it() {
+        let finals = [last(0, Ended::Exited(7), Outcome::Flag)];
+        for reason in [None, Some(&Reason::USER), Some(&Reason::TIMEOUT)] {
+            let ending = Ending {
+                finals: &finals,
+                reason,
+                interrupted: true,
+                culprit: None,
+                failed: false,
+            };
+            let policy = Policy {
+                stopped_status: Some(99),
+                ..Policy::default()
+            };
+            assert_eq!(ending.verdict(policy), Verdict::DieOf(2));
+        }
     }
 
     #[test]

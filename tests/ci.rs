@@ -65,7 +65,7 @@ fn g8_a_cancelled_github_step_is_over_and_told_before_the_runner_kills() {
     run.ready(2);
     assert!(cancelled(&run), "G8");
     let end = run.finish();
-    end.expect(137)
+    end.expect_signal(Signal::SIGINT as i32)
         .says("1 left when asked (0), 1 needed SIGKILL (1)");
     assert_eq!(end.events.outcomes(), ["flag", "kill"], "G8");
     assert_eq!(end.events.only("run_ended")["reason"], "interrupt", "G8");

@@ -94,27 +94,54 @@ fn the_worker_that_made_us_stop_decides_even_with_zero() {
 }
 
 #[test]
-fn ctrl_c_with_everybody_leaving_is_a_death_by_sigint_whatever_the_codes() {
+fn k14a_ctrl_c_is_a_death_by_sigint_whatever_the_workers_needed() {
     let base = Base::new();
-    let run = base.scenario().zoo(&["polite", "9"]).start();
-    run.ready(1);
-    run.signal(Signal::SIGINT);
-    run.finish().expect_signal(2);
+    for (worker, outcome, own) in [
+        (&["polite", "9"], "flag", 9),
+        (&["handler", "6"], "term", 6),
+        (&["deaf", "0"], "kill", 137),
+    ] {
+        for preserve in [false, true] {
+            let options = ["--preserve-status"];
+            let run = base
+                .scenario()
+                .times("300ms", "300ms")
+                .options(&options[..usize::from(preserve)])
+                .zoo(worker)
+                .start();
+            run.ready(1);
+            run.signal(Signal::SIGINT);
+            let end = run.finish();
+            assert_eq!(end.events.outcomes(), [outcome]);
+            let told = end.events.only("run_ended")["status"].clone();
+            if preserve {
+                assert_eq!(told, end.expect(own).events.only("run_ended")["status"]);
+                assert_eq!(told, own);
+            } else {
+                end.expect_signal(2);
+                assert_eq!(told, 130);
+            }
+        }
+    }
 }
 
 #[test]
-fn ctrl_c_that_needed_sigterm_or_sigkill_gives_the_workers_own() {
+fn k14b_ctrl_c_counts_whatever_has_stopped_the_workers_before() {
     let base = Base::new();
-    for (worker, expected) in [("handler", 6), ("deaf", 137)] {
-        let run = base
-            .scenario()
-            .times("100ms", "100ms")
-            .zoo(&[worker, "6"])
-            .start();
-        run.ready(1);
-        run.signal(Signal::SIGINT);
-        run.finish().expect(expected);
-    }
+    let run = base
+        .scenario()
+        .name("both")
+        .options(&["--stopped-status", "9"])
+        .times("infinity", "10s")
+        .zoo(&["handler", "6"])
+        .start();
+    run.ready(1);
+    base.call(&["stop", "both", "--no-wait"]).expect(0);
+    run.wait_for("asked");
+    run.signal(Signal::SIGINT);
+    let end = run.finish();
+    end.expect_signal(2);
+    assert_eq!(end.events.only("run_ended")["reason"], "user");
 }
 
 #[test]
@@ -146,23 +173,37 @@ fn a_timeout_comes_before_the_workers_own() {
 }
 
 #[test]
-fn a_shells_loop_breaks_with_us() {
+fn k14c_a_shells_loop_and_script_end_with_us() {
     let base = Base::new();
-    let mut command = base.command("bash");
-    command
-        .arg("-c")
-        .arg(r#"for i in 1 2 3; do "$STOPCTL" run -- "$ZOO" polite; echo "after $i"; done"#)
-        .env("STOPCTL", Base::program())
-        .env("ZOO", support::base::zoo())
-        .process_group(0);
-    let shell = support::started::Started::begin(command, base.root(), None);
-    shell.ready(1);
-    // A terminal's Ctrl-C reaches the shell and stopctl alike; the workers are elsewhere.
-    nix::sys::signal::killpg(nix::unistd::Pid::from_raw(shell.pid()), Signal::SIGINT)
-        .expect("SIGINT to the group");
-    let end = shell.finish();
-    end.expect_signal(2);
-    assert!(!end.out().contains("after"), "{}", end.out());
+    let script = r#"for i in 1 2 3; do
+          "$STOPCTL" run --grace 200ms --kill-after 200ms -- "$ZOO" $WORKER; echo "after $i"
+        done; echo "went on""#;
+    for (shell, worker) in [
+        ("bash", "polite"),
+        ("bash", "handler"),
+        ("bash", "deaf"),
+        ("dash", "deaf"),
+    ] {
+        let mut command = base.command(shell);
+        command
+            .args(["-c", script])
+            .env("STOPCTL", Base::program())
+            .env("ZOO", support::base::zoo())
+            .env("WORKER", worker)
+            .process_group(0);
+        let run = support::started::Started::begin(command, base.root(), None);
+        run.ready(1);
+        // A terminal's Ctrl-C reaches the shell and stopctl alike; the workers are elsewhere.
+        nix::sys::signal::killpg(nix::unistd::Pid::from_raw(run.pid()), Signal::SIGINT)
+            .expect("SIGINT to the group");
+        let end = run.finish();
+        end.expect_signal(2);
+        assert!(
+            !end.out().contains("after"),
+            "{shell} {worker}: {}",
+            end.out()
+        );
+    }
 }
 
 #[test]

@@ -65,7 +65,7 @@ fn a_whole_ladder_is_told_line_by_line() {
     let pids = run.ready(3);
     run.signal(Signal::SIGINT);
     let end = run.finish();
-    end.expect(137);
+    end.expect_signal(Signal::SIGINT as i32);
     let said = end.err();
     let lines: Vec<&str> = said.lines().collect();
     assert_eq!(

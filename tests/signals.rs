@@ -4,10 +4,14 @@ mod support;
 
 #[path = "signals/clocks.rs"]
 mod clocks;
+#[path = "signals/forwarded.rs"]
+mod forwarded;
 #[path = "signals/inherited.rs"]
 mod inherited;
 #[path = "signals/reaped.rs"]
 mod reaped;
+#[path = "signals/same.rs"]
+mod same;
 
 use std::io::Write as _;
 use std::time::Duration;
@@ -87,26 +91,7 @@ fn usr1_usr2_and_winch_are_passed_on_and_do_not_stop() {
     }
     assert!(run.events_so_far().of("stop_requested").is_empty());
     run.signal(Signal::SIGTERM);
-    run.wait_for("flag 1   term");
-    run.signal(Signal::SIGQUIT);
     run.finish().expect(137);
-}
-
-#[test]
-fn forwarded_hup_is_a_reload_instead_of_a_stop() {
-    let base = Base::new();
-    let run = base
-        .scenario()
-        .name("reload")
-        .options(&["--forward", "HUP"])
-        .zoo(&["polite"])
-        .start();
-    run.ready(1);
-    run.signal(Signal::SIGHUP);
-    run.wait_for("signal 1 at");
-    assert!(run.events_so_far().of("stop_requested").is_empty());
-    base.call(&["stop", "reload"]).expect(0);
-    run.finish().expect(0);
 }
 
 #[test]

@@ -72,7 +72,7 @@ fn a_rung_is_a_change_and_says_when_the_next_one_comes() {
         "{}",
         end.out()
     );
-    run.finish().expect(137);
+    run.finish().expect_signal(Signal::SIGINT as i32);
 }
 
 #[test]

@@ -1,7 +1,5 @@
 //! What people, engines and outer runs ask of a supervisor.
 
-use std::time::Duration;
-
 use super::Supervisor;
 use crate::enforcement::How;
 use crate::event::Event;
@@ -10,36 +8,37 @@ use crate::moment::Moment;
 use crate::outer::{self, Outer};
 use crate::reason::Reason;
 use crate::signals::Ask;
-
-/// Two presses of Ctrl-C within this time are one: a finger that trembled must not climb a rung.
-const DOUBLE_TAP: Duration = Duration::from_millis(500);
+use crate::worker::{Hands, Worker};
 
 impl Supervisor<'_> {
-    /// `was_stopping` is what held before this wake-up: two signals that came together are one
-    /// stop, not a stop and a hurry.
-    pub(super) fn apply_ask(&mut self, ask: Ask, was_stopping: bool, now: Moment) {
+    pub(super) fn apply_ask(&mut self, ask: Ask, now: Moment) {
         if ask == Ask::Forward(libc::SIGHUP) {
             self.reloading(now);
         }
+        if let Ask::Forward(signal) = ask {
+            let pass_on = |worker: &mut Worker, hands: &mut Hands<'_>| {
+                worker.forward(signal, hands);
+            };
+            return self.run.on_each(now, pass_on);
+        }
+        if self.is_rung_of_outer() {
+            self.presses.accept(now);
+            return self.run.hurry(now);
+        }
+        if self.presses.repeats(ask, now) {
+            let signal = ask.signal();
+            return self.run.witness.see(now, &Event::Repeated { signal });
+        }
         let run = &mut self.run;
+        let is_stopping = run.stopping().is_some();
         match ask {
-            Ask::Forward(signal) => run.on_each(now, |worker, hands| worker.forward(signal, hands)),
-            Ask::Interrupt if was_stopping => self.press(now),
-            Ask::Interrupt => {
-                self.last_press = Some(now);
-                run.stop_all(&Reason::INTERRUPT, How::OWN_TIMES, now);
-            }
-            Ask::Term if was_stopping && run.stopping() == Some(&Reason::PARENT) => run.hurry(now),
-            Ask::Term if was_stopping => {
-                run.stop_all(&Reason::TERM, How::AtLeast(Rung::Term), now);
-            }
-            Ask::Quit if was_stopping => {
-                run.stop_all(&Reason::TERM, How::AtLeast(Rung::Kill), now);
-            }
+            Ask::Interrupt if is_stopping => run.hurry(now),
+            Ask::Interrupt => run.stop_all(&Reason::INTERRUPT, How::OWN_TIMES, now),
+            Ask::Term if is_stopping => run.stop_all(&Reason::TERM, How::AtLeast(Rung::Term), now),
+            Ask::Quit if is_stopping => run.stop_all(&Reason::TERM, How::AtLeast(Rung::Kill), now),
             Ask::Term => run.stop_all(&Reason::TERM, How::OWN_TIMES, now),
-            Ask::Quit => self.stop_by(libc::SIGQUIT, now),
-            Ask::Other(signal) => self.stop_by(signal, now),
             Ask::Hangup => run.stop_all(&Reason::HANGUP, How::OWN_TIMES, now),
+            Ask::Quit | Ask::Other(_) | Ask::Forward(_) => self.stop_by(ask.signal(), now),
         }
     }
 
@@ -49,17 +48,11 @@ impl Supervisor<'_> {
         self.run.stop_all(&Reason::TERM, How::OWN_TIMES, now);
     }
 
-    /// Ctrl-C again.
-    fn press(&mut self, now: Moment) {
-        if self
-            .last_press
-            .is_some_and(|last| now.since(last) < DOUBLE_TAP)
-        {
-            self.run.witness.see(now, &Event::DoubleTap);
-            return;
-        }
-        self.last_press = Some(now);
-        self.run.hurry(now);
+    /// Whether a signal comes from the run that we are a worker of: that one writes each rung into
+    /// our flag before it uses it on us. Its next rung is SIGKILL, so our workers are hurried.
+    fn is_rung_of_outer(&mut self) -> bool {
+        let obeys = self.run.stopping() == Some(&Reason::PARENT);
+        obeys && self.outer.as_mut().is_some_and(Outer::has_climbed)
     }
 
     /// Obeys the run that we are a worker of.
@@ -67,6 +60,8 @@ impl Supervisor<'_> {
         let Some(request) = self.outer.as_mut().and_then(Outer::take) else {
             return;
         };
+        // An engine that asks the outer run may signal every process it finds, us too.
+        self.presses.accept(now);
         let how = if request.level == b'1' {
             How::Ask(outer::fitted(&request, &self.plan.times, now))
         } else {

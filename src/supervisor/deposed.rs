@@ -18,7 +18,7 @@ impl Supervisor<'_> {
         // again and again.
         self.looks = Looks::Unseen;
         self.outer = None;
-        let _ = self.signals.take();
+        self.presses.note_late(&self.signals.take());
         let _ = self.signals.children().take();
         // Its workers are another's, so it is suspended alone.
         self.signals.suspend().obey();

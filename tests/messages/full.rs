@@ -57,7 +57,7 @@ fn g15_the_report_counts_the_lines_that_were_dropped() {
     // The first lines are lost; the pipe is emptied before the report.
     let mut junk = vec![0; capacity];
     reader.read_exact(&mut junk).expect("what the test wrote");
-    run.signal(Signal::SIGTERM);
+    base.call(&["stop", "dropped", "--term"]).expect(0);
     run.finish().expect(0);
     let mut said = String::new();
     reader.read_to_string(&mut said).expect("text");

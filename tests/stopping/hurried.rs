@@ -8,7 +8,7 @@ use crate::scene::{BUSY, SH_LOOKS, ms};
 use crate::support::base::Base;
 use crate::support::processes;
 
-/// More than the half second in which a second Ctrl-C is a double tap.
+/// More than the half second in which whatever asks again is the same request.
 const NO_DOUBLE_TAP: Duration = Duration::from_millis(600);
 
 #[test]
@@ -28,7 +28,7 @@ fn d16_each_ctrl_c_climbs_one_rung() {
     std::thread::sleep(NO_DOUBLE_TAP);
     run.signal(Signal::SIGINT);
     let end = run.finish();
-    end.expect(137);
+    end.expect_signal(Signal::SIGINT as i32);
     assert_eq!(end.events.outcomes(), ["kill"]);
     assert_eq!(end.events.of("stop_requested")[0]["reason"], "interrupt");
 }
@@ -99,7 +99,7 @@ fn g8_int_then_term_of_a_ci_runner_is_over_before_ten_seconds() {
     let end = run.finish();
     let took = asked.elapsed();
     assert!(took < Duration::from_secs(10), "G8: {took:?}");
-    end.expect(137);
+    end.expect_signal(Signal::SIGINT as i32);
     end.says("is over after");
     assert_eq!(end.events.outcomes(), ["kill"]);
 }
@@ -115,6 +115,7 @@ fn d17_sigterm_while_stopping_means_term_at_least_and_never_more() {
     run.ready(1);
     run.signal(Signal::SIGINT);
     run.wait_for("flag 1   interrupt");
+    std::thread::sleep(NO_DOUBLE_TAP);
     let before = processes::now_ns();
     run.signal(Signal::SIGTERM);
     run.wait_for("signal 15 at ");
@@ -124,7 +125,7 @@ fn d17_sigterm_while_stopping_means_term_at_least_and_never_more() {
     run.signal(Signal::SIGTERM);
     run.signal(Signal::SIGHUP);
     let end = run.finish();
-    end.expect(137);
+    end.expect_signal(Signal::SIGINT as i32);
     assert_eq!(end.out().matches("signal 15").count(), 1, "{}", end.out());
     assert!(processes::now_ns() >= kill_due, "D17: SIGKILL early");
     assert_eq!(end.events.outcomes(), ["kill"]);
@@ -160,6 +161,7 @@ fn sigquit_while_stopping_kills_now() {
     run.ready(1);
     run.signal(Signal::SIGTERM);
     run.wait_for("flag 1   term");
+    std::thread::sleep(NO_DOUBLE_TAP);
     run.signal(Signal::SIGQUIT);
     let end = run.finish();
     end.expect(137);

@@ -58,7 +58,7 @@ fn g9_a_suspension_on_any_rung_takes_nothing_of_its_time() {
             due = terminal.wait_for("flag 2   interrupt").deadline();
         }
     }
-    assert_eq!(terminal.status(), 137);
+    assert_eq!(terminal.status(), 130);
     terminal.exit();
     let events = Events::read(&base.file("e"));
     assert_eq!(events.signals(0), ["SIGTERM", "SIGKILL"]);

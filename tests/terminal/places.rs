@@ -231,7 +231,7 @@ fn the_settings_are_the_same_after_every_way_out() {
         terminal.press(Key::CtrlC);
         std::thread::sleep(NO_DOUBLE_TAP);
     }
-    assert_eq!(terminal.status(), 137);
+    assert_eq!(terminal.status(), 130);
     terminal.check_settings();
     terminal.line("$STOPCTL run -v --name orphaned --grace 0 $ZOO handler 0");
     terminal.ready(1);

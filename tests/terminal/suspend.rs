@@ -222,6 +222,8 @@ fn what_a_worker_left_behind_stands_still_too() {
     wait_for_state(straggler, 'T');
     resume(&mut terminal);
     wait_for_state(straggler, 'S');
+    // What asks within half a second is the same request.
+    std::thread::sleep(std::time::Duration::from_millis(600));
     terminal.press(Key::CtrlBackslash);
     terminal.wait_for("is over after");
     terminal.exit();

@@ -163,7 +163,7 @@ fn fields(event: &Event<'_>) -> Option<(&'static str, Value)> {
         | Event::StragglerEnded { .. }
         | Event::Nobodys { .. }
         | Event::ForeignReaped { .. }
-        | Event::DoubleTap
+        | Event::Repeated { .. }
         | Event::Junk
         | Event::Adopted { .. }
         | Event::PutBack { .. }

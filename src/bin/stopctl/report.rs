@@ -142,7 +142,7 @@ impl Report {
             | Event::StragglerLeft { .. }
             | Event::Nobodys { .. }
             | Event::ForeignReaped { .. }
-            | Event::DoubleTap
+            | Event::Repeated { .. }
             | Event::Junk
             | Event::Warning(_)
             | Event::GuardStarted { .. }
@@ -218,9 +218,9 @@ impl Report {
             Event::ForeignReaped { pid } => {
                 self.detail(&format!("reaped pid {pid}, which is no worker"));
             }
-            Event::DoubleTap => {
-                let line = "Ctrl-C twice within half a second counts once; press it again to hurry";
-                self.voice.say(Weight::Notice, line);
+            Event::Repeated { signal } => {
+                let (weight, line) = words::repeated(*signal);
+                self.voice.say(weight, &line);
             }
             Event::Junk => {
                 if !std::mem::replace(&mut self.said_junk, true) {

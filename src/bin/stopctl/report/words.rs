@@ -6,8 +6,10 @@ use std::time::Duration;
 use stopctl::duration::in_words;
 use stopctl::ended::Ended;
 use stopctl::outcome::Final;
+use stopctl::signal_name::signal_name;
 
 use crate::progress::rounded;
+use crate::voice::Weight;
 
 pub(super) const SUSPENDED: &str =
     "suspended: SIGSTOP to the workers, and their clocks stand still";
@@ -19,6 +21,17 @@ pub(super) const DEPOSED: &str =
 pub(super) fn resumed(suspended: Duration) -> String {
     let time = in_words(rounded(suspended));
     format!("resumed after {time}: SIGCONT to the workers")
+}
+
+/// That a signal is no request of its own. People press Ctrl-C; all others are of programs.
+pub(super) fn repeated(signal: i32) -> (Weight, String) {
+    if signal == libc::SIGINT {
+        let line = "Ctrl-C twice within half a second counts once; press it again to hurry";
+        return (Weight::Notice, line.to_owned());
+    }
+    let signal = signal_name(signal);
+    let line = format!("{signal} within half a second of another request is no second one");
+    (Weight::Detail, line)
 }
 
 /// How a worker ended.
