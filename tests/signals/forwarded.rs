@@ -22,15 +22,12 @@ fn passes_on(options: &[&str], signals: &[Signal], stop: Option<(Signal, &str)>)
     }
     let events = run.events_so_far();
     assert!(events.of("stop_requested").is_empty(), "{options:?}");
-    let reason = match stop {
-        Some((signal, reason)) => {
-            run.signal(signal);
-            reason
-        }
-        None => {
-            base.call(&["stop", "passes"]).expect(0);
-            "user"
-        }
+    let reason = if let Some((signal, reason)) = stop {
+        run.signal(signal);
+        reason
+    } else {
+        base.call(&["stop", "passes"]).expect(0);
+        "user"
     };
     let end = run.finish();
     end.expect(0);
