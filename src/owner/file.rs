@@ -28,8 +28,9 @@ pub struct OwnerFile {
     word: RobustWord,
     /// The thread that made or took it.
     thread: u32,
-    /// The one whose name is gone, and that some may still have open.
-    before: Option<Box<Self>>,
+    /// The words of those whose names are gone, and that some may still have open; the oldest
+    /// first. Mapped, they need no descriptor.
+    before: Vec<RobustWord>,
 }
 
 impl OwnerFile {
@@ -39,29 +40,26 @@ impl OwnerFile {
     ///
     /// As open(2), `posix_fallocate(3)` and mmap(2).
     pub fn create(dir: impl AsFd, identity: &Identity) -> io::Result<Self> {
-        Self::make(dir, FILE, identity, None)
-    }
-
-    fn make(
-        dir: impl AsFd,
-        name: &str,
-        identity: &Identity,
-        before: Option<&Self>,
-    ) -> io::Result<Self> {
-        let file = files::make(dir, name, files::READ_ONLY, LEN as u64)?;
+        let file = files::make(dir, FILE, files::READ_ONLY, LEN as u64)?;
+        let word = RobustWord::map(&file)?;
+        failpoint::pass("owner file made");
         let owner = Self {
-            word: RobustWord::map(&file, before.map(|before| &before.word))?,
+            word,
             file: Arc::new(file),
             thread: own_tid(),
-            before: None,
+            before: Vec::new(),
         };
-        failpoint::pass("owner file made");
-        owner.sign(identity)?;
-        failpoint::pass("owner signed");
-        // A new file is all zeroes, and nobody else has seen it.
-        owner.word.own(0, owner.thread);
-        failpoint::pass("owner word set");
+        owner.begin(identity)?;
         Ok(owner)
+    }
+
+    /// Fills in a new file, which is all zeroes, and which nobody else has seen.
+    fn begin(&self, identity: &Identity) -> io::Result<()> {
+        self.sign(identity)?;
+        failpoint::pass("owner signed");
+        self.word.own(0, self.thread);
+        failpoint::pass("owner word set");
+        Ok(())
     }
 
     /// Makes the file again in `dir` if its name is gone. Who has the old one open goes on seeing
@@ -74,10 +72,20 @@ impl OwnerFile {
         if files::is_at(dir.as_fd(), FILE, &*self.file) {
             return Ok(false);
         }
-        let new = Self::make(dir.as_fd(), files::ASIDE, identity, Some(self))?;
+        let file = files::make(dir.as_fd(), files::ASIDE, files::READ_ONLY, LEN as u64)?;
+        let first = self.before.first().unwrap_or(&self.word);
+        let word = first.map_another(&file)?;
+        let mut new = Self {
+            word,
+            file: Arc::new(file),
+            thread: self.thread,
+            before: Vec::new(),
+        };
+        new.begin(identity)?;
         files::publish(dir, FILE)?;
+        new.before = std::mem::take(&mut self.before);
         let old = std::mem::replace(self, new);
-        self.before = Some(Box::new(old));
+        self.before.push(old.word);
         Ok(true)
     }
 
@@ -90,10 +98,10 @@ impl OwnerFile {
     pub fn take(dir: impl AsFd, word: u32, identity: &Identity) -> io::Result<Option<Self>> {
         let file = files::open_read_only(dir, FILE)?;
         let owner = Self {
-            word: RobustWord::map(&file, None)?,
+            word: RobustWord::map(&file)?,
             file: Arc::new(file),
             thread: own_tid(),
-            before: None,
+            before: Vec::new(),
         };
         if !owner.word.own(word, owner.thread) {
             return Ok(None);
@@ -116,8 +124,9 @@ impl OwnerFile {
     /// Whether we still are the owner: somebody takes over who finds us silent.
     #[must_use]
     pub fn is_ours(&self) -> bool {
-        let says_so = tid(self.word.word().load(Ordering::Acquire)) == self.thread;
-        says_so && self.before.as_ref().is_none_or(|before| before.is_ours())
+        let says_so = |word: &RobustWord| tid(word.word().load(Ordering::Acquire)) == self.thread;
+        // Whoever has an older file open may have taken over by that.
+        says_so(&self.word) && self.before.iter().all(says_so)
     }
 
     /// The open file, for a worker's own look before its program runs.
@@ -167,6 +176,16 @@ pub enum OwnerSeen {
     Unreadable,
 }
 
+/// What an open file tells.
+#[must_use]
+pub fn see_open(file: &File) -> OwnerSeen {
+    let mut bytes = [0; LEN];
+    match file.read_exact_at(&mut bytes, 0) {
+        Ok(()) => parse(&bytes),
+        Err(_) => OwnerSeen::Unreadable,
+    }
+}
+
 /// What the bytes of the file tell. What follows the part that this program knows is ignored.
 #[must_use]
 pub fn parse(bytes: &[u8]) -> OwnerSeen {
@@ -196,11 +215,5 @@ pub fn parse(bytes: &[u8]) -> OwnerSeen {
 /// Looks at the owner of the run in `dir`.
 #[must_use]
 pub fn see(dir: impl AsFd) -> OwnerSeen {
-    let mut bytes = [0; LEN];
-    let read =
-        files::open(dir, FILE, OFlag::O_RDONLY).and_then(|file| file.read_exact_at(&mut bytes, 0));
-    match read {
-        Ok(()) => parse(&bytes),
-        Err(_) => OwnerSeen::Unreadable,
-    }
+    files::open(dir, FILE, OFlag::O_RDONLY).map_or(OwnerSeen::Unreadable, |file| see_open(&file))
 }

@@ -26,32 +26,38 @@ pub(super) struct RobustWord {
 }
 
 impl RobustWord {
-    /// Maps `file` and has the kernel watch its first word, besides the one `before` it. As long
-    /// as the word does not name us, the kernel leaves it alone.
-    pub(super) fn map(file: &File, before: Option<&Self>) -> io::Result<Self> {
+    /// Maps `file` and has the kernel watch its first word. As long as the word does not name us,
+    /// the kernel leaves it alone.
+    pub(super) fn map(file: &File) -> io::Result<Self> {
         let pages = TwinPages::map(file)?;
         let head = address(pages.own(FIRST));
         let entry = address(pages.own(ENTRY));
         let entry_to_word = TwinPages::DISTANCE - (entry - head);
-        // The entry after ours; the head ends the list.
-        let next = match before {
-            None => head,
-            Some(before) => {
-                let last = before.pages.own(ENTRY);
-                last.store(head, Ordering::Relaxed);
-                address(last)
-            }
-        };
         let list = [
             (FIRST, entry),
             (FUTEX_OFFSET, entry_to_word),
             (PENDING, 0),
-            (ENTRY, next),
+            // The head ends the list.
+            (ENTRY, head),
         ];
         for (place, value) in list {
             pages.own(place).store(value, Ordering::Relaxed);
         }
         let watched = pages.watch().is_ok();
+        Ok(Self { pages, watched })
+    }
+
+    /// Maps `file` and has the kernel watch its first word besides all those that it watches
+    /// already. `self` is the word that was mapped first: its page holds the head of the list.
+    pub(super) fn map_another(&self, file: &File) -> io::Result<Self> {
+        let pages = TwinPages::map(file)?;
+        let first = self.pages.own(FIRST);
+        let entry = pages.own(ENTRY);
+        // ORDER: the new entry leads to the others before the head leads to it: we may die in
+        // between, and the kernel finds either list whole.
+        entry.store(first.load(Ordering::Relaxed), Ordering::Relaxed);
+        first.store(address(entry), Ordering::Release);
+        let watched = self.watched;
         Ok(Self { pages, watched })
     }
 
