@@ -183,6 +183,12 @@ impl Base {
         &self.path
     }
 
+    /// Whether its path still leads to it.
+    #[must_use]
+    pub fn is_there(&self) -> bool {
+        files::is_at(AT_FDCWD, &self.path, &self.dir)
+    }
+
     /// What it is on.
     #[must_use]
     pub fn storage(&self) -> Storage {

@@ -2,6 +2,7 @@
 //! them. The supervisor and whoever takes over from one enforce the ladder by this, and by nothing
 //! else.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::os::fd::BorrowedFd;
 use std::time::Duration;
@@ -15,7 +16,7 @@ use crate::duration::Limit;
 use crate::ended::Ended;
 use crate::event::{Event, Witness};
 use crate::failpoint;
-use crate::flag::writer::Nameless;
+use crate::flag::writer::FlagFile;
 use crate::moment::Moment;
 use crate::outcome::{Final, Outcome};
 use crate::owner::OwnerFile;
@@ -215,19 +216,23 @@ impl<'a> Enforcement<'a> {
         }
     }
 
-    /// Makes the flags again in `dir` whose names are gone. Answers whether there were any.
-    pub(crate) fn put_back_flags(&mut self, dir: &RunDir) -> io::Result<bool> {
-        let mut missing = false;
+    /// Makes the flags again in `dir` whose names are gone. Answers whether there were any, and
+    /// why some could not be made.
+    pub(crate) fn put_back_flags(&mut self, dir: &RunDir) -> (bool, io::Result<()>) {
+        let (mut missing, mut result) = (false, Ok(()));
         for worker in self.workers.iter_mut().filter(|w| w.is_over().is_none()) {
-            missing |= worker.put_back_flag(dir)?;
+            match worker.put_back_flag(dir) {
+                Ok(was_missing) => missing |= was_missing,
+                Err(error) => result = result.and(Err(error)),
+            }
         }
-        Ok(missing)
+        (missing, result)
     }
 
-    /// The flags whose names are gone, of workers that are not over.
-    pub(crate) fn nameless(&self) -> Nameless {
+    /// Other ends of the flags of workers that are not over, by number.
+    pub(crate) fn flags(&self) -> BTreeMap<u32, FlagFile> {
         let workers = self.workers.iter().filter(|w| w.is_over().is_none());
-        let flags = workers.map(|worker| (worker.number(), worker.flag().before().to_vec()));
+        let flags = workers.map(|worker| (worker.number(), worker.flag().twin()));
         flags.collect()
     }
 

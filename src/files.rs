@@ -5,12 +5,14 @@
 
 use std::fs::File;
 use std::io;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, AsRawFd as _};
+use std::os::unix::fs::FileExt as _;
+use std::path::PathBuf;
 
 use nix::NixPath;
 use nix::errno::Errno;
-use nix::fcntl::{OFlag, openat, posix_fallocate, renameat};
-use nix::sys::stat::{Mode, fchmod, fstat};
+use nix::fcntl::{AT_FDCWD, AtFlags, OFlag, openat, posix_fallocate, renameat};
+use nix::sys::stat::{Mode, fchmod, fstat, fstatat};
 use nix::unistd::{UnlinkatFlags, unlinkat};
 
 /// How every file is opened.
@@ -76,15 +78,41 @@ pub fn open_read_only(dir: impl AsFd, name: &str) -> io::Result<File> {
     }
 }
 
-/// Whether the name still leads to this very file.
+/// Whether the name still leads to this very file, and to no link to it.
 pub fn is_at(dir: impl AsFd, name: &(impl NixPath + ?Sized), file: impl AsFd) -> bool {
-    // With O_PATH the file itself is not opened: nobody is told of a look.
-    let there = open(dir, name, OFlag::O_PATH).and_then(|there| Ok(fstat(&there)?));
+    let there = fstatat(dir, name, AtFlags::AT_SYMLINK_NOFOLLOW).ok();
     let ours = fstat(file.as_fd()).ok();
     there
-        .ok()
         .zip(ours)
         .is_some_and(|(a, b)| (a.st_dev, a.st_ino) == (b.st_dev, b.st_ino))
+}
+
+/// Whether there is anything of this name.
+pub fn is_any(dir: impl AsFd, name: &(impl NixPath + ?Sized)) -> bool {
+    fstatat(dir, name, AtFlags::AT_SYMLINK_NOFOLLOW).is_ok()
+}
+
+/// Where a directory is now, whatever name it had when it was opened; `None` if it was deleted, or
+/// the kernel does not tell.
+pub fn path_of(dir: impl AsFd) -> Option<PathBuf> {
+    let link = format!("/proc/self/fd/{}", dir.as_fd().as_raw_fd());
+    let path = std::fs::read_link(link).ok()?;
+    // `/proc` may be of another pid namespace, and the name of a deleted one is made up.
+    is_at(AT_FDCWD, &path, dir).then_some(path)
+}
+
+/// Makes a copy of `from` under this name in `dir`, in the place of whatever has it.
+///
+/// # Errors
+///
+/// As open(2), pread(2) and rename(2).
+pub fn copy(dir: impl AsFd, name: &str, from: &File, mode: Mode) -> io::Result<()> {
+    let mut bytes = vec![0; usize::try_from(from.metadata()?.len()).unwrap_or(0)];
+    from.read_exact_at(&mut bytes, 0)?;
+    clear_aside(dir.as_fd());
+    let copy = make(dir.as_fd(), ASIDE, mode, bytes.len() as u64)?;
+    copy.write_all_at(&bytes, 0)?;
+    publish(dir, name)
 }
 
 /// Gives the file that was made aside its name. Whatever has that name is replaced: in the

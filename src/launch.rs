@@ -248,6 +248,15 @@ fn make_room(workers: u32) -> Result<(u64, u64), LaunchError> {
     Ok((soft, hard))
 }
 
+/// Raises the soft limit of open files as far as it goes: more is open than was to be expected.
+/// Workers get the one that we were started with.
+pub(crate) fn allow_all_descriptors() {
+    if let Ok((_, hard)) = getrlimit(Resource::RLIMIT_NOFILE) {
+        // Refused, it stays what it was.
+        let _ = setrlimit(Resource::RLIMIT_NOFILE, hard, hard);
+    }
+}
+
 fn described(plan: &Plan, identity: &Identity, name: &RunName) -> RunRecord {
     let command = plan
         .command

@@ -16,6 +16,7 @@ mod writer;
 
 pub use born::Born;
 pub use reader::{RecordReader, Snapshot};
+pub(crate) use writer::MODE;
 pub use writer::{Birth, Record};
 
 /// The file's name in the run's directory.

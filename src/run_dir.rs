@@ -7,12 +7,13 @@ use std::fs::File;
 use std::io;
 use std::ops::Range;
 use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use nix::dir::Dir;
 use nix::errno::Errno;
-use nix::fcntl::{RenameFlags, renameat2};
+use nix::fcntl::{AT_FDCWD, RenameFlags, renameat2};
 use nix::sys::stat::{fchmod, mkdirat};
 use nix::unistd::{UnlinkatFlags, unlinkat};
 
@@ -52,6 +53,15 @@ pub enum PublishError {
     Taken,
     /// Renaming failed.
     Io(io::Error),
+}
+
+impl From<PublishError> for io::Error {
+    fn from(error: PublishError) -> Self {
+        match error {
+            PublishError::Taken => Self::other("another run has its name now"),
+            PublishError::Io(error) => error,
+        }
+    }
 }
 
 impl RunDir {
@@ -183,7 +193,8 @@ impl RunDir {
         let gone = format!("{GONE}{:016x}", sys::random().unwrap_or_default());
         let (base, entry) = (&self.base, self.entry.as_str());
         let flags = RenameFlags::RENAME_NOREPLACE;
-        let aside = self.is_there() && renameat2(base, entry, base, gone.as_str(), flags).is_ok();
+        let aside =
+            self.has_its_name() && renameat2(base, entry, base, gone.as_str(), flags).is_ok();
         if aside {
             self.entry = gone;
         }
@@ -256,10 +267,52 @@ impl RunDir {
         changed.elapsed().ok()
     }
 
-    /// Whether its name still leads to it.
+    /// Whether its path still leads to it: neither it nor the base directory was deleted or moved.
     #[must_use]
     pub fn is_there(&self) -> bool {
+        self.base.is_there() && self.has_its_name()
+    }
+
+    /// Whether its name still leads to it, wherever the base directory is now.
+    fn has_its_name(&self) -> bool {
         files::is_at(&self.base, self.entry.as_str(), &self.dir)
+    }
+
+    /// Whether it was deleted: nothing can be made in it any more.
+    #[must_use]
+    pub fn is_deleted(&self) -> bool {
+        self.dir.metadata().is_ok_and(|data| data.nlink() == 0)
+    }
+
+    /// Gives it its path again if somebody has moved it, or the base directory. `false` if it was
+    /// deleted, or cannot be moved back.
+    ///
+    /// # Errors
+    ///
+    /// If another run has its name by now, or the base directory cannot be made again.
+    pub fn come_back(&mut self) -> Result<bool, PublishError> {
+        let Some(there) = files::path_of(&self.dir) else {
+            return Ok(false);
+        };
+        let base =
+            Base::find_or_make().map_err(|error| PublishError::Io(io::Error::other(error)))?;
+        let name = self.entry.as_str();
+        match renameat2(AT_FDCWD, &there, &base, name, RenameFlags::RENAME_NOREPLACE) {
+            Ok(()) => {
+                self.path = base.path().join(name);
+                self.base = base;
+                Ok(true)
+            }
+            Err(Errno::EEXIST) => Err(PublishError::Taken),
+            // It is behind another mount, or among files of somebody else.
+            Err(_) => Ok(false),
+        }
+    }
+
+    /// Gives it up for another one. Should it only have been moved, nobody finds a run in it.
+    pub fn abandon(mut self) {
+        self.kept = true;
+        self.empty();
     }
 
     /// The absolute path that workers are told.
@@ -289,7 +342,7 @@ impl Drop for RunDir {
         failpoint::pass("removal");
         // Where the name is gone already (logout), the files go all the same; where the file system
         // cannot rename like that, it goes under its own name.
-        let ours = self.step_aside() || self.is_there();
+        let ours = self.step_aside() || self.has_its_name();
         failpoint::pass("renamed away");
         self.empty();
         if ours {

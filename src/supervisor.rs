@@ -103,6 +103,8 @@ struct Supervisor<'a> {
     /// When a guard is to be started, and how long after that another one if it dies.
     guard_at: Option<Moment>,
     guard_pause: Duration,
+    /// How many workers there were when it was told last.
+    guard_knows: usize,
     deletion: Deletion,
 }
 
@@ -146,6 +148,7 @@ impl<'a> Supervisor<'a> {
             guard: None,
             guard_at: None,
             guard_pause: Duration::ZERO,
+            guard_knows: 0,
             deletion: Deletion::default(),
             run,
         }
@@ -253,9 +256,7 @@ impl<'a> Supervisor<'a> {
         // ORDER: the last word, then the guard, then the names: whoever dies in between leaves
         // nobody unguarded.
         failpoint::pass("last word written");
-        if let Some(guard) = self.guard.take() {
-            guard.end();
-        }
+        self.end_guard();
         failpoint::pass("guard ended");
         let in_order = self.run.files.owner.is_ours() && !self.run.leaves_something();
         drop(self);

@@ -209,6 +209,18 @@ pub(crate) fn forget_robust_words() {
     unsafe { libc::syscall(libc::SYS_set_robust_list, none, ROBUST_LIST_HEAD) };
 }
 
+/// Whether anybody but this descriptor, and its copies, has the file open or mapped: only who is
+/// alone with a file can have a lease for writing (fcntl(2), `F_SETLEASE`). `true` where the kernel
+/// gives no leases.
+pub(crate) fn is_open_elsewhere(file: &File) -> bool {
+    let fd = file.as_raw_fd();
+    // SAFETY: takes numbers. A lease that is given is given back by the next call.
+    let alone = unsafe { libc::fcntl(fd, libc::F_SETLEASE, libc::F_WRLCK) } != -1;
+    // SAFETY: as above.
+    unsafe { libc::fcntl(fd, libc::F_SETLEASE, libc::F_UNLCK) };
+    !alone
+}
+
 /// Makes a copy of this process (fork(2)); the copy is answered `None`. Right only in a process of
 /// one thread: locks of others would never be given back in the copy.
 pub(crate) fn fork() -> io::Result<Option<i32>> {
@@ -234,6 +246,13 @@ pub(crate) fn close_inherited(number: RawFd) {
 pub(crate) fn close_abandoned(number: RawFd) {
     // SAFETY: the caller never uses what owned it, and ends by `exit_now`, which drops nothing.
     unsafe { libc::close(number) };
+}
+
+/// The file of a descriptor that was received (unix(7), `SCM_RIGHTS`).
+pub(crate) fn received(number: RawFd) -> File {
+    // SAFETY: the caller has this number from a control message: the kernel has just made the
+    // descriptor for us, and nobody else owns it.
+    unsafe { File::from_raw_fd(number) }
 }
 
 /// A child as waitid(2) tells of it: its pid, `CLD_EXITED` or another code, and the number.

@@ -189,15 +189,9 @@ fn flags(dir: &RunDir, mut nameless: Nameless) -> io::Result<HashMap<u32, FlagFi
 /// Raises every flag that is on no rung, of workers of whom nothing else is known: one that is
 /// down, or one whose maker died before it had written it.
 fn raise_blindly<'a>(flags: impl Iterator<Item = &'a mut FlagFile>) {
-    let lost = Request {
-        level: b'1',
-        reason: Some(Reason::LOST),
-        deadline: None,
-        deadline_unix: None,
-    };
     let stands = |flag: &FlagFile| flag.request().and_then(|there| Rung::of_level(there.level));
     for flag in flags.filter(|flag| stands(flag).is_none()) {
-        let _ = flag.raise(&lost);
+        let _ = flag.raise(&Request::LOST);
     }
 }
 
@@ -253,7 +247,11 @@ fn adopt(
         };
         // Somebody deleted it, and nobody had the time to put it back: its worker is not lost.
         let again = |name| FlagFile::again(dir, dir.path(), name).ok();
-        let Some(flag) = flag.or_else(|| record.flag.clone().and_then(again)) else {
+        let flag = flag.or_else(|| record.flag.clone().and_then(again));
+        // Its name may not even be on record yet. Signals reach the worker all the same, and the
+        // ladder leads to them.
+        let another = || FlagFile::create(dir, dir.path(), number).ok();
+        let Some(flag) = flag.or_else(another) else {
             continue;
         };
         let identity = Identity {

@@ -30,6 +30,16 @@ pub struct Request {
     pub deadline_unix: Option<u64>,
 }
 
+impl Request {
+    /// To stop because the supervisor died, before anybody knows of a deadline.
+    pub const LOST: Self = Self {
+        level: b'1',
+        reason: Some(Reason::LOST),
+        deadline: None,
+        deadline_unix: None,
+    };
+}
+
 /// The bytes of a flag that is down.
 #[must_use]
 pub const fn running() -> [u8; LEN] {

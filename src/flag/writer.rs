@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::fs::File;
 use std::io;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, AsRawFd as _};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -76,17 +76,46 @@ impl FlagFile {
     ///
     /// As open(2).
     pub fn open(dir: impl AsFd, path: &Path, name: &str) -> io::Result<Self> {
-        let file = files::open_read_only(dir, name)?;
-        let mut text = [b'\n'; LEN];
-        let _ = file.read_at(&mut text, 0)?;
-        Ok(Self {
+        let mut flag = Self::of_file(files::open_read_only(dir, name)?, path, name);
+        flag.read_again()?;
+        Ok(flag)
+    }
+
+    /// The flag `name` in the directory at `path`, which is open as `file`. What it says has to be
+    /// read yet.
+    #[must_use]
+    pub fn of_file(file: File, path: &Path, name: &str) -> Self {
+        Self {
             path: path.join(name),
             name: name.to_owned(),
             file: Arc::new(file),
             before: Vec::new(),
-            text,
+            text: format::running(),
             notes_reads: false,
-        })
+        }
+    }
+
+    /// Another end of the same flag.
+    #[must_use]
+    pub fn twin(&self) -> Self {
+        Self {
+            name: self.name.clone(),
+            path: self.path.clone(),
+            file: Arc::clone(&self.file),
+            before: self.before.clone(),
+            text: self.text,
+            notes_reads: self.notes_reads,
+        }
+    }
+
+    /// Reads what it says now: another end of it may have been used.
+    ///
+    /// # Errors
+    ///
+    /// As pread(2).
+    pub fn read_again(&mut self) -> io::Result<()> {
+        let _ = self.file.read_at(&mut self.text, 0)?;
+        Ok(())
     }
 
     /// Has these raised with it: they were its worker's before it was put back.
@@ -98,6 +127,27 @@ impl FlagFile {
     #[must_use]
     pub fn before(&self) -> &[Arc<File>] {
         &self.before
+    }
+
+    /// Whether its name in `dir` still leads to it.
+    #[must_use]
+    pub fn has_its_name(&self, dir: impl AsFd) -> bool {
+        files::is_at(dir, &*self.name, &*self.file)
+    }
+
+    /// Those of its files that have no name in `dir`. The one that has is closed, whoever else in
+    /// this process may hold it: right only in one that was forked, and leaves that alone.
+    #[must_use]
+    pub fn into_nameless(mut self, dir: impl AsFd) -> Vec<Arc<File>> {
+        if self.has_its_name(dir) {
+            let number = self.file.as_raw_fd();
+            if Arc::into_inner(self.file).is_none() {
+                sys::close_abandoned(number);
+            }
+        } else {
+            self.before.push(self.file);
+        }
+        self.before
     }
 
     /// What it says; `None` while it is down.
@@ -113,7 +163,7 @@ impl FlagFile {
     ///
     /// As [`FlagFile::create`] and rename(2).
     pub fn put_back(&mut self, dir: impl AsFd) -> io::Result<bool> {
-        if files::is_at(dir.as_fd(), self.name.as_str(), &*self.file) {
+        if self.has_its_name(dir.as_fd()) {
             return Ok(false);
         }
         let file = files::make(dir.as_fd(), files::ASIDE, files::READ_ONLY, LEN as u64)?;
@@ -121,6 +171,8 @@ impl FlagFile {
         files::publish(dir, &self.name)?;
         let old = std::mem::replace(&mut self.file, Arc::new(file));
         self.before.push(old);
+        // Who has none of these open cannot open one any more.
+        self.before.retain(|file| sys::is_open_elsewhere(file));
         self.notes_reads = false;
         Ok(true)
     }
@@ -204,23 +256,41 @@ impl FlagFile {
         self.write()
     }
 
+    /// Writes what `request` says to those of its files that have no name in `dir`, if it is down.
+    pub fn raise_nameless(&self, dir: impl AsFd, request: &Request) {
+        if self.request().is_some() {
+            return;
+        }
+        let text = format::stopping(request);
+        let last = (!self.has_its_name(dir)).then_some(&self.file);
+        for file in self.before.iter().chain(last) {
+            // Whoever goes on with the run writes it again.
+            let _ = write(file, &text);
+        }
+    }
+
     fn write(&self) -> io::Result<()> {
         let mut result = Ok(());
         for file in self.before.iter().chain([&self.file]) {
-            failpoint::pass("flag to be raised");
-            // ORDER: the text first, then the level: whoever sees the level reads its reason.
-            let text = file.write_all_at(&self.text[TEXT..], TEXT as u64);
-            failpoint::pass("flag's text written");
-            let written = text.and_then(|()| file.write_all_at(&self.text[..TEXT], 0));
-            failpoint::pass("flag's level written");
-            // Mapped only for the moment: mappings kept per worker make every fork dearer. Without
-            // memory for it the sleepers wake by themselves within their second.
-            if let Ok(page) = SharedPage::map(file) {
-                sys::futex_wake_all(&page);
-            }
-            failpoint::pass("flag raised");
+            let written = write(file, &self.text);
             result = result.and(written);
         }
         result
     }
+}
+
+fn write(file: &File, whole: &[u8; LEN]) -> io::Result<()> {
+    failpoint::pass("flag to be raised");
+    // ORDER: the text first, then the level: whoever sees the level reads its reason.
+    let text = file.write_all_at(&whole[TEXT..], TEXT as u64);
+    failpoint::pass("flag's text written");
+    let written = text.and_then(|()| file.write_all_at(&whole[..TEXT], 0));
+    failpoint::pass("flag's level written");
+    // Mapped only for the moment: mappings kept per worker make every fork dearer. Without memory
+    // for it the sleepers wake by themselves within their second.
+    if let Ok(page) = SharedPage::map(file) {
+        sys::futex_wake_all(&page);
+    }
+    failpoint::pass("flag raised");
+    written
 }

@@ -29,6 +29,9 @@ const LONGEST_PATH: usize = 107;
 /// ladder.
 const AT_ONCE: usize = 64;
 
+/// How many sockets are kept, should the name be deleted again and again.
+const MOST_SOCKETS: usize = 8;
+
 /// How every datagram is read.
 const ALWAYS: MsgFlags = MsgFlags::MSG_DONTWAIT.union(MsgFlags::MSG_CMSG_CLOEXEC);
 
@@ -134,6 +137,10 @@ impl Inbox {
         let _ = unlinkat(dir.as_fd(), FILE, UnlinkatFlags::NoRemoveDir);
         let (socket, named) = bound(dir)?;
         self.sockets.push(socket);
+        if self.sockets.len() > MOST_SOCKETS {
+            // Never the first: workers connect when they begin.
+            self.sockets.remove(1);
+        }
         self.named = named;
         Ok(true)
     }

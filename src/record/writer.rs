@@ -15,6 +15,9 @@ use crate::failpoint;
 use crate::files;
 use crate::sys::{self, SharedPage};
 
+/// 0600: it tells of commands.
+pub(crate) const MODE: Mode = Mode::S_IRUSR.union(Mode::S_IWUSR);
+
 /// The owner's end: changes are collected, and written together by [`Record::commit`].
 #[derive(Debug)]
 pub struct Record {
@@ -33,8 +36,7 @@ impl Record {
     ///
     /// As open(2), `posix_fallocate(3)` and mmap(2).
     pub fn create(dir: impl AsFd, run: &RunRecord) -> io::Result<Self> {
-        let mode = Mode::S_IRUSR | Mode::S_IWUSR;
-        let file = files::make(dir, FILE, mode, slot(run.workers))?;
+        let file = files::make(dir, FILE, MODE, slot(run.workers))?;
         failpoint::pass("record made");
         let page = SharedPage::map(&file)?;
         // Nobody else sees it yet: one write, as if it had been there before.
@@ -85,14 +87,15 @@ impl Record {
         let mut bytes = Vec::new();
         (&*self.file).seek(SeekFrom::Start(0))?;
         (&*self.file).read_to_end(&mut bytes)?;
-        let mode = Mode::S_IRUSR | Mode::S_IWUSR;
-        let file = files::make(dir.as_fd(), files::ASIDE, mode, bytes.len() as u64)?;
+        let file = files::make(dir.as_fd(), files::ASIDE, MODE, bytes.len() as u64)?;
         file.write_all_at(&bytes, 0)?;
         let page = SharedPage::map(&file)?;
         files::publish(dir, FILE)?;
         let old = std::mem::replace(&mut self.file, Arc::new(file));
         self.before
             .push((old, std::mem::replace(&mut self.page, page)));
+        // Who has none of these open cannot open one any more.
+        self.before.retain(|(file, _)| sys::is_open_elsewhere(file));
         Ok(true)
     }
 
@@ -146,6 +149,12 @@ impl Record {
         let before = self.before.iter().map(|(file, _)| file);
         let mut files = before.chain([&self.file]);
         files.try_for_each(|file| file.write_all_at(bytes, place))
+    }
+
+    /// The open file, for whoever puts it back after our death.
+    #[must_use]
+    pub fn file(&self) -> Arc<File> {
+        Arc::clone(&self.file)
     }
 
     /// What worker `worker` wrote before its program ran.

@@ -1,13 +1,15 @@
 //! Keeping a guard: not for a run that ends at once, but before there is a second worker, and
 //! again when it died.
 
+use std::io;
 use std::time::Duration;
 
 use super::Supervisor;
 use super::notified::Hearing;
 use crate::event::Event;
-use crate::guard::{self, Guard};
+use crate::guard::{self, Estate, Guard};
 use crate::moment::Moment;
+use crate::worker::Worker;
 
 /// A run that ends within this time after its first worker was started has no guard to pay for, and
 /// no watches.
@@ -30,12 +32,16 @@ impl Supervisor<'_> {
         // ends with its last descriptor, which is to be ours.
         let heard = self.hearing.iter().flat_map(Hearing::fds);
         let ours = heard.chain(self.looks.fd());
-        match Guard::start(&self.dir, self.run.nameless(), ours, self.run.witness) {
+        let started = self
+            .estate()
+            .and_then(|estate| Guard::start(estate, ours, self.run.witness));
+        match started {
             Ok(guard) => {
                 let started = Event::GuardStarted { pid: guard.pid() };
                 self.run.witness.see(now, &started);
                 self.run.search.know(guard.pid());
                 self.guard = Some(guard);
+                self.guard_knows = self.run.workers().len();
             }
             Err(error) => {
                 self.run.warn(&format!(
@@ -44,6 +50,46 @@ impl Supervisor<'_> {
                 self.guard_again(now);
             }
         }
+    }
+
+    /// What a guard has to hold open: should the names be gone when we die, nobody else has it.
+    fn estate(&self) -> io::Result<Estate> {
+        Ok(Estate {
+            dir: self.dir.twin()?,
+            owner: self.run.files.owner.file(),
+            record: self.run.files.record.file(),
+            flags: self.run.flags(),
+        })
+    }
+
+    /// Hands the guard the flags of workers that were started since, when they are many enough to
+    /// wake it, or all that there will be.
+    pub(super) fn tell_guard(&mut self) {
+        let new = self
+            .run
+            .workers()
+            .get(self.guard_knows..)
+            .unwrap_or_default();
+        let are_all = self.to_start() == 0;
+        let Some(guard) = &self.guard else { return };
+        for some in new.chunks(guard::TOGETHER) {
+            if some.len() == guard::TOGETHER || are_all {
+                let flags: Vec<_> = some.iter().map(Worker::flag).collect();
+                guard.hand_over(&flags);
+                self.guard_knows += some.len();
+            }
+        }
+    }
+
+    /// Ends the guard, if there is one. Answers whether there was.
+    pub(super) fn end_guard(&mut self) -> bool {
+        let Some(guard) = self.guard.take() else {
+            return false;
+        };
+        let pid = guard.pid();
+        guard.end();
+        self.run.search.forget(pid);
+        true
     }
 
     /// Whether that was the guard that ended: then there will be another one.

@@ -10,6 +10,7 @@ use std::time::Duration;
 use super::Supervisor;
 use crate::event::Event;
 use crate::files;
+use crate::launch;
 use crate::moment::Moment;
 use crate::name::RunName;
 use crate::process;
@@ -26,6 +27,9 @@ const ENOUGH: Duration = Duration::from_millis(500);
 /// How long after it did not succeed it is tried again.
 const AGAIN: Duration = Duration::from_secs(10);
 
+/// How many descriptors the flags may not take: the guard needs some.
+const ROOM: usize = 8;
+
 /// What is known of a deletion.
 #[derive(Default)]
 pub(super) struct Deletion {
@@ -35,6 +39,14 @@ pub(super) struct Deletion {
     pub(super) over_at: Option<Moment>,
     /// Whether it was said that it cannot be.
     cannot: bool,
+}
+
+/// What was found, and what became of it.
+struct Restored {
+    /// Whether anything was missing that is there again.
+    missing: bool,
+    /// Why some flags could not be made.
+    flags: io::Result<()>,
 }
 
 impl Supervisor<'_> {
@@ -59,74 +71,108 @@ impl Supervisor<'_> {
         self.deletion.since = None;
         self.deletion.over_at = None;
         match self.restore() {
-            Ok(false) => {}
-            Ok(true) => {
-                let directory = self.dir.path();
-                self.run.witness.see(now, &Event::PutBack { directory });
-                // The guard knows the old directory only.
-                if let Some(guard) = self.guard.take() {
-                    guard.end();
-                    self.start_guard(now);
+            Ok(Restored { missing, flags }) => {
+                if missing {
+                    let directory = self.dir.path();
+                    self.run.witness.see(now, &Event::PutBack { directory });
+                    // The guard knows the old files only.
+                    if self.end_guard() {
+                        self.start_guard(now);
+                    }
+                }
+                self.deletion.cannot &= flags.is_err();
+                if let Err(error) = flags {
+                    let name = self.dir.name();
+                    let what = format!(
+                        "flags of {name} cannot be put back: {error}; its workers are asked all \
+                         the same if they have them open"
+                    );
+                    self.cannot(&what, now);
                 }
             }
             Err(error) => {
-                if !std::mem::replace(&mut self.deletion.cannot, true) {
-                    let name = self.dir.name();
-                    let what = format!(
-                        "the directory of {name} was deleted and cannot be put back: {error}; its \
-                         workers are stopped by signals to this process (pid {})",
-                        self.run.files.run.pid
-                    );
-                    self.run.warn(&what);
-                }
-                self.deletion.over_at = Some(now + AGAIN);
+                let (name, pid) = (self.dir.name(), self.run.files.run.pid);
+                let what = format!(
+                    "the directory of {name} was deleted and cannot be put back: {error}; its \
+                     workers are stopped by signals to this process (pid {pid})"
+                );
+                self.cannot(&what, now);
             }
         }
     }
 
-    /// Answers whether anything was missing.
-    fn restore(&mut self) -> io::Result<bool> {
+    /// Says it, once, and tries again by and by.
+    fn cannot(&mut self, what: &str, now: Moment) {
+        if !std::mem::replace(&mut self.deletion.cannot, true) {
+            self.run.warn(what);
+        }
+        self.deletion.over_at = Some(now + AGAIN);
+    }
+
+    fn restore(&mut self) -> io::Result<Restored> {
         if self.dir.is_there() {
             return self.fill();
+        }
+        if self.dir.come_back()? {
+            self.watch_again();
+            let filled = self.fill()?;
+            return Ok(Restored {
+                missing: true,
+                ..filled
+            });
         }
         let name = RunName::parse(self.dir.name().as_ref()).map_err(io::Error::other)?;
         let new = RunDir::build().map_err(io::Error::other)?;
         if new.base().open_run(&name)?.is_some() {
             // Known before anything is made anew that has to be kept for the workers.
-            return Err(io::Error::other("another run has its name now"));
+            return Err(PublishError::Taken.into());
         }
         let mut old = std::mem::replace(&mut self.dir, new);
         old.keep();
         let filled = self.fill();
-        let published = filled.and_then(|_| {
-            self.dir.publish(&name).map_err(|error| match error {
-                PublishError::Taken => io::Error::other("another run has its name now"),
-                PublishError::Io(error) => error,
-            })
+        let published = filled.and_then(|filled| {
+            self.dir.publish(&name)?;
+            Ok(filled)
         });
-        if let Err(error) = published {
-            self.dir = old;
-            return Err(error);
+        match published {
+            Ok(filled) => {
+                old.abandon();
+                self.watch_again();
+                Ok(Restored {
+                    missing: true,
+                    ..filled
+                })
+            }
+            Err(error) => {
+                self.dir = old;
+                Err(error)
+            }
         }
-        self.watch_again();
-        Ok(true)
     }
 
-    fn fill(&mut self) -> io::Result<bool> {
+    /// Makes the files again that are missing; of the flags as many as can be.
+    fn fill(&mut self) -> io::Result<Restored> {
         let us = process::own_identity();
         files::clear_aside(&self.dir);
         let run = &mut self.run.files;
         let mut missing = run.owner.put_back(&self.dir, &us)?;
         missing |= run.control.put_back(&self.dir)?;
         missing |= run.record.put_back(&self.dir)?;
-        missing |= self.run.put_back_flags(&self.dir)?;
         if let Some(hearing) = &mut self.hearing {
             missing |= hearing.put_back(&self.dir)?;
         }
+        // They are many, and each takes a descriptor more until nobody has the old one open.
+        launch::allow_all_descriptors();
+        let room: Vec<_> = (0..ROOM)
+            .map_while(|_| self.run.files.control.as_fd().try_clone_to_owned().ok())
+            .collect();
+        let (gone, flags) = self.run.put_back_flags(&self.dir);
+        drop(room);
+        missing |= gone;
         if missing {
             self.watch_again();
         }
-        Ok(missing)
+        Ok(Restored { missing, flags })
     }
 
     fn watch_again(&mut self) {

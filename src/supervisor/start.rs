@@ -112,18 +112,18 @@ impl Supervisor<'_> {
     /// Starts the next worker, if one is to be started: one in a turn, so that a stop which comes
     /// while a thousand are being started is seen between two of them.
     pub(super) fn start_more(&mut self) {
-        if self.to_start() == 0 {
-            return;
+        if self.to_start() > 0 {
+            self.stay(sys::now());
+            if let Err(error) = self.start_next() {
+                self.failed = true;
+                let number = self.run.workers().len();
+                self.run.warn(&format!(
+                    "worker {number} could not be started: {error}; stopping the others"
+                ));
+                self.run
+                    .stop_all(&Reason::SIBLING, How::OWN_TIMES, sys::now());
+            }
         }
-        self.stay(sys::now());
-        if let Err(error) = self.start_next() {
-            self.failed = true;
-            let number = self.run.workers().len();
-            self.run.warn(&format!(
-                "worker {number} could not be started: {error}; stopping the others"
-            ));
-            self.run
-                .stop_all(&Reason::SIBLING, How::OWN_TIMES, sys::now());
-        }
+        self.tell_guard();
     }
 }
