@@ -7,6 +7,8 @@ mod support;
 mod group;
 #[path = "vanishing/hidden.rs"]
 mod hidden;
+#[path = "vanishing/killed.rs"]
+mod killed;
 #[path = "vanishing/memory.rs"]
 mod memory;
 #[path = "vanishing/replaced.rs"]
@@ -25,7 +27,7 @@ use nix::sys::signal::Signal;
 use scene::{BUSY, clients, flag, put_back, waiting};
 use support::base::Base;
 use support::owner::guard_of;
-use support::started::{Started, send};
+use support::started::send;
 use support::until::finds;
 
 /// A worker that has its flag open from the start, and looks at nothing else.
@@ -240,26 +242,4 @@ fn b6_g12_a_library_learns_of_the_death_by_an_owner_file_that_has_no_name_any_mo
             base.call(&["stop", "gone"]).expect(0);
         }
     }
-}
-
-#[test]
-fn a_run_that_is_deleted_again_and_again_keeps_its_descriptors() {
-    let base = Base::new();
-    let scenario = base.scenario().name("often").options(&["-v"]);
-    let run = scenario.zoo(&HOLDS).start();
-    run.ready(1);
-    guard_of(&run);
-    let fds =
-        |run: &Started| fs::read_dir(format!("/proc/{}/fd", run.pid())).map_or(0, Iterator::count);
-    let before = fds(&run);
-    for _ in 0..5 {
-        let deleted = Instant::now();
-        What::Run.delete(&base, "often");
-        put_back(&run, &base.runs().join("often"), deleted);
-        guard_of(&run);
-    }
-    // Of each deletion the flag, the owner file and the record, for whoever has them open.
-    assert!(fds(&run) <= before + 5 * 3, "{before} were {}", fds(&run));
-    base.call(&["stop", "often"]).expect(0);
-    run.finish().expect(0);
 }
