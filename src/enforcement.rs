@@ -21,7 +21,7 @@ use crate::moment::Moment;
 use crate::outcome::{Final, Outcome};
 use crate::owner::OwnerFile;
 use crate::reason::Reason;
-use crate::record::{Phase, Record, RunRecord, Stragglers};
+use crate::record::{Phase, Record, RunRecord, SignalTo, Stragglers};
 use crate::run_dir::RunDir;
 use crate::sys;
 use crate::tree::Search;
@@ -56,6 +56,7 @@ pub(crate) struct Files {
 /// How the ladder is enforced: the same for all workers of a run.
 pub(crate) struct Rules {
     pub(crate) stop_signal: i32,
+    pub(crate) signal_to: SignalTo,
     pub(crate) kill_wait: Duration,
     pub(crate) max_grace: Limit,
     pub(crate) stragglers: Stragglers,
@@ -91,6 +92,7 @@ impl<'a> Enforcement<'a> {
         let mut hands = Hands {
             witness: self.witness,
             stop_signal: self.rules.stop_signal,
+            signal_to: self.rules.signal_to,
             kill_wait: self.rules.kill_wait,
             max_grace: self.rules.max_grace,
             stragglers: self.rules.stragglers,
@@ -200,6 +202,7 @@ impl<'a> Enforcement<'a> {
         let mut hands = Hands {
             witness: self.witness,
             stop_signal: self.rules.stop_signal,
+            signal_to: self.rules.signal_to,
             kill_wait: self.rules.kill_wait,
             max_grace: self.rules.max_grace,
             stragglers: self.rules.stragglers,
@@ -239,7 +242,7 @@ impl<'a> Enforcement<'a> {
     /// Asks everybody to stop as well as that can be done at once.
     pub(crate) fn abandon(&mut self) {
         for worker in self.workers.iter_mut().filter(|w| w.is_over().is_none()) {
-            worker.abandon(self.rules.stop_signal);
+            worker.abandon(self.rules.stop_signal, self.rules.signal_to);
         }
     }
 
@@ -253,6 +256,7 @@ impl<'a> Enforcement<'a> {
         let mut hands = Hands {
             witness: self.witness,
             stop_signal: self.rules.stop_signal,
+            signal_to: self.rules.signal_to,
             kill_wait: self.rules.kill_wait,
             max_grace: self.rules.max_grace,
             stragglers: self.rules.stragglers,

@@ -280,6 +280,7 @@ fn described(plan: &Plan, identity: &Identity, name: &RunName) -> RunRecord {
     run.max_grace_ms = milliseconds(plan.max_grace);
     run.kill_wait_ms = u64::try_from(plan.times.kill_wait.as_millis()).unwrap_or(u64::MAX);
     run.stop_signal = plan.stop_signal;
+    run.signal_to = plan.signal_to;
     run.stragglers = plan.stragglers;
     run
 }

@@ -7,7 +7,7 @@ use crate::cgroup;
 use crate::duration::Limit;
 use crate::ladder::Times;
 use crate::name::RunName;
-use crate::record::Stragglers;
+use crate::record::{SignalTo, Stragglers};
 use crate::spawn::{Exposure, Place, Stdin};
 use crate::verdict::Policy;
 
@@ -30,6 +30,8 @@ pub struct Plan {
     pub timeout: Option<Duration>,
     /// What is sent instead of SIGTERM.
     pub stop_signal: i32,
+    /// Whom that reaches.
+    pub signal_to: SignalTo,
     /// What the end of one worker means for the others.
     pub when_one_ends: WhenOneEnds,
     /// Where workers run.

@@ -56,6 +56,19 @@ pub enum Stragglers {
     Leave,
 }
 
+/// Whom the stop signal reaches. SIGKILL reaches everything.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SignalTo {
+    /// The main process; the rest of the tree when that has ended, or half of kill-after is over.
+    #[default]
+    First,
+    /// The whole tree at once, as a terminal's Ctrl-C does.
+    Group,
+    /// The main process alone.
+    Main,
+}
+
 /// What the header tells of the run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RunRecord {
@@ -91,6 +104,9 @@ pub struct RunRecord {
     pub kill_wait_ms: u64,
     /// What is sent instead of SIGTERM.
     pub stop_signal: i32,
+    /// Whom that reaches.
+    #[serde(default)]
+    pub signal_to: SignalTo,
     /// What becomes of stragglers.
     #[serde(default)]
     pub stragglers: Stragglers,
@@ -124,6 +140,7 @@ impl RunRecord {
             max_grace_ms: None,
             kill_wait_ms: 0,
             stop_signal: libc::SIGTERM,
+            signal_to: SignalTo::First,
             stragglers: Stragglers::Stop,
             cgroup: None,
             phase: Phase::Running,

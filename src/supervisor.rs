@@ -123,6 +123,7 @@ impl<'a> Supervisor<'a> {
         };
         let rules = Rules {
             stop_signal: plan.stop_signal,
+            signal_to: plan.signal_to,
             kill_wait: plan.times.kill_wait,
             max_grace: plan.max_grace,
             stragglers: plan.stragglers,

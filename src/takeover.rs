@@ -198,6 +198,7 @@ fn raise_blindly<'a>(flags: impl Iterator<Item = &'a mut FlagFile>) {
 fn rules(run: &RunRecord) -> Rules {
     Rules {
         stop_signal: run.stop_signal,
+        signal_to: run.signal_to,
         kill_wait: Duration::from_millis(run.kill_wait_ms),
         max_grace: limit(run.max_grace_ms),
         stragglers: run.stragglers,

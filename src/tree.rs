@@ -117,6 +117,13 @@ impl Tree {
         self.greeted = self.held.len();
     }
 
+    /// Everybody who is held has had this signal.
+    pub fn have_had(&self, signal: i32) {
+        for one in &self.held {
+            let _ = one.is_news(signal);
+        }
+    }
+
     /// Holds nobody any more.
     pub fn let_go(&mut self) {
         self.held.clear();

@@ -15,7 +15,7 @@ use crate::moment::Moment;
 use crate::outcome::Final;
 use crate::process::Found;
 use crate::reason::Reason;
-use crate::record::Stragglers;
+use crate::record::{SignalTo, Stragglers};
 use crate::tree::{Leader, Search, Tree};
 
 use suspend::Halt;
@@ -37,6 +37,8 @@ pub struct Hands<'a> {
     pub witness: &'a mut dyn Witness,
     /// What is sent instead of SIGTERM.
     pub stop_signal: i32,
+    /// Whom that reaches.
+    pub signal_to: SignalTo,
     /// How long after SIGKILL something is reported as not ended.
     pub kill_wait: Duration,
     /// The longest time from the flag to SIGTERM, with every extension.

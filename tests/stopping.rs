@@ -18,6 +18,8 @@ mod scene;
 mod times;
 #[path = "stopping/unaware.rs"]
 mod unaware;
+#[path = "stopping/whom.rs"]
+mod whom;
 
 use std::time::{Duration, Instant};
 

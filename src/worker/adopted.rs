@@ -9,7 +9,7 @@ use crate::ladder::{Input, Ladder, Rung, Times};
 use crate::moment::Moment;
 use crate::process::Found;
 use crate::reason::Reason;
-use crate::record::{Born, WorkerRecord};
+use crate::record::{Born, SignalTo, WorkerRecord};
 
 /// What an owner that is no more has left of a worker.
 #[derive(Debug)]
@@ -100,7 +100,11 @@ impl Worker {
                 // It died while the run was suspended, perhaps: what is stopped can do nothing about
                 // its signal.
                 worker.let_it_go_on(hands);
-                worker.spare_the_rest(now);
+                match hands.signal_to {
+                    SignalTo::First => worker.spare_the_rest(now),
+                    SignalTo::Group => worker.have_signalled_all(hands),
+                    SignalTo::Main => {}
+                }
             }
             Rung::Term | Rung::Kill => worker.use_signal(rung, hands),
         }

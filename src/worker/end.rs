@@ -14,7 +14,7 @@ use crate::moment::Moment;
 use crate::outcome::{Final, Outcome};
 use crate::process;
 use crate::reason::Reason;
-use crate::record::Stragglers;
+use crate::record::{SignalTo, Stragglers};
 
 /// For what a worker leaves behind that ended by itself: 2 s to see the flag, 2 s after SIGTERM.
 const STRAGGLERS: Duration = Duration::from_secs(2);
@@ -109,9 +109,9 @@ impl Worker {
             hands.witness.see(hands.now, &there);
         }
         let signal = match self.ladder.rung() {
-            Some(Rung::Term) => Some(hands.stop_signal),
+            Some(Rung::Term) if hands.signal_to != SignalTo::Main => Some(hands.stop_signal),
             Some(Rung::Kill) => Some(SIGKILL),
-            Some(Rung::Flag) | None => None,
+            Some(Rung::Flag | Rung::Term) | None => None,
         };
         if let Some(signal) = signal {
             for straggler in new {

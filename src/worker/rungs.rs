@@ -3,6 +3,7 @@
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use libc::{SIGCONT, SIGKILL};
+use nix::unistd::{Pid, getpgid};
 
 use super::suspend::Halt;
 use super::{Asked, Hands, Life, Main, Worker};
@@ -14,7 +15,7 @@ use crate::ladder::{Action, Input, Rung};
 use crate::moment::Moment;
 use crate::process::{self, Sent, Stat, Target};
 use crate::reason::Reason;
-use crate::record::Stragglers;
+use crate::record::{SignalTo, Stragglers};
 use crate::sys;
 use crate::tree::Straggler;
 
@@ -40,17 +41,43 @@ impl Worker {
                 if matches!(self.life, Life::Main) {
                     self.tell_if_ignored(hands);
                     self.remember(hands);
-                    self.signal_main(hands.stop_signal, hands);
-                    failpoint::pass("main process signalled");
-                    self.signal_group(SIGCONT, hands);
-                    failpoint::pass("continued");
-                    self.spare_the_rest(hands.now);
-                } else {
+                    self.send_stop_signal(hands);
+                } else if hands.signal_to != SignalTo::Main {
                     self.signal_rest(hands.stop_signal, hands);
                 }
             }
             Rung::Kill => self.kill(hands),
         }
+    }
+
+    /// Sends the stop signal to those of its tree who are to have it, while its main process lives.
+    fn send_stop_signal(&mut self, hands: &mut Hands<'_>) {
+        let signal = hands.stop_signal;
+        match hands.signal_to {
+            SignalTo::First | SignalTo::Main => self.signal_main(signal, hands),
+            SignalTo::Group => {
+                self.look_for_tree(hands);
+                // Its group at once, as a terminal does: whoever is being forked has it, too.
+                self.signal_group(signal, hands);
+                for one in self.tree.beyond_group() {
+                    self.signal_straggler(one, signal, hands);
+                }
+                self.tree.have_had(signal);
+            }
+        }
+        failpoint::pass("main process signalled");
+        self.signal_group(SIGCONT, hands);
+        failpoint::pass("continued");
+        if hands.signal_to == SignalTo::First {
+            self.spare_the_rest(hands.now);
+        }
+    }
+
+    /// Takes note that everybody who is of its tree now had the stop signal from an owner that is no
+    /// more.
+    pub(super) fn have_signalled_all(&mut self, hands: &mut Hands<'_>) {
+        self.look_for_tree(hands);
+        self.tree.have_had(hands.stop_signal);
     }
 
     /// SIGKILL for everything that is left of it.
@@ -193,10 +220,7 @@ impl Worker {
         match &self.main {
             // What it started is to be left.
             _ if hands.stragglers == Stragglers::Leave => self.signal_main(signal, hands),
-            Main::Child => {
-                let sent = process::signal(Target::GroupOf(self.pid), signal);
-                self.tell(self.pid, signal, &sent, hands);
-            }
+            Main::Child => self.tell(self.pid, signal, &self.reach_group(signal), hands),
             // Its number is not pinned by us: each of them through what names it.
             Main::Stranger(_) => {
                 self.look_for_tree(hands);
@@ -206,6 +230,18 @@ impl Worker {
                 }
             }
         }
+    }
+
+    /// Sends a signal to our child and its group. In a session that is not its own it may have moved to
+    /// another one (setpgid(2)).
+    pub(super) fn reach_group(&self, signal: i32) -> Sent {
+        let sent = process::signal(Target::GroupOf(self.pid), signal);
+        let main = Pid::from_raw(self.pid);
+        // ORDER: the look after the signal: whoever was in its group until then has had it.
+        if getpgid(Some(main)).is_ok_and(|group| group != main) {
+            return process::signal(Target::Child(self.pid), signal);
+        }
+        sent
     }
 
     pub(super) fn signal_straggler(
@@ -276,7 +312,7 @@ impl Worker {
 
     /// Climbs to SIGTERM, whatever the time: for a supervisor that panics, and cannot come back for
     /// the next rung. The flag says when that would come: whoever takes over goes on from there.
-    pub fn abandon(&mut self, stop_signal: i32) {
+    pub fn abandon(&mut self, stop_signal: i32, signal_to: SignalTo) {
         let now = sys::now();
         let climbs = self.ladder.step(Input::AtLeast(Rung::Term), now) != Action::Nothing;
         if climbs && matches!(self.life, Life::Main) {
@@ -289,8 +325,11 @@ impl Worker {
                 deadline_unix: deadline.map(|deadline| unix(deadline.since(now))),
             };
             let _ = self.flag.raise(&lost);
-            let _ = process::signal(Target::GroupOf(self.pid), stop_signal);
-            let _ = process::signal(Target::GroupOf(self.pid), SIGCONT);
+            let _ = match signal_to {
+                SignalTo::First | SignalTo::Group => self.reach_group(stop_signal),
+                SignalTo::Main => process::signal(Target::Child(self.pid), stop_signal),
+            };
+            let _ = self.reach_group(SIGCONT);
         }
     }
 }

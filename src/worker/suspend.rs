@@ -6,7 +6,7 @@ use libc::{SIGCONT, SIGSTOP};
 
 use super::{Hands, Life, Worker};
 use crate::ladder::Input;
-use crate::process::{self, Sent, Stat, Target};
+use crate::process::{Sent, Stat};
 use crate::reason::Reason;
 
 /// Whether a worker's main process is stopped, and by whom.
@@ -61,8 +61,7 @@ impl Worker {
         };
         match &self.life {
             Life::Main if self.halt == Halt::Suspended => {
-                let sent = process::signal(Target::GroupOf(self.pid), signal);
-                tell(self.pid, &sent, hands);
+                tell(self.pid, &self.reach_group(signal), hands);
                 for one in self.tree.beyond_group() {
                     tell(one.pid, &one.signal(signal), hands);
                 }

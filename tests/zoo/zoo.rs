@@ -8,6 +8,7 @@
 //! | `handler CODE` | a program that knows nothing of flags and leaves cleanly on SIGTERM |
 //! | `deaf` | a program that sees its flag and every signal, and stays all the same |
 //! | `blind` | a program that never looks and stays: only SIGKILL ends it |
+//! | `mover` | the same, in the process group of who started it |
 //! | `forker N` | a leader that leaves when asked, and N grandchildren in its group that do not |
 //! | `trainer` | a program that needs its data loaders while it writes its checkpoint on SIGTERM |
 //! | `loader` | one of those: answers each line, and dies of SIGTERM |
@@ -36,6 +37,7 @@ use nix::fcntl::OFlag;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{SigSet, Signal, raise};
 use nix::time::{ClockId, clock_gettime};
+use nix::unistd::{Pid, getpgid, getppid, setpgid};
 use stopctl::StopFlag;
 
 mod senses;
@@ -60,6 +62,7 @@ fn main() -> ExitCode {
         "handler" => watch(&Habit::blind(Leave::Terminated), code),
         "deaf" => watch(&Habit::looking(Leave::Never), 0),
         "blind" => watch(&Habit::blind(Leave::Never), 0),
+        "mover" => mover(),
         "forker" => forker(number),
         "trainer" => trainer(),
         "loader" => loader(),
@@ -75,6 +78,13 @@ fn main() -> ExitCode {
             ExitCode::from(64)
         }
     }
+}
+
+/// Where a session is shared, nothing holds a program in the group that it was started in.
+fn mover() -> ExitCode {
+    let theirs = getpgid(Some(getppid())).expect("the group of who started it");
+    setpgid(Pid::from_raw(0), theirs).expect("a group of the same session");
+    watch(&Habit::blind(Leave::Never), 0)
 }
 
 /// What makes a watching program leave.

@@ -44,6 +44,17 @@ pub(crate) struct RunArgs {
     #[arg(short, long, value_name = "SIGNAL", default_value = "TERM")]
     pub(crate) signal: String,
 
+    /// Whom that signal reaches: the main process first and the rest after half of kill-after, all of
+    /// the worker at once, or the main process alone
+    #[arg(
+        long,
+        value_name = "WHOM",
+        default_value = "first",
+        help_heading = "More about stopping",
+        hide_short_help = true
+    )]
+    pub(crate) signal_to: SignalTo,
+
     /// When one worker ends, stop the others
     #[arg(long)]
     pub(crate) stop_on_exit: bool,
@@ -238,6 +249,13 @@ pub(crate) enum Stdin {
 pub(crate) enum Service {
     Github,
     Gitlab,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum SignalTo {
+    First,
+    Group,
+    Main,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

@@ -12,7 +12,7 @@ use stopctl::launch::launch;
 use stopctl::name::RunName;
 use stopctl::outer::Outer;
 use stopctl::plan::{Notify, Plan, WhenOneEnds};
-use stopctl::record::Stragglers;
+use stopctl::record::{SignalTo, Stragglers};
 use stopctl::signal_name::{parse_signal, signal_name};
 use stopctl::spawn::{Exposure, Place, SpawnError, Stdin};
 use stopctl::supervisor::supervise;
@@ -133,6 +133,7 @@ pub(crate) fn plan(args: &RunArgs) -> Result<Plan, String> {
         notify,
         timeout: timeout(args.timeout.as_deref())?,
         stop_signal,
+        signal_to: signal_to(args)?,
         when_one_ends,
         place,
         stdin: stdin(args.stdin, workers, place),
@@ -159,6 +160,19 @@ pub(crate) fn plan(args: &RunArgs) -> Result<Plan, String> {
         guard: !args.no_guard,
         managed: std::env::var_os("INVOCATION_ID").is_some(),
     })
+}
+
+/// Whom the stop signal reaches.
+fn signal_to(args: &RunArgs) -> Result<SignalTo, String> {
+    match (args.signal_to, args.stragglers) {
+        (cli::run::SignalTo::Group, cli::run::Stragglers::Leave) => Err(
+            "--signal-to group signals what --stragglers leave is to leave: give one of them"
+                .to_owned(),
+        ),
+        (cli::run::SignalTo::Group, _) => Ok(SignalTo::Group),
+        (cli::run::SignalTo::First, _) => Ok(SignalTo::First),
+        (cli::run::SignalTo::Main, _) => Ok(SignalTo::Main),
+    }
 }
 
 /// Several workers cannot share what we read, and one has no business with our terminal.
