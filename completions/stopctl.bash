@@ -187,7 +187,7 @@ _stopctl() {
             return 0
             ;;
         stopctl__subcmd__run)
-            opts="-n -g -k -t -s -q -v -h --workers --name --grace --kill-after --stop-within --timeout --signal --stop-on-exit --stop-on-failure --quiet --verbose --color --events --annotations --unaware-grace --max-grace --stopped-status --preserve-status --stdin --foreground --forward --notify --ready --shield --no-guard --stragglers --cgroup --help"
+            opts="-n -g -k -t -s -q -v -h --workers --name --grace --kill-after --stop-within --timeout --signal --signal-to --stop-on-exit --stop-on-failure --quiet --verbose --color --events --annotations --unaware-grace --max-grace --stopped-status --preserve-status --stdin --foreground --forward --notify --ready --shield --no-guard --stragglers --cgroup --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -242,6 +242,10 @@ _stopctl() {
                     ;;
                 -s)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --signal-to)
+                    COMPREPLY=($(compgen -W "first group main" -- "${cur}"))
                     return 0
                     ;;
                 --color)
@@ -413,7 +417,7 @@ _stopctl() {
 
 # Names of runs, and the command of `run`, are known only when they are asked for.
 _stopctl_with_names() {
-    local with_value=" -g -k -n -s -t -w --annotations --cgroup --color --events --extend --forward --grace --kill-after --max-grace --name --ready --reason --run --signal --status --stdin --stop-within --stopped-status --stragglers --timeout --unaware-grace --worker --workers "
+    local with_value=" -g -k -n -s -t -w --annotations --cgroup --color --events --extend --forward --grace --kill-after --max-grace --name --ready --reason --run --signal --signal-to --status --stdin --stop-within --stopped-status --stragglers --timeout --unaware-grace --worker --workers "
     local command="${COMP_WORDS[1]}" i=2 cur="${COMP_WORDS[COMP_CWORD]}" only_words="" word
     case "${command}" in
         run|stop|status|wait) ;;

@@ -45,6 +45,9 @@ complete -c stopctl -n "__fish_stopctl_using_subcommand run" -s k -l kill-after 
 complete -c stopctl -n "__fish_stopctl_using_subcommand run" -l stop-within -d 'The whole ladder in this time: 80 % grace, 15 % kill-after, 5 % reserve; for a worker that never looked at its flag 10 %, 85 %, 5 % [default as PID 1: 9s]' -r
 complete -c stopctl -n "__fish_stopctl_using_subcommand run" -s t -l timeout -d 'Stop by itself after this time, with exit status 124; 0 is never' -r
 complete -c stopctl -n "__fish_stopctl_using_subcommand run" -s s -l signal -d 'Signal sent when the grace is over, instead of SIGTERM' -r
+complete -c stopctl -n "__fish_stopctl_using_subcommand run" -l signal-to -d 'Whom that signal reaches: the main process first and the rest after half of kill-after, all of the worker at once, or the main process alone' -r -f -a "first\t''
+group\t''
+main\t''"
 complete -c stopctl -n "__fish_stopctl_using_subcommand run" -l color -d 'When to use colours' -r -f -a "auto\t''
 always\t''
 never\t''"
@@ -120,4 +123,4 @@ complete -c stopctl -n "__fish_stopctl_using_subcommand completions" -s h -l hel
 complete -c stopctl -n "__fish_stopctl_using_subcommand client" -s h -l help -d 'Print help'
 complete -c stopctl -n "__fish_stopctl_using_subcommand stop status wait" -f -a "(stopctl list --names 2>/dev/null)" -d 'Run'
 complete -c stopctl -n "__fish_stopctl_using_subcommand notify" -l run -x -a "(stopctl list --names 2>/dev/null)"
-complete -c stopctl -n "__fish_stopctl_using_subcommand run" -x -a "(__fish_complete_subcommand --fcs-skip=2 -g -k -n -s -t --annotations --cgroup --color --events --forward --grace --kill-after --max-grace --name --ready --signal --stdin --stop-within --stopped-status --stragglers --timeout --unaware-grace --workers)"
+complete -c stopctl -n "__fish_stopctl_using_subcommand run" -x -a "(__fish_complete_subcommand --fcs-skip=2 -g -k -n -s -t --annotations --cgroup --color --events --forward --grace --kill-after --max-grace --name --ready --signal --signal-to --stdin --stop-within --stopped-status --stragglers --timeout --unaware-grace --workers)"

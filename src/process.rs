@@ -32,6 +32,9 @@ pub enum Target<'a> {
     GroupOf(i32),
     /// What this pidfd names.
     Pidfd(BorrowedFd<'a>),
+    /// Our own process group: a signal of a key that the terminal gave to a worker's group in the
+    /// place of ours.
+    OwnGroup,
 }
 
 /// What became of a signal.
@@ -56,6 +59,8 @@ pub fn signal(target: Target<'_>, number: i32) -> Sent {
         }
         Target::Child(pid) => sys::kill(pid, number),
         Target::GroupOf(leader) => sys::kill(-leader, number),
+        // 0 is the group of the caller (kill(2)).
+        Target::OwnGroup => sys::kill(0, number),
     };
     match result {
         Ok(()) => Sent::Yes,

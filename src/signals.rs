@@ -170,6 +170,11 @@ impl Signals {
         &self.suspend
     }
 
+    /// The same, to have them asked for or obeyed.
+    pub fn suspend_mut(&mut self) -> &mut Suspend {
+        &mut self.suspend
+    }
+
     /// What to poll for reading.
     pub fn fds(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
         let children = self.children.as_fd();

@@ -63,6 +63,20 @@ fn the_unit_has_what_is_easily_forgotten() {
 }
 
 #[test]
+fn k16f_what_the_stop_signal_makes_of_a_worker_is_a_success() {
+    let base = Base::new();
+    for (signal, wanted) in [
+        ("TERM", "143"),
+        ("QUIT", "143 131 SIGQUIT"),
+        ("int", "143 130 SIGINT"),
+        ("RTMIN+3", "143 165 SIGRTMIN+3"),
+    ] {
+        let unit = base.call(&["unit", "u", "--signal", signal, "true"]);
+        assert_eq!(value(&unit, "SuccessExitStatus"), wanted, "{signal}");
+    }
+}
+
+#[test]
 fn the_recipe_is_what_it_prints() {
     // Of another user it would be a unit of that user.
     if lacks(Need::Root) {

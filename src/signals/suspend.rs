@@ -21,6 +21,8 @@ use crate::sys;
 pub struct Suspend {
     signals: SigSet,
     pending: SignalFd,
+    /// What the rest of our group is to have as well.
+    for_group: Option<Signal>,
 }
 
 impl Suspend {
@@ -35,7 +37,11 @@ impl Suspend {
         let heeded = heeded.filter(|(number, _)| !sys::is_ignored(*number));
         let signals: SigSet = heeded.map(|&(_, signal)| signal).collect();
         let pending = SignalFd::with_flags(&signals, SfdFlags::SFD_CLOEXEC)?;
-        Ok(Self { signals, pending })
+        Ok(Self {
+            signals,
+            pending,
+            for_group: None,
+        })
     }
 
     /// Which they are.
@@ -51,9 +57,22 @@ impl Suspend {
         poll(&mut fds, PollTimeout::ZERO) == Ok(1)
     }
 
-    /// Asks as the terminal does.
+    /// Asks us alone.
     pub fn ask(&self, signal: Signal) {
         let _ = raise(signal);
+    }
+
+    /// Asks everybody of our group, as the terminal does: us now, and the others when we are ready.
+    pub fn ask_group(&mut self, signal: Signal) {
+        self.for_group = Some(signal).filter(|one| self.signals.contains(*one));
+        self.ask(signal);
+    }
+
+    /// What the rest of our group is to have now, before we obey. A SIGCONT that came in between has
+    /// taken it back from all of them.
+    pub fn take_for_group(&mut self) -> Option<i32> {
+        let for_group = self.for_group.take().filter(|_| self.is_asked());
+        for_group.map(|signal| signal as i32)
     }
 
     /// Lets what is pending do what it does to any process, and comes back when that was continued:

@@ -1,14 +1,16 @@
 //! `--foreground`: the worker has the terminal, its keys and their signals. To the shell that waits
-//! for us we are the job, so we are stopped when the worker is, and it goes on when we do.
+//! for us we are the job, so we are stopped when the worker is, and it goes on when we do. What is
+//! in our group with us is of the same job: what a key does to the worker is done to all of it.
 
-use libc::{SIGCONT, SIGTSTP, SIGTTIN, SIGTTOU};
+use libc::{SIGCONT, SIGINT, SIGQUIT, SIGTSTP, SIGTTIN, SIGTTOU};
 use nix::sys::signal::Signal;
 
 use super::Supervisor;
 use crate::ended::Ended;
+use crate::ladder::Rung;
 use crate::moment::Moment;
 use crate::process::{self, Target};
-use crate::terminal::Leaves;
+use crate::terminal::{Leaves, Terminal};
 
 impl Supervisor<'_> {
     /// A worker was stopped by `signal`: by its own Ctrl-Z, because it used the terminal from the
@@ -31,11 +33,13 @@ impl Supervisor<'_> {
         }
         self.run
             .on_index(index, now, |worker, _| worker.stopped_by_terminal());
-        self.signals.suspend().ask(match signal {
-            SIGTTIN => Signal::SIGTTIN,
-            SIGTTOU => Signal::SIGTTOU,
-            _ => Signal::SIGTSTP,
-        });
+        let suspend = self.signals.suspend_mut();
+        match signal {
+            SIGTTIN => suspend.ask_group(Signal::SIGTTIN),
+            SIGTTOU => suspend.ask_group(Signal::SIGTTOU),
+            SIGTSTP => suspend.ask_group(Signal::SIGTSTP),
+            _ => suspend.ask(Signal::SIGTSTP),
+        }
     }
 
     /// Lends the terminal to the worker, if there is one that has not ended.
@@ -53,6 +57,18 @@ impl Supervisor<'_> {
                 Some(Ended::Exited(_)) => Leaves::Exited,
                 Some(Ended::Signalled(_)) | None => Leaves::Died,
             });
+        }
+    }
+
+    /// The worker that had the terminal was ended by a key, if this signal was none of ours: the
+    /// script that we are a line of, and the rest of our pipeline, would have had it without us.
+    pub(super) fn share_key(&self, index: usize, ended: Option<Ended>) {
+        let is_lent = self.terminal.as_ref().is_some_and(Terminal::is_lent);
+        let by_us = self.run.workers()[index].rung() >= Some(Rung::Term);
+        if let (true, false, Some(Ended::Signalled(signal @ (SIGINT | SIGQUIT)))) =
+            (is_lent, by_us, ended)
+        {
+            let _ = process::signal(Target::OwnGroup, signal);
         }
     }
 }

@@ -101,6 +101,7 @@ impl Supervisor<'_> {
             ended = ended.or_else(|| process::reap(pid));
             self.run.write_off(index, ended, now);
         }
+        self.share_key(index, ended);
         self.take_terminal_back(ended);
         MainEnded {
             number,

@@ -6,6 +6,7 @@
 
 use super::Supervisor;
 use crate::event::Event;
+use crate::process::{self, Target};
 use crate::sys;
 use crate::terminal::Leaves;
 use crate::worker::Worker;
@@ -25,6 +26,9 @@ impl Supervisor<'_> {
         self.run.witness.see(began, &Event::Suspended);
         // What is known by now is written while we can.
         self.run.publish();
+        if let Some(signal) = self.signals.suspend_mut().take_for_group() {
+            let _ = process::signal(Target::OwnGroup, signal);
+        }
         self.signals.suspend().obey();
         // ORDER: it has the terminal before it goes on.
         self.lend_terminal();

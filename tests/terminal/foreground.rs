@@ -243,3 +243,72 @@ fn a_command_that_cannot_be_run_leaves_the_terminal_to_the_shell() {
     terminal.wait_for("got words");
     terminal.exit();
 }
+
+/// A script of which one line is a run, and another comes after it.
+fn script(base: &Base, options: &str) {
+    let line = format!("$STOPCTL run -v --foreground {options} {LOOP}\necho next line\n");
+    std::fs::write(base.file("script"), line).expect("a script");
+}
+
+#[test]
+fn k9b_its_ctrl_c_ends_the_script_that_it_is_a_line_of() {
+    // A script in bash ignores SIGQUIT.
+    for (shell, key, status) in [
+        ("bash", Key::CtrlC, 130),
+        ("dash", Key::CtrlC, 130),
+        ("dash", Key::CtrlBackslash, 131),
+    ] {
+        let base = Base::new();
+        let mut terminal = Pty::bash(&base);
+        script(&base, "--name line");
+        terminal.line(&format!("{shell} script"));
+        terminal.wait_for("loops");
+        terminal.press(key);
+        assert_eq!(terminal.status(), status, "{shell} {key:?}");
+        let said = terminal.exit().out();
+        assert!(!said.contains("next line"), "{shell} {key:?}: {said}");
+    }
+}
+
+#[test]
+fn k9c_one_ctrl_z_stops_the_script_too_and_fg_continues_all() {
+    for around in ["bash script", "bash script | cat"] {
+        let base = Base::new();
+        let mut terminal = Pty::bash(&base);
+        script(&base, "--name line");
+        terminal.line(around);
+        let started = terminal.wait_for("worker 0 started").number("pid ");
+        terminal.wait_for("loops");
+        let worker = i32::try_from(started).expect("a pid");
+        let supervisor = processes::parent(worker).expect("its supervisor");
+        let script = processes::parent(supervisor).expect("the script");
+        for _ in 0..2 {
+            terminal.press(Key::CtrlZ);
+            terminal.wait_for("Stopped");
+            for pid in [worker, supervisor, script] {
+                wait_for_state(pid, 'T');
+            }
+            terminal.wait_for_foreground(terminal.pid());
+            terminal.line("fg");
+            terminal.wait_for("resumed after");
+            terminal.wait_for_foreground(worker);
+        }
+        terminal.press(Key::CtrlC);
+        terminal.status();
+        let said = terminal.exit().out();
+        assert!(!said.contains("next line"), "{around}: {said}");
+    }
+}
+
+#[test]
+fn k9d_a_death_by_our_own_sigint_is_no_key() {
+    let base = Base::new();
+    let mut terminal = Pty::bash(&base);
+    script(&base, "--name line --grace 0 --signal INT");
+    terminal.line("bash script");
+    terminal.wait_for("loops");
+    base.call(&["stop", "line"]).expect(0);
+    terminal.wait_for("next line");
+    assert_eq!(terminal.status(), 0);
+    terminal.exit();
+}

@@ -8,12 +8,15 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use libc::SIGTERM;
 use nix::unistd::Uid;
 use stopctl::cgroup;
 use stopctl::duration::Limit;
+use stopctl::ended::Ended;
 use stopctl::escape::escaped;
 use stopctl::ladder::Times;
 use stopctl::plan::Plan;
+use stopctl::signal_name::signal_name;
 
 use crate::cli::Command;
 use crate::cli::run::RunArgs;
@@ -136,6 +139,7 @@ Type=notify
             let _ = writeln!(unit, "Environment={}", quoting::word(&set));
         }
     }
+    let (stop, successes) = (signal_name(plan.stop_signal), successes(plan.stop_signal));
     let _ = writeln!(
         unit,
         "\
@@ -143,8 +147,8 @@ Type=notify
 KillMode=mixed
 # The whole ladder, and a reserve. More is asked for when workers are given more time.
 TimeoutStopSec={}
-# A worker that knows nothing but SIGTERM ends by it; asked to stop, that is no failure.
-SuccessExitStatus=143
+# A worker that knows nothing but {stop} ends by it; asked to stop, that is no failure.
+SuccessExitStatus={successes}
 Restart=on-failure",
         whole(&plan.times)
     );
@@ -158,6 +162,18 @@ Restart=on-failure",
     }
     let _ = writeln!(unit, "\n[Install]\nWantedBy={target}");
     Ok(unit)
+}
+
+/// What a stop may look like that was asked for. What systemd itself sends is SIGTERM, and a death by
+/// that is a success to it.
+fn successes(stop_signal: i32) -> String {
+    let status = |signal| Ended::Signalled(signal).shell_status();
+    let term = status(SIGTERM).to_string();
+    if stop_signal == SIGTERM {
+        return term;
+    }
+    let (status, name) = (status(stop_signal), signal_name(stop_signal));
+    format!("{term} {status} {name}")
 }
 
 /// The command as far as a title goes.
