@@ -31,6 +31,9 @@ mod stop;
 
 pub(crate) use stop::How;
 
+/// How often it is looked whether somebody has ended for whom there is no descriptor to poll.
+const GLANCE: Duration = Duration::from_millis(100);
+
 /// What an owner has in its hands.
 pub(crate) struct Enforcement<'a> {
     pub(crate) witness: &'a mut dyn Witness,
@@ -130,7 +133,10 @@ impl<'a> Enforcement<'a> {
         mask: &SigSet,
     ) {
         let workers = self.workers.iter().filter_map(Worker::deadline);
-        let deadline = workers.chain(at).chain(self.witness.deadline()).min();
+        let unseen = self.workers.iter().any(Worker::ends_unseen);
+        let glance = unseen.then(|| sys::now() + GLANCE);
+        let deadlines = workers.chain(at).chain(self.witness.deadline());
+        let deadline = deadlines.chain(glance).min();
         let timeout = deadline.map(|deadline| deadline.since(sys::now()));
         let fds = std::iter::once(self.files.control.as_fd())
             .chain(others)

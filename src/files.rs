@@ -4,7 +4,7 @@
 //! no descriptor reaches a worker.
 
 use std::fs::File;
-use std::io;
+use std::io::{self, Write as _};
 use std::os::fd::{AsFd, AsRawFd as _};
 use std::os::unix::fs::FileExt as _;
 use std::path::PathBuf;
@@ -13,7 +13,9 @@ use nix::NixPath;
 use nix::errno::Errno;
 use nix::fcntl::{AT_FDCWD, AtFlags, OFlag, openat, posix_fallocate, renameat};
 use nix::sys::stat::{Mode, fchmod, fstat, fstatat};
-use nix::unistd::{UnlinkatFlags, unlinkat};
+use nix::unistd::{UnlinkatFlags, pipe2, unlinkat};
+
+use crate::sys::WritablePart;
 
 /// How every file is opened.
 const ALWAYS: OFlag = OFlag::O_NOFOLLOW
@@ -76,6 +78,41 @@ pub fn open_read_only(dir: impl AsFd, name: &str) -> io::Result<File> {
             opened => return opened,
         }
     }
+}
+
+/// Writes over what stands at `place` of a file, whatever limit of the length of files this process
+/// has (`RLIMIT_FSIZE`): who takes over a run has inherited that from somebody else.
+///
+/// # Errors
+///
+/// As pwrite(2); above the limit, as mmap(2), and `EFAULT` where the file is not that long.
+pub fn overwrite(file: &File, bytes: &[u8], place: u64) -> io::Result<()> {
+    let written = file.write_all_at(bytes, place);
+    let is_limited = |error: &io::Error| error.raw_os_error() == Some(Errno::EFBIG as i32);
+    if written.as_ref().is_err_and(is_limited) {
+        return fill(file, bytes, place);
+    }
+    written
+}
+
+/// Has the kernel copy the bytes into a mapping of the file, to which the limit does not apply. No
+/// store of our own, which would die of SIGBUS if somebody cut the file.
+fn fill(file: &File, bytes: &[u8], place: u64) -> io::Result<()> {
+    /// As much as a pipe takes at once, on any machine.
+    const PIECE: usize = 4096;
+    let (end, feed) = pipe2(OFlag::O_CLOEXEC)?;
+    let mut feed = File::from(feed);
+    let mut place = place;
+    for piece in bytes.chunks(PIECE) {
+        feed.write_all(piece)?;
+        let copied = WritablePart::map(file, place, piece.len())?.fill(end.as_fd())?;
+        if copied < piece.len() {
+            return Err(Errno::EFAULT.into());
+        }
+        place += piece.len() as u64;
+    }
+    // Who watches the file is told nothing of a mapping; so this tells it (inotify(7), IN_MODIFY).
+    file.set_len(file.metadata()?.len())
 }
 
 /// Whether the name still leads to this very file, and to no link to it.

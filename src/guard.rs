@@ -20,7 +20,7 @@ use nix::unistd::{dup2_stdin, dup2_stdout, setsid};
 use crate::event::{Event, Witness};
 use crate::failpoint::{self, Role};
 use crate::flag::writer::FlagFile;
-use crate::owner;
+use crate::owner::{self, OwnerSeen};
 use crate::process::{self, Target};
 use crate::sys;
 use crate::takeover::{Takeover, TakeoverError};
@@ -116,16 +116,22 @@ fn go_on(mut estate: Estate, witness: &mut dyn Witness) -> Result<(), TakeoverEr
     // ORDER: before anything that may not succeed, and before anybody else can take over.
     estate.raise_nameless();
     failpoint::pass("flags without names raised");
-    let (dir, nameless) = estate.settle()?;
-    let Some((owner, word)) = estate::dead(owner::see(&dir)) else {
+    let (dir, known) = estate.settle()?;
+    let seen = owner::see(&dir);
+    // Where somebody has cut the file it could not be marked; but we know whose death that was.
+    let is_spoilt = seen == OwnerSeen::Spoilt;
+    let dead = estate::dead(seen);
+    if dead.is_none() && !is_spoilt {
         return Ok(());
-    };
-    let (pid, name) = (owner.pid, dir.name());
+    }
+    let (pid, word) = dead.map_or((owner.pid, None), |(owner, word)| (owner.pid, Some(word)));
+    let name = dir.name();
     witness.see(sys::now(), &Event::SupervisorDied { pid, name });
-    let Some(takeover) = Takeover::begin(dir, word)? else {
+    let Some(takeover) = Takeover::begin(dir, word, known)? else {
         return Ok(());
     };
-    takeover.raising(nameless).enforce(witness).map(drop)
+    takeover.adopt(witness)?.enforce();
+    Ok(())
 }
 
 /// Lets go of everything that was inherited but standard error: whoever reads from us or our

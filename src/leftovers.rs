@@ -143,7 +143,7 @@ fn lives(dir: &RunDir) -> Option<bool> {
             }
         }
         OwnerSeen::Changing => (!is_old).then_some(true),
-        OwnerSeen::Unreadable => Some(!is_old),
+        OwnerSeen::Unreadable | OwnerSeen::Spoilt => Some(!is_old),
     }
 }
 

@@ -44,25 +44,24 @@
 //!
 //! | floor | what | files |
 //! |---|---|---|
-//! | 10 | who starts and reaps | [`supervisor`] |
-//! | 9 | who waits for its death, and who finds it dead | `guard`, [`taker`] |
-//! | 8 | who enforces in its place; everything that must stand before the first worker | [`takeover`], [`launch`] |
-//! | 7 | what an owner has in its hands | `enforcement` |
-//! | 6 | one worker on its ladder, and what a run is to be | [`worker`], [`plan`] |
-//! | 5 | what happens in a run, runs in runs, starting a worker, and what the dead left | [`event`], [`leftovers`], [`outer`], [`spawn`] |
-//! | 4 | what follows from it: trees, verdicts, who owns a run | [`standing`], [`tree`], [`verdict`] |
-//! | 3 | one run on one machine | [`cgroup`], [`control`], [`flag`], [`interrupts`], [`notify`], [`outcome`], [`process`], [`record`], [`run_dir`], [`signals`], [`stream`], [`terminal`], [`watch`] |
-//! | 2 | the words of the contract, and the decision | [`base`], [`ended`], [`ladder`], [`owner`] |
+//! | 11 | who starts and reaps | [`supervisor`] |
+//! | 10 | who waits for its death, and who finds it dead | `guard`, [`taker`] |
+//! | 9 | who enforces in its place; everything that must stand before the first worker | [`takeover`], [`launch`] |
+//! | 8 | what an owner has in its hands | `enforcement` |
+//! | 7 | one worker on its ladder, and what a run is to be | [`worker`], [`plan`] |
+//! | 6 | what happens in a run, runs in runs, starting a worker, and what the dead left | [`event`], [`leftovers`], [`outer`], [`spawn`] |
+//! | 5 | what follows from it: trees, verdicts, who owns a run | [`standing`], [`tree`], [`verdict`] |
+//! | 4 | one run on one machine | [`cgroup`], [`control`], [`flag`], [`interrupts`], [`notify`], [`outcome`], [`process`], [`record`], [`run_dir`], [`signals`], [`stream`], [`terminal`], [`watch`] |
+//! | 3 | the words of the contract, and the decision | [`base`], [`ended`], [`ladder`], [`owner`] |
+//! | 2 | making, opening and writing files | [`files`] |
 //! | 1 | the border to the kernel (all that is `unsafe`), and what people type | [`duration`], [`name`], [`signal_name`], `sys` |
-//! | 0 | values | [`escape`], `failpoint`, [`files`], [`moment`], [`reason`] |
+//! | 0 | values | [`escape`], `failpoint`, [`moment`], [`reason`] |
 
 // Floor 0: values.
 #[cfg(feature = "cli")]
 pub mod escape;
 #[cfg(feature = "cli")]
 mod failpoint;
-#[cfg(feature = "cli")]
-pub mod files;
 pub mod moment;
 pub mod reason;
 
@@ -75,7 +74,11 @@ pub mod name;
 pub mod signal_name;
 mod sys;
 
-// Floor 2: the words of the contract, and the decision.
+// Floor 2: making, opening and writing files.
+#[cfg(feature = "cli")]
+pub mod files;
+
+// Floor 3: the words of the contract, and the decision.
 #[cfg(feature = "cli")]
 pub mod base;
 #[cfg(feature = "cli")]
@@ -84,7 +87,7 @@ pub mod ended;
 pub mod ladder;
 pub mod owner;
 
-// Floor 3: one run on one machine.
+// Floor 4: one run on one machine.
 #[cfg(feature = "cli")]
 pub mod cgroup;
 #[cfg(feature = "cli")]
@@ -111,7 +114,7 @@ pub mod terminal;
 #[cfg(feature = "cli")]
 pub mod watch;
 
-// Floor 4: what follows from it: trees, verdicts, who owns a run.
+// Floor 5: what follows from it: trees, verdicts, who owns a run.
 #[cfg(feature = "cli")]
 pub mod standing;
 #[cfg(feature = "cli")]
@@ -119,7 +122,7 @@ pub mod tree;
 #[cfg(feature = "cli")]
 pub mod verdict;
 
-// Floor 5: what happens in a run, runs in runs, starting a worker, and what the dead left.
+// Floor 6: what happens in a run, runs in runs, starting a worker, and what the dead left.
 #[cfg(feature = "cli")]
 pub mod event;
 #[cfg(feature = "cli")]
@@ -129,29 +132,29 @@ pub mod outer;
 #[cfg(feature = "cli")]
 pub mod spawn;
 
-// Floor 6: one worker on its ladder, and what a run is to be.
+// Floor 7: one worker on its ladder, and what a run is to be.
 #[cfg(feature = "cli")]
 pub mod plan;
 #[cfg(feature = "cli")]
 pub mod worker;
 
-// Floor 7: everything that must stand before the first worker, and what an owner has in its hands.
+// Floor 8: everything that must stand before the first worker, and what an owner has in its hands.
 #[cfg(feature = "cli")]
 mod enforcement;
 #[cfg(feature = "cli")]
 pub mod launch;
 
-// Floor 8: who enforces in the place of a supervisor.
+// Floor 9: who enforces in the place of a supervisor.
 #[cfg(feature = "cli")]
 pub mod takeover;
 
-// Floor 9: who waits for its death, and who finds it dead.
+// Floor 10: who waits for its death, and who finds it dead.
 #[cfg(feature = "cli")]
 mod guard;
 #[cfg(feature = "cli")]
 pub mod taker;
 
-// Floor 10: who starts and reaps.
+// Floor 11: who starts and reaps.
 #[cfg(feature = "cli")]
 pub mod supervisor;
 

@@ -5,11 +5,12 @@
 
 use std::fs;
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd as _, BorrowedFd, OwnedFd, RawFd};
 use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::signal::{SigSet, Signal};
 use nix::sys::wait::{Id, WaitPidFlag};
 use nix::unistd::{Pid, getpid};
@@ -173,6 +174,28 @@ pub fn open_descriptors() -> impl Iterator<Item = RawFd> {
     numbers.into_iter()
 }
 
+/// How many descriptors are left for what is opened for a moment.
+const SPARE: RawFd = 64;
+
+/// Whether a descriptor may be kept, and more can be opened all the same: the kernel gives the
+/// lowest number that is free.
+#[must_use]
+pub fn may_keep(fd: &OwnedFd) -> bool {
+    let limit = getrlimit(Resource::RLIMIT_NOFILE).map_or(0, |(soft, _)| soft);
+    let number = fd.as_raw_fd().saturating_add(SPARE);
+    u64::try_from(number).is_ok_and(|number| number < limit)
+}
+
+/// Allows this process as many descriptors as it may allow itself. Right for one that executes no
+/// program: some have a loop up to that number.
+pub fn raise_open_files() {
+    let limits = getrlimit(Resource::RLIMIT_NOFILE).ok();
+    if let Some((_, hard)) = limits.filter(|(soft, hard)| soft < hard) {
+        // Where that is refused, fewer have to do.
+        let _ = setrlimit(Resource::RLIMIT_NOFILE, hard, hard);
+    }
+}
+
 /// Translates what waitid(2) tells.
 fn ended(code: i32, status: i32) -> Ended {
     if code == libc::CLD_EXITED {
@@ -208,7 +231,7 @@ pub fn is_newly_stopped(pid: i32) -> bool {
 /// Ends this process by `signal`, as if it had never had a handler; returns only if that signal
 /// does not end a process. Leaves no core file: it would be a picture of the wrong program.
 pub fn die_of(signal: i32) {
-    let _ = nix::sys::resource::setrlimit(nix::sys::resource::Resource::RLIMIT_CORE, 0, 0);
+    let _ = setrlimit(Resource::RLIMIT_CORE, 0, 0);
     let _ = sys::set_disposition(signal, sys::Disposition::Default);
     // Let through, it arrives before kill(2) returns: there is no other thread. Of another one that
     // came too late to be read we do not die; only a set of real-time signals cannot be made.

@@ -207,7 +207,10 @@ impl RunDir {
         let listed = (0..TRIES).find_map(|_| files::open(&self.dir, ".", DIRECTORY).ok());
         if let Some(dir) = listed {
             let _ = each_name(&dir, |name| {
-                let _ = unlinkat(&self.dir, name, UnlinkatFlags::NoRemoveDir);
+                // Somebody may have made a directory in it.
+                if unlinkat(&self.dir, name, UnlinkatFlags::NoRemoveDir) == Err(Errno::EISDIR) {
+                    let _ = unlinkat(&self.dir, name, UnlinkatFlags::RemoveDir);
+                }
                 failpoint::pass("file removed");
             });
         }

@@ -218,7 +218,7 @@ impl Recipe {
 /// What must be true for a worker's program to run.
 struct Conditions {
     supervisor: i32,
-    flag: Arc<File>,
+    flag: Option<Arc<File>>,
     owner: Arc<File>,
 }
 
@@ -229,7 +229,8 @@ impl Conditions {
         let owned = self.owner.read_exact_at(&mut word, 0).is_ok()
             && !owner::has_died(u32::from_ne_bytes(word));
         let mut level = [0];
-        let down = self.flag.read_exact_at(&mut level, 0).is_ok() && level[0] == RUNNING;
+        let read = |file: &Arc<File>| file.read_exact_at(&mut level, 0).is_ok();
+        let down = self.flag.as_ref().is_some_and(read) && level[0] == RUNNING;
         getppid().as_raw() == self.supervisor && owned && down
     }
 }

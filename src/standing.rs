@@ -52,7 +52,7 @@ impl Standing {
     pub fn of(dir: impl AsFd) -> Self {
         let us = process::own_identity();
         match owner::see(dir) {
-            OwnerSeen::Unreadable => Self::Unreadable,
+            OwnerSeen::Unreadable | OwnerSeen::Spoilt => Self::Unreadable,
             OwnerSeen::Changing => Self::Changing,
             OwnerSeen::Died { owner, word } => orphaned(owner, word, &us),
             OwnerSeen::Alive {

@@ -5,10 +5,10 @@
 //! does this when the supervisor dies; `stop`, `clean` and a new `run` do it when there was no
 //! guard left.
 
-use std::collections::HashMap;
 use std::error::Error;
 use std::fmt;
 use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 
 use nix::sys::signal::SigSet;
@@ -17,11 +17,10 @@ use crate::cgroup::Cgroup;
 use crate::control::Control;
 use crate::duration::Limit;
 use crate::enforcement::{Enforcement, Files, How, Rules};
-use crate::event::Witness;
+use crate::event::{Event, Witness};
 use crate::failpoint;
-use crate::flag::format::Request;
-use crate::flag::writer::{FlagFile, Nameless};
-use crate::ladder::{Rung, Times, Unaware};
+use crate::flag::writer::Nameless;
+use crate::ladder::{Times, Unaware};
 use crate::owner::{self, Identity, OwnerFile};
 use crate::process;
 use crate::reason::Reason;
@@ -29,7 +28,11 @@ use crate::record::{Record, RecordError, RecordReader, RunRecord, Snapshot, Work
 use crate::run_dir::RunDir;
 use crate::sys;
 use crate::tree::Search;
-use crate::worker::{Heritage, Worker};
+use crate::worker::{Heritage, Stranger, Worker};
+
+use first::{Raised, Told};
+
+mod first;
 
 /// Who enforced a run to its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,7 +48,7 @@ pub enum Taken {
 /// A run could not be taken over.
 #[derive(Debug)]
 pub enum TakeoverError {
-    /// What its owner has left cannot be opened.
+    /// What its owner has left cannot be opened. Its flags were raised all the same.
     Io(io::Error),
     /// Its record cannot be used. Its flags were raised all the same.
     Record(RecordError),
@@ -81,83 +84,128 @@ impl From<RecordError> for TakeoverError {
     }
 }
 
-/// A run that was taken over: from here on we are its owner.
-#[derive(Debug)]
+/// What a taker knows before it has read anything.
+#[derive(Debug, Default)]
+pub struct Known {
+    /// Flags that only their maker has open.
+    pub nameless: Nameless,
+    /// The grace of the run.
+    pub grace: Option<Limit>,
+}
+
+/// A run that was taken over: from here on we are its owner, and every flag is raised.
 pub struct Takeover {
     dir: RunDir,
     owner: OwnerFile,
-    control: Control,
+    control: io::Result<Control>,
     us: Identity,
-    /// Flags that only its maker has open.
-    nameless: Nameless,
+    search: Search,
+    raised: Raised,
 }
 
 impl Takeover {
-    /// Takes over the run in `dir` if its owner word still is `word`; `None` if somebody else was
-    /// quicker.
+    /// Takes over the run in `dir` if its owner word still is `word`, and raises its flags; `None`
+    /// if somebody else was quicker. Without a word the owner file names nobody any more.
     ///
     /// The caller has all signals blocked, and does nothing else: its thread is the owner.
     ///
     /// # Errors
     ///
-    /// As open(2) and mmap(2).
-    pub fn begin(dir: RunDir, word: u32) -> io::Result<Option<Self>> {
+    /// As open(2) and mmap(2), for the file `owner`.
+    pub fn begin(dir: RunDir, word: Option<u32>, known: Known) -> io::Result<Option<Self>> {
         let us = process::own_identity();
+        process::raise_open_files();
         // ORDER: the FIFO first: whoever sees us as the owner can ask us.
-        let control = Control::adopt(&dir)?;
-        let owner = OwnerFile::take(&dir, word, &us)?;
-        Ok(owner.map(|owner| Self {
+        let control = Control::adopt(&dir);
+        let taken = match word {
+            Some(word) => OwnerFile::take(&dir, word, &us),
+            None => OwnerFile::claim(&dir, &us),
+        };
+        let Some(owner) = taken? else {
+            return Ok(None);
+        };
+        let signed = owner.sign();
+        failpoint::pass("line signed");
+        // ORDER: who is whose child, before anybody is asked.
+        let search = Search::of_stranger();
+        // ORDER: the flags before all else. Whatever goes wrong after this, they are raised.
+        let mut raised = Raised::all(&dir, known)?;
+        if let Err(error) = signed {
+            let what = format!(
+                "the file 'owner' of {} cannot be signed: {error}",
+                dir.name()
+            );
+            raised.problems.push(what);
+        }
+        Ok(Some(Self {
             dir,
             owner,
             control,
             us,
-            nameless: Nameless::new(),
+            search,
+            raised,
         }))
     }
 
-    /// Has these flags raised with those of the same workers that have names.
-    #[must_use]
-    pub fn raising(self, nameless: Nameless) -> Self {
-        Self { nameless, ..self }
-    }
-
-    /// Enforces the ladders of its workers until nobody is left.
+    /// Takes in the workers, and goes on with the ladder of each.
     ///
     /// # Errors
     ///
-    /// If what the owner before has left cannot be used.
-    pub fn enforce(self, witness: &mut dyn Witness) -> Result<Taken, TakeoverError> {
+    /// If what the owner before has left cannot be used. Everybody was asked all the same.
+    pub fn adopt(mut self, witness: &mut dyn Witness) -> Result<TakenOver<'_>, TakeoverError> {
+        for problem in self.raised.problems.drain(..) {
+            witness.see(sys::now(), &Event::Warning(&problem));
+        }
+        let adopted = RecordReader::open(&self.dir).and_then(|reader| reader.read());
+        let snapshot = match adopted {
+            Ok(snapshot) => snapshot,
+            Err(error) => {
+                self.raised.rest();
+                return Err(error.into());
+            }
+        };
+        failpoint::pass("record read");
         let Self {
             dir,
             owner,
             control,
             us,
-            nameless,
+            search,
+            raised,
         } = self;
-        let mut flags = flags(&dir, nameless)?;
-        failpoint::pass("flags opened");
-        let snapshot = match RecordReader::open(&dir).and_then(|reader| reader.read()) {
-            Ok(snapshot) => snapshot,
-            Err(error) => {
-                raise_blindly(flags.values_mut());
-                return Err(error.into());
-            }
-        };
-        failpoint::pass("record read");
         let files = Files {
             owner,
-            control,
+            control: control?,
             record: Record::open(&dir)?,
             run: snapshot.run.clone(),
         };
         failpoint::pass("files adopted");
         let cgroup = snapshot.run.cgroup.as_deref().and_then(Cgroup::at);
-        let (rules, search) = (rules(&snapshot.run), Search::of_stranger());
+        let rules = rules(&snapshot.run);
         let mut run = Enforcement::new(files, rules, search, witness);
-        adopt(&mut run, &dir, snapshot, flags, cgroup.as_ref(), &us);
+        take_in(&mut run, &dir, snapshot, raised, cgroup.as_ref(), us);
+        Ok(TakenOver { dir, run, cgroup })
+    }
+}
+
+/// A run whose ladders we go on with.
+pub struct TakenOver<'a> {
+    dir: RunDir,
+    run: Enforcement<'a>,
+    cgroup: Option<Cgroup>,
+}
+
+impl TakenOver<'_> {
+    /// Enforces the ladders until nobody is left.
+    pub fn enforce(self) -> Taken {
+        let Self {
+            dir,
+            mut run,
+            cgroup,
+        } = self;
         go_on(&mut run);
         if !run.files.owner.is_ours() {
-            return Ok(Taken::ByOthers);
+            return Taken::ByOthers;
         }
         // Known only if the owner before had come so far, and left what it could not end.
         run.finish(run.files.run.status);
@@ -165,33 +213,11 @@ impl Takeover {
             cgroup.remove();
         }
         if run.leaves_something() {
-            return Ok(Taken::Part);
+            return Taken::Part;
         }
         dir.remove();
         owner::let_go();
-        Ok(Taken::Whole)
-    }
-}
-
-/// The flags in `dir`, by the numbers of their workers.
-fn flags(dir: &RunDir, mut nameless: Nameless) -> io::Result<HashMap<u32, FlagFile>> {
-    let mut flags = HashMap::new();
-    for name in dir.names()? {
-        if let Some(worker) = FlagFile::worker_of(&name) {
-            let mut flag = FlagFile::open(dir, dir.path(), &name)?;
-            flag.raises_too(nameless.remove(&worker).unwrap_or_default());
-            flags.insert(worker, flag);
-        }
-    }
-    Ok(flags)
-}
-
-/// Raises every flag that is on no rung, of workers of whom nothing else is known: one that is
-/// down, or one whose maker died before it had written it.
-fn raise_blindly<'a>(flags: impl Iterator<Item = &'a mut FlagFile>) {
-    let stands = |flag: &FlagFile| flag.request().and_then(|there| Rung::of_level(there.level));
-    for flag in flags.filter(|flag| stands(flag).is_none()) {
-        let _ = flag.raise(&Request::LOST);
+        Taken::Whole
     }
 }
 
@@ -226,45 +252,31 @@ const fn ms_long(ms: u64) -> Duration {
 
 /// Takes in every worker that was started and is not known to be over, and asks those that were
 /// not asked yet.
-fn adopt(
+fn take_in(
     run: &mut Enforcement<'_>,
     dir: &RunDir,
     snapshot: Snapshot,
-    mut flags: HashMap<u32, FlagFile>,
+    mut raised: Raised,
     cgroup: Option<&Cgroup>,
-    us: &Identity,
+    us: Identity,
 ) {
     let times = times(&snapshot.run);
     let notes_reads = dir.base().storage().notes_reads;
+    let us = Arc::new(us);
     let workers = snapshot.workers.into_iter().zip(0..);
     for (record, number) in workers.filter(|(record, _)| {
         record.state != WorkerState::Ended || record.outcome.as_deref() == Some("not_ended")
     }) {
-        let mut flag = flags.remove(&number);
+        // Should it be on its way, it looks at its flag before its program runs.
         let Some(born) = run.files.record.born(number) else {
-            // Should it be on its way, it looks at its flag before its program runs.
-            raise_blindly(flag.iter_mut());
             continue;
         };
-        // Somebody deleted it, and nobody had the time to put it back: its worker is not lost.
-        let again = |name| FlagFile::again(dir, dir.path(), name).ok();
-        let flag = flag.or_else(|| record.flag.clone().and_then(again));
-        // Its name may not even be on record yet. Signals reach the worker all the same, and the
-        // ladder leads to them.
-        let another = || FlagFile::create(dir, dir.path(), number).ok();
-        let Some(flag) = flag.or_else(another) else {
-            continue;
-        };
-        let identity = Identity {
-            pid: born.pid,
-            start: born.start,
-            ..us.clone()
-        };
+        let Told { flag, request } = raised.of(number, record.flag.as_deref(), dir);
         let heritage = Heritage {
             number,
             born,
-            found: process::find(&identity, born.inode, us),
-            request: flag.request(),
+            main: Stranger::find(born, &us),
+            request,
             flag,
             notes_reads,
             record,
@@ -273,7 +285,9 @@ fn adopt(
         run.adopt(|hands| Worker::adopt(heritage, times, hands));
         failpoint::pass("worker adopted");
     }
-    run.stop_all(&Reason::LOST, How::OWN_TIMES, sys::now());
+    raised.rest();
+    // As of the moment at which their flags were raised, so that what those say is true.
+    run.stop_all(&Reason::LOST, How::OWN_TIMES, raised.at);
     failpoint::pass("asked");
 }
 

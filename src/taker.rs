@@ -6,6 +6,7 @@ use std::fs::File;
 use std::io::{self, Read as _, Write as _};
 use std::os::fd::{AsFd as _, AsRawFd as _};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::Duration;
 
 use nix::fcntl::OFlag;
 use nix::sys::prctl;
@@ -13,21 +14,28 @@ use nix::sys::signal::SigSet;
 use nix::sys::stat::Mode;
 use nix::unistd::{dup2_stderr, pipe2, setsid};
 
+use crate::control::{Asker, Extension};
+use crate::duration::Limit;
 use crate::event::{Event, Witness};
 use crate::failpoint::{self, Role};
 use crate::guard;
 use crate::moment::Moment;
+use crate::owner::{self, OwnerSeen};
 use crate::process;
+use crate::record::RecordReader;
 use crate::run_dir::RunDir;
 use crate::standing::{Owned, Standing};
 use crate::sys;
-use crate::takeover::Takeover;
+use crate::takeover::{Known, Takeover};
 
 /// What was found, and done, when a run was to have an owner.
 #[derive(Debug)]
 pub enum Care {
-    /// It has one, be it that it was there or that it has just taken over.
-    Owned,
+    /// It has one, be it that it was there or that it has just taken over. What that one could not do
+    /// for everybody, in words.
+    Owned(Vec<String>),
+    /// It has one, who has signed again what somebody had cut or written over.
+    Mended,
     /// Nothing could be left of it, and its directory was removed.
     Removed,
     /// There is no such run any more.
@@ -38,6 +46,12 @@ pub enum Care {
     Failed(String),
 }
 
+/// How long an owner that lives may take to sign again what somebody has cut or written over.
+const MENDING: Duration = Duration::from_secs(2);
+
+/// Between two looks whether it has.
+const GLANCE: Duration = Duration::from_millis(10);
+
 /// Sees to it that the run in `dir` has an owner: if it has none, a process takes over that
 /// outlives this one. Answers once that is the owner, or another one is.
 ///
@@ -45,65 +59,127 @@ pub enum Care {
 #[must_use = "a run that nobody owns has to be told of"]
 pub fn care_for(dir: &RunDir) -> Care {
     match Standing::of(dir) {
-        Standing::Owned(_) | Standing::Changing => Care::Owned,
+        Standing::Owned(_) | Standing::Changing => Care::Owned(Vec::new()),
         Standing::Unverifiable(_) => Care::Unverifiable,
         Standing::Unreadable if !dir.is_there() => Care::Gone,
-        Standing::Unreadable => {
-            Care::Failed("its file 'owner' is missing or of another version".to_owned())
+        Standing::Unreadable if owner::see(dir) == OwnerSeen::Unreadable => {
+            Care::Failed("its file 'owner' is of another version".to_owned())
         }
+        Standing::Unreadable if is_mended(dir) => match Standing::of(dir) {
+            Standing::Owned(_) => Care::Mended,
+            // By somebody who has died since, say.
+            Standing::Changing
+            | Standing::Orphaned(_)
+            | Standing::Unverifiable(_)
+            | Standing::Unreadable => care_for(dir),
+        },
+        Standing::Unreadable => take(dir, None),
         Standing::Orphaned(orphaned) if orphaned.is_past => dir.twin().map_or_else(failed, |dir| {
             dir.remove();
             Care::Removed
         }),
-        Standing::Orphaned(orphaned) => take(dir, orphaned.word),
+        Standing::Orphaned(orphaned) => take(dir, Some(orphaned.word)),
     }
 }
 
 /// Takes over the run in `dir` from an owner that lives and does not answer.
 #[must_use = "a run that nobody owns has to be told of"]
 pub fn depose(dir: &RunDir, silent: &Owned) -> Care {
-    take(dir, silent.word)
+    take(dir, Some(silent.word))
+}
+
+/// Whether the file `owner`, which names nobody, is whole again after its owner was woken; `false` if
+/// there is none.
+fn is_mended(dir: &RunDir) -> bool {
+    // It asks for nothing: whoever has been asked to stop has this long in any case.
+    let nothing = Extension {
+        worker: None,
+        time: Limit::After(Duration::ZERO),
+    };
+    let woken = Asker::open(dir).and_then(|mut asker| asker.send(&nothing));
+    let until = sys::now() + MENDING;
+    while woken.is_ok() && sys::now() < until {
+        if owner::see(dir) != OwnerSeen::Spoilt {
+            return true;
+        }
+        std::thread::sleep(GLANCE);
+    }
+    owner::see(dir) != OwnerSeen::Spoilt
 }
 
 fn failed(error: impl Display) -> Care {
     Care::Failed(error.to_string())
 }
 
-fn take(dir: &RunDir, word: u32) -> Care {
+fn take(dir: &RunDir, word: Option<u32>) -> Care {
     match begin(dir, word) {
-        Ok(problem) if problem.is_empty() => Care::Owned,
-        // Somebody else was quicker, and has ended and removed it.
-        Ok(_) | Err(_) if !dir.is_there() => Care::Gone,
-        Ok(problem) => Care::Failed(problem),
+        Ok(told) => match told.failure {
+            None => Care::Owned(told.warnings),
+            // Somebody else was quicker, and has ended and removed it.
+            Some(_) if !dir.is_there() => Care::Gone,
+            Some(problem) => Care::Failed(problem),
+        },
+        Err(_) if !dir.is_there() => Care::Gone,
         Err(error) => failed(error),
     }
 }
 
-/// Has a process take over; answers what kept it from that, which is nothing if it or another
-/// one is the owner now.
-fn begin(dir: &RunDir, word: u32) -> io::Result<String> {
+/// Has a process take over; answers what it tells until it, or another one, is the owner.
+fn begin(dir: &RunDir, word: Option<u32>) -> io::Result<Told> {
     failpoint::pass("noticed");
-    let dir = dir.twin()?;
+    // Known before, so that the first word to the workers says when SIGTERM comes.
+    let grace = RecordReader::open(dir).and_then(|record| record.grace());
+    let (dir, grace) = (dir.twin()?, grace.ok());
     let (hear, tell) = pipe2(OFlag::O_CLOEXEC)?;
     let Some(child) = sys::fork()? else {
         failpoint::enter(Role::Taker);
         failpoint::pass("taker forked");
         // Forked twice: the owner is nobody's child here, so nobody has to wait for it.
         if matches!(sys::fork(), Ok(None)) {
+            let known = Known {
+                grace,
+                ..Known::default()
+            };
             // A panic must not unwind into the copy of whoever asked for it.
-            let _ = catch_unwind(AssertUnwindSafe(|| be_owner(dir, word, File::from(tell))));
+            let be_owner = || be_owner(dir, word, known, File::from(tell));
+            let _ = catch_unwind(AssertUnwindSafe(be_owner));
         }
         sys::exit_now(0);
     };
     drop(tell);
     let _ = process::wait_for(child);
-    // The end of the file is the news: it owns the run, or somebody else does, or this is why not.
-    let mut problem = String::new();
-    File::from(hear).read_to_string(&mut problem)?;
-    Ok(problem)
+    // The end of the file is the news: it owns the run and has asked its workers, or somebody else
+    // owns it, or this is why not.
+    let mut words = String::new();
+    File::from(hear).read_to_string(&mut words)?;
+    Ok(Told::parse(&words))
 }
 
-fn be_owner(dir: RunDir, word: u32, mut tell: File) {
+/// What a taker tells before it is alone: lines of one letter and a text.
+#[derive(Debug, Default)]
+struct Told {
+    failure: Option<String>,
+    warnings: Vec<String>,
+}
+
+const FAILURE: char = '!';
+const WARNING: char = '-';
+
+impl Told {
+    fn parse(words: &str) -> Self {
+        let mut told = Self::default();
+        for line in words.lines() {
+            if let Some(text) = line.strip_prefix(FAILURE) {
+                told.failure = Some(text.to_owned());
+            } else if let Some(text) = line.strip_prefix(WARNING) {
+                told.warnings.push(text.to_owned());
+            }
+        }
+        told
+    }
+}
+
+fn be_owner(dir: RunDir, word: Option<u32>, known: Known, tell: File) {
     let _ = SigSet::all().thread_set_mask();
     failpoint::pass("taker blocked");
     let _ = setsid();
@@ -121,28 +197,50 @@ fn be_owner(dir: RunDir, word: u32, mut tell: File) {
         let _ = dup2_stderr(null.as_fd());
     }
     failpoint::pass("taker detached");
-    match Takeover::begin(dir, word) {
-        Ok(Some(takeover)) => {
-            drop(tell);
+    let mut teller = Teller { tell: Some(tell) };
+    let adopted = match Takeover::begin(dir, word, known) {
+        Ok(None) => return,
+        Ok(Some(takeover)) => takeover
+            .adopt(&mut teller)
+            .map_err(|error| error.to_string()),
+        Err(error) => Err(error.to_string()),
+    };
+    match adopted {
+        Ok(run) => {
             // Whoever asked for it reads in the record what becomes of it.
-            let _ = takeover.enforce(&mut Silent);
+            run.enforce();
         }
-        Ok(None) => {}
-        Err(error) => {
-            let _ = write!(tell, "{error}");
+        Err(error) => teller.say(FAILURE, &error),
+    }
+}
+
+/// Tells whoever asked for a taker what goes wrong until all workers are asked.
+struct Teller {
+    tell: Option<File>,
+}
+
+impl Teller {
+    fn say(&mut self, kind: char, text: &str) {
+        if let Some(tell) = &mut self.tell {
+            let line = text.replace('\n', " ");
+            // Who has gone away meanwhile is told nothing.
+            let _ = writeln!(tell, "{kind}{line}");
         }
     }
 }
 
-/// Nobody listens.
-struct Silent;
-
-impl Witness for Silent {
-    fn see(&mut self, _: Moment, _: &Event<'_>) {}
+impl Witness for Teller {
+    fn see(&mut self, _: Moment, event: &Event<'_>) {
+        if let Event::Warning(text) = event {
+            self.say(WARNING, text);
+        }
+    }
 
     fn deadline(&self) -> Option<Moment> {
         None
     }
 
-    fn tick(&mut self, _: Moment) {}
+    fn tick(&mut self, _: Moment) {
+        self.tell = None;
+    }
 }

@@ -13,7 +13,6 @@ use crate::flag::writer::FlagFile;
 use crate::ladder::{Action, Input, Ladder, Rung};
 use crate::moment::Moment;
 use crate::outcome::Final;
-use crate::process::Found;
 use crate::reason::Reason;
 use crate::record::{SignalTo, Stragglers};
 use crate::tree::{Leader, Search, Tree};
@@ -21,12 +20,14 @@ use crate::tree::{Leader, Search, Tree};
 use suspend::Halt;
 
 pub use adopted::Heritage;
+pub use stranger::Stranger;
 
 mod adopted;
 mod end;
 mod recorded;
 mod rungs;
 mod said;
+mod stranger;
 mod suspend;
 
 use said::Said;
@@ -93,16 +94,16 @@ enum Main {
     /// It is our child, and nobody else reaps it.
     Child,
     /// It is the child of an owner that is no more.
-    Stranger(Found),
+    Stranger(Stranger),
 }
 
 impl Main {
-    /// What its number proves.
-    fn leader(&self, life: &Life) -> Leader<'_> {
+    /// Has `act` use what its number proves.
+    fn as_leader<T>(&self, life: &Life, act: impl FnOnce(Leader<'_>) -> T) -> T {
         match (self, life) {
-            (Self::Child, Life::Main) => Leader::Unreaped,
-            (Self::Child, Life::Remains { .. } | Life::Over(_)) => Leader::Reaped,
-            (Self::Stranger(found), _) => Leader::Stranger(found),
+            (Self::Child, Life::Main) => act(Leader::Unreaped),
+            (Self::Child, Life::Remains { .. } | Life::Over(_)) => act(Leader::Reaped),
+            (Self::Stranger(main), _) => act(Leader::Stranger(&main.look())),
         }
     }
 }
@@ -241,12 +242,29 @@ impl Worker {
     /// What to poll for reading besides the end of a main process that is our child.
     pub fn fds(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
         let (main, tree) = match (&self.life, &self.main) {
-            (Life::Main, Main::Stranger(Found::Ours(pidfd))) => (Some(pidfd.as_fd()), None),
+            (Life::Main, Main::Stranger(main)) => (main.fd(), None),
             (Life::Remains { .. }, _) => (None, Some(&self.tree)),
             // Whoever lives beside a main process that lives needs no watching.
             (Life::Main | Life::Over(_), _) => (None, None),
         };
         main.into_iter().chain(tree.into_iter().flat_map(Tree::fds))
+    }
+
+    /// Whether something of it ends unseen, because there is no descriptor to poll: then it has to be
+    /// looked at now and then.
+    #[must_use]
+    pub fn ends_unseen(&self) -> bool {
+        match (&self.life, &self.main) {
+            (Life::Main, Main::Stranger(main)) => main.fd().is_none(),
+            (Life::Remains { .. }, _) => self.tree.fds().count() < self.tree.rest().len(),
+            (Life::Main, Main::Child) | (Life::Over(_), _) => false,
+        }
+    }
+
+    /// Whether its main process has ended and what that left has not.
+    #[must_use]
+    pub fn leaves_others(&self) -> bool {
+        matches!(self.life, Life::Remains { .. }) && !self.tree.rest().is_empty()
     }
 
     /// Its main process was stopped, or continued, by whomever.

@@ -5,6 +5,8 @@ mod support;
 
 #[path = "lost/causes.rs"]
 mod causes;
+#[path = "lost/first.rs"]
+mod first;
 #[path = "lost/guards.rs"]
 mod guards;
 #[path = "lost/rounds.rs"]

@@ -3,11 +3,11 @@
 use std::collections::HashMap;
 use std::fs::File;
 use std::io;
-use std::os::fd::{AsFd, AsRawFd as _};
-use std::os::unix::fs::FileExt;
+use std::os::fd::{AsFd, AsRawFd as _, OwnedFd};
+use std::os::unix::fs::{FileExt, MetadataExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::UNIX_EPOCH;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::sys::stat::futimens;
@@ -22,20 +22,30 @@ use crate::sys::{self, SharedPage};
 pub type Nameless = HashMap<u32, Vec<Arc<File>>>;
 
 /// The flag of one start of one worker. Raised, never lowered, never used for another start.
-///
-/// The descriptor is kept from creation: it works on when the name has been deleted, and needs no
-/// permission that 0444 does not give.
 #[derive(Debug)]
 pub struct FlagFile {
     name: String,
     path: PathBuf,
-    file: Arc<File>,
+    place: Place,
     /// Those whose name is gone, and that a worker may have open.
     before: Vec<Arc<File>>,
     /// What it says.
     text: [u8; LEN],
+    /// Whether that could not be written.
+    is_unwritten: bool,
     /// Whether the kernel is to note its first read, and nobody has read it yet.
     notes_reads: bool,
+}
+
+/// How the file is reached.
+#[derive(Clone, Debug)]
+enum Place {
+    /// By the descriptor that its maker keeps from creation: it works on when the name has been
+    /// deleted, and needs no permission that 0444 does not give.
+    Open(Arc<File>),
+    /// By its name in this directory, anew each time: who takes over from another one has flags of
+    /// any number of workers, and perhaps few descriptors.
+    Named(Arc<OwnedFd>),
 }
 
 impl FlagFile {
@@ -63,22 +73,51 @@ impl FlagFile {
         Ok(Self {
             path: path.join(&name),
             name,
-            file: Arc::new(file),
+            place: Place::Open(Arc::new(file)),
             before: Vec::new(),
             text,
+            is_unwritten: false,
             notes_reads: false,
         })
     }
 
-    /// Opens the flag `name` in the directory `dir` at `path`, which an owner made that is no more.
+    /// Finds the flag `name` in the directory `dir` at `path`, which an owner made that is no more.
+    /// No descriptor of it is kept.
     ///
     /// # Errors
     ///
-    /// As open(2).
-    pub fn open(dir: impl AsFd, path: &Path, name: &str) -> io::Result<Self> {
-        let mut flag = Self::of_file(files::open_read_only(dir, name)?, path, name);
-        flag.read_again()?;
+    /// As open(2), and if it is no regular file that has this name alone.
+    pub fn find(dir: Arc<OwnedFd>, path: &Path, name: &str) -> io::Result<Self> {
+        let file = open_to_write(&dir, name)?;
+        let mut text = [b'\n'; LEN];
+        let length = file.read_at(&mut text, 0)?;
+        let mut flag = Self::lost(dir, path, name);
+        if length > 0 {
+            flag.text = text;
+        }
         Ok(flag)
+    }
+
+    /// The flag `name` in the directory `dir` at `path` of which nothing more is known: it cannot be
+    /// opened now, and perhaps later.
+    #[must_use]
+    pub fn lost(dir: Arc<OwnedFd>, path: &Path, name: &str) -> Self {
+        Self {
+            path: path.join(name),
+            name: name.to_owned(),
+            place: Place::Named(dir),
+            before: Vec::new(),
+            text: [CUT; LEN],
+            is_unwritten: false,
+            notes_reads: false,
+        }
+    }
+
+    /// Keeps no descriptor of it from now on: it is found by its name in `dir`.
+    #[must_use]
+    pub fn by_name(self, dir: Arc<OwnedFd>) -> Self {
+        let place = Place::Named(dir);
+        Self { place, ..self }
     }
 
     /// The flag `name` in the directory at `path`, which is open as `file`. What it says has to be
@@ -88,9 +127,10 @@ impl FlagFile {
         Self {
             path: path.join(name),
             name: name.to_owned(),
-            file: Arc::new(file),
+            place: Place::Open(Arc::new(file)),
             before: Vec::new(),
             text: format::running(),
+            is_unwritten: false,
             notes_reads: false,
         }
     }
@@ -101,9 +141,10 @@ impl FlagFile {
         Self {
             name: self.name.clone(),
             path: self.path.clone(),
-            file: Arc::clone(&self.file),
+            place: self.place.clone(),
             before: self.before.clone(),
             text: self.text,
+            is_unwritten: self.is_unwritten,
             notes_reads: self.notes_reads,
         }
     }
@@ -114,7 +155,9 @@ impl FlagFile {
     ///
     /// As pread(2).
     pub fn read_again(&mut self) -> io::Result<()> {
-        let _ = self.file.read_at(&mut self.text, 0)?;
+        if let Place::Open(file) = &self.place {
+            let _ = file.read_at(&mut self.text, 0)?;
+        }
         Ok(())
     }
 
@@ -132,22 +175,34 @@ impl FlagFile {
     /// Whether its name in `dir` still leads to it.
     #[must_use]
     pub fn has_its_name(&self, dir: impl AsFd) -> bool {
-        files::is_at(dir, &*self.name, &*self.file)
+        match &self.place {
+            Place::Open(file) => files::is_at(dir, &*self.name, &**file),
+            Place::Named(_) => true,
+        }
     }
 
     /// Those of its files that have no name in `dir`. The one that has is closed, whoever else in
     /// this process may hold it: right only in one that was forked, and leaves that alone.
     #[must_use]
     pub fn into_nameless(mut self, dir: impl AsFd) -> Vec<Arc<File>> {
-        if self.has_its_name(dir) {
-            let number = self.file.as_raw_fd();
-            if Arc::into_inner(self.file).is_none() {
-                sys::close_abandoned(number);
+        let has_its_name = self.has_its_name(dir);
+        match self.place {
+            Place::Open(file) if has_its_name => {
+                let number = file.as_raw_fd();
+                if Arc::into_inner(file).is_none() {
+                    sys::close_abandoned(number);
+                }
             }
-        } else {
-            self.before.push(self.file);
+            Place::Open(file) => self.before.push(file),
+            Place::Named(_) => {}
         }
         self.before
+    }
+
+    /// Whether somebody cut it to nothing, as far as is known: whoever reads it takes that as a stop.
+    #[must_use]
+    pub fn is_cut(&self) -> bool {
+        self.text[0] == CUT
     }
 
     /// What it says; `None` while it is down.
@@ -169,8 +224,9 @@ impl FlagFile {
         let file = files::make(dir.as_fd(), files::ASIDE, files::READ_ONLY, LEN as u64)?;
         file.write_all_at(&self.text, 0)?;
         files::publish(dir, &self.name)?;
-        let old = std::mem::replace(&mut self.file, Arc::new(file));
-        self.before.push(old);
+        if let Place::Open(old) = std::mem::replace(&mut self.place, Place::Open(Arc::new(file))) {
+            self.before.push(old);
+        }
         // Who has none of these open cannot open one any more.
         self.before.retain(|file| sys::is_open_elsewhere(file));
         self.notes_reads = false;
@@ -183,15 +239,18 @@ impl FlagFile {
     ///
     /// As pread(2) and pwrite(2).
     pub fn heal(&self) -> io::Result<bool> {
+        let Place::Open(file) = &self.place else {
+            return Ok(false);
+        };
         let mut there = [0; LEN + 1];
-        let length = self.file.read_at(&mut there, 0)?;
+        let length = file.read_at(&mut there, 0)?;
         let whole = there[..length] == self.text;
         if !whole {
             self.write()?;
         }
         if length > LEN {
             // Nobody's mapping dies of it: the first page stays.
-            self.file.set_len(LEN as u64)?;
+            file.set_len(LEN as u64)?;
         }
         Ok(!whole)
     }
@@ -217,43 +276,59 @@ impl FlagFile {
     }
 
     /// The open file, for a worker's own look before its program runs: an open would count as
-    /// the look of that program.
+    /// the look of that program. `None` for who has taken over, and starts nobody.
     #[must_use]
-    pub fn file(&self) -> Arc<File> {
-        Arc::clone(&self.file)
+    pub fn file(&self) -> Option<Arc<File>> {
+        match &self.place {
+            Place::Open(file) => Some(Arc::clone(file)),
+            Place::Named(_) => None,
+        }
     }
 
     /// Has the kernel note the first read of it, from the next one on that is not ours; answers
     /// whether it does.
     #[must_use]
     pub fn note_reads(&mut self) -> bool {
-        let not_ours = fcntl(&self.file, FcntlArg::F_SETFL(OFlag::O_NOATIME));
-        // Before its last change, or the next read would not be noted (mount(8), relatime).
-        let never = TimeSpec::new(0, 0);
-        self.notes_reads =
-            not_ours.is_ok() && futimens(&self.file, &never, &TimeSpec::UTIME_OMIT).is_ok();
+        self.notes_reads = self.reached().is_ok_and(|file| {
+            let not_ours = fcntl(&file, FcntlArg::F_SETFL(OFlag::O_NOATIME));
+            // Before its last change, or the next read would not be noted (mount(8), relatime).
+            let never = TimeSpec::new(0, 0);
+            not_ours.is_ok() && futimens(&file, &never, &TimeSpec::UTIME_OMIT).is_ok()
+        });
         self.notes_reads
     }
 
     /// Whether somebody has read it or mapped it since then; once.
     pub fn take_read(&mut self) -> bool {
         let was_read = |file: &File| file.metadata()?.accessed().map(|at| at != UNIX_EPOCH);
-        let news = self.notes_reads && was_read(&self.file).is_ok_and(|read| read);
+        let look = || match &self.place {
+            Place::Open(file) => was_read(file),
+            // An open to read would be a look.
+            Place::Named(dir) => was_read(&files::open(dir, &*self.name, OFlag::O_PATH)?),
+        };
+        let news = self.notes_reads && look().is_ok_and(|read| read);
         self.notes_reads &= !news;
         news
     }
 
-    /// Writes what `request` says and wakes every process that sleeps on the flag.
-    ///
-    /// With pwrite(2), not through a mapping: it raises an inotify event, and it cannot die of
-    /// SIGBUS if somebody truncated the file; it makes the file whole again.
+    /// Writes what `request` says and wakes every process that sleeps on the flag. What it says
+    /// already is not written again.
     ///
     /// # Errors
     ///
-    /// As pwrite(2). The storage is reserved, so a full file system is no reason.
+    /// As open(2) and pwrite(2). The storage is reserved, so a full file system is no reason.
     pub fn raise(&mut self, request: &Request) -> io::Result<()> {
+        let says = |there: Request| {
+            (there.level, &there.reason, there.deadline)
+                == (request.level, &request.reason, request.deadline)
+        };
+        if !self.is_unwritten && self.request().is_some_and(says) {
+            return Ok(());
+        }
         self.text = format::stopping(request);
-        self.write()
+        let written = self.write();
+        self.is_unwritten = written.is_err();
+        written
     }
 
     /// Writes what `request` says to those of its files that have no name in `dir`, if it is down.
@@ -261,8 +336,11 @@ impl FlagFile {
         if self.request().is_some() {
             return;
         }
-        let text = format::stopping(request);
-        let last = (!self.has_its_name(dir)).then_some(&self.file);
+        let (text, has_its_name) = (format::stopping(request), self.has_its_name(dir));
+        let last = match &self.place {
+            Place::Open(file) if !has_its_name => Some(file),
+            Place::Open(_) | Place::Named(_) => None,
+        };
         for file in self.before.iter().chain(last) {
             // Whoever goes on with the run writes it again.
             let _ = write(file, &text);
@@ -270,21 +348,40 @@ impl FlagFile {
     }
 
     fn write(&self) -> io::Result<()> {
+        let file = self.reached();
         let mut result = Ok(());
-        for file in self.before.iter().chain([&self.file]) {
-            let written = write(file, &self.text);
-            result = result.and(written);
+        for file in self.before.iter().chain(&file) {
+            result = result.and(write(file, &self.text));
         }
-        result
+        file.map(drop).and(result)
+    }
+
+    fn reached(&self) -> io::Result<Arc<File>> {
+        match &self.place {
+            Place::Open(file) => Ok(Arc::clone(file)),
+            Place::Named(dir) => open_to_write(dir, &self.name).map(Arc::new),
+        }
     }
 }
 
-fn write(file: &File, whole: &[u8; LEN]) -> io::Result<()> {
+/// The Unix time in so long, in seconds: what a flag says for shells.
+#[must_use]
+pub fn unix_in(left: Duration) -> u64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH);
+    (now.unwrap_or_default() + left).as_secs()
+}
+
+/// What stands for the level of a flag that has no text.
+const CUT: u8 = b'-';
+
+/// With pwrite(2), not through a mapping: it raises an inotify event, and it cannot die of SIGBUS
+/// if somebody truncated the file; it makes the file whole again.
+fn write(file: &File, text: &[u8; LEN]) -> io::Result<()> {
     failpoint::pass("flag to be raised");
     // ORDER: the text first, then the level: whoever sees the level reads its reason.
-    let text = file.write_all_at(&whole[TEXT..], TEXT as u64);
+    let words = files::overwrite(file, &text[TEXT..], TEXT as u64);
     failpoint::pass("flag's text written");
-    let written = text.and_then(|()| file.write_all_at(&whole[..TEXT], 0));
+    let written = words.and_then(|()| files::overwrite(file, &text[..TEXT], 0));
     failpoint::pass("flag's level written");
     // Mapped only for the moment: mappings kept per worker make every fork dearer. Without memory
     // for it the sleepers wake by themselves within their second.
@@ -293,4 +390,14 @@ fn write(file: &File, whole: &[u8; LEN]) -> io::Result<()> {
     }
     failpoint::pass("flag raised");
     written
+}
+
+/// Opens a flag that somebody else made. Whatever else has such a name is left alone: a FIFO, a
+/// file that has other names, too, and belongs to somebody by them.
+fn open_to_write(dir: &OwnedFd, name: &str) -> io::Result<File> {
+    let there = files::open(dir, name, OFlag::O_PATH)?.metadata()?;
+    if !there.is_file() || there.nlink() != 1 {
+        return Err(io::Error::other("it is no regular file of its own"));
+    }
+    files::open_read_only(dir, name)
 }

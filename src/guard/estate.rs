@@ -7,14 +7,16 @@ use std::io;
 use std::sync::Arc;
 
 use crate::base::Base;
+use crate::duration::Limit;
 use crate::failpoint;
 use crate::files;
 use crate::flag::format::Request;
-use crate::flag::writer::{FlagFile, Nameless};
+use crate::flag::writer::FlagFile;
 use crate::name::RunName;
 use crate::owner::{self, Identity, OwnerSeen};
 use crate::record::{self, RecordReader};
 use crate::run_dir::RunDir;
+use crate::takeover::Known;
 
 /// The files of a run, held open.
 #[derive(Debug)]
@@ -23,10 +25,14 @@ pub(crate) struct Estate {
     pub(crate) dir: RunDir,
     /// The file `owner`.
     pub(crate) owner: Arc<File>,
+    /// Whose that is, should somebody cut it.
+    pub(crate) supervisor: Identity,
     /// The file `record`.
     pub(crate) record: Arc<File>,
     /// The flags, by the numbers of their workers.
     pub(crate) flags: BTreeMap<u32, FlagFile>,
+    /// The grace of the run.
+    pub(crate) grace: Limit,
 }
 
 impl Estate {
@@ -40,7 +46,11 @@ impl Estate {
 
     /// Who owned the run, by the file that we have open: it tells that when its name is gone, too.
     pub(super) fn dead_owner(&self) -> Option<Identity> {
-        Some(dead(owner::see_open(&self.owner))?.0)
+        let seen = owner::see_open(&self.owner);
+        if seen == OwnerSeen::Spoilt {
+            return Some(self.supervisor.clone());
+        }
+        Some(dead(seen)?.0)
     }
 
     /// Raises the flags that have no names any more. Nobody else can.
@@ -59,7 +69,7 @@ impl Estate {
     /// # Errors
     ///
     /// As mkdir(2), open(2) and rename(2).
-    pub(super) fn settle(mut self) -> io::Result<(RunDir, Nameless)> {
+    pub(super) fn settle(mut self) -> io::Result<(RunDir, Known)> {
         let name = RunName::parse(self.dir.name().as_ref()).map_err(io::Error::other)?;
         if let Some(newer) = self.newer(&name) {
             self.dir = newer;
@@ -69,19 +79,20 @@ impl Estate {
         if self.dir.is_deleted() {
             self.dir = RunDir::build().map_err(io::Error::other)?;
             self.dir.keep();
-            self.fill()?;
+            self.fill();
             failpoint::pass("directory made again");
             // If another run has the name by now, nobody can ask us; we end this one all the same.
             let _ = self.dir.publish(&name);
         } else {
-            self.fill()?;
+            self.fill();
         }
         failpoint::pass("names put back");
         let dir = self.dir;
         let nameless = self.flags.into_iter();
         let nameless = nameless.map(|(worker, flag)| (worker, flag.into_nameless(&dir)));
         let nameless = nameless.collect();
-        Ok((dir, nameless))
+        let grace = Some(self.grace);
+        Ok((dir, Known { nameless, grace }))
     }
 
     /// The directory that the supervisor has made anew, if it died before it told us.
@@ -95,16 +106,19 @@ impl Estate {
         (Some(owner) == self.dead_owner()).then_some(there)
     }
 
-    /// Puts back the files that are missing, or cannot be used. What the supervisor has put back
-    /// stays: somebody may have opened it.
-    fn fill(&mut self) -> io::Result<()> {
+    /// Puts back the files that are missing, or cannot be used, as far as that is possible: the flags
+    /// that have names are raised in any case. What the supervisor has put back stays: somebody may
+    /// have opened it.
+    fn fill(&mut self) {
         let dir = &self.dir;
-        if matches!(owner::see(dir), OwnerSeen::Unreadable) {
-            files::copy(dir, owner::FILE, &self.owner, files::READ_ONLY)?;
+        let is_held = owner::see_open(&self.owner) != OwnerSeen::Spoilt;
+        let seen = owner::see(dir);
+        if seen == OwnerSeen::Unreadable || seen == OwnerSeen::Spoilt && is_held {
+            let _ = files::copy(dir, owner::FILE, &self.owner, files::READ_ONLY);
         }
         let record = RecordReader::open(dir).and_then(|record| record.read());
         if record.is_err() {
-            files::copy(dir, record::FILE, &self.record, record::MODE)?;
+            let _ = files::copy(dir, record::FILE, &self.record, record::MODE);
         }
         for flag in self.flags.values_mut() {
             if !files::is_any(dir, flag.name()) {
@@ -112,7 +126,6 @@ impl Estate {
                 let _ = flag.put_back(dir);
             }
         }
-        Ok(())
     }
 }
 
@@ -127,6 +140,9 @@ pub(super) fn dead(seen: OwnerSeen) -> Option<(Identity, u32)> {
             watched: false,
         } => Some((owner, word)),
         // Taken over by somebody else, or removed.
-        OwnerSeen::Alive { .. } | OwnerSeen::Changing | OwnerSeen::Unreadable => None,
+        OwnerSeen::Alive { .. }
+        | OwnerSeen::Changing
+        | OwnerSeen::Unreadable
+        | OwnerSeen::Spoilt => None,
     }
 }

@@ -40,10 +40,13 @@ impl LifeLine {
     /// guard does without; it needs it only should the name be deleted.
     pub(super) fn hand_over(&self, flags: &[&FlagFile]) {
         let mut names = String::new();
-        let files: Vec<_> = flags.iter().map(|flag| flag.file()).collect();
+        let mut files = Vec::new();
         for flag in flags {
-            names.push_str(flag.name());
-            names.push('\n');
+            if let Some(file) = flag.file() {
+                names.push_str(flag.name());
+                names.push('\n');
+                files.push(file);
+            }
         }
         let numbers: Vec<RawFd> = files.iter().map(AsRawFd::as_raw_fd).collect();
         let parts = [IoSlice::new(names.as_bytes())];

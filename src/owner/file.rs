@@ -28,6 +28,8 @@ pub struct OwnerFile {
     word: RobustWord,
     /// The thread that made or took it.
     thread: u32,
+    /// What stands behind the word.
+    text: [u8; LEN - TEXT],
     /// The words of those whose names are gone, and that some may still have open; the oldest
     /// first. Mapped, they need no descriptor.
     before: Vec<RobustWord>,
@@ -43,19 +45,27 @@ impl OwnerFile {
         let file = files::make(dir, FILE, files::READ_ONLY, LEN as u64)?;
         let word = RobustWord::map(&file)?;
         failpoint::pass("owner file made");
-        let owner = Self {
-            word,
-            file: Arc::new(file),
-            thread: own_tid(),
-            before: Vec::new(),
-        };
-        owner.begin(identity)?;
+        let owner = Self::of(file, word, identity);
+        owner.begin()?;
         Ok(owner)
     }
 
+    fn of(file: File, word: RobustWord, identity: &Identity) -> Self {
+        let mut text = [b'\n'; LEN - TEXT];
+        let line = identity.to_string();
+        text[..line.len()].copy_from_slice(line.as_bytes());
+        Self {
+            file: Arc::new(file),
+            word,
+            thread: own_tid(),
+            text,
+            before: Vec::new(),
+        }
+    }
+
     /// Fills in a new file, which is all zeroes, and which nobody else has seen.
-    fn begin(&self, identity: &Identity) -> io::Result<()> {
-        self.sign(identity)?;
+    fn begin(&self) -> io::Result<()> {
+        self.sign()?;
         failpoint::pass("owner signed");
         self.word.own(0, self.thread);
         failpoint::pass("owner word set");
@@ -75,13 +85,8 @@ impl OwnerFile {
         let file = files::make(dir.as_fd(), files::ASIDE, files::READ_ONLY, LEN as u64)?;
         let first = self.before.first().unwrap_or(&self.word);
         let word = first.map_another(&file)?;
-        let mut new = Self {
-            word,
-            file: Arc::new(file),
-            thread: self.thread,
-            before: Vec::new(),
-        };
-        new.begin(identity)?;
+        let mut new = Self::of(file, word, identity);
+        new.begin()?;
         files::publish(dir, FILE)?;
         new.before = std::mem::take(&mut self.before);
         let old = std::mem::replace(self, new);
@@ -92,41 +97,93 @@ impl OwnerFile {
     /// Makes the calling thread the owner of the run in `dir`, if its word still is `word`: of
     /// several who try, one wins. `None` is who was too late.
     ///
+    /// Until [`OwnerFile::sign`], the word and the line name two processes: who reads them knows
+    /// that the run is being taken over.
+    ///
     /// # Errors
     ///
-    /// As open(2), mmap(2) and pwrite(2).
+    /// As open(2) and mmap(2).
     pub fn take(dir: impl AsFd, word: u32, identity: &Identity) -> io::Result<Option<Self>> {
         let file = files::open_read_only(dir, FILE)?;
-        let owner = Self {
-            word: RobustWord::map(&file)?,
-            file: Arc::new(file),
-            thread: own_tid(),
-            before: Vec::new(),
-        };
-        if !owner.word.own(word, owner.thread) {
+        if word_of(&file) != Some(word) {
             return Ok(None);
         }
+        let mapped = RobustWord::map(&file)?;
+        Ok(Self::of(file, mapped, identity).taken(word))
+    }
+
+    /// The same where the file names nobody any more: it is missing, or was cut, or written over.
+    /// It is made whole first. Of several who try, one wins.
+    ///
+    /// # Errors
+    ///
+    /// As open(2), pwrite(2) and mmap(2).
+    pub fn claim(dir: impl AsFd, identity: &Identity) -> io::Result<Option<Self>> {
+        let file = match files::make(dir.as_fd(), FILE, files::READ_ONLY, LEN as u64) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                files::open_read_only(dir, FILE)?
+            }
+            made => made?,
+        };
+        let mapped = RobustWord::map(&file)?;
+        let owner = Self::of(file, mapped, identity);
+        let word = match word_of(&owner.file) {
+            Some(word) => word,
+            None => owner.make_whole()?,
+        };
+        Ok(owner.taken(word))
+    }
+
+    fn taken(self, word: u32) -> Option<Self> {
+        let taken = self.word.own(word, self.thread);
         failpoint::pass("word taken");
-        // Until this is written, the word and the line name two processes: who reads them knows
-        // that the run is being taken over.
-        owner.sign(identity)?;
-        failpoint::pass("line signed");
-        Ok(Some(owner))
+        taken.then_some(self)
     }
 
-    fn sign(&self, identity: &Identity) -> io::Result<()> {
-        let mut bytes = [b'\n'; LEN - TEXT];
-        let line = identity.to_string();
-        bytes[..line.len()].copy_from_slice(line.as_bytes());
-        self.file.write_all_at(&bytes, TEXT as u64)
+    /// Writes who owns it behind the word.
+    ///
+    /// # Errors
+    ///
+    /// As pwrite(2).
+    pub fn sign(&self) -> io::Result<()> {
+        files::overwrite(&self.file, &self.text, TEXT as u64)
     }
 
-    /// Whether we still are the owner: somebody takes over who finds us silent.
+    /// Whether we still are the owner: somebody takes over who finds us silent. What somebody has
+    /// cut or written over is made whole.
+    ///
+    /// Read, not loaded from the mapping: that dies of SIGBUS when the file is cut.
     #[must_use]
     pub fn is_ours(&self) -> bool {
+        let mut bytes = [0; LEN];
+        let length = self.file.read_at(&mut bytes, 0).unwrap_or(0);
+        let word = u32::from_ne_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]);
+        let is_ours = if tid(word) == self.thread && length == LEN {
+            // Nobody takes over what names us. A line that says nothing is written again.
+            bytes[TEXT..] == self.text || parse(&bytes) != OwnerSeen::Spoilt || self.sign().is_ok()
+        } else {
+            // What nobody writes who takes over.
+            (length < LEN || word == 0) && self.mend()
+        };
         let says_so = |word: &RobustWord| tid(word.word().load(Ordering::Acquire)) == self.thread;
         // Whoever has an older file open may have taken over by that.
-        says_so(&self.word) && self.before.iter().all(says_so)
+        is_ours && self.before.iter().all(says_so)
+    }
+
+    /// Answers whether we are the owner again. Whoever finds a file that is cut may have claimed it.
+    fn mend(&self) -> bool {
+        let word = self.make_whole();
+        let ours = word.is_ok_and(|word| self.word.own(word, self.thread));
+        ours && self.sign().is_ok()
+    }
+
+    /// Gives a file that is too short its length, and a word that names nobody; answers that word.
+    fn make_whole(&self) -> io::Result<u32> {
+        if word_of(&self.file).is_none() {
+            self.file.write_all_at(&[0; size_of::<u32>()], 0)?;
+            self.file.set_len(LEN as u64)?;
+        }
+        Ok(0)
     }
 
     /// The open file, for a worker's own look before its program runs.
@@ -134,6 +191,13 @@ impl OwnerFile {
     pub fn file(&self) -> Arc<File> {
         Arc::clone(&self.file)
     }
+}
+
+/// The word in a file that is as long as it should be.
+fn word_of(file: &File) -> Option<u32> {
+    let mut bytes = [0; LEN];
+    file.read_exact_at(&mut bytes, 0).ok()?;
+    Some(u32::from_ne_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]))
 }
 
 /// What we owned is over: whoever has its file open, and lives on by leave, is not told that its
@@ -172,8 +236,10 @@ pub enum OwnerSeen {
     },
     /// Somebody is taking over at this moment, and has not signed yet.
     Changing,
-    /// The file is missing, or of a version that this program does not know.
+    /// The file is of a version that this program does not know, or cannot be read.
     Unreadable,
+    /// It is missing, or was cut or written over: it names nobody.
+    Spoilt,
 }
 
 /// What an open file tells.
@@ -182,6 +248,7 @@ pub fn see_open(file: &File) -> OwnerSeen {
     let mut bytes = [0; LEN];
     match file.read_exact_at(&mut bytes, 0) {
         Ok(()) => parse(&bytes),
+        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => OwnerSeen::Spoilt,
         Err(_) => OwnerSeen::Unreadable,
     }
 }
@@ -190,12 +257,16 @@ pub fn see_open(file: &File) -> OwnerSeen {
 #[must_use]
 pub fn parse(bytes: &[u8]) -> OwnerSeen {
     let Some(bytes) = bytes.first_chunk::<LEN>() else {
-        return OwnerSeen::Unreadable;
+        return OwnerSeen::Spoilt;
     };
     let line = bytes[TEXT..].split(|&b| b == b'\n').next();
-    let line = std::str::from_utf8(line.unwrap_or_default()).ok();
-    let Some(owner) = line.and_then(Identity::parse) else {
-        return OwnerSeen::Unreadable;
+    let line = std::str::from_utf8(line.unwrap_or_default()).unwrap_or_default();
+    let Some(owner) = Identity::parse(line) else {
+        return if Identity::is_of_another_version(line) {
+            OwnerSeen::Unreadable
+        } else {
+            OwnerSeen::Spoilt
+        };
     };
     let word = u32::from_ne_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]);
     if word == 0 || has_died(word) {
@@ -215,5 +286,9 @@ pub fn parse(bytes: &[u8]) -> OwnerSeen {
 /// Looks at the owner of the run in `dir`.
 #[must_use]
 pub fn see(dir: impl AsFd) -> OwnerSeen {
-    files::open(dir, FILE, OFlag::O_RDONLY).map_or(OwnerSeen::Unreadable, |file| see_open(&file))
+    match files::open(dir, FILE, OFlag::O_RDONLY) {
+        Ok(file) => see_open(&file),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => OwnerSeen::Spoilt,
+        Err(_) => OwnerSeen::Unreadable,
+    }
 }

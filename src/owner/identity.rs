@@ -47,6 +47,13 @@ impl Identity {
         self.boot_id != "-"
     }
 
+    /// Whether this line begins with a version that this program does not know.
+    #[must_use]
+    pub fn is_of_another_version(line: &str) -> bool {
+        let version = line.split(' ').next().unwrap_or_default();
+        version != VERSION && version.parse::<u32>().is_ok()
+    }
+
     /// Reads the line that `Display` writes; `None` if it is of another version or no such line.
     #[must_use]
     pub fn parse(line: &str) -> Option<Self> {

@@ -61,7 +61,8 @@ impl RobustWord {
         Ok(Self { pages, watched })
     }
 
-    /// Makes the thread `tid`, which is ours, the owner if the word still is `expected`.
+    /// Makes the thread `tid`, which is ours, the owner if the word still is `expected`. The caller
+    /// has seen that the file is whole: one that is cut in the moment between the two is SIGBUS.
     pub(super) fn own(&self, expected: u32, tid: u32) -> bool {
         // Without the bit for waiters the word says that the kernel does not watch over us.
         let ours = if self.watched {

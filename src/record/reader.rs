@@ -14,6 +14,7 @@ use super::{
     BIRTH, Born, FILE, HEADER, HEADER_TEXT, RecordError, RunRecord, SLOT, VERSION, WorkerRecord,
     slot,
 };
+use crate::duration::Limit;
 use crate::files;
 use crate::sys::{self, SharedPage};
 
@@ -56,16 +57,8 @@ impl Snapshot {
         length: u64,
         part: impl Fn(Range<u64>) -> Option<Vec<u8>>,
     ) -> Result<Self, RecordError> {
-        #[derive(Deserialize)]
-        struct Versioned {
-            version: u32,
-        }
-        let header = part(HEADER_TEXT..HEADER);
-        let Versioned { version } = object(header.as_deref())?;
-        if version != VERSION {
-            return Err(RecordError::Version(version));
-        }
-        let run: RunRecord = object(header.as_deref())?;
+        let header = part(HEADER_TEXT..HEADER).ok_or(RecordError::Damaged)?;
+        let run = header_of(&header)?;
         if slot(run.workers) > length {
             return Err(RecordError::Damaged);
         }
@@ -85,6 +78,19 @@ impl Snapshot {
             workers,
         })
     }
+}
+
+/// Reads the header, if it is of this version.
+fn header_of(header: &[u8]) -> Result<RunRecord, RecordError> {
+    #[derive(Deserialize)]
+    struct Versioned {
+        version: u32,
+    }
+    let Versioned { version } = object(Some(header))?;
+    if version != VERSION {
+        return Err(RecordError::Version(version));
+    }
+    object(Some(header))
 }
 
 /// Reads the object that a part of the record begins with.
@@ -137,6 +143,18 @@ impl RecordReader {
         }
     }
 
+    /// The grace of the run, without a look at its workers.
+    ///
+    /// # Errors
+    ///
+    /// If the record is of another version, or damaged.
+    pub fn grace(&self) -> Result<Limit, RecordError> {
+        let header = self.part(HEADER_TEXT..HEADER).ok_or(RecordError::Damaged)?;
+        let grace_ms = header_of(&header)?.grace_ms;
+        let after = |ms| Limit::After(Duration::from_millis(ms));
+        Ok(grace_ms.map_or(Limit::Never, after))
+    }
+
     /// What worker `worker` wrote before its program ran.
     #[must_use]
     pub fn born(&self, worker: u32) -> Option<Born> {
@@ -153,12 +171,14 @@ impl RecordReader {
 
     fn copy(&self, generation: u32) -> Result<Snapshot, RecordError> {
         let length = self.file.metadata().map_err(RecordError::Io)?.len();
-        Snapshot::read(generation, length, |place| {
-            let length = usize::try_from(place.end - place.start).ok()?;
-            let mut bytes = vec![0; length];
-            self.file.read_exact_at(&mut bytes, place.start).ok()?;
-            Some(bytes)
-        })
+        Snapshot::read(generation, length, |place| self.part(place))
+    }
+
+    fn part(&self, place: Range<u64>) -> Option<Vec<u8>> {
+        let length = usize::try_from(place.end - place.start).ok()?;
+        let mut bytes = vec![0; length];
+        self.file.read_exact_at(&mut bytes, place.start).ok()?;
+        Some(bytes)
     }
 
     /// Whether it still is the record in `dir`.

@@ -147,8 +147,8 @@ impl Record {
 
     fn write(&self, bytes: &[u8], place: u64) -> io::Result<()> {
         let before = self.before.iter().map(|(file, _)| file);
-        let mut files = before.chain([&self.file]);
-        files.try_for_each(|file| file.write_all_at(bytes, place))
+        let mut all = before.chain([&self.file]);
+        all.try_for_each(|file| files::overwrite(file, bytes, place))
     }
 
     /// The open file, for whoever puts it back after our death.

@@ -9,6 +9,7 @@ use super::notified::Hearing;
 use crate::event::Event;
 use crate::guard::{self, Estate, Guard};
 use crate::moment::Moment;
+use crate::process;
 use crate::worker::Worker;
 
 /// A run that ends within this time after its first worker was started has no guard to pay for, and
@@ -57,8 +58,10 @@ impl Supervisor<'_> {
         Ok(Estate {
             dir: self.dir.twin()?,
             owner: self.run.files.owner.file(),
+            supervisor: process::own_identity(),
             record: self.run.files.record.file(),
             flags: self.run.flags(),
+            grace: self.plan.times.grace,
         })
     }
 

@@ -8,6 +8,7 @@ use crate::event::Event;
 use crate::moment::Moment;
 use crate::process;
 use crate::reason::Reason;
+use crate::worker::Worker;
 
 /// How many children are reaped in one wake-up: somebody who forks without end must not keep us from
 /// the ladder.
@@ -24,7 +25,7 @@ struct MainEnded {
 impl Supervisor<'_> {
     /// Reaps everything that has ended, before anything is asked of anybody.
     pub(super) fn reap(&mut self, now: Moment) {
-        let remains = self.run.workers().iter().any(|w| w.fds().next().is_some());
+        let remains = self.run.workers().iter().any(Worker::leaves_others);
         if !self.signals.children().take() && !remains {
             return;
         }

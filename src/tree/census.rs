@@ -43,6 +43,11 @@ impl Census {
         &self.everybody
     }
 
+    pub(super) fn of(&self, pid: i32) -> Option<&Stat> {
+        let mut everybody = self.everybody.iter();
+        everybody.find(|(one, _)| *one == pid).map(|(_, stat)| stat)
+    }
+
     pub(super) fn children(&self, parent: i32) -> &[i32] {
         self.children.get(&parent).map_or(&[], Vec::as_slice)
     }

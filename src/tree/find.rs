@@ -34,6 +34,24 @@ impl Tree {
         self.find_by_descent(leader, search);
     }
 
+    /// Holds those who descended from the main process, which started at `start`, when a taker began
+    /// to look; whoever came between may have left since.
+    pub fn recall(&mut self, start: u64, search: &mut Search) {
+        let mut found = Vec::new();
+        let mut parents = vec![(self.leader, start)];
+        while let (Some((parent, start)), Some(past)) = (parents.pop(), search.past()) {
+            if past.of(parent).is_none_or(|then| then.start != start) {
+                continue;
+            }
+            for &pid in past.children(parent) {
+                let then = past.of(pid).map_or(0, |stat| stat.start);
+                parents.push((pid, then));
+                found.extend(Straggler::take(pid, |now| now.start == then));
+            }
+        }
+        self.hold(found, search);
+    }
+
     /// By session and group.
     fn find_by_number(
         &mut self,

@@ -15,6 +15,8 @@ use crate::process::{self, Stat};
 pub struct Search {
     orphans: Orphans,
     census: Option<Census>,
+    /// How it was before a taker had done anything: whose child somebody was who is nobody's now.
+    past: Option<Census>,
 }
 
 /// Whose children the orphans of workers become.
@@ -74,16 +76,23 @@ impl Search {
                 unclaimed: None,
             }),
             census: None,
+            past: None,
         }
     }
 
-    /// For whoever has taken over.
+    /// For whoever has taken over, and has not asked anybody yet: who leaves at once leaves nothing
+    /// to go by.
     #[must_use]
-    pub const fn of_stranger() -> Self {
+    pub fn of_stranger() -> Self {
         Self {
             orphans: Orphans::Elsewhere,
             census: None,
+            past: Some(Census::take()),
         }
+    }
+
+    pub(super) fn past(&self) -> Option<&Census> {
+        self.past.as_ref()
     }
 
     /// Has everything looked at anew. `held` are those whose worker is known.

@@ -22,7 +22,9 @@ pub struct Straggler {
     start: u64,
     /// The last signal of the ladder that it was sent.
     sent: Cell<Option<i32>>,
-    /// `None` where the kernel has no pidfds, or gave us none.
+    /// The inode of its pidfd, where that is its own (since Linux 6.9).
+    inode: Option<u64>,
+    /// `None` where the kernel has no pidfds, or there are more processes than descriptors.
     pidfd: Option<OwnedFd>,
 }
 
@@ -48,15 +50,30 @@ impl Straggler {
             session: stat.session,
             start: stat.start,
             sent: Cell::new(None),
-            pidfd,
+            inode: pidfd.as_ref().and_then(process::pidfs_inode),
+            pidfd: pidfd.filter(process::may_keep),
         })
     }
 
     pub(super) fn is_there(&self) -> bool {
         match &self.pidfd {
             Some(pidfd) => !process::has_ended(pidfd),
-            None => self.stat().is_some_and(|stat| !stat.is_dead()),
+            None => match self.open_again() {
+                Some(pidfd) => !process::has_ended(&pidfd),
+                None => self.stat().is_some_and(|stat| !stat.is_dead()),
+            },
         }
+    }
+
+    /// A pidfd for a moment, if it names the same process as the one that could not be kept.
+    fn open_again(&self) -> Option<OwnedFd> {
+        let pidfd = process::open(self.pid).ok()?;
+        let is_same = match (self.inode, process::pidfs_inode(&pidfd)) {
+            (Some(then), Some(now)) => then == now,
+            // ORDER: looked at after the descriptor was opened, and still there after the look.
+            (Some(_) | None, _) => self.stat().is_some() && !process::has_ended(&pidfd),
+        };
+        is_same.then_some(pidfd)
     }
 
     fn stat(&self) -> Option<Stat> {
@@ -78,7 +95,8 @@ impl Straggler {
     /// Sends it a signal.
     #[must_use = "a refusal has to be told"]
     pub fn signal(&self, number: i32) -> Sent {
-        let refused = match &self.pidfd {
+        let again = self.pidfd.is_none().then(|| self.open_again()).flatten();
+        let refused = match self.pidfd.as_ref().or(again.as_ref()) {
             Some(pidfd) => match process::signal(Target::Pidfd(pidfd.as_fd()), number) {
                 Sent::Refused(error) => error,
                 sent @ (Sent::Yes | Sent::Nobody) => return sent,

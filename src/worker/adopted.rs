@@ -1,13 +1,12 @@
 //! A worker that somebody else started, and whose ladder we go on with.
 
-use super::{Asked, Hands, Main, Said, Worker};
+use super::{Asked, Hands, Main, Said, Stranger, Worker};
 use crate::cgroup::Cgroup;
 use crate::event::Event;
 use crate::flag::format::Request;
 use crate::flag::writer::FlagFile;
 use crate::ladder::{Input, Ladder, Rung, Times};
 use crate::moment::Moment;
-use crate::process::Found;
 use crate::reason::Reason;
 use crate::record::{Born, SignalTo, WorkerRecord};
 
@@ -18,8 +17,8 @@ pub struct Heritage {
     pub number: u32,
     /// Its main process.
     pub born: Born,
-    /// What became of that process.
-    pub found: Found,
+    /// That process itself.
+    pub main: Stranger,
     /// Its flag.
     pub flag: FlagFile,
     /// Whether the kernel can note who reads that.
@@ -41,7 +40,7 @@ impl Worker {
         let Heritage {
             number,
             born,
-            found,
+            main,
             flag,
             notes_reads,
             request,
@@ -52,7 +51,8 @@ impl Worker {
         let began = record.started_ns.map_or(now, Moment::from_nanos);
         let ladder = Ladder::new(times, began);
         let mut worker = Self::new(number, (born.pid, start), flag, cgroup, (began, ladder));
-        worker.main = Main::Stranger(found);
+        worker.main = Main::Stranger(main);
+        worker.tree.recall(born.start, hands.search);
         if record.looked {
             worker.looked = Some(true);
         } else if !(notes_reads && worker.flag.note_reads()) {

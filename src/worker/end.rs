@@ -72,15 +72,15 @@ impl Worker {
     /// Looks who is left of those it left behind, and of a main process that is not our child. The
     /// last one gone, it has its final record.
     pub fn settle(&mut self, hands: &mut Hands<'_>) {
-        if matches!((&self.life, &self.main), (Life::Main, Main::Stranger(found)) if found.has_ended())
+        if matches!((&self.life, &self.main), (Life::Main, Main::Stranger(main)) if main.has_ended())
         {
             self.main_ended(0, hands);
         }
         let Life::Remains { ended, at } = self.life else {
             return;
         };
-        self.tree
-            .refresh(self.main.leader(&self.life), hands.search);
+        let (main, tree) = (&self.main, &mut self.tree);
+        main.as_leader(&self.life, |leader| tree.refresh(leader, hands.search));
         match hands.stragglers {
             Stragglers::Stop => self.greet(hands),
             Stragglers::Leave => self.leave_alone(hands),

@@ -1,7 +1,5 @@
 //! Using a rung: the flag is written, then the signal is sent. Nowhere else in the house.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
-
 use libc::{SIGCONT, SIGKILL};
 use nix::unistd::{Pid, getpgid};
 
@@ -11,6 +9,7 @@ use crate::cgroup::Cgroup;
 use crate::event::Event;
 use crate::failpoint;
 use crate::flag::format::Request;
+use crate::flag::writer::unix_in;
 use crate::ladder::{Action, Input, Rung};
 use crate::moment::Moment;
 use crate::process::{self, Sent, Stat, Target};
@@ -108,8 +107,8 @@ impl Worker {
         if matches!(self.life, Life::Main) {
             let _ = self.tree.forget_ended();
         }
-        self.tree
-            .refresh(self.main.leader(&self.life), hands.search);
+        let (main, tree) = (&self.main, &mut self.tree);
+        main.as_leader(&self.life, |leader| tree.refresh(leader, hands.search));
     }
 
     /// Looks who is of its tree while that can be seen: where orphans are not certain to be found
@@ -119,8 +118,8 @@ impl Worker {
     pub fn remember(&mut self, hands: &mut Hands<'_>) {
         if matches!(self.life, Life::Main) && !hands.search.is_certain() {
             let _ = self.tree.forget_ended();
-            self.tree
-                .remember(self.main.leader(&self.life), hands.search);
+            let (main, tree) = (&self.main, &mut self.tree);
+            main.as_leader(&self.life, |leader| tree.remember(leader, hands.search));
         }
     }
 
@@ -175,7 +174,7 @@ impl Worker {
             level: b'0' + rung.level(),
             reason: Some(asked.reason.clone()),
             deadline,
-            deadline_unix: left.map(unix),
+            deadline_unix: left.map(unix_in),
         };
         self.changed = true;
         if let Err(error) = self.flag.raise(&request) {
@@ -210,7 +209,7 @@ impl Worker {
     fn signal_main(&self, signal: i32, hands: &mut Hands<'_>) {
         let sent = match &self.main {
             Main::Child => process::signal(Target::Child(self.pid), signal),
-            Main::Stranger(found) => found.signal(signal),
+            Main::Stranger(main) => main.signal(signal),
         };
         self.tell(self.pid, signal, &sent, hands);
     }
@@ -322,7 +321,7 @@ impl Worker {
                 level: b'0' + Rung::Term.level(),
                 reason: Some(asked.map_or(Reason::LOST, |asked| asked.reason.clone())),
                 deadline,
-                deadline_unix: deadline.map(|deadline| unix(deadline.since(now))),
+                deadline_unix: deadline.map(|deadline| unix_in(deadline.since(now))),
             };
             let _ = self.flag.raise(&lost);
             let _ = match signal_to {
@@ -332,10 +331,4 @@ impl Worker {
             let _ = self.reach_group(SIGCONT);
         }
     }
-}
-
-/// The Unix time in so long, in seconds.
-fn unix(left: Duration) -> u64 {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH);
-    (now.unwrap_or_default() + left).as_secs()
 }

@@ -101,6 +101,11 @@ impl Run {
         matches!(owner::see(&self.dir), OwnerSeen::Died { .. })
     }
 
+    /// Whether it is there and its owner file names nobody: somebody has cut it, or deleted it.
+    pub(crate) fn is_unsigned(&self) -> bool {
+        self.dir.is_there() && owner::see(&self.dir) == OwnerSeen::Spoilt
+    }
+
     /// Whether something of it could not be ended, and was left.
     pub(crate) fn leaves_something(&self) -> bool {
         let left = |one: &WorkerRecord| one.outcome.as_deref() == Some(Outcome::NotEnded.word());

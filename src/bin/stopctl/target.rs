@@ -149,7 +149,7 @@ impl<'a> Target<'a> {
             return;
         }
         match self.care() {
-            Care::Owned => {}
+            Care::Owned(_) | Care::Mended => {}
             Care::Removed | Care::Gone | Care::Unverifiable => self.is_gone = true,
             Care::Failed(why) => {
                 self.problem = Some(format!("{} cannot be removed: {why}", self.run.name));
@@ -162,12 +162,17 @@ impl<'a> Target<'a> {
         let care = self.care();
         let (name, pid) = (&self.run.name, self.run.seen.run.pid);
         match care {
-            Care::Owned => {
+            Care::Owned(warnings) => {
                 let what = format!("the supervisor of {name} (pid {pid}) died; taking over");
                 let weight = self.demand.map_or(Weight::Detail, |_| Weight::Notice);
                 voice.say(weight, &what);
+                for warning in warnings {
+                    voice.say(Weight::Warning, &format!("{name}: {warning}"));
+                }
                 self.demand_it(voice);
             }
+            // It was asked, and has read that: so it has looked.
+            Care::Mended => {}
             Care::Removed => {
                 self.is_gone = true;
                 let what =

@@ -106,6 +106,11 @@ impl Target<'_> {
                 self.is_gone = true;
                 return false;
             }
+            // It is there, and its file `owner` names nobody.
+            Standing::Unreadable if !is_over && self.run.is_unsigned() => {
+                self.take_over(voice);
+                return true;
+            }
             Standing::Changing
             | Standing::Orphaned(_)
             | Standing::Unverifiable(_)
@@ -186,7 +191,7 @@ impl Target<'_> {
                 Care::Failed(why) => {
                     self.problem = Some(format!("{name} cannot be taken over: {why}"));
                 }
-                Care::Owned | Care::Removed | Care::Gone | Care::Unverifiable => {
+                Care::Owned(_) | Care::Mended | Care::Removed | Care::Gone | Care::Unverifiable => {
                     self.demand_it(voice);
                 }
             }

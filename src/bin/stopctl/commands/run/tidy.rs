@@ -45,11 +45,11 @@ fn hand_over(run: &Neglected, voice: &mut Voice) {
         Ok(Ok(None) | Err(_)) | Err(_) => return,
     };
     let what = match taker::care_for(&run.dir) {
-        Care::Owned if there == 0 => "cleaning up".to_owned(),
-        Care::Owned => format!("stopping its {}", counted(there, "worker")),
+        Care::Owned(_) if there == 0 => "cleaning up".to_owned(),
+        Care::Owned(_) => format!("stopping its {}", counted(there, "worker")),
         Care::Removed => "its machine or container was restarted, so it is removed".to_owned(),
         Care::Failed(why) => format!("it cannot be taken over: {why}"),
-        Care::Gone | Care::Unverifiable => return,
+        Care::Gone | Care::Mended | Care::Unverifiable => return,
     };
     voice.say(
         Weight::Notice,

@@ -1,0 +1,90 @@
+//! The main process of a worker that somebody else started: not our child, so that nothing but a
+//! pidfd, or what is on record of it, tells it from others.
+
+use std::ops::Deref;
+use std::os::fd::{AsFd as _, BorrowedFd};
+use std::sync::Arc;
+
+use crate::owner::Identity;
+use crate::process::{self, Found, Sent};
+use crate::record::Born;
+
+/// A main process that is the child of an owner that is no more.
+#[derive(Debug)]
+pub struct Stranger {
+    born: Born,
+    /// Who looks for it.
+    us: Arc<Identity>,
+    /// `None` if it is looked for anew each time: there are more workers than descriptors.
+    held: Option<Found>,
+}
+
+/// What a look has shown, for as long as it is used.
+#[derive(Debug)]
+pub(super) enum Look<'a> {
+    Held(&'a Found),
+    Anew(Found),
+}
+
+impl Deref for Look<'_> {
+    type Target = Found;
+
+    fn deref(&self) -> &Found {
+        match self {
+            Self::Held(found) => found,
+            Self::Anew(found) => found,
+        }
+    }
+}
+
+impl Stranger {
+    /// Looks for the process that is on record.
+    #[must_use]
+    pub fn find(born: Born, us: &Arc<Identity>) -> Self {
+        let us = Arc::clone(us);
+        let held = None;
+        let mut stranger = Self { born, us, held };
+        let found = stranger.search();
+        let keeps = match &found {
+            Found::Ours(pidfd) => process::may_keep(pidfd),
+            // That was said of a process, and is never true of its number again.
+            Found::Gone => true,
+            // Perhaps for want of a descriptor.
+            Found::Unverifiable => false,
+        };
+        stranger.held = Some(found).filter(|_| keeps);
+        stranger
+    }
+
+    fn search(&self) -> Found {
+        let identity = Identity {
+            pid: self.born.pid,
+            start: self.born.start,
+            ..Identity::clone(&self.us)
+        };
+        process::find(&identity, self.born.inode, &self.us)
+    }
+
+    pub(super) fn look(&self) -> Look<'_> {
+        match &self.held {
+            Some(found) => Look::Held(found),
+            None => Look::Anew(self.search()),
+        }
+    }
+
+    pub(super) fn has_ended(&self) -> bool {
+        self.look().has_ended()
+    }
+
+    pub(super) fn signal(&self, signal: i32) -> Sent {
+        self.look().signal(signal)
+    }
+
+    /// What to poll for reading: its end. `None` if it has to be looked for.
+    pub(super) fn fd(&self) -> Option<BorrowedFd<'_>> {
+        match &self.held {
+            Some(Found::Ours(pidfd)) => Some(pidfd.as_fd()),
+            Some(Found::Gone | Found::Unverifiable) | None => None,
+        }
+    }
+}
