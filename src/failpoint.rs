@@ -4,9 +4,10 @@
 //! `STOPCTL_FAILPOINT` says where: `ROLE:ACTION:WHERE`, and more of them behind commas. The role
 //! is that of the process: `guard`, `taker`, `child` (between fork and exec), and `supervisor`,
 //! which is every process that was started and not forked. The actions are `kill`, `segv`, `stop`
-//! (SIGKILL, SIGSEGV, SIGSTOP to itself), `panic`, and `hold` (SIGSTOP again and again, until its
-//! parent is gone); they happen at the point number WHERE that is passed in that role. `list` writes
-//! the name of each point into the file WHERE instead.
+//! (SIGKILL, SIGSEGV, SIGSTOP to itself), `panic`, `hold` (SIGSTOP again and again, until its parent is
+//! gone), and `await` (until somebody opens the FIFO `STOPCTL_FAILPOINT_GATE` for writing); they
+//! happen at the point number WHERE that is passed in that role. `list` writes the name of each point
+//! into the file WHERE instead.
 
 /// What a process is in a run, once it was forked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,6 +36,7 @@ pub(crate) use armed::{enter, pass};
 mod armed {
     use std::fs::File;
     use std::io::Write as _;
+    use std::path::{Path, PathBuf};
     use std::sync::OnceLock;
     use std::sync::atomic::{AtomicU8, AtomicU32, Ordering};
 
@@ -49,10 +51,11 @@ mod armed {
     }
 
     enum Action {
-        List(File),
+        List(PathBuf),
         Raise(Signal, u32),
         Panic(u32),
         Hold(u32),
+        Await(PathBuf, u32),
     }
 
     /// Read at the first point of all: so it is there before any fork.
@@ -79,8 +82,8 @@ mod armed {
         PASSED.store(first, Ordering::Relaxed);
     }
 
-    /// The step of this name has been made, or is the next one. Allocates nothing and takes no
-    /// lock after the first time: it is also passed between fork and exec.
+    /// The step of this name has been made, or is the next one. It is also passed between fork and
+    /// exec, where it may allocate all the same: in a test this process has one thread.
     pub(crate) fn pass(step: &str) {
         let settings = SETTINGS.get_or_init(read);
         let role = ROLE.load(Ordering::Relaxed);
@@ -106,16 +109,16 @@ mod armed {
                         let _ = raise(Signal::SIGSTOP);
                     }
                 }
-                Action::Raise(..) | Action::Panic(_) | Action::Hold(_) => {}
+                Action::Await(gate, at) if *at == passed => drop(File::open(gate)),
+                Action::Raise(..) | Action::Panic(_) | Action::Hold(_) | Action::Await(..) => {}
             }
         }
     }
 
-    fn note(mut file: &File, step: &str) {
-        let mut line = [b'\n'; 64];
-        let length = step.len().min(line.len() - 1);
-        line[..length].copy_from_slice(&step.as_bytes()[..length]);
-        let _ = file.write(&line[..=length]);
+    /// Opens the file each time: whoever takes over closes what it does not know.
+    fn note(file: &Path, step: &str) {
+        let file = File::options().append(true).create(true).open(file);
+        let _ = file.and_then(|mut file| file.write_all(format!("{step}\n").as_bytes()));
     }
 
     fn read() -> Vec<Setting> {
@@ -137,15 +140,16 @@ mod armed {
         let (action, place) = (words.next()?, words.next()?);
         let at = place.parse();
         let action = match action {
-            "list" => {
-                let file = File::options().append(true).create(true).open(place);
-                Action::List(file.ok()?)
-            }
+            "list" => Action::List(place.into()),
             "kill" => Action::Raise(Signal::SIGKILL, at.ok()?),
             "segv" => Action::Raise(Signal::SIGSEGV, at.ok()?),
             "stop" => Action::Raise(Signal::SIGSTOP, at.ok()?),
             "panic" => Action::Panic(at.ok()?),
             "hold" => Action::Hold(at.ok()?),
+            "await" => {
+                let gate = std::env::var_os("STOPCTL_FAILPOINT_GATE")?;
+                Action::Await(gate.into(), at.ok()?)
+            }
             _ => return None,
         };
         let role = number(role);

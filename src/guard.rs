@@ -6,7 +6,7 @@
 //! only to be handed flags that were made since.
 
 use std::io;
-use std::os::fd::{AsRawFd as _, BorrowedFd};
+use std::os::fd::{AsRawFd as _, BorrowedFd, OwnedFd};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ use nix::poll::poll;
 use nix::sys::prctl;
 use nix::sys::signal::SigSet;
 use nix::sys::stat::Mode;
-use nix::unistd::{dup2_stdin, dup2_stdout, setsid};
+use nix::unistd::{dup2_stdin, dup2_stdout, pipe2, setsid};
 
 use crate::event::{Event, Witness};
 use crate::failpoint::{self, Role};
@@ -137,12 +137,18 @@ fn go_on(mut estate: Estate, witness: &mut dyn Witness) -> Result<(), TakeoverEr
 /// Lets go of everything that was inherited but standard error: whoever reads from us or our
 /// workers must not wait for the end of a guard.
 pub(crate) fn detach() {
-    let null = OFlag::O_RDWR | OFlag::O_CLOEXEC;
-    if let Ok(null) = nix::fcntl::open("/dev/null", null, Mode::empty()) {
-        let _ = dup2_stdin(&null);
-        let _ = dup2_stdout(&null);
+    if let Ok(nothing) = nothing() {
+        let _ = dup2_stdin(&nothing);
+        let _ = dup2_stdout(&nothing);
     }
     for number in process::open_descriptors().filter(|&number| number > libc::STDERR_FILENO) {
         sys::close_inherited(number);
     }
+}
+
+/// What stands in the place of a stream that was let go. Without a `/dev/null` (in a chroot, say) it
+/// is a pipe without another end.
+pub(crate) fn nothing() -> nix::Result<OwnedFd> {
+    let null = nix::fcntl::open("/dev/null", OFlag::O_RDWR | OFlag::O_CLOEXEC, Mode::empty());
+    null.or_else(|_| pipe2(OFlag::O_CLOEXEC).map(|(end, _)| end))
 }

@@ -3,6 +3,7 @@
 
 use std::error::Error;
 use std::fmt;
+use std::fs::File;
 use std::io;
 use std::os::fd::AsFd;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -23,14 +24,20 @@ use crate::process;
 use crate::record::{Record, RecordReader, RunRecord};
 use crate::run_dir::{PublishError, RunDir};
 use crate::signals::Signals;
-use crate::spawn::{Place, Recipe};
+use crate::spawn::{self, Environment, Place, Program, Recipe, Stdin};
 use crate::standing::{Owned, Standing};
 use crate::terminal::Terminal;
 use crate::tree::Search;
 
 /// Descriptors that we need beside the one of each worker's flag and those that are open by then,
 /// with room for the moment of a spawn.
-const DESCRIPTORS: u64 = 13;
+const DESCRIPTORS: u64 = 12;
+
+/// How many workers may be on the way to their programs at once: each of them has a pipe.
+pub(crate) const ON_THE_WAY: u32 = 32;
+
+/// What workers read that have no standard input.
+const NULL: &str = "/dev/null, which the workers are to read (--stdin inherit does without)";
 
 /// How many names made from a command are tried, should each be taken.
 const NAMES: u32 = 100;
@@ -128,6 +135,13 @@ pub fn launch(plan: &Plan) -> Result<Launched, LaunchError> {
     let errno = |what| move |error: nix::Error| LaunchError::System(what, error.into());
     failpoint::pass("start");
     let signals = Signals::install(&plan.forward).map_err(system("signals"))?;
+    let path = std::env::var_os("PATH");
+    let program = Program::of(&plan.command, path.as_deref());
+    let program = program.map_err(system("the command has a zero byte in it"))?;
+    let null = match plan.stdin {
+        Stdin::Inherit => None,
+        Stdin::Null => Some(File::open("/dev/null").map_err(system(NULL))?),
+    };
     let open_files = make_room(plan.workers)?;
     // An orphan of a worker becomes our child: so it is reaped, and cannot get lost.
     nix::sys::prctl::set_child_subreaper(true).map_err(errno("PR_SET_CHILD_SUBREAPER"))?;
@@ -170,12 +184,13 @@ pub fn launch(plan: &Plan) -> Result<Launched, LaunchError> {
     };
     let cgroup = control_group(plan.cgroup, &mut run, &mut record)?;
     let recipe = Recipe {
-        command: plan.command.clone(),
+        program,
+        environment: Environment::inherited(&spawn::ours_alone()),
         run: run.name.clone(),
         notify: inbox.as_ref().map(|inbox| inbox.path().to_owned()),
         workers: plan.workers,
         place: plan.place,
-        stdin: plan.stdin,
+        null,
         exposure: plan.exposure,
         stop_signal: plan.stop_signal,
         open_files,
@@ -231,7 +246,7 @@ fn control_group(
 fn make_room(workers: u32) -> Result<(u64, u64), LaunchError> {
     let limits = getrlimit(Resource::RLIMIT_NOFILE);
     let (soft, hard) = limits.map_err(|e| LaunchError::System("RLIMIT_NOFILE", e.into()))?;
-    let ours = u64::from(workers) + DESCRIPTORS;
+    let ours = u64::from(workers + workers.min(ON_THE_WAY)) + DESCRIPTORS;
     if ours < soft / 2 {
         // Nobody inherits as many as that: they are not counted.
         return Ok((soft, hard));

@@ -24,3 +24,9 @@ pub const FILE: &str = "owner";
 pub const fn has_died(word: u32) -> bool {
     word & libc::FUTEX_OWNER_DIED != 0
 }
+
+/// Whether this owner word says that `thread` lives and is the owner.
+#[must_use]
+pub const fn is_owned_by(word: u32, thread: u32) -> bool {
+    word & !libc::FUTEX_WAITERS == thread
+}

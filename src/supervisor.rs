@@ -33,6 +33,7 @@ mod foreground;
 mod guarded;
 mod looks;
 mod manager;
+mod newborns;
 mod notified;
 mod phase;
 mod presses;
@@ -42,6 +43,7 @@ mod start;
 mod suspend;
 
 use manager::Manager;
+use newborns::Newborns;
 use notified::Hearing;
 use presses::Presses;
 use put_back::Deletion;
@@ -53,7 +55,7 @@ use put_back::Deletion;
 ///
 /// # Errors
 ///
-/// If the first worker could not be started: nothing was supervised, and nothing is left.
+/// If no worker could be started: why the first one could not. Nothing is left.
 pub fn supervise(
     plan: &Plan,
     launched: Launched,
@@ -61,17 +63,14 @@ pub fn supervise(
     witness: &mut dyn Witness,
 ) -> Result<Verdict, SpawnError> {
     let mut supervisor = Supervisor::new(plan, launched, outer, witness);
-    if let Err(error) = supervisor.open() {
-        supervisor.run.finish(Some(error.status()));
-        supervisor.cgroup.iter().for_each(Cgroup::remove);
-        return Err(error);
-    }
-    // From here on nothing may return early: there are workers.
+    supervisor.open();
+    // From here on nothing may return early: there are workers. A stop that came while all this
+    // was made is seen before the first one.
     while !supervisor.is_over() {
         supervisor.turn();
         supervisor.start_more();
     }
-    Ok(supervisor.close())
+    supervisor.close()
 }
 
 struct Supervisor<'a> {
@@ -97,6 +96,10 @@ struct Supervisor<'a> {
     timeout: Option<Moment>,
     presses: Presses,
     culprit: Option<u32>,
+    /// Workers whose programs may not run yet.
+    newborns: Newborns,
+    /// Why the first worker that could not be started could not.
+    refusal: Option<SpawnError>,
     /// A worker could not be started when others were running.
     failed: bool,
     guard: Option<Guard>,
@@ -145,6 +148,8 @@ impl<'a> Supervisor<'a> {
             timeout: plan.timeout.map(|time| run.begun + time),
             presses: Presses::default(),
             culprit: None,
+            newborns: Newborns::default(),
+            refusal: None,
             failed: false,
             guard: None,
             guard_at: None,
@@ -166,6 +171,7 @@ impl<'a> Supervisor<'a> {
         }
         let asks = self.signals.take();
         let lines = self.run.files.control.drain();
+        self.see_births(now);
         self.see_looks(now);
         self.hear(now);
         self.reap(now);
@@ -179,20 +185,23 @@ impl<'a> Supervisor<'a> {
     }
 
     fn wait(&self) {
-        let goes_on = self.to_start() > 0 || self.signals.children().has_news();
-        let at_once = goes_on.then(|| Moment::from_nanos(0));
+        let has_news = self.signals.children().has_news();
+        let at_once = has_news.then(|| Moment::from_nanos(0));
         let manager = self.manager.as_ref().and_then(Manager::deadline);
         let own = [
             self.timeout,
             self.guard_at,
             self.deletion.over_at,
             at_once,
+            self.start_at(),
+            self.newborns.slow_at(),
             manager,
         ];
         let at = own.into_iter().flatten();
         let others = self.signals.fds().chain(self.looks.fd());
         let others = others.chain(self.outer.iter().flat_map(Outer::fds));
         let others = others.chain(self.hearing.iter().flat_map(Hearing::fds));
+        let others = others.chain(self.newborns.fds());
         self.run.wait(others, at.min(), self.signals.blocked());
     }
 
@@ -227,7 +236,7 @@ impl<'a> Supervisor<'a> {
     }
 
     /// Writes the last word, and gives up the name.
-    fn close(mut self) -> Verdict {
+    fn close(mut self) -> Result<Verdict, SpawnError> {
         for (pid, program) in self.run.search.nobodys() {
             let program = program.as_str();
             let nobodys = Event::Nobodys { pid, program };
@@ -241,9 +250,15 @@ impl<'a> Supervisor<'a> {
             culprit: self.culprit,
             failed: self.failed,
         };
-        let verdict = ending.verdict(self.plan.policy);
+        let refusal = self.refusal.take();
+        let end = match refusal.filter(|_| !self.newborns.has_one_run) {
+            Some(refusal) => Err(refusal),
+            None => Ok(ending.verdict(self.plan.policy)),
+        };
         if self.run.files.owner.is_ours() {
-            self.run.finish(Some(verdict.shell_status()));
+            let verdict = end.as_ref().copied().map(Verdict::shell_status);
+            self.run
+                .finish(Some(verdict.unwrap_or_else(SpawnError::status)));
         } else {
             self.dir.keep();
         }
@@ -264,7 +279,7 @@ impl<'a> Supervisor<'a> {
         if in_order {
             owner::let_go();
         }
-        verdict
+        end
     }
 }
 

@@ -17,11 +17,10 @@
 use std::ffi::{CStr, CString};
 use std::fs::File;
 use std::io;
+use std::marker::PhantomData;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::process::CommandExt;
 use std::path::Path;
-use std::process::Command;
 use std::ptr::{self, NonNull};
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 use std::time::Duration;
@@ -398,16 +397,6 @@ pub(crate) fn is_ignored(signal: i32) -> bool {
     asked == 0 && now.sa_sigaction == libc::SIG_IGN
 }
 
-/// Whether `signal` waits until this process lets it through (sigpending(2)).
-pub(crate) fn is_pending(signal: i32) -> bool {
-    // SAFETY: all zeroes is a valid sigset_t.
-    let mut pending: libc::sigset_t = unsafe { std::mem::zeroed() };
-    // SAFETY: `pending` is a valid place for the answer.
-    let asked = unsafe { libc::sigpending(&raw mut pending) };
-    // SAFETY: only looks at a set that is valid.
-    asked == 0 && unsafe { libc::sigismember(&raw const pending, signal) } == 1
-}
-
 static SIGPIPE_WAS_IGNORED: AtomicBool = AtomicBool::new(false);
 
 /// Runs before `main`, and so before Rust's runtime sets SIGPIPE to ignored and hides what was
@@ -428,16 +417,55 @@ pub(crate) fn sigpipe_was_ignored() -> bool {
     SIGPIPE_WAS_IGNORED.load(Ordering::Relaxed)
 }
 
-/// Has `steps` run in the child, after fork and before exec.
-///
-/// The one caller is the spawning of a worker; its steps make system calls and touch only memory
-/// that was there before the fork. They take no lock and allocate nothing.
-pub(crate) fn before_exec<F>(command: &mut Command, steps: F)
-where
-    F: FnMut() -> io::Result<()> + Send + Sync + 'static,
-{
-    // SAFETY: the steps keep to what signal-safety(7) allows between fork and exec, as said above.
-    unsafe { command.pre_exec(steps) };
+/// The environment of this process (environ(7)): in order, with duplicates, and with entries that
+/// have no `=`. The standard library sorts it and drops what it has no name for.
+pub(crate) fn environment() -> Vec<CString> {
+    unsafe extern "C" {
+        static environ: *const *const libc::c_char;
+    }
+    let mut entries = Vec::new();
+    // SAFETY: only the address is read; nothing in this process ever changes its environment.
+    let mut place = unsafe { environ };
+    // SAFETY: a list of strings that ends with a null, as above; it may be null itself.
+    while let Some(entry) = unsafe { place.as_ref() }.filter(|entry| !entry.is_null()) {
+        // SAFETY: a string that ends with a zero byte and is never changed.
+        entries.push(unsafe { CStr::from_ptr(*entry) }.to_owned());
+        // SAFETY: this was not the last one of the list.
+        place = unsafe { place.add(1) };
+    }
+    entries
+}
+
+/// Strings as execve(2) takes them: their addresses, and a null after the last one.
+#[derive(Debug)]
+pub(crate) struct Words<'a> {
+    places: Vec<*const libc::c_char>,
+    strings: PhantomData<&'a CStr>,
+}
+
+impl<'a> Words<'a> {
+    pub(crate) fn of(strings: impl Iterator<Item = &'a CStr>) -> Self {
+        let places = strings.map(CStr::as_ptr).chain([ptr::null()]);
+        Self {
+            places: places.collect(),
+            strings: PhantomData,
+        }
+    }
+
+    /// Puts another string in the place of number `index`.
+    pub(crate) fn set(&mut self, index: usize, string: &'a CStr) {
+        assert!(index + 1 < self.places.len(), "the null stays the last");
+        self.places[index] = string.as_ptr();
+    }
+}
+
+/// Has this process execute the program in `file` (execve(2)); comes back only with the error.
+/// Allocates nothing.
+pub(crate) fn execve(file: &CStr, arguments: &Words<'_>, environment: &Words<'_>) -> io::Error {
+    let (argv, envp) = (arguments.places.as_ptr(), environment.places.as_ptr());
+    // SAFETY: both lists end with a null, and what they point to lives as long as they do.
+    unsafe { libc::execve(file.as_ptr(), argv, envp) };
+    io::Error::last_os_error()
 }
 
 /// Ends this process at once, without running anything of its own (_exit(2)): for the child.

@@ -11,7 +11,6 @@ use std::time::Duration;
 use nix::fcntl::OFlag;
 use nix::sys::prctl;
 use nix::sys::signal::SigSet;
-use nix::sys::stat::Mode;
 use nix::unistd::{dup2_stderr, pipe2, setsid};
 
 use crate::control::{Asker, Extension};
@@ -192,9 +191,8 @@ fn be_owner(dir: RunDir, word: Option<u32>, known: Known, tell: File) {
             sys::close_abandoned(number);
         }
     }
-    let null = OFlag::O_RDWR | OFlag::O_CLOEXEC;
-    if let Ok(null) = nix::fcntl::open("/dev/null", null, Mode::empty()) {
-        let _ = dup2_stderr(null.as_fd());
+    if let Ok(nothing) = guard::nothing() {
+        let _ = dup2_stderr(nothing.as_fd());
     }
     failpoint::pass("taker detached");
     let mut teller = Teller { tell: Some(tell) };

@@ -58,6 +58,9 @@ pub struct Worker {
     number: u32,
     pid: i32,
     main: Main,
+    program: Program,
+    /// Whether it was told that it was started.
+    told: bool,
     start: Option<u64>,
     flag: FlagFile,
     tree: Tree,
@@ -79,6 +82,16 @@ pub struct Worker {
     stragglers: u32,
     /// Whether its slot in the record is out of date.
     changed: bool,
+}
+
+/// What is known of a worker's program.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Program {
+    /// The main process is on the way to it.
+    Awaited,
+    Runs,
+    /// It cannot be run: that was told, and the main process only has to end.
+    Impossible,
 }
 
 /// What is known of a stop once it was asked for.
@@ -119,12 +132,12 @@ enum Life {
 }
 
 impl Worker {
-    /// A worker whose program runs as `pid`, in the control group `cgroup` if it has one, since
-    /// `began`.
+    /// A worker that was forked as `pid` at `began`, in the control group `cgroup` if it has one. Its
+    /// slot in the record is written when its program runs, or when there is something to say before.
     #[must_use]
     pub fn new(
         number: u32,
-        (pid, start): (i32, Option<u64>),
+        pid: i32,
         flag: FlagFile,
         cgroup: Option<Cgroup>,
         (began, ladder): (Moment, Ladder),
@@ -133,7 +146,9 @@ impl Worker {
             number,
             pid,
             main: Main::Child,
-            start,
+            program: Program::Awaited,
+            told: false,
+            start: None,
             tree: Tree::new(number, pid, flag.path().to_owned(), cgroup),
             flag,
             ladder,
@@ -147,8 +162,49 @@ impl Worker {
             continued: false,
             extensions: 0,
             stragglers: 0,
-            changed: true,
+            changed: false,
         }
+    }
+
+    /// Its program runs, in a process that began at `start`.
+    pub fn runs(&mut self, start: Option<u64>, hands: &mut Hands<'_>) {
+        self.program = Program::Runs;
+        self.start = start;
+        self.changed = true;
+        self.tell_start(hands);
+    }
+
+    /// Its program cannot be run. The main process ends without our asking.
+    pub fn cannot_run(&mut self) {
+        self.program = Program::Impossible;
+    }
+
+    /// Whether there is anything that can be asked to stop: what was not asked before, and has not
+    /// ended.
+    #[must_use]
+    pub fn can_be_asked(&self) -> bool {
+        let has_program = self.program != Program::Impossible;
+        has_program && !self.is_asked() && self.is_over().is_none()
+    }
+
+    /// Says that it was started, once: when its program runs, or when it is about to be asked to stop
+    /// on the way there.
+    pub fn tell_start(&mut self, hands: &mut Hands<'_>) {
+        if self.told || self.program == Program::Impossible {
+            return;
+        }
+        self.told = true;
+        let started = Event::WorkerStarted {
+            worker: self.number,
+            pid: self.pid,
+            flag: self.flag.path(),
+        };
+        hands.witness.see(hands.now, &started);
+    }
+
+    /// Its program does not run for so long that people should see it starting.
+    pub fn is_slow(&mut self) {
+        self.changed = true;
     }
 
     /// Its number.
@@ -303,7 +359,7 @@ impl Worker {
 
     /// Takes in what happened, and does what the ladder answers.
     pub fn input(&mut self, input: Input, reason: &Reason, hands: &mut Hands<'_>) {
-        if matches!(self.life, Life::Over(_)) {
+        if matches!(self.life, Life::Over(_)) || self.program == Program::Impossible {
             return;
         }
         match self.ladder.step(input, hands.now) {

@@ -1,9 +1,11 @@
-//! Rows A4, C2, C3, C4, C6, C8 and C20: a process of stopctl dies at each of its steps, and the promises
+//! Rows A4, C2, C3, C4, C6, C8, C20 and K5: a process of stopctl dies at each of its steps, and the promises
 //! hold. Built and run by `cargo test --features failpoints --test failpoints`.
 
 mod killed;
 mod support;
 
+#[path = "failpoints/newborns.rs"]
+mod newborns;
 #[path = "failpoints/takeover.rs"]
 mod takeover;
 
@@ -37,6 +39,11 @@ fn scenario(base: &Base, guard: bool) -> Scenario<'_> {
     } else {
         run.options(&["--no-guard"])
     }
+}
+
+/// The same, with workers that wait until somebody else asks.
+fn patient(base: &Base, guard: bool) -> Scenario<'_> {
+    scenario(base, guard).zoo(&["polite"])
 }
 
 /// The points that a supervisor passes which nothing happens to.
@@ -205,7 +212,8 @@ fn c3_a_supervisor_is_killed_before_the_program_of_its_worker_runs() {
         |(guard, at)| {
             let mut base = Base::new();
             base.leaves_something();
-            let run = scenario(&base, *guard)
+            // None of them asks for a stop: that would end the one that is held, too.
+            let run = patient(&base, *guard)
                 .environment(VARIABLE, format!("child:hold:{at}"))
                 .start();
             until("a child is stopped", || !stopped(&base).is_empty());

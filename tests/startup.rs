@@ -3,6 +3,10 @@
 
 mod support;
 
+#[path = "startup/environment.rs"]
+mod environment;
+#[path = "startup/newborns.rs"]
+mod newborns;
 #[path = "startup/scarce.rs"]
 mod scarce;
 #[path = "startup/streams.rs"]

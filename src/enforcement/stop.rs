@@ -81,11 +81,14 @@ impl Enforcement<'_> {
 
     /// Says whom a stop reaches that were not asked before, if there are any.
     fn announce(&mut self, reason: &Reason, indexes: &[usize], now: Moment) {
-        let running = |worker: &&Worker| !worker.is_asked() && worker.is_over().is_none();
+        // ORDER: told of as started before the stop: after it no worker is started any more.
+        for &index in indexes {
+            self.on_index(index, now, Worker::tell_start);
+        }
         let asked = indexes
             .iter()
             .map(|&index| &self.workers[index])
-            .filter(running);
+            .filter(|worker| worker.can_be_asked());
         let workers: Vec<u32> = asked.map(Worker::number).collect();
         if !workers.is_empty() {
             let requested = Event::StopRequested {

@@ -278,9 +278,9 @@ impl FlagFile {
     /// The open file, for a worker's own look before its program runs: an open would count as
     /// the look of that program. `None` for who has taken over, and starts nobody.
     #[must_use]
-    pub fn file(&self) -> Option<Arc<File>> {
+    pub fn file(&self) -> Option<&File> {
         match &self.place {
-            Place::Open(file) => Some(Arc::clone(file)),
+            Place::Open(file) => Some(file),
             Place::Named(_) => None,
         }
     }

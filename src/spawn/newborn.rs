@@ -1,65 +1,68 @@
-//! A child until its program runs.
+//! A child on the way to its program, as its parent has it.
 //!
-//! The standard library waits for that, too, but deaf: a child that somebody stops before its exec
-//! would hang it, and every worker with it, for ever.
+//! Whatever holds it up there (a debugger, a file system that does not answer) holds up nobody else:
+//! a pipe tells when its program runs, and is polled with everything else.
 
 use std::fs::File;
 use std::io::{self, Read as _, Write as _};
-use std::os::fd::AsFd as _;
-use std::os::unix::process::CommandExt as _;
-use std::process::Command;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-use libc::{EINVAL, SIGCONT};
 use nix::fcntl::OFlag;
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::unistd::pipe2;
 
-use super::NOT_STARTED;
-use crate::process::{self, Target};
-use crate::signals::Children;
-use crate::sys;
+use super::SpawnError;
+use super::error::Failure;
 
-/// Starts `command`; answers its pid once its program runs.
-///
-/// The caller has every signal blocked.
-pub(super) fn start(command: &mut Command, children: &Children) -> io::Result<i32> {
-    let (told, telling) = pipe2(OFlag::O_CLOEXEC)?;
-    let Some(pid) = sys::fork()? else {
-        // It only comes back if its program does not run.
-        let error = command.exec().raw_os_error().unwrap_or(EINVAL);
-        let _ = File::from(telling).write_all(&error.to_ne_bytes());
-        sys::exit_now(NOT_STARTED);
-    };
-    drop(telling);
-    let failed = wait(pid, &mut File::from(told), children);
-    match failed {
-        None => Ok(pid),
-        Some(error) => {
-            let _ = process::wait_for(pid);
-            Err(io::Error::from_raw_os_error(error))
+/// A child whose program may not run yet.
+#[derive(Debug)]
+pub struct Newborn {
+    pid: i32,
+    told: File,
+}
+
+/// The child's end: the exec closes it.
+pub(super) struct Telling(File);
+
+/// A pipe from a child that is about to be born: what it tells, and how.
+pub(super) fn pipe() -> io::Result<(OwnedFd, Telling)> {
+    let (told, telling) = pipe2(OFlag::O_CLOEXEC | OFlag::O_NONBLOCK)?;
+    Ok((told, Telling(telling.into())))
+}
+
+impl Telling {
+    /// Tells that there will be no program. Whoever does not read it any more needs it no more.
+    pub(super) fn tell(mut self, failure: Failure) {
+        let _ = self.0.write_all(&failure.bytes());
+    }
+}
+
+impl Newborn {
+    pub(super) fn new(pid: i32, told: OwnedFd) -> Self {
+        let told = told.into();
+        Self { pid, told }
+    }
+
+    /// Its pid, which is that of the worker's main process.
+    #[must_use]
+    pub fn pid(&self) -> i32 {
+        self.pid
+    }
+
+    /// What became of it by now: its program runs, or cannot. `None` while it is on the way. One
+    /// that has ended before its program ran is known by its end.
+    pub fn fate(&mut self) -> Option<Result<(), SpawnError>> {
+        let mut bytes = [0; Failure::LENGTH];
+        match self.told.read(&mut bytes) {
+            Ok(0) => Some(Ok(())),
+            Ok(_) => Failure::from_bytes(bytes).map(|failure| Err(failure.error())),
+            Err(_) => None,
         }
     }
 }
 
-/// Waits for the end of the pipe, which the exec closes; answers the error that came before it.
-fn wait(pid: i32, told: &mut File, children: &Children) -> Option<i32> {
-    let is_readable = |fd: &PollFd<'_>| fd.any() == Some(true);
-    loop {
-        let mut fds = [
-            PollFd::new(told.as_fd(), PollFlags::POLLIN),
-            PollFd::new(children.as_fd(), PollFlags::POLLIN),
-        ];
-        // Every signal is blocked: nothing interrupts it.
-        let _ = poll(&mut fds, PollTimeout::NONE);
-        if is_readable(&fds[0]) {
-            let mut error = [0; 4];
-            let whole = told.read_exact(&mut error).is_ok();
-            return whole.then(|| i32::from_ne_bytes(error));
-        }
-        children.note();
-        if process::is_newly_stopped(pid) {
-            // Whoever that was meant the program. Should it be gone, the pipe ends.
-            let _ = process::signal(Target::Child(pid), SIGCONT);
-        }
+impl AsFd for Newborn {
+    /// Readable once its fate is known.
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.told.as_fd()
     }
 }

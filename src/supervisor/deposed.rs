@@ -10,6 +10,7 @@ use crate::process;
 impl Supervisor<'_> {
     pub(super) fn only_reap(&mut self, now: Moment) {
         self.unstarted = 0;
+        self.newborns.let_go();
         self.timeout = None;
         self.guard_at = None;
         // Nobody gives more time to who speaks to us.

@@ -32,7 +32,7 @@ impl Supervisor<'_> {
         // Whoever speaks to a dead supervisor is to be refused, not to wait for a reader; and a watch
         // ends with its last descriptor, which is to be ours.
         let heard = self.hearing.iter().flat_map(Hearing::fds);
-        let ours = heard.chain(self.looks.fd());
+        let ours = heard.chain(self.looks.fd()).chain(self.newborns.fds());
         let started = self
             .estate()
             .and_then(|estate| Guard::start(estate, ours, self.run.witness));

@@ -43,8 +43,13 @@ impl Supervisor<'_> {
         }
     }
 
+    /// Whether there are workers whose programs do not run yet.
+    fn is_starting(&self) -> bool {
+        self.unstarted > 0 || !self.newborns.is_empty()
+    }
+
     fn is_ready(&self) -> bool {
-        self.unstarted == 0
+        !self.is_starting()
             && match self.plan.notify {
                 Notify::Off | Notify::Heard => true,
                 Notify::Ready => self.run.workers().iter().all(Worker::is_ready),
@@ -82,7 +87,7 @@ impl Supervisor<'_> {
             let left = of(there().count(), all);
             return format!("stopping ({reason}): {step}; {left} still there");
         }
-        if self.unstarted > 0 {
+        if self.is_starting() {
             return format!("starting {}", of(all as usize, all));
         }
         let says = match workers {

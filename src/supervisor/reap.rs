@@ -1,12 +1,14 @@
 //! Reaping: main processes, orphans that became our children, the guard; and what the end of a worker
 //! means for the others.
 
+use libc::SIGCONT;
+
 use super::Supervisor;
 use crate::ended::Ended;
 use crate::enforcement::How;
 use crate::event::Event;
 use crate::moment::Moment;
-use crate::process;
+use crate::process::{self, Target};
 use crate::reason::Reason;
 use crate::worker::Worker;
 
@@ -31,11 +33,18 @@ impl Supervisor<'_> {
         }
         while let Some((pid, stopped)) = process::next_stopped_or_continued() {
             if let Some(&index) = self.by_pid.get(&pid) {
+                // ORDER: a program that runs by now is another matter.
+                self.see_births(now);
                 self.run.on_index(index, now, |worker, hands| {
                     worker.set_stopped(stopped.is_some(), hands);
                 });
                 if let Some(signal) = stopped {
-                    self.stopped_at_terminal(index, signal, now);
+                    if self.newborns.has_to_go_on(pid) {
+                        // Whoever that was meant the program.
+                        let _ = process::signal(Target::Child(pid), SIGCONT);
+                    } else {
+                        self.stopped_at_terminal(index, signal, now);
+                    }
                 }
             }
         }
@@ -89,6 +98,9 @@ impl Supervisor<'_> {
     }
 
     fn main_ended(&mut self, index: usize, now: Moment) -> MainEnded {
+        // ORDER: what became of its program, which is told by a pipe, is known before its end.
+        self.see_births(now);
+        self.newborns.forget(self.run.workers()[index].pid());
         let left = self.by_pid.len() + self.to_start() as usize;
         let worker = &self.run.workers()[index];
         let (number, pid, asked) = (worker.number(), worker.pid(), worker.is_asked());
@@ -113,7 +125,8 @@ impl Supervisor<'_> {
 
     /// What the end of a worker means for the others.
     fn consider_others(&mut self, worker: &MainEnded, now: Moment) {
-        let asked = worker.asked || self.run.stopping().is_some();
+        // One that could not be started has stopped the others already.
+        let asked = worker.asked || self.run.stopping().is_some() || self.refusal.is_some();
         if !asked && self.plan.when_one_ends.stops(worker.success) {
             self.culprit = Some(worker.number);
             self.run.stop_all(&Reason::SIBLING, How::OWN_TIMES, now);

@@ -1,4 +1,5 @@
-//! Starting the workers: the first one before the loop, one in each turn after it.
+//! Starting the workers, one in each turn of the loop, and what becomes of them on the way to their
+//! programs.
 
 use std::fs::File;
 
@@ -11,6 +12,7 @@ use crate::event::Event;
 use crate::failpoint;
 use crate::flag::writer::FlagFile;
 use crate::ladder::Ladder;
+use crate::moment::Moment;
 use crate::reason::Reason;
 use crate::spawn::{Outfit, SpawnError};
 use crate::sys;
@@ -19,7 +21,7 @@ use crate::worker::Worker;
 
 impl Supervisor<'_> {
     /// Says what is to be said before, and starts the first worker.
-    pub(super) fn open(&mut self) -> Result<(), SpawnError> {
+    pub(super) fn open(&mut self) {
         let (run, directory) = (&self.run.files.run, self.dir.path());
         let started = Event::RunStarted { run, directory };
         self.run.witness.see(self.run.begun, &started);
@@ -34,21 +36,35 @@ impl Supervisor<'_> {
         if self.plan.workers == 1 {
             self.run.search.give_to(0);
         }
-        // A stop that came while all this was made: no worker is started then.
-        self.turn();
-        if self.to_start() > 0 {
-            self.start_next()
-        } else {
-            Ok(())
+    }
+
+    /// Starts the next worker, if one is to be started: one in a turn, so that a stop which comes
+    /// while a thousand are being started is seen between two of them.
+    pub(super) fn start_more(&mut self) {
+        let now = sys::now();
+        if self.start_at().is_some_and(|at| at <= now) {
+            let number = self.plan.workers - self.unstarted;
+            if number > 0 {
+                self.stay(now);
+            }
+            self.unstarted -= 1;
+            if let Err(error) = self.start(number) {
+                self.could_not_start(number, error, now);
+            }
         }
+        self.tell_guard();
+    }
+
+    /// When the next worker is to be started, if nothing happens before.
+    pub(super) fn start_at(&self) -> Option<Moment> {
+        let next = || self.newborns.next_at();
+        (self.to_start() > 0).then(next).flatten()
     }
 
     /// Starts one worker.
-    fn start_next(&mut self) -> Result<(), SpawnError> {
-        let number = self.plan.workers - self.unstarted;
-        self.unstarted -= 1;
+    fn start(&mut self, number: u32) -> Result<(), SpawnError> {
         let flag = FlagFile::create(&self.dir, self.dir.path(), number);
-        let mut flag = flag.map_err(SpawnError::NoProcess)?;
+        let mut flag = flag.map_err(|error| SpawnError::Lacks("its flag", error))?;
         let watched = self.will_see(&mut flag, number, sys::now());
         failpoint::pass("flag watched");
         let (cgroup, entry) = self.cgroup_of(number)?.unzip();
@@ -60,34 +76,65 @@ impl Supervisor<'_> {
             entry,
             terminal: self.terminal.as_mut().and_then(Terminal::lend_to_child),
         };
-        let started = self.recipe.start(outfit, self.signals.children());
+        let started = self.recipe.start(&outfit);
         if started.is_err() {
             cgroup.iter().for_each(Cgroup::remove);
             self.take_terminal_back(None);
         }
-        let pid = started?;
+        let child = started?;
+        let (pid, now) = (child.pid(), sys::now());
         self.run.search.know(pid);
         failpoint::pass("worker started");
-        let now = sys::now();
-        let started = Event::WorkerStarted {
-            worker: number,
-            pid,
-            flag: flag.path(),
-        };
-        self.run.witness.see(now, &started);
-        let start = self.run.files.record.born(number).map(|born| born.start);
         let ladder = Ladder::new(self.plan.times, now);
-        let worker = Worker::new(number, (pid, start), flag, cgroup, (now, ladder));
-        let index = self.run.add(worker);
-        self.by_pid.insert(pid, index);
+        let worker = Worker::new(number, pid, flag, cgroup, (now, ladder));
+        let place = self.run.add(worker);
+        self.by_pid.insert(pid, place);
         if !watched {
-            self.run.on_index(index, now, Worker::cannot_be_watched);
+            self.run.on_index(place, now, Worker::cannot_be_watched);
         }
+        self.newborns.add(place, child, now);
         failpoint::pass("worker noted");
         if self.guard.is_none() && self.guard_at.is_none() {
             self.guard_at = Some(now + SHORT);
         }
         Ok(())
+    }
+
+    /// Takes in what has become of those on the way to their programs.
+    pub(super) fn see_births(&mut self, now: Moment) {
+        for (place, fate) in self.newborns.take_fates() {
+            let number = self.run.workers()[place].number();
+            match fate {
+                Ok(()) => {
+                    let start = self.run.files.record.born(number).map(|born| born.start);
+                    self.run.on_index(place, now, |worker, hands| {
+                        worker.runs(start, hands);
+                    });
+                }
+                Err(error) => {
+                    self.run
+                        .on_index(place, now, |worker, _| worker.cannot_run());
+                    self.could_not_start(number, error, now);
+                }
+            }
+        }
+        for place in self.newborns.slow(now) {
+            self.run.on_index(place, now, |worker, _| worker.is_slow());
+        }
+    }
+
+    /// A worker could not be started: so the run cannot be what it was to be. If it is the first one
+    /// the run never began, and whoever started us is told why, by our status too.
+    fn could_not_start(&mut self, number: u32, error: SpawnError, now: Moment) {
+        if self.newborns.has_one_run || !self.newborns.is_empty() {
+            self.failed = true;
+            self.run.warn(&format!(
+                "worker {number} could not be started: {error}; stopping the others"
+            ));
+            self.run.stop_all(&Reason::SIBLING, How::OWN_TIMES, now);
+        }
+        self.unstarted = 0;
+        self.refusal.get_or_insert(error);
     }
 
     /// A control group for worker `number`, and the way into it, if workers have groups.
@@ -99,7 +146,7 @@ impl Supervisor<'_> {
             (Ok(entry), Use::Auto | Use::Off | Use::Require) => Ok(Some((group, entry))),
             (Err(error), Use::Require) => {
                 group.remove();
-                Err(SpawnError::NoProcess(error))
+                Err(SpawnError::Lacks("its control group", error))
             }
             // No room for another one, say: it is found without.
             (Err(_), Use::Auto | Use::Off) => {
@@ -107,23 +154,5 @@ impl Supervisor<'_> {
                 Ok(None)
             }
         }
-    }
-
-    /// Starts the next worker, if one is to be started: one in a turn, so that a stop which comes
-    /// while a thousand are being started is seen between two of them.
-    pub(super) fn start_more(&mut self) {
-        if self.to_start() > 0 {
-            self.stay(sys::now());
-            if let Err(error) = self.start_next() {
-                self.failed = true;
-                let number = self.run.workers().len();
-                self.run.warn(&format!(
-                    "worker {number} could not be started: {error}; stopping the others"
-                ));
-                self.run
-                    .stop_all(&Reason::SIBLING, How::OWN_TIMES, sys::now());
-            }
-        }
-        self.tell_guard();
     }
 }

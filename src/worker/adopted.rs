@@ -47,12 +47,13 @@ impl Worker {
             record,
             cgroup,
         } = heritage;
-        let start = Some(born.start);
         let began = record.started_ns.map_or(now, Moment::from_nanos);
         let ladder = Ladder::new(times, began);
-        let mut worker = Self::new(number, (born.pid, start), flag, cgroup, (began, ladder));
+        let mut worker = Self::new(number, born.pid, flag, cgroup, (began, ladder));
         worker.main = Main::Stranger(main);
         worker.tree.recall(born.start, hands.search);
+        worker.told = true;
+        worker.runs(Some(born.start), hands);
         if record.looked {
             worker.looked = Some(true);
         } else if !(notes_reads && worker.flag.note_reads()) {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use libc::SIGKILL;
 
-use super::{Hands, Life, Main, Worker};
+use super::{Hands, Life, Main, Program, Worker};
 use crate::duration::Limit;
 use crate::ended::Ended;
 use crate::event::Event;
@@ -45,15 +45,17 @@ impl Worker {
             Main::Stranger(_) => None,
         };
         let (worker, asked, now) = (self.number, self.is_asked(), hands.now);
-        hands.witness.see(
-            now,
-            &Event::MainEnded {
-                worker,
-                ended,
-                asked,
-                left,
-            },
-        );
+        if self.program != Program::Impossible {
+            hands.witness.see(
+                now,
+                &Event::MainEnded {
+                    worker,
+                    ended,
+                    asked,
+                    left,
+                },
+            );
+        }
         self.changed = true;
         self.rest_at = None;
         self.life = Life::Remains { ended, at: now };
@@ -205,7 +207,10 @@ impl Worker {
             extensions: self.extensions,
             stragglers: self.stragglers,
         };
-        hands.witness.see(hands.now, &Event::WorkerEnded(&last));
+        // One that could not be started was told of as that.
+        if self.told {
+            hands.witness.see(hands.now, &Event::WorkerEnded(&last));
+        }
         if let Some(cgroup) = self.tree.cgroup() {
             cgroup.remove();
         }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Life, Worker};
+use super::{Life, Program, Worker};
 use crate::ended::Ended;
 use crate::ladder::Rung;
 use crate::moment::Moment;
@@ -28,7 +28,10 @@ impl Worker {
         };
         let (exit_code, signal) = last.and_then(|last| last.ended).map_or((None, None), code);
         let state = match &self.life {
-            Life::Main if self.asked.is_none() => WorkerState::Running,
+            Life::Main if self.asked.is_none() => match self.program {
+                Program::Awaited | Program::Impossible => WorkerState::Starting,
+                Program::Runs => WorkerState::Running,
+            },
             Life::Main | Life::Remains { .. } => WorkerState::Stopping,
             Life::Over(_) => WorkerState::Ended,
         };

@@ -231,8 +231,8 @@ impl Worker {
         }
     }
 
-    /// Sends a signal to our child and its group. In a session that is not its own it may have moved to
-    /// another one (setpgid(2)).
+    /// Sends a signal to our child and its group. A newborn may have none of its own yet, and in a
+    /// session that is not its own it may have moved to another one (setpgid(2)).
     pub(super) fn reach_group(&self, signal: i32) -> Sent {
         let sent = process::signal(Target::GroupOf(self.pid), signal);
         let main = Pid::from_raw(self.pid);

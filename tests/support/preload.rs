@@ -12,9 +12,12 @@ use super::base::Base;
 const HEAD: &str = r#"
 #define _GNU_SOURCE
 #include <dlfcn.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -29,10 +32,8 @@ __attribute__((constructor)) static void only_here(void)
 
 /// Builds a library that has the program do this in C whenever it is about to wait, before it does.
 pub(crate) fn before_each_wait(base: &Base, act: &str) -> PathBuf {
-    let (source, library) = (base.file("preload.c"), base.file("preload.so"));
     let code = format!(
-        "{HEAD}
-int ppoll(struct pollfd *fds, nfds_t n, const struct timespec *timeout, const sigset_t *mask)
+        "int ppoll(struct pollfd *fds, nfds_t n, const struct timespec *timeout, const sigset_t *mask)
 {{
     int (*next)(struct pollfd *, nfds_t, const struct timespec *, const sigset_t *);
     if (getpid() == us) {{ {act} }}
@@ -41,7 +42,35 @@ int ppoll(struct pollfd *fds, nfds_t n, const struct timespec *timeout, const si
 }}
 "
     );
-    fs::write(&source, code).expect("write");
+    built(base, &code)
+}
+
+/// Builds a library that holds up the workers with these digits at their exec, as a file system does
+/// that does not answer: each writes its pid into the file `held`, and waits until somebody opens the
+/// FIFO `gate` for writing.
+pub(crate) fn before_exec_of(base: &Base, workers: &str) -> PathBuf {
+    let (held, gate) = (base.file("held"), base.file("gate"));
+    let (held, gate) = (held.display(), gate.display());
+    let code = format!(
+        "int execve(const char *file, char *const argv[], char *const envp[])
+{{
+    int (*next)(const char *, char *const *, char *const *);
+    *(void **)&next = dlsym(RTLD_NEXT, \"execve\");
+    for (char *const *entry = envp; getpid() != us && *entry; entry++) {{
+        if (strncmp(*entry, \"STOPCTL_WORKER=\", 15) || !strstr(\"{workers}\", *entry + 15)) continue;
+        dprintf(open(\"{held}\", O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600), \"%d\\n\", getpid());
+        close(open(\"{gate}\", O_RDONLY));
+    }}
+    return next(file, argv, envp);
+}}
+"
+    );
+    built(base, &code)
+}
+
+fn built(base: &Base, code: &str) -> PathBuf {
+    let (source, library) = (base.file("preload.c"), base.file("preload.so"));
+    fs::write(&source, format!("{HEAD}\n{code}")).expect("write");
     let built = Command::new("gcc")
         .args(["-shared", "-fPIC", "-Wall", "-Werror", "-o"])
         .args([&library, &source])

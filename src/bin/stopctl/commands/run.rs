@@ -95,7 +95,7 @@ fn not_started(plan: &Plan, error: &SpawnError) -> String {
         SpawnError::NotFound(_) if plan.command.len() == 1 && program.contains(' ') => {
             "; it is one word with spaces in it: leave the quotes away"
         }
-        SpawnError::NotFound(_) | SpawnError::NotRunnable(_) | SpawnError::NoProcess(_) => "",
+        SpawnError::NotFound(_) | SpawnError::NotRunnable(_) | SpawnError::Lacks(..) => "",
     };
     format!("cannot start '{program}': {error}{hint}")
 }
