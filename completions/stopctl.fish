@@ -88,7 +88,7 @@ complete -c stopctl -n "__fish_stopctl_using_subcommand stop" -s a -l all -d 'St
 complete -c stopctl -n "__fish_stopctl_using_subcommand stop" -l term -d 'Use SIGTERM now'
 complete -c stopctl -n "__fish_stopctl_using_subcommand stop" -l kill -d 'Use SIGKILL now'
 complete -c stopctl -n "__fish_stopctl_using_subcommand stop" -l no-wait -d 'Ask, and do not wait'
-complete -c stopctl -n "__fish_stopctl_using_subcommand stop" -l strict -d 'Exit with 4 if SIGTERM was needed, 5 if SIGKILL was'
+complete -c stopctl -n "__fish_stopctl_using_subcommand stop" -l strict -d 'Exit with 4 if SIGTERM was needed, 5 if SIGKILL was, 6 if a worker failed after being asked'
 complete -c stopctl -n "__fish_stopctl_using_subcommand stop" -l if-running -d 'No run of that name is no error'
 complete -c stopctl -n "__fish_stopctl_using_subcommand stop" -l json -d 'Print what became of every worker as JSON'
 complete -c stopctl -n "__fish_stopctl_using_subcommand stop" -s q -l quiet -d 'Say nothing but errors'

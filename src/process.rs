@@ -19,7 +19,7 @@ use crate::ended::Ended;
 use crate::sys::{self, Whom};
 
 pub use found::{Found, find, named, own_identity, pidfs_inode};
-pub use stat::{Stat, ignores, own_start};
+pub use stat::{SignalSet, Stat, own_start};
 
 mod found;
 mod stat;

@@ -222,6 +222,9 @@ pub struct WorkerRecord {
     /// The signal it died of.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub signal: Option<i32>,
+    /// Whether that was a failure of its own, as in the final record.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failed: Option<bool>,
     /// Milliseconds from the flag to the end.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub flag_to_end_ms: Option<u64>,
@@ -252,6 +255,7 @@ impl Default for WorkerRecord {
             outcome: None,
             exit_code: None,
             signal: None,
+            failed: None,
             flag_to_end_ms: None,
             status_text: None,
             acknowledged_ms: None,

@@ -73,49 +73,49 @@ impl Ending<'_> {
         if self.reason == Some(&Reason::TIMEOUT) && !policy.preserve_status {
             return Verdict::Exit(Verdict::TIMED_OUT);
         }
-        let own = self.workers_status();
+        let counts = self.counts();
         let asked = self.reason.is_some_and(|reason| *reason != Reason::SIBLING);
         match policy.stopped_status {
-            Some(status) if asked && !any(Outcome::Kill) && self.is_only_the_stop(own) => {
+            Some(status) if asked && !any(Outcome::Kill) && counts.is_none_or(is_only_the_stop) => {
                 Verdict::Exit(status)
             }
-            Some(_) | None => own,
+            Some(_) | None => counts.map_or(Verdict::Exit(0), status_of),
         }
     }
 
-    /// The status of the worker that counts.
-    fn workers_status(&self) -> Verdict {
-        let bad = |last: &&Final| last.ended.is_some_and(|ended| !ended.is_success());
+    /// The worker whose status counts: the one that made us stop, or the first, in the order in
+    /// which they ended, that failed unasked, failed when it was asked, or needed a signal. `None`
+    /// if all is well.
+    fn counts(&self) -> Option<&Final> {
+        let culprit = |last: &&Final| Some(last.worker) == self.culprit;
         let unasked = |last: &&Final| matches!(last.outcome, Outcome::ByItself | Outcome::ByOthers);
-        let culprit = self
-            .finals
-            .iter()
-            .find(|last| Some(last.worker) == self.culprit);
-        let failed = self.finals.iter().filter(bad);
-        let counts = culprit
-            .or_else(|| failed.clone().find(unasked))
-            .or_else(|| failed.clone().next());
-        match counts.and_then(|last| last.ended) {
-            None => Verdict::Exit(0),
-            Some(Ended::Exited(code)) => Verdict::Exit(code),
-            Some(ended @ Ended::Signalled(libc::SIGKILL)) => Verdict::Exit(ended.shell_status()),
-            Some(Ended::Signalled(signal)) => Verdict::DieOf(signal),
-        }
+        let bad = || self.finals.iter().filter(|last| !is_well(last));
+        let culprit = self.finals.iter().find(culprit);
+        culprit
+            .or_else(|| bad().find(unasked))
+            .or_else(|| bad().find(|last| last.failed))
+            .or_else(|| bad().next())
     }
+}
 
-    /// Whether `own` says no more than that the workers were stopped: a clean 0, or a death by
-    /// our own SIGTERM.
-    fn is_only_the_stop(&self, own: Verdict) -> bool {
-        let by_our_signal = |signal| {
-            let dead = |last: &Final| last.ended == Some(Ended::Signalled(signal));
-            self.finals
-                .iter()
-                .any(|last| last.outcome == Outcome::Term && dead(last))
-        };
-        match own {
-            Verdict::Exit(code) => code == 0,
-            Verdict::DieOf(signal) => by_our_signal(signal),
-        }
+/// Whether it ended as it should: with 0, or by its own way out after it was asked by its flag.
+fn is_well(last: &Final) -> bool {
+    let left = last.outcome == Outcome::Flag && !last.failed;
+    left || last.ended.is_none_or(Ended::is_success)
+}
+
+/// Whether its end says no more than that it was stopped: it is well, or our own SIGTERM ended it.
+fn is_only_the_stop(last: &Final) -> bool {
+    is_well(last) || (last.outcome == Outcome::Term && !last.failed)
+}
+
+fn status_of(last: &Final) -> Verdict {
+    match last.ended {
+        Some(_) if is_well(last) => Verdict::Exit(0),
+        None => Verdict::Exit(0),
+        Some(Ended::Exited(code)) => Verdict::Exit(code),
+        Some(ended @ Ended::Signalled(libc::SIGKILL)) => Verdict::Exit(ended.shell_status()),
+        Some(Ended::Signalled(signal)) => Verdict::DieOf(signal),
     }
 }
 
@@ -133,6 +133,7 @@ mod tests {
             pid: 2,
             ended: Some(ended),
             outcome,
+            failed: outcome.is_failure(ended, libc::SIGTERM),
             flag_to_end,
             looked,
             extensions,
@@ -250,6 +251,34 @@ mod tests {
     }
 
     #[test]
+    fn a_worker_that_left_by_raising_a_signal_it_handles_has_done_well() {
+        let left = [last(0, Ended::Signalled(15), Outcome::Flag)];
+        let user = Some(&Reason::USER);
+        assert_eq!(verdict(&left, user, Policy::default()), Verdict::Exit(0));
+        let needed = [last(0, Ended::Signalled(15), Outcome::Term)];
+        assert_eq!(
+            verdict(&needed, user, Policy::default()),
+            Verdict::DieOf(15)
+        );
+    }
+
+    #[test]
+    fn a_failure_is_not_hidden_by_an_end_that_we_have_made() {
+        let policy = Policy {
+            stopped_status: Some(99),
+            ..Policy::default()
+        };
+        let finals = [
+            last(0, Ended::Signalled(15), Outcome::Term),
+            last(1, Ended::Exited(5), Outcome::Flag),
+        ];
+        let user = Some(&Reason::USER);
+        for policy in [policy, Policy::default()] {
+            assert_eq!(verdict(&finals, user, policy), Verdict::Exit(5));
+        }
+    }
+
+    #[test]
     fn the_stopped_status_replaces_only_what_the_stop_itself_explains() {
         let policy = Policy {
             stopped_status: Some(99),
@@ -259,6 +288,13 @@ mod tests {
         let cases = [
             (last(0, Ended::Exited(0), Outcome::Flag), user, 99),
             (last(0, Ended::Signalled(15), Outcome::Term), user, 99),
+            (last(0, Ended::Exited(143), Outcome::Term), user, 99),
+            (last(0, Ended::Signalled(15), Outcome::Flag), user, 99),
+            (last(0, Ended::Exited(143), Outcome::Flag), user, 143),
+            (last(0, Ended::Exited(143), Outcome::ByItself), user, 143),
+            (last(0, Ended::Exited(130), Outcome::Term), user, 130),
+            (last(0, Ended::Signalled(11), Outcome::Term), user, 139),
+            (last(0, Ended::Exited(5), Outcome::Term), user, 5),
             (last(0, Ended::Exited(5), Outcome::Flag), user, 5),
             (last(0, Ended::Signalled(9), Outcome::Kill), user, 137),
             (last(0, Ended::Exited(0), Outcome::ByItself), None, 0),

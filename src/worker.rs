@@ -13,6 +13,7 @@ use crate::flag::writer::FlagFile;
 use crate::ladder::{Action, Input, Ladder, Rung};
 use crate::moment::Moment;
 use crate::outcome::Final;
+use crate::process::SignalSet;
 use crate::reason::Reason;
 use crate::record::{SignalTo, Stragglers};
 use crate::tree::{Leader, Search, Tree};
@@ -70,6 +71,8 @@ pub struct Worker {
     /// Whether anybody opened the flag; `None` where that cannot be known.
     looked: Option<bool>,
     asked: Option<Asked>,
+    /// The signals that it had handlers for when it was asked.
+    handled: SignalSet,
     said: Said,
     /// When the rest of the tree gets the stop signal, too, if the main process has not ended.
     rest_at: Option<Moment>,
@@ -155,6 +158,7 @@ impl Worker {
             began,
             looked: Some(false),
             asked: None,
+            handled: SignalSet::default(),
             said: Said::default(),
             rest_at: None,
             life: Life::Main,

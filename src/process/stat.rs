@@ -23,6 +23,10 @@ pub struct Stat {
 /// Longer than the line is: some 50 numbers, and a name.
 const LINE: usize = 2048;
 
+/// As much of the status as the sets of signals lie in, with as many groups before them as a
+/// process usually has.
+const STATUS: usize = 8192;
+
 /// Reads a small file of `/proc` by one call, which is whole: such a file has no length that one could
 /// ask for, and a reader that begins with little room makes nine.
 fn read_once(path: &str, into: &mut [u8]) -> Option<usize> {
@@ -84,17 +88,51 @@ pub(super) fn is_thread(number: i32) -> bool {
     leader.is_some_and(|leader: i32| leader != number)
 }
 
-/// Whether `pid` ignores a signal (`proc_pid_status(5)`, `SigIgn`); not where that cannot be read.
-#[must_use]
-pub fn ignores(pid: i32, signal: i32) -> bool {
-    let status = fs::read(format!("/proc/{pid}/status")).unwrap_or_default();
-    ignored_in(&String::from_utf8_lossy(&status), signal)
+/// A set of signals, as the kernel writes it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SignalSet(u64);
+
+impl SignalSet {
+    /// Those that `pid` ignores (`proc_pid_status(5)`); none where that cannot be read.
+    #[must_use]
+    pub fn ignored_by(pid: i32) -> Self {
+        Self::of(pid, "SigIgn:")
+    }
+
+    /// Those that `pid` has a handler for; none where that cannot be read.
+    #[must_use]
+    pub fn handled_by(pid: i32) -> Self {
+        Self::of(pid, "SigCgt:")
+    }
+
+    fn of(pid: i32, name: &str) -> Self {
+        let mut status = [0; STATUS];
+        let length = read_once(&format!("/proc/{pid}/status"), &mut status);
+        let text = String::from_utf8_lossy(&status[..length.unwrap_or(0)]);
+        Self::parse(&text, name)
+    }
+
+    fn parse(status: &str, name: &str) -> Self {
+        let set = status.lines().find_map(|line| line.strip_prefix(name));
+        let set = set.and_then(|digits| u64::from_str_radix(digits.trim(), 16).ok());
+        Self(set.unwrap_or(0))
+    }
+
+    /// Whether `signal` is one of them.
+    #[must_use]
+    pub fn has(self, signal: i32) -> bool {
+        (1..=64).contains(&signal) && self.0 >> (signal - 1) & 1 == 1
+    }
 }
 
-fn ignored_in(status: &str, signal: i32) -> bool {
-    let set = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
-    let set = set.and_then(|digits| u64::from_str_radix(digits.trim(), 16).ok());
-    set.is_some_and(|set| set >> (signal - 1) & 1 == 1)
+impl FromIterator<i32> for SignalSet {
+    /// Numbers that no signal has are left out.
+    fn from_iter<T: IntoIterator<Item = i32>>(signals: T) -> Self {
+        let signals = signals
+            .into_iter()
+            .filter(|signal| (1..=64).contains(signal));
+        Self(signals.fold(0, |set, signal| set | 1 << (signal - 1)))
+    }
 }
 
 /// Clock ticks from boot to the start of the process that reads: for a child before its exec.
@@ -114,14 +152,26 @@ pub fn own_start(buffer: &mut [u8]) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use super::{Stat, ignored_in, own_start};
+    use super::{SignalSet, Stat, own_start};
 
     #[test]
     fn what_is_ignored_is_one_bit_of_a_set() {
         let status = "Name:\ta\nSigBlk:\tffffffffffffffff\nSigIgn:\t8000000000004001\n";
-        let ignored: Vec<i32> = (1..=64).filter(|&n| ignored_in(status, n)).collect();
-        assert_eq!(ignored, [1, 15, 64]);
-        assert!(!ignored_in("Name:\tSigIgn", 15));
+        let ignored = SignalSet::parse(status, "SigIgn:");
+        assert_eq!(ignored, [1, 15, 64].into_iter().collect());
+        let has: Vec<i32> = (-1..=70).filter(|&n| ignored.has(n)).collect();
+        assert_eq!(has, [1, 15, 64]);
+        assert_eq!(
+            SignalSet::parse("Name:\tSigIgn", "SigIgn:"),
+            SignalSet::default()
+        );
+    }
+
+    #[test]
+    fn what_this_process_handles_is_known() {
+        // Rust's runtime has a handler for this one, and for SIGTERM nobody has.
+        let own = SignalSet::handled_by(std::process::id().cast_signed());
+        assert!(own.has(libc::SIGSEGV) && !own.has(libc::SIGTERM));
     }
 
     #[test]

@@ -11,7 +11,7 @@ use crate::event::Event;
 use crate::failpoint;
 use crate::ladder::{Input, Rung, Times};
 use crate::moment::Moment;
-use crate::outcome::{Final, Outcome};
+use crate::outcome::{Before, Final, Outcome};
 use crate::process;
 use crate::reason::Reason;
 use crate::record::{SignalTo, Stragglers};
@@ -89,7 +89,7 @@ impl Worker {
         }
         if self.tree.rest().is_empty() {
             let rung = self.ladder.outcome_rung();
-            let outcome = Outcome::of(ended, rung, hands.stop_signal);
+            let outcome = Outcome::of(ended, self.before(ended, rung, hands));
             // Nothing is asked of a ladder whose tree is empty.
             let _ = self.ladder.step(Input::TreeEnded, hands.now);
             self.finish(ended, outcome, at, hands);
@@ -154,8 +154,23 @@ impl Worker {
         let request = self.flag.request();
         let used = request.and_then(|request| Rung::of_level(request.level));
         let rung = used.max(self.ladder.rung());
-        let outcome = Outcome::of(ended, rung, hands.stop_signal);
+        let mut before = self.before(ended, rung, hands);
+        // Whoever looks late is seen by that owner.
+        before.looked = before.looked.filter(|&looked| looked);
+        let outcome = Outcome::of(ended, before);
         self.finish(ended, outcome, hands.now, hands);
+    }
+
+    /// What is known of the time before its main process ended.
+    fn before(&self, ended: Option<Ended>, rung: Option<Rung>, hands: &Hands<'_>) -> Before {
+        let answered = self.said.acknowledged.map(|_| true);
+        let handles = |ended| matches!(ended, Ended::Signalled(signal) if self.handled.has(signal));
+        Before {
+            rung,
+            looked: answered.or(self.looked),
+            handled: ended.is_some_and(handles),
+            stop_signal: hands.stop_signal,
+        }
     }
 
     pub(super) fn give_up(&mut self, hands: &mut Hands<'_>) {
@@ -202,6 +217,7 @@ impl Worker {
             pid: self.pid,
             ended,
             outcome,
+            failed: ended.is_some_and(|ended| outcome.is_failure(ended, hands.stop_signal)),
             flag_to_end: asked_before.map(|asked| at.since(asked.at)),
             looked: self.looked == Some(true),
             extensions: self.extensions,

@@ -53,6 +53,7 @@ impl Worker {
             outcome: last.map(|last| last.outcome.word().to_owned()),
             exit_code,
             signal,
+            failed: last.map(|last| last.failed),
             flag_to_end_ms: last.and_then(|last| last.flag_to_end).map(milliseconds),
             status_text: self.said.status.clone(),
             acknowledged_ms: self.said.acknowledged.map(milliseconds),

@@ -12,7 +12,7 @@ use crate::flag::format::Request;
 use crate::flag::writer::unix_in;
 use crate::ladder::{Action, Input, Rung};
 use crate::moment::Moment;
-use crate::process::{self, Sent, Stat, Target};
+use crate::process::{self, Sent, SignalSet, Stat, Target};
 use crate::reason::Reason;
 use crate::record::{SignalTo, Stragglers};
 use crate::sys;
@@ -111,12 +111,19 @@ impl Worker {
         main.as_leader(&self.life, |leader| tree.refresh(leader, hands.search));
     }
 
-    /// Looks who is of its tree while that can be seen: where orphans are not certain to be found
-    /// again, or to be its own, descent shows now what nothing may show later.
+    /// Looks at what can be seen now and perhaps not later: which signals it handles, and who is of
+    /// its tree. Where orphans are not certain to be found again, or to be its own, descent shows now
+    /// what nothing may show later.
     ///
     /// ORDER: before anything is asked of it. Who leaves at once leaves nothing to go by.
     pub fn remember(&mut self, hands: &mut Hands<'_>) {
-        if matches!(self.life, Life::Main) && !hands.search.is_certain() {
+        if !matches!(self.life, Life::Main) {
+            return;
+        }
+        if self.asked.is_none() {
+            self.handled = SignalSet::handled_by(self.pid);
+        }
+        if !hands.search.is_certain() {
             let _ = self.tree.forget_ended();
             let (main, tree) = (&self.main, &mut self.tree);
             main.as_leader(&self.life, |leader| tree.remember(leader, hands.search));
@@ -200,7 +207,7 @@ impl Worker {
     /// Who ignores the stop signal is ended by nothing but SIGKILL, unless it looks at its flag yet.
     fn tell_if_ignored(&self, hands: &mut Hands<'_>) {
         let (worker, signal) = (self.number, hands.stop_signal);
-        if process::ignores(self.pid, signal) {
+        if SignalSet::ignored_by(self.pid).has(signal) {
             let ignored = Event::Ignored { worker, signal };
             hands.witness.see(hands.now, &ignored);
         }

@@ -61,6 +61,7 @@ fn k12c_an_engine_that_signals_an_outer_and_an_inner_run_asks_once() {
             .sh(&inner("", "/bin/sh ./slow"))
             .start();
         run.wait_for("ready");
+        run.wait_for_events("worker_started", 1);
         let pid = number(run.events_so_far().only("worker_started"), "pid");
         run.signal(signals[0]);
         send(i32::try_from(pid).expect("a pid"), signals[1]);

@@ -1,5 +1,5 @@
 //! What a CI service is told of a run, in the form that it shows beside the log: a warning for
-//! each worker that needed force, and a table of all.
+//! each worker that needed force or failed when it was asked, and a table of all.
 //!
 //! GitHub reads its commands from standard error as well as from standard output, and GitLab's log
 //! is both in one: so nothing of this is ever on standard output, which is the workers'.
@@ -15,6 +15,7 @@ use stopctl::signal_name::signal_name;
 use stopctl::stream::Stream;
 
 use crate::cli::run::Service;
+use crate::fate::{self, Fate};
 use crate::show::{self, counted, numbers};
 use crate::summary;
 
@@ -53,11 +54,11 @@ impl Annotations {
 
     /// The lines for standard error, when the run is over.
     pub(crate) fn lines(&self, run: &str, time: Duration, finals: &[Final]) -> Vec<String> {
-        let mut forced: Vec<&Final> = finals.iter().filter(|last| needed_force(last)).collect();
-        forced.sort_by_key(|last| last.worker);
+        let mut troubled: Vec<&Final> = finals.iter().filter(|last| is_trouble(last)).collect();
+        troubled.sort_by_key(|last| last.worker);
         match self.service {
-            Service::Github => self.commands(run, &forced),
-            Service::Gitlab => self.section(run, time, finals, &forced),
+            Service::Github => self.commands(run, &troubled),
+            Service::Gitlab => self.section(run, time, finals, &troubled),
         }
     }
 
@@ -66,7 +67,7 @@ impl Annotations {
         let (Service::Github, Some(file)) = (self.service, &self.summary) else {
             return Ok(());
         };
-        let mut text = format!("### {}\n\n", summary::over(run, time, finals));
+        let mut text = format!("### {}\n\n", self.over(run, time, finals));
         let row = |cells: &[String; 5]| format!("| {} |\n", cells.join(" | "));
         text.push_str(&row(&HEAD.map(str::to_owned)));
         text.push_str(&row(&HEAD.map(|_| "---".to_owned())));
@@ -85,10 +86,10 @@ impl Annotations {
     }
 
     /// Workflow commands: one warning for each, and one for all whom GitHub would drop.
-    fn commands(&self, run: &str, forced: &[&Final]) -> Vec<String> {
-        let (single, rest) = match forced.len() {
-            0..=SHOWN => (forced, &[][..]),
-            _ => forced.split_at(SHOWN - 1),
+    fn commands(&self, run: &str, troubled: &[&Final]) -> Vec<String> {
+        let (single, rest) = match troubled.len() {
+            0..=SHOWN => (troubled, &[][..]),
+            _ => troubled.split_at(SHOWN - 1),
         };
         let mut lines: Vec<String> = single
             .iter()
@@ -96,28 +97,35 @@ impl Annotations {
             .collect();
         if !rest.is_empty() {
             let who: Vec<u32> = rest.iter().map(|last| last.worker).collect();
-            let text = format!(
-                "{} more workers needed force: {}",
-                rest.len(),
-                numbers(&who)
-            );
+            let what = if rest.iter().any(|last| last.failed_when_asked()) {
+                "needed force or failed"
+            } else {
+                "needed force"
+            };
+            let text = format!("{} more workers {what}: {}", rest.len(), numbers(&who));
             lines.push(command(run, &text));
         }
         lines
     }
 
     /// A section of the job's log that is folded up, after the warnings in yellow.
-    fn section(&self, run: &str, time: Duration, all: &[Final], forced: &[&Final]) -> Vec<String> {
+    fn section(
+        &self,
+        run: &str,
+        time: Duration,
+        all: &[Final],
+        troubled: &[&Final],
+    ) -> Vec<String> {
         let yellow = |last: &&Final| {
             let text = self.warning(last);
             format!("\x1b[33mstopctl: warning: {run}: {text}\x1b[0m\n")
         };
-        let mut lines: Vec<String> = forced.iter().take(ROWS).map(yellow).collect();
+        let mut lines: Vec<String> = troubled.iter().take(ROWS).map(yellow).collect();
         let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH);
         let now = since_1970.unwrap_or_default().as_secs();
         lines.push(format!(
             "\x1b[0Ksection_start:{now}:stopctl_{run}[collapsed=true]\r\x1b[0Kstopctl: {}\n",
-            summary::over(run, time, all)
+            self.over(run, time, all)
         ));
         let mut rows = self.rows(all);
         rows.truncate(ROWS);
@@ -127,7 +135,10 @@ impl Annotations {
     }
 
     fn warning(&self, last: &Final) -> String {
-        let (worker, outcome) = (last.worker, self.in_words(last));
+        let (worker, mut outcome) = (last.worker, self.in_words(last));
+        if last.failed_when_asked() {
+            outcome = Fate::from(last).in_words(&self.stop_signal);
+        }
         let after = last.flag_to_end.map_or_else(String::new, |time| {
             format!(", {} after it was asked", in_words(time))
         });
@@ -139,15 +150,20 @@ impl Annotations {
         format!("worker {worker} {outcome}{after}{looked}")
     }
 
+    fn over(&self, run: &str, time: Duration, finals: &[Final]) -> String {
+        let fates: Vec<Fate> = finals.iter().map(Fate::from).collect();
+        summary::over(run, time, &fates, &self.stop_signal)
+    }
+
     fn in_words(&self, last: &Final) -> String {
         match last.outcome {
-            Outcome::ByItself => "ended by itself".to_owned(),
-            Outcome::Flag => "left when asked".to_owned(),
-            Outcome::Term => format!("needed {}", self.stop_signal),
-            Outcome::Kill => "needed SIGKILL".to_owned(),
             Outcome::ByOthers => "was killed by somebody else".to_owned(),
             Outcome::Unobserved => "ended, and nobody saw how".to_owned(),
-            Outcome::NotEnded => "could not be ended".to_owned(),
+            outcome @ (Outcome::ByItself
+            | Outcome::Flag
+            | Outcome::Term
+            | Outcome::Kill
+            | Outcome::NotEnded) => fate::outcome(outcome, false, &self.stop_signal),
         }
     }
 
@@ -169,11 +185,11 @@ impl Annotations {
     }
 }
 
-/// Whether somebody should look at why a worker did not leave by itself.
-fn needed_force(last: &Final) -> bool {
+/// Whether somebody should look at why a worker did not leave by itself, or failed while it did.
+fn is_trouble(last: &Final) -> bool {
     match last.outcome {
         Outcome::Term | Outcome::Kill | Outcome::ByOthers | Outcome::NotEnded => true,
-        Outcome::ByItself | Outcome::Flag | Outcome::Unobserved => false,
+        Outcome::ByItself | Outcome::Flag | Outcome::Unobserved => last.failed_when_asked(),
     }
 }
 

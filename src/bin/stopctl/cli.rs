@@ -104,8 +104,9 @@ pub(crate) struct Voice {
 )]
 #[command(
     after_help = "Exit status: 0 everything asked for has ended; 1 something is still there; \
-                        2 bad usage; 3 no such run; 4 and 5 with --strict if SIGTERM or SIGKILL \
-                        was needed; 125 if stopctl itself failed. See stopctl-stop(1)."
+                        2 bad usage; 3 no such run; 4, 5 and 6 with --strict if SIGTERM or \
+                        SIGKILL was needed, or a worker failed after being asked; 125 if stopctl \
+                        itself failed. See stopctl-stop(1)."
 )]
 pub(crate) struct StopArgs {
     /// Runs to stop [default: inside a worker its own run, otherwise the only run there is]
@@ -152,7 +153,7 @@ pub(crate) struct StopArgs {
     #[arg(long, conflicts_with = "strict")]
     pub(crate) no_wait: bool,
 
-    /// Exit with 4 if SIGTERM was needed, 5 if SIGKILL was
+    /// Exit with 4 if SIGTERM was needed, 5 if SIGKILL was, 6 if a worker failed after being asked
     #[arg(long)]
     pub(crate) strict: bool,
 

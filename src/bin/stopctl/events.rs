@@ -5,7 +5,6 @@ use std::io;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
-use humantime::format_rfc3339_millis;
 use serde_json::{Value, json};
 use stopctl::ended::Ended;
 use stopctl::event::Event;
@@ -13,7 +12,7 @@ use stopctl::outcome::Final;
 use stopctl::signal_name::signal_name;
 use stopctl::stream::Stream;
 
-use crate::json::{known, milliseconds};
+use crate::json::{known, milliseconds, time_of_day};
 
 /// Where events are written.
 pub(crate) struct Events {
@@ -48,7 +47,7 @@ impl Events {
         let Some((name, Value::Object(more))) = fields(event) else {
             return;
         };
-        let time = format_rfc3339_millis(SystemTime::now()).to_string();
+        let time = time_of_day(SystemTime::now());
         let mut line = json!({ "schema": 1, "event": name, "time": time, "run": self.run });
         if let Value::Object(fields) = &mut line {
             fields.extend(more);
@@ -185,6 +184,7 @@ fn ended(last: &Final) -> Value {
         "outcome": last.outcome.word(),
         "exit_code": exit_code,
         "signal": signal,
+        "failed": last.failed,
         "flag_to_end_ms": last.flag_to_end.map(milliseconds),
         "looked": last.looked,
         "extensions": last.extensions,

@@ -31,6 +31,8 @@ impl Leave {
     pub(crate) const NEEDED_TERM: Self = Self::With(4);
     /// `stop --strict`: SIGKILL was needed.
     pub(crate) const NEEDED_KILL: Self = Self::With(5);
+    /// `stop --strict`: somebody failed after being asked.
+    pub(crate) const FAILED_WHEN_ASKED: Self = Self::With(6);
     /// A `--timeout` ran out.
     pub(crate) const TIMED_OUT: Self = Self::With(Verdict::TIMED_OUT);
     /// stopctl itself failed; for commands whose statuses are those of a run, bad usage, too.

@@ -2,7 +2,7 @@
 //!
 //! Fields are only ever added. Absent means not known; lists are never null.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use humantime::format_rfc3339_millis;
 use serde_json::{Value, json};
@@ -15,6 +15,16 @@ use crate::runs::Run;
 pub(crate) fn document(runs: &[Run]) -> String {
     let runs: Vec<Value> = runs.iter().map(run).collect();
     format!("{}\n", json!({ "schema": 1, "runs": runs }))
+}
+
+/// The last second that has four digits for its year.
+const LAST: u64 = 253_402_300_799;
+
+/// A time of day, RFC 3339 in UTC. A clock that was never set may show a year that the form does not
+/// have: then it is the nearest one that has.
+pub(crate) fn time_of_day(time: SystemTime) -> String {
+    let last = UNIX_EPOCH + Duration::from_secs(LAST);
+    format_rfc3339_millis(time.clamp(UNIX_EPOCH, last)).to_string()
 }
 
 /// A time as every number of the output gives it: whole milliseconds.
@@ -36,7 +46,7 @@ fn run(run: &Run) -> Value {
         "pid": seen.run.pid,
         "command": seen.run.command,
         "directory": run.dir.path().display().to_string(),
-        "started": format_rfc3339_millis(run.started()).to_string(),
+        "started": time_of_day(run.started()),
         "age_ms": milliseconds(run.age()),
         "grace_ms": seen.run.grace_ms,
         "kill_after_ms": seen.run.kill_after_ms,
@@ -68,6 +78,7 @@ fn worker(run: &Run, number: u32, worker: &WorkerRecord) -> Value {
         "outcome": worker.outcome,
         "exit_code": worker.exit_code,
         "signal": worker.signal,
+        "failed": worker.failed,
         "flag_to_end_ms": worker.flag_to_end_ms,
         "status_text": worker.status_text,
         "acknowledged_ms": worker.acknowledged_ms,
@@ -82,4 +93,21 @@ pub(crate) fn known(mut value: Value) -> Value {
         fields.retain(|_, value| !value.is_null());
     }
     value
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Duration, UNIX_EPOCH, time_of_day};
+
+    #[test]
+    fn a_clock_that_was_never_set_has_a_time_of_day_too() {
+        let year = Duration::from_secs(365 * 86_400);
+        for (time, expected) in [
+            (UNIX_EPOCH - 60 * year, "1970-01-01T00:00:00.000Z"),
+            (UNIX_EPOCH + year, "1971-01-01T00:00:00.000Z"),
+            (UNIX_EPOCH + 9000 * year, "9999-12-31T23:59:59.000Z"),
+        ] {
+            assert_eq!(time_of_day(time), expected);
+        }
+    }
 }

@@ -6,6 +6,7 @@ mod cli;
 mod commands;
 mod events;
 mod exit;
+mod fate;
 mod json;
 mod picture;
 mod progress;

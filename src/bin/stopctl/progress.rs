@@ -8,13 +8,14 @@ use std::time::Duration;
 
 use stopctl::ladder::Unaware;
 use stopctl::moment::Moment;
-use stopctl::outcome::{Final, Outcome};
+use stopctl::outcome::Final;
 use stopctl::plan::Plan;
 use stopctl::reason::Reason;
 use stopctl::signal_name::signal_name;
 use stopctl::terminal::keys_reach_us;
 
 use crate::behind::Behind;
+use crate::fate::{self, Fate};
 use crate::show::numbers;
 use crate::summary;
 use crate::voice::{Voice, Weight};
@@ -36,7 +37,7 @@ pub(crate) struct Progress {
     /// The program that each worker runs.
     program: String,
     /// What is sent instead of SIGTERM, by name.
-    stop_signal: String,
+    pub(crate) stop_signal: String,
     /// Whether who never looked has as much time as who did, and nobody chose that.
     waits_for_unaware: bool,
     workers: BTreeMap<u32, Known>,
@@ -75,7 +76,9 @@ struct News {
     /// Who ignores the signal that is to end it.
     ignored: Vec<u32>,
     behind: Behind,
-    left: Vec<(u32, Outcome)>,
+    left: Vec<Fate>,
+    /// Who failed after it was asked.
+    failed: Vec<Fate>,
 }
 
 impl Progress {
@@ -174,8 +177,12 @@ impl Progress {
 
     pub(crate) fn ended(&mut self, now: Moment, last: &Final) {
         self.workers.remove(&last.worker);
+        let fate = Fate::from(last);
+        if fate.failed_when_asked() {
+            self.news.failed.push(fate);
+        }
         if let Some(stop) = &mut self.stop {
-            self.news.left.push((last.worker, last.outcome));
+            self.news.left.push(fate);
             stop.leavers_at.get_or_insert(now + TOGETHER);
         }
     }
@@ -187,13 +194,15 @@ impl Progress {
 
     /// When something will have to be said.
     pub(crate) fn deadline(&self) -> Option<Moment> {
-        let stop = self
-            .stop
-            .as_ref()
-            .filter(|_| self.workers.values().any(|known| known.level > 0));
-        let stop = stop.map(|stop| [Some(stop.silence_ends), stop.leavers_at]);
-        let stop = stop.into_iter().flatten().flatten();
-        stop.chain(self.news.behind.deadline()).min()
+        let is_going_on = self.workers.values().any(|known| known.level > 0);
+        let has_failed = !self.news.failed.is_empty();
+        let stop = self.stop.as_ref();
+        let silence_ends = stop.map(|stop| stop.silence_ends);
+        let leavers_at = stop.and_then(|stop| stop.leavers_at);
+        let silence_ends = silence_ends.filter(|_| is_going_on);
+        let leavers_at = leavers_at.filter(|_| is_going_on || has_failed);
+        let own = silence_ends.into_iter().chain(leavers_at);
+        own.chain(self.news.behind.deadline()).min()
     }
 
     /// Says what there is to say.
@@ -242,7 +251,19 @@ impl Progress {
             let line = format!("{signal} is ignored by {who}: only the flag, or SIGKILL, is left");
             voice.say(Weight::Warning, &line);
         }
+        let leavers_at = self.stop.as_ref().and_then(|stop| stop.leavers_at);
+        if leavers_at.is_none_or(|at| at <= now) {
+            self.say_who_failed(voice);
+        }
         self.say_who_is_there(now, voice);
+    }
+
+    /// Says who failed after it was asked to stop, if that was not said yet.
+    pub(crate) fn say_who_failed(&mut self, voice: &mut Voice) {
+        let failed = std::mem::take(&mut self.news.failed);
+        for line in fate::failures(&failed, &self.stop_signal) {
+            voice.say(Weight::Warning, &line);
+        }
     }
 
     fn say_who_is_there(&mut self, now: Moment, voice: &mut Voice) {

@@ -7,10 +7,13 @@ use stopctl::event::{Event, Witness};
 use stopctl::moment::Moment;
 use stopctl::outcome::Final;
 use stopctl::plan::Plan;
+use stopctl::reason::Reason;
 use stopctl::signal_name::signal_name;
+use stopctl::spawn::{Exposure, Place};
 
 use crate::annotations::Annotations;
 use crate::events::Events;
+use crate::fate::Fate;
 use crate::progress::Progress;
 use crate::show::counted;
 use crate::summary;
@@ -29,6 +32,8 @@ pub(crate) struct Report {
     progress: Progress,
     /// How many workers the run was to have.
     count: u32,
+    /// Whether workers hear what is sent to every process at once: a key of the terminal is not.
+    is_exposed: bool,
     finals: Vec<Final>,
     said_junk: bool,
 }
@@ -49,6 +54,7 @@ impl Report {
             annotations,
             progress: Progress::new(escaped(program), plan),
             count: plan.workers,
+            is_exposed: plan.exposure == Exposure::Open && plan.place == Place::OwnSession,
             finals: Vec::new(),
             said_junk: false,
         }
@@ -62,13 +68,26 @@ impl Report {
         self.voice.say(Weight::Warning, line);
     }
 
-    fn run_ended(&mut self, now: Moment, duration: Duration) {
+    fn run_ended(
+        &mut self,
+        now: Moment,
+        status: Option<u8>,
+        reason: Option<&Reason>,
+        duration: Duration,
+    ) {
         let bad = |last: &Final| last.ended.is_none_or(|ended| !ended.is_success());
+        self.progress.say_who_failed(&mut self.voice);
         let began = self.progress.began();
         let time = began.map_or(duration, |began| now.since(began));
         if began.is_some() || (self.count > 1 && self.finals.iter().any(bad)) {
-            let line = summary::over(&self.progress.run, time, &self.finals);
+            let fates: Vec<Fate> = self.finals.iter().map(Fate::from).collect();
+            let (run, signal) = (&self.progress.run, &self.progress.stop_signal);
+            let line = summary::over(run, time, &fates, signal);
             self.voice.say(Weight::Notice, &line);
+        }
+        let not_ours = |status| words::not_ours(status, reason, &self.finals);
+        if let Some(line) = status.and_then(not_ours) {
+            self.warn(&line);
         }
         self.annotate(time);
         let events = self.events.as_mut().map_or(0, Events::take_dropped);
@@ -243,7 +262,11 @@ impl Report {
             Event::Suspended => self.detail(words::SUSPENDED),
             Event::Resumed { suspended } => self.detail(&words::resumed(*suspended)),
             Event::Deposed => self.warn(words::DEPOSED),
-            Event::RunEnded { duration, .. } => self.run_ended(now, *duration),
+            Event::RunEnded {
+                status,
+                reason,
+                duration,
+            } => self.run_ended(now, *status, *reason, *duration),
             Event::RunStarted { .. }
             | Event::Signalled { .. }
             | Event::StopRequested { .. }

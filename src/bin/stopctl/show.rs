@@ -83,6 +83,16 @@ pub(crate) fn numbers(workers: &[u32]) -> String {
     groups.join(", ")
 }
 
+/// Workers by their numbers: `worker 0`, `workers 1-3`.
+pub(crate) fn named(workers: &[u32]) -> String {
+    let what = if workers.len() == 1 {
+        "worker"
+    } else {
+        "workers"
+    };
+    format!("{what} {}", numbers(workers))
+}
+
 /// `1 worker`, `3 workers`.
 pub(crate) fn counted(number: usize, what: &str) -> String {
     if number == 1 {

@@ -2,71 +2,77 @@
 
 use std::time::Duration;
 
-use stopctl::ended::Ended;
-use stopctl::outcome::{Final, Outcome};
+use stopctl::outcome::Outcome;
 
+use crate::fate::{self, Fate};
 use crate::show::numbers;
 
+/// In the order in which they are told.
+const OUTCOMES: [Outcome; 7] = [
+    Outcome::ByItself,
+    Outcome::Flag,
+    Outcome::Term,
+    Outcome::Kill,
+    Outcome::ByOthers,
+    Outcome::Unobserved,
+    Outcome::NotEnded,
+];
+
+/// How many ways to fail with one outcome are told apart; more would make a line that nobody reads.
+const WAYS: usize = 3;
+
 /// Says that a run is over, so long after its stop or its start began.
-pub(crate) fn over(run: &str, time: Duration, finals: &[Final]) -> String {
-    let (seconds, what) = (time.as_secs_f64(), of(finals));
+pub(crate) fn over(run: &str, time: Duration, fates: &[Fate], stop_signal: &str) -> String {
+    let (seconds, what) = (time.as_secs_f64(), in_words(fates, stop_signal));
+    let what = if what.is_empty() {
+        "no worker was started"
+    } else {
+        &what
+    };
     format!("{run} is over after {seconds:.1} s: {what}")
 }
 
-/// Says how many ended how, and which; those that failed by themselves apart from the others.
-fn of(finals: &[Final]) -> String {
-    let failed = |last: &&Final| {
-        last.outcome == Outcome::ByItself && !last.ended.is_some_and(Ended::is_success)
-    };
-    let who: Vec<u32> = finals
-        .iter()
-        .filter(failed)
-        .map(|last| last.worker)
-        .collect();
-    let others = finals.iter().filter(|last| !failed(last));
-    let others: Vec<(u32, Outcome)> = others.map(|last| (last.worker, last.outcome)).collect();
-    let parts = [
-        part("failed", &who),
-        (!others.is_empty()).then(|| in_words(&others)),
-    ];
-    let parts: Vec<String> = parts.into_iter().flatten().collect();
-    if parts.is_empty() {
-        "no worker was started".to_owned()
-    } else {
-        parts.join(", ")
+/// Says how many ended how, and which; those that failed apart from the others.
+pub(crate) fn in_words(fates: &[Fate], stop_signal: &str) -> String {
+    let mut parts = Vec::new();
+    for outcome in OUTCOMES {
+        let same = fates.iter().filter(|fate| fate.outcome == outcome);
+        let (failed, well): (Vec<Fate>, Vec<Fate>) = same.partition(|fate| fate.failed);
+        let well: Vec<u32> = well.iter().map(|fate| fate.worker).collect();
+        let well = part(&fate::outcome(outcome, false, stop_signal), &well);
+        let failed = failures(outcome, &failed, stop_signal);
+        if outcome == Outcome::ByItself {
+            // Nobody had asked for that.
+            parts.extend(failed.into_iter().chain(well));
+        } else {
+            parts.extend(well.into_iter().chain(failed));
+        }
     }
+    parts.join(", ")
 }
 
-/// Says how many had which outcome, and which.
-pub(crate) fn in_words(outcomes: &[(u32, Outcome)]) -> String {
-    let kinds = [
-        (Outcome::ByItself, "ended by itself"),
-        (Outcome::Flag, "left when asked"),
-        (Outcome::Term, "needed SIGTERM"),
-        (Outcome::Kill, "needed SIGKILL"),
-        (Outcome::ByOthers, "killed by somebody else"),
-        (Outcome::Unobserved, "not observed"),
-        (Outcome::NotEnded, "could not be ended"),
-    ];
-    let parts = kinds.into_iter().filter_map(|(outcome, words)| {
-        let same = outcomes.iter().filter(|(_, other)| *other == outcome);
-        part(words, &same.map(|&(worker, _)| worker).collect::<Vec<_>>())
-    });
-    parts.collect::<Vec<_>>().join(", ")
+/// Those who failed with one outcome. How one failed that nobody had asked was told when it did.
+fn failures(outcome: Outcome, fates: &[Fate], stop_signal: &str) -> Vec<String> {
+    let who: Vec<u32> = fates.iter().map(|fate| fate.worker).collect();
+    let plain = fate::outcome(outcome, true, stop_signal);
+    if outcome == Outcome::ByItself {
+        return part(&plain, &who).into_iter().collect();
+    }
+    let mut ways = fate::alike(fates, stop_signal);
+    if ways.len() > WAYS {
+        ways = vec![(format!("{plain} and failed"), who)];
+    }
+    let parts = ways.iter().filter_map(|(words, who)| part(words, who));
+    parts.collect()
 }
 
 /// Says who left when asked, and who ended otherwise: `0, 1 left when asked, 3 ended`.
-pub(crate) fn listed(outcomes: &[(u32, Outcome)]) -> String {
-    let politely = |polite: bool| {
-        let same = outcomes
-            .iter()
-            .filter(move |(_, outcome)| (*outcome == Outcome::Flag) == polite);
-        same.map(|&(worker, _)| worker).collect::<Vec<u32>>()
+pub(crate) fn listed(fates: &[Fate]) -> String {
+    let of = |polite: bool| {
+        let same = fates.iter().filter(move |fate| fate.is_polite() == polite);
+        same.map(|fate| fate.worker).collect::<Vec<u32>>()
     };
-    let parts = [
-        (politely(true), "left when asked"),
-        (politely(false), "ended"),
-    ];
+    let parts = [(of(true), "left when asked"), (of(false), "ended")];
     let parts = parts.iter().filter(|(who, _)| !who.is_empty());
     parts
         .map(|(who, words)| format!("{} {words}", numbers(who)))
@@ -81,4 +87,49 @@ fn part(words: &str, who: &[u32]) -> Option<String> {
         words.to_owned()
     };
     (!who.is_empty()).then(|| format!("{} {words} ({})", who.len(), numbers(who)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{in_words, listed};
+    use crate::fate::Fate;
+    use stopctl::ended::Ended;
+    use stopctl::outcome::Outcome;
+
+    fn fates(ends: &[(Outcome, Ended)]) -> Vec<Fate> {
+        let fate = |(worker, &(outcome, ended)): (u32, &(Outcome, Ended))| Fate {
+            worker,
+            outcome,
+            ended: Some(ended),
+            failed: outcome.is_failure(ended, libc::SIGTERM),
+            asked: outcome != Outcome::ByItself,
+        };
+        (0..).zip(ends).map(fate).collect()
+    }
+
+    #[test]
+    fn failures_are_told_apart_and_how_they_failed_is_told() {
+        let fates = fates(&[
+            (Outcome::ByItself, Ended::Exited(0)),
+            (Outcome::Flag, Ended::Exited(1)),
+            (Outcome::Flag, Ended::Exited(0)),
+            (Outcome::ByItself, Ended::Exited(7)),
+            (Outcome::Flag, Ended::Exited(1)),
+            (Outcome::Term, Ended::Signalled(15)),
+            (Outcome::Term, Ended::Signalled(11)),
+        ]);
+        assert_eq!(
+            in_words(&fates, "SIGTERM"),
+            "1 failed (3), 1 ended by itself (0), 1 left when asked (2), 2 left when asked, with \
+             exit status 1 (1, 4), 1 needed SIGTERM (5), 1 needed SIGTERM, killed by SIGSEGV (6)"
+        );
+        assert_eq!(listed(&fates), "2 left when asked, 0, 1, 3-6 ended");
+    }
+
+    #[test]
+    fn many_ways_to_fail_are_one() {
+        let ends = [1, 2, 3, 4].map(|code| (Outcome::Flag, Ended::Exited(code)));
+        let words = in_words(&fates(&ends), "SIGTERM");
+        assert_eq!(words, "4 left when asked and failed (0-3)");
+    }
 }

@@ -9,12 +9,13 @@ use stopctl::control::{Asker, Request};
 use stopctl::duration::{Limit, in_words};
 use stopctl::ladder::{Rung, Wanted};
 use stopctl::moment::Moment;
-use stopctl::outcome::Outcome;
 use stopctl::reason::Reason;
 use stopctl::record::{Phase, WorkerState};
+use stopctl::signal_name::signal_name;
 use stopctl::standing::{Owned, Standing};
 use stopctl::taker::{self, Care};
 
+use crate::fate::{self, Fate};
 use crate::runs::{Run, State};
 use crate::show::{counted, numbers};
 use crate::summary;
@@ -279,21 +280,37 @@ impl<'a> Target<'a> {
         self.run.seen.workers[worker as usize].state == WorkerState::Ended
     }
 
-    /// What became of a worker, once that is known.
-    pub(crate) fn outcome(&self, worker: u32) -> Option<Outcome> {
-        Outcome::from_word(self.run.seen.workers[worker as usize].outcome.as_deref()?)
+    /// What became of those of these workers of whom that is known.
+    fn fates_of(&self, workers: &[u32]) -> Vec<Fate> {
+        let known = |&worker: &u32| Fate::recorded(worker, &self.run.seen.workers[worker as usize]);
+        workers.iter().filter_map(known).collect()
     }
 
-    /// What became of those who were asked, in words.
-    pub(crate) fn outcomes_in_words(&self) -> String {
-        let known = |&worker: &u32| Some((worker, self.outcome(worker)?));
-        let outcomes: Vec<(u32, Outcome)> = self.asked.iter().filter_map(known).collect();
-        summary::in_words(&outcomes)
+    /// What became of those who were asked, as far as it is known.
+    pub(crate) fn fates(&self) -> Vec<Fate> {
+        self.fates_of(&self.asked)
+    }
+
+    /// The same in words.
+    pub(crate) fn fates_in_words(&self) -> String {
+        summary::in_words(&self.fates(), &self.stop_signal())
+    }
+
+    /// A line for all those who failed in the same way after they were asked.
+    pub(crate) fn failures(&self) -> Vec<String> {
+        let lines = fate::failures(&self.fates(), &self.stop_signal()).into_iter();
+        lines
+            .map(|line| format!("{}: {line}", self.run.name))
+            .collect()
+    }
+
+    fn stop_signal(&self) -> String {
+        signal_name(self.run.seen.run.stop_signal)
     }
 
     /// How it ended; `None` if it did not, or there is nothing to tell.
     pub(crate) fn told(&self) -> Option<String> {
-        let (name, what) = (&self.run.name, self.outcomes_in_words());
+        let (name, what) = (&self.run.name, self.fates_in_words());
         let told = match self.run.seen.run.phase {
             Phase::Over => format!("{name} is over: {what}"),
             Phase::Running | Phase::Stopping => format!("{name}: {what}"),

@@ -7,6 +7,8 @@ use stopctl::moment::Moment;
 use stopctl::record::{RunRecord, WorkerRecord, WorkerState};
 use stopctl::signal_name::signal_name;
 
+use crate::fate::{self, Fate};
+
 /// How far it is.
 pub(crate) fn state(run: &RunRecord, worker: &WorkerRecord) -> String {
     match (worker.state, worker.level) {
@@ -66,21 +68,9 @@ pub(crate) fn next_second<'a>(
 }
 
 /// What became of it.
-pub(crate) fn outcome(worker: &WorkerRecord) -> Option<String> {
-    let how = match (worker.exit_code, worker.signal) {
-        (Some(code), _) => format!(", exit status {code}"),
-        (None, Some(signal)) => format!(", killed by {}", signal_name(signal)),
-        (None, None) => String::new(),
-    };
-    let what = match worker.outcome.as_deref()? {
-        "by_itself" => "ended by itself",
-        "flag" => "left when asked",
-        "term" => "needed SIGTERM",
-        "kill" => "needed SIGKILL",
-        "by_others" => "killed by somebody else",
-        "unobserved" => "not observed",
-        "not_ended" => "could not be ended",
-        other => other,
-    };
-    Some(format!("{what}{how}"))
+pub(crate) fn outcome(run: &RunRecord, worker: &WorkerRecord) -> Option<String> {
+    let fate = Fate::recorded(0, worker)?;
+    let what = fate::outcome(fate.outcome, false, &signal_name(run.stop_signal));
+    let how = fate.ended.map(|ended| format!(", {ended}"));
+    Some(format!("{what}{}", how.unwrap_or_default()))
 }

@@ -119,7 +119,7 @@ fn end(runs: Vec<Neglected>, voice: &mut Voice) -> usize {
     }
     for target in &mut targets {
         target.wait(voice);
-        let (name, what) = (&target.run.name, target.outcomes_in_words());
+        let (name, what) = (&target.run.name, target.fates_in_words());
         if let Some(problem) = &target.problem {
             problems.push(problem.clone());
         } else if target.leaves_something() {

@@ -92,6 +92,6 @@ fn row(run: &RunRecord, number: usize, worker: &WorkerRecord) -> [String; 6] {
         if worker.looked { "yes" } else { "no" }.to_owned(),
         words::state(run, worker) + &seen,
         words::next(run, worker, stopctl::now()).unwrap_or_else(dash),
-        words::outcome(worker).unwrap_or_else(dash),
+        words::outcome(run, worker).unwrap_or_else(dash),
     ]
 }

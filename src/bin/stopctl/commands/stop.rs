@@ -9,6 +9,7 @@ use stopctl::reason::Reason;
 use crate::cli::StopArgs;
 use crate::commands::run::finite;
 use crate::exit::Leave;
+use crate::fate::Fate;
 use crate::runs::{self, Missing, Run};
 use crate::target::{Demand, Target, Waited};
 use crate::voice::{Voice, Weight};
@@ -87,6 +88,9 @@ fn wait(targets: &mut [Target], voice: &mut Voice) -> Result<(), Leave> {
         later -= 1;
         match targets[at].watch(voice, &interrupts, later) {
             Waited::ToTheEnd => {
+                for failure in targets[at].failures() {
+                    voice.say(Weight::Warning, &failure);
+                }
                 if let Some(told) = targets[at].told() {
                     voice.say(Weight::Notice, &told);
                 }
@@ -152,17 +156,16 @@ fn meant(args: &StopArgs) -> Result<(Vec<Run>, bool, Vec<String>), Missing> {
 }
 
 fn result(args: &StopArgs, targets: &[Target], no_wait: bool) -> Leave {
-    let outcomes = targets
-        .iter()
-        .flat_map(|target| target.asked.iter().map(|&worker| target.outcome(worker)));
-    let outcomes: Vec<Option<Outcome>> = outcomes.collect();
-    let any = |wanted| outcomes.contains(&Some(wanted));
+    let fates: Vec<Fate> = targets.iter().flat_map(Target::fates).collect();
+    let any = |wanted| fates.iter().any(|fate| fate.outcome == wanted);
     if targets.iter().any(|target| target.problem.is_some()) || any(Outcome::NotEnded) {
         Leave::ONE
     } else if no_wait || !args.strict {
         Leave::OK
     } else if any(Outcome::Kill) {
         Leave::NEEDED_KILL
+    } else if fates.iter().any(|fate| fate.failed_when_asked()) {
+        Leave::FAILED_WHEN_ASKED
     } else if any(Outcome::Term) {
         Leave::NEEDED_TERM
     } else {

@@ -29,7 +29,7 @@ impl Report {
             let same = |other: &Final| (other.outcome, other.ended) == (last.outcome, last.ended);
             // Why is told once: the others died of the same.
             let is_known = self.finals.iter().any(same);
-            self.warn(&words::by_others(last, is_known));
+            self.warn(&words::by_others(last, is_known, self.is_exposed));
         }
         self.finals.push(last.clone());
     }

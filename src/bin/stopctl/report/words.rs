@@ -5,8 +5,10 @@ use std::time::Duration;
 
 use stopctl::duration::in_words;
 use stopctl::ended::Ended;
-use stopctl::outcome::Final;
+use stopctl::outcome::{Final, Outcome};
+use stopctl::reason::Reason;
 use stopctl::signal_name::signal_name;
+use stopctl::verdict::Verdict;
 
 use crate::progress::rounded;
 use crate::voice::Weight;
@@ -42,20 +44,23 @@ pub(super) fn how(ended: Option<Ended>) -> String {
     )
 }
 
-/// That somebody else killed it; and why perhaps, unless that is known.
-pub(super) fn by_others(last: &Final, is_known: bool) -> String {
+/// That somebody else killed it; and why perhaps, unless that is known. A worker that is exposed
+/// would not have heard the signal with `--shield`.
+pub(super) fn by_others(last: &Final, is_known: bool, is_exposed: bool) -> String {
     let hint = match last.ended {
         Some(_) | None if is_known => "",
         Some(Ended::Signalled(libc::SIGKILL)) => " (out of memory, perhaps: see the kernel's log)",
-        Some(Ended::Signalled(libc::SIGTERM)) => about_sigterm(),
+        Some(Ended::Signalled(signal @ (libc::SIGTERM | libc::SIGINT))) if is_exposed => {
+            about_engines(signal)
+        }
         Some(_) | None => "",
     };
     let how = how(last.ended);
     format!("worker {} was {how}, and not by us{hint}", last.worker)
 }
 
-/// Who sends SIGTERM to workers beside us, and what helps.
-fn about_sigterm() -> &'static str {
+/// Who signals workers beside us, and what helps.
+fn about_engines(signal: i32) -> &'static str {
     let is_set = |name: &str| std::env::var_os(name).is_some();
     if is_set("SLURM_JOB_ID") {
         " (Slurm signals every process of a step: use --shield)"
@@ -63,10 +68,30 @@ fn about_sigterm() -> &'static str {
         " (Jenkins signals every process of a build: use --shield)"
     } else if is_set("INVOCATION_ID") {
         " (systemd signals every process of a unit: add KillMode=mixed to its [Service])"
+    } else if signal == libc::SIGINT {
+        " (whoever signals every process at once, as some engines do, reaches the workers too: use \
+         --shield)"
     } else {
         " (systemd signals every process unless the unit says KillMode=mixed; Slurm always does: \
          use --shield)"
     }
+}
+
+/// That a status which could be our own is not; `None` if it is ours, or no such status.
+pub(super) fn not_ours(status: u8, reason: Option<&Reason>, finals: &[Final]) -> Option<String> {
+    let same = |last: &&Final| last.ended == Some(Ended::Exited(status));
+    let worker = finals.iter().find(same)?.worker;
+    let left = finals.iter().any(|last| last.outcome == Outcome::NotEnded);
+    let why = match status {
+        Verdict::NOT_ENDED if !left => {
+            "nothing is left running; Python ends so when its last output could not be written"
+        }
+        Verdict::TIMED_OUT if reason != Some(&Reason::TIMEOUT) => "no --timeout ran out",
+        _ => return None,
+    };
+    Some(format!(
+        "exit status {status} is worker {worker}'s own: {why}"
+    ))
 }
 
 pub(super) fn supervisor_died(pid: i32, name: &str) -> String {

@@ -4,7 +4,6 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use stopctl::moment::Moment;
-use stopctl::outcome::Outcome;
 
 use super::Target;
 use crate::picture::{Picture, soonest, still_there};
@@ -88,8 +87,7 @@ impl Target<'_> {
     /// Who left, and who is still there; with `is_silent`, when the next rung comes for the first
     /// of them.
     fn leavers_line(&self, left: &[u32], there: &[u32], is_silent: bool, now: Moment) -> String {
-        let outcome = |&worker: &u32| Some((worker, self.outcome(worker)?));
-        let left: Vec<(u32, Outcome)> = left.iter().filter_map(outcome).collect();
+        let left = self.fates_of(left);
         let seen = &self.run.seen;
         let stopping = there.iter().map(|&worker| &seen.workers[worker as usize]);
         let next = soonest(stopping).filter(|_| is_silent);

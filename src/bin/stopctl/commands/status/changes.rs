@@ -1,9 +1,10 @@
 //! What has changed in a run from one look to the next, in lines.
 
 use stopctl::moment::Moment;
-use stopctl::outcome::Outcome;
 use stopctl::record::{Snapshot, WorkerRecord, WorkerState};
+use stopctl::signal_name::signal_name;
 
+use crate::fate::Fate;
 use crate::runs::{Run, State};
 use crate::show::numbers;
 use crate::{summary, words};
@@ -64,7 +65,7 @@ fn lines(
 
 /// How far a worker is.
 fn told(run: &Run, worker: &WorkerRecord, now: Moment) -> String {
-    if let Some(outcome) = words::outcome(worker) {
+    if let Some(outcome) = words::outcome(&run.seen.run, worker) {
         return outcome;
     }
     let looked = match (worker.state, worker.looked) {
@@ -96,10 +97,9 @@ pub(crate) fn phrase(run: &Run, state: State) -> String {
 /// What became of all of them.
 pub(crate) fn end(run: &Run) -> String {
     let seen = &run.seen;
-    let outcome = |worker: &WorkerRecord| Outcome::from_word(worker.outcome.as_deref()?);
-    let outcomes = (0..).zip(&seen.workers);
-    let outcomes = outcomes.filter_map(|(number, worker)| Some((number, outcome(worker)?)));
-    let outcomes: Vec<(u32, Outcome)> = outcomes.collect();
+    let workers = (0..).zip(&seen.workers);
+    let fates = workers.filter_map(|(number, worker)| Fate::recorded(number, worker));
+    let fates: Vec<Fate> = fates.collect();
     if run.state() != State::Over {
         return String::new();
     }
@@ -108,6 +108,6 @@ pub(crate) fn end(run: &Run) -> String {
     format!(
         "{} is over{status}: {}\n",
         run.name,
-        summary::in_words(&outcomes)
+        summary::in_words(&fates, &signal_name(seen.run.stop_signal))
     )
 }
