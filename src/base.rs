@@ -14,7 +14,10 @@ use nix::dir::Dir;
 use nix::errno::Errno;
 use nix::fcntl::{AT_FDCWD, OFlag};
 use nix::sys::stat::{Mode, fchmod};
-use nix::sys::statfs::{TMPFS_MAGIC, fstatfs};
+use nix::sys::statfs::{
+    BTRFS_SUPER_MAGIC, EXT4_SUPER_MAGIC, F2FS_SUPER_MAGIC, FsType, OVERLAYFS_SUPER_MAGIC,
+    TMPFS_MAGIC, XFS_SUPER_MAGIC, fstatfs,
+};
 use nix::sys::statvfs::FsFlags;
 use nix::unistd::{Uid, UnlinkatFlags, mkdir, unlinkat};
 
@@ -23,10 +26,12 @@ use crate::files;
 use crate::name::RunName;
 
 use error::Problem;
+use place::Origin;
 
 pub use error::BaseError;
 
 mod error;
+mod place;
 
 /// The variable that replaces the default base directory.
 pub const VARIABLE: &str = "STOPCTL_DIR";
@@ -57,32 +62,40 @@ pub struct Base {
 pub struct Storage {
     /// Whether it is memory; on a disk everything works, more slowly.
     pub in_memory: bool,
+    /// Whether it is on a disk that no other machine has at the same time.
+    pub on_disk: bool,
     /// Whether the kernel keeps with each file when it was read: in memory it does, unless it was told
     /// not to (mount(8), noatime).
     pub notes_reads: bool,
 }
 
-/// Where the base directory's path comes from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Origin {
-    /// `/dev/shm/stopctl-<uid>`: removed when it is empty.
-    Default,
-    /// `STOPCTL_DIR`: somebody's own, never removed.
-    Variable,
+/// File systems that one kernel has at a time. A container's overlay lies on one of them.
+const DISKS: [FsType; 5] = [
+    BTRFS_SUPER_MAGIC,
+    EXT4_SUPER_MAGIC,
+    F2FS_SUPER_MAGIC,
+    OVERLAYFS_SUPER_MAGIC,
+    XFS_SUPER_MAGIC,
+];
+
+impl Storage {
+    /// What the directory `dir` is on.
+    #[must_use]
+    pub fn of(dir: impl AsFd) -> Self {
+        let system = fstatfs(dir);
+        let is_among =
+            |kinds: &[FsType]| system.is_ok_and(|system| kinds.contains(&system.filesystem_type()));
+        let in_memory = is_among(&[TMPFS_MAGIC]);
+        let is_told = system.is_ok_and(|system| system.flags().contains(FsFlags::ST_NOATIME));
+        Self {
+            in_memory,
+            on_disk: is_among(&DISKS),
+            notes_reads: in_memory && !is_told,
+        }
+    }
 }
 
 impl Base {
-    fn locate() -> io::Result<(PathBuf, Origin)> {
-        match std::env::var_os(VARIABLE) {
-            Some(path) if !path.is_empty() => {
-                // `components` drops a last slash, behind which a link would be followed.
-                let path: PathBuf = Path::new(&path).components().collect();
-                Ok((std::path::absolute(path)?, Origin::Variable))
-            }
-            Some(_) | None => Ok((default_path(), Origin::Default)),
-        }
-    }
-
     /// The base directory, if there is one.
     ///
     /// # Errors
@@ -150,15 +163,10 @@ impl Base {
     pub fn at(path: &Path) -> Result<Self, BaseError> {
         let dir = files::open(AT_FDCWD, path, DIRECTORY);
         let dir = dir.map_err(|error| BaseError::new(path, error))?;
-        let is_default = default_path() == path;
         Self {
             path: path.to_owned(),
             dir,
-            origin: if is_default {
-                Origin::Default
-            } else {
-                Origin::Variable
-            },
+            origin: Origin::of(path),
         }
         .verified()
     }
@@ -192,13 +200,7 @@ impl Base {
     /// What it is on.
     #[must_use]
     pub fn storage(&self) -> Storage {
-        let system = fstatfs(&self.dir);
-        let in_memory = system.is_ok_and(|system| system.filesystem_type() == TMPFS_MAGIC);
-        let is_told = system.is_ok_and(|system| system.flags().contains(FsFlags::ST_NOATIME));
-        Storage {
-            in_memory,
-            notes_reads: in_memory && !is_told,
-        }
+        Storage::of(&self.dir)
     }
 
     /// The names of the runs in it, sorted.
@@ -252,16 +254,11 @@ impl Base {
     }
 }
 
-fn default_path() -> PathBuf {
-    format!("/dev/shm/stopctl-{}", Uid::effective()).into()
-}
-
 fn locate_or_say() -> Result<(PathBuf, Origin), BaseError> {
-    let wrong = |error| BaseError {
+    place::locate().map_err(|error| BaseError {
         path: VARIABLE.into(),
         problem: Problem::Io(error),
-    };
-    Base::locate().map_err(wrong)
+    })
 }
 
 /// Whether this uid only stands for all those that have no number in our user namespace

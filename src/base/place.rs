@@ -1,0 +1,107 @@
+//! Where a base directory is looked for.
+
+use std::fs;
+use std::io;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use nix::unistd::Uid;
+
+use super::VARIABLE;
+
+/// How many names the default one may have.
+const NAMES: u32 = 8;
+
+/// Where the path of a base directory comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Origin {
+    /// `/dev/shm/stopctl-<uid>`: removed when it is empty.
+    Default,
+    /// `STOPCTL_DIR`: somebody's own, never removed.
+    Variable,
+}
+
+impl Origin {
+    pub(super) fn of(path: &Path) -> Self {
+        if defaults().any(|default| default == path) {
+            Self::Default
+        } else {
+            Self::Variable
+        }
+    }
+}
+
+/// The path of the base directory, which may not be there.
+pub(super) fn locate() -> io::Result<(PathBuf, Origin)> {
+    match std::env::var_os(VARIABLE) {
+        Some(path) if !path.is_empty() => {
+            // `components` drops a last slash, behind which a link would be followed.
+            let path: PathBuf = Path::new(&path).components().collect();
+            Ok((std::path::absolute(path)?, Origin::Variable))
+        }
+        Some(_) | None => {
+            let us = Uid::effective().as_raw();
+            Ok((chosen(defaults().collect(), us), Origin::Default))
+        }
+    }
+}
+
+/// The default path, and those in its place: anybody may have made a directory of that name, and the
+/// root of a user namespace does so without harm in mind.
+fn defaults() -> impl Iterator<Item = PathBuf> {
+    let first = format!("/dev/shm/stopctl-{}", Uid::effective());
+    let others = (1..NAMES).map({
+        let first = first.clone();
+        move |number| format!("{first}.{number}")
+    });
+    std::iter::once(first).chain(others).map(PathBuf::from)
+}
+
+/// The first of `paths` that is of the user `us`; otherwise the first that is nobody's; otherwise the
+/// first.
+fn chosen(mut paths: Vec<PathBuf>, us: u32) -> PathBuf {
+    // Whose a link is, not whose what it leads to.
+    let owner = |path: &PathBuf| fs::symlink_metadata(path).map(|data| data.uid());
+    let owners: Vec<Option<u32>> = paths.iter().map(|path| owner(path).ok()).collect();
+    let ours = owners.iter().position(|&owner| owner == Some(us));
+    let free = || owners.iter().position(Option::is_none);
+    paths.swap_remove(ours.or_else(free).unwrap_or(0))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::symlink;
+    use std::path::PathBuf;
+
+    use nix::unistd::Uid;
+
+    use super::chosen;
+
+    #[test]
+    fn k1f_a_place_that_another_user_has_made_is_left_to_that_one() {
+        let root = tempfile::tempdir().unwrap();
+        let paths: Vec<PathBuf> = (0..3).map(|n| root.path().join(n.to_string())).collect();
+        let (us, another) = (Uid::effective().as_raw(), Uid::effective().as_raw() + 1);
+        let place = |who| chosen(paths.clone(), who);
+        assert_eq!(place(us), paths[0]);
+        fs::create_dir(&paths[0]).unwrap();
+        assert_eq!(
+            (place(us), place(another)),
+            (paths[0].clone(), paths[1].clone())
+        );
+        // A link to nothing is there, too.
+        symlink("nowhere", &paths[1]).unwrap();
+        assert_eq!(place(another), paths[2]);
+        // One goes on with what is there, though the first is free by now.
+        fs::remove_dir(&paths[0]).unwrap();
+        assert_eq!(
+            (place(us), place(another)),
+            (paths[1].clone(), paths[0].clone())
+        );
+        for path in [&paths[0], &paths[2]] {
+            fs::create_dir(path).unwrap();
+        }
+        assert_eq!(place(another), paths[0]);
+    }
+}
