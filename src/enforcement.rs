@@ -274,6 +274,12 @@ impl<'a> Enforcement<'a> {
         self.finals.extend(worker.is_over().cloned());
     }
 
+    /// Has the record tell of something that the kernel refuses.
+    pub(crate) fn lacks(&mut self, what: &str) {
+        self.files.run.lacks.push(what.to_owned());
+        self.files.record.set_run(&self.files.run);
+    }
+
     pub(crate) fn warn(&mut self, text: &str) {
         self.witness.see(sys::now(), &Event::Warning(text));
     }

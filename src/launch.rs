@@ -25,9 +25,11 @@ use crate::record::{Record, RecordReader, RunRecord};
 use crate::run_dir::{PublishError, RunDir};
 use crate::signals::Signals;
 use crate::spawn::{self, Environment, Place, Program, Recipe, Stdin};
-use crate::standing::{Owned, Standing};
+use crate::standing::{Owned, Standing, Unverifiable};
 use crate::terminal::Terminal;
 use crate::tree::Search;
+
+pub mod lacks;
 
 /// Descriptors that we need beside the one of each worker's flag and those that are open by then,
 /// with room for the moment of a spawn.
@@ -132,7 +134,6 @@ impl From<BaseError> for LaunchError {
 /// If any part of it cannot be had. Nothing is left then.
 pub fn launch(plan: &Plan) -> Result<Launched, LaunchError> {
     let system = |what| move |error: io::Error| LaunchError::System(what, error);
-    let errno = |what| move |error: nix::Error| LaunchError::System(what, error.into());
     failpoint::pass("start");
     let signals = Signals::install(&plan.forward).map_err(system("signals"))?;
     let path = std::env::var_os("PATH");
@@ -144,8 +145,12 @@ pub fn launch(plan: &Plan) -> Result<Launched, LaunchError> {
     };
     let open_files = make_room(plan.workers)?;
     // An orphan of a worker becomes our child: so it is reaped, and cannot get lost.
-    nix::sys::prctl::set_child_subreaper(true).map_err(errno("PR_SET_CHILD_SUBREAPER"))?;
-    let search = Search::of_subreaper();
+    let lacks = lacks::ask();
+    let search = if lacks.iter().any(|what| what == lacks::SUBREAPER) {
+        Search::of_stranger()
+    } else {
+        Search::of_subreaper()
+    };
 
     failpoint::pass("signals taken");
     let identity = process::own_identity();
@@ -157,6 +162,7 @@ pub fn launch(plan: &Plan) -> Result<Launched, LaunchError> {
         None => RunName::from_command(&plan.command[0], identity.pid.cast_unsigned()),
     };
     let mut run = described(plan, &identity, &name);
+    run.lacks = lacks;
     let mut record = Record::create(&dir, &run).map_err(system("the file 'record'"))?;
     let mut others = 2..NAMES;
     while let Err(error) = dir.publish(&name) {
@@ -286,6 +292,7 @@ fn described(plan: &Plan, identity: &Identity, name: &RunName) -> RunRecord {
         .duration_since(UNIX_EPOCH)
         .unwrap_or_default();
     let mut run = RunRecord::new(name.to_string(), identity.pid, command, plan.workers);
+    run.signed = identity.to_string();
     run.managed = plan.managed;
     run.started_unix_ms = u64::try_from(since_1970.as_millis()).unwrap_or(0);
     run.grace_ms = milliseconds(plan.times.grace);
@@ -327,8 +334,8 @@ fn winner(base: &Base, name: &RunName) -> String {
         Standing::Orphaned(_) => format!(
             "{what}; its supervisor died, and what it left could not be ended (stopctl stop {name})"
         ),
-        Standing::Unverifiable(owner) => format!(
-            "pid {} of another pid namespace, {what}; stop it there",
+        Standing::Unverifiable(Unverifiable { owner, why }) => format!(
+            "pid {}, {what}; it cannot be verified from here ({why}): stop it there",
             owner.pid
         ),
         Standing::Unreadable => format!("{what}; end what is left of it"),

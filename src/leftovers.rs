@@ -10,11 +10,11 @@ use std::time::Duration;
 
 use crate::base::Base;
 use crate::name::RunName;
-use crate::owner::{self, Identity, OwnerSeen};
+use crate::owner::{self, OwnerSeen};
 use crate::process::{self, Found};
 use crate::record::{RecordReader, Snapshot};
 use crate::run_dir::{GONE, NEW, RunDir};
-use crate::standing::{Orphaned, Standing};
+use crate::standing::{self, Orphaned, Standing, Unverifiable};
 
 /// How long a directory may be without an owner file: its maker needs milliseconds.
 const UNSIGNED: Duration = Duration::from_secs(60);
@@ -89,8 +89,9 @@ impl Leftovers {
             Standing::Orphaned(Orphaned { is_past, .. }) => {
                 self.runs.push(Neglected { dir, is_past });
             }
-            Standing::Unverifiable(Identity { pid, .. }) => self.unclear.push(format!(
-                "{name}: its owner (pid {pid}) cannot be verified from here"
+            Standing::Unverifiable(Unverifiable { owner, why }) => self.unclear.push(format!(
+                "{name}: its owner (pid {}) cannot be verified from here: {why}",
+                owner.pid
             )),
             // Removed between two looks.
             Standing::Unreadable if !dir.is_there() => {}
@@ -135,11 +136,11 @@ fn lives(dir: &RunDir) -> Option<bool> {
         OwnerSeen::Died { word, .. } if owner::has_died(word) => Some(false),
         // The line is written before the word: of one that has just begun, the word is 0.
         OwnerSeen::Died { owner, .. } | OwnerSeen::Alive { owner, .. } => {
-            match process::find(&owner, None, &process::own_identity()) {
-                Found::Ours(_) => Some(true),
-                Found::Gone => Some(false),
+            match standing::find(dir, &owner, &process::own_identity()) {
+                Ok(Found::Ours(_)) => Some(true),
+                Ok(Found::Gone) => Some(false),
                 // A start takes milliseconds.
-                Found::Unverifiable => (!is_old).then_some(true),
+                Ok(Found::Unverifiable) | Err(_) => (!is_old).then_some(true),
             }
         }
         OwnerSeen::Changing => (!is_old).then_some(true),
@@ -147,19 +148,13 @@ fn lives(dir: &RunDir) -> Option<bool> {
     }
 }
 
-/// How many workers of a run that nobody owns are still there, as far as that can be told.
+/// How many workers of a run that nobody owns are still there, as far as that can be told. The run
+/// is of this boot, and of our own namespaces.
 #[must_use]
 pub fn still_there(record: &RecordReader, seen: &Snapshot) -> usize {
-    let us = process::own_identity();
     let there = |worker: &u32| {
-        record.born(*worker).is_some_and(|born| {
-            let identity = Identity {
-                pid: born.pid,
-                start: born.start,
-                ..us.clone()
-            };
-            !process::find(&identity, born.inode, &us).has_ended()
-        })
+        let born = record.born(*worker);
+        born.is_some_and(|born| !process::find(born.pid, born.start, born.inode).has_ended())
     };
     (0..seen.run.workers).filter(there).count()
 }

@@ -54,7 +54,7 @@
 //! | 4 | one run on one machine | [`cgroup`], [`control`], [`flag`], [`interrupts`], [`notify`], [`outcome`], [`process`], [`record`], [`run_dir`], [`signals`], [`stream`], [`terminal`], [`watch`] |
 //! | 3 | the words of the contract, and the decision | [`base`], [`ended`], [`ladder`], [`owner`] |
 //! | 2 | making, opening and writing files | [`files`] |
-//! | 1 | the border to the kernel (all that is `unsafe`), and what people type | [`duration`], [`name`], [`signal_name`], `sys` |
+//! | 1 | the border to the kernel (all that is `unsafe`), and what people type | [`duration`], [`name`], [`proc`], [`signal_name`], `sys` |
 //! | 0 | values | [`escape`], `failpoint`, [`moment`], [`reason`] |
 
 // Floor 0: values.
@@ -70,6 +70,8 @@ pub mod reason;
 pub mod duration;
 #[cfg(feature = "cli")]
 pub mod name;
+#[cfg(feature = "cli")]
+pub mod proc;
 #[cfg(feature = "cli")]
 pub mod signal_name;
 mod sys;

@@ -2,14 +2,17 @@
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::duration::Limit;
 use crate::flag::format::Request;
 use crate::flag::reader::{FlagError, StopFlag};
 use crate::ladder::{Times, Wanted};
 use crate::moment::Moment;
+use crate::owner::{self, OwnerSeen};
 use crate::process;
 use crate::standing::Standing;
+use crate::sys;
 
 /// The flag of the outer run, and who enforces it.
 #[derive(Debug)]
@@ -17,6 +20,8 @@ pub struct Outer {
     flag: StopFlag,
     /// The outer supervisor: readable when it has ended. Who would raise our flag then?
     supervisor: Option<OwnedFd>,
+    /// Whether its clock counts from the same moment as ours, for all that is known.
+    shares_clock: bool,
     /// The level that was obeyed.
     obeyed: Option<u8>,
 }
@@ -33,6 +38,12 @@ impl Outer {
             return Ok(None);
         };
         let dir = path.parent().and_then(|dir| std::fs::File::open(dir).ok());
+        let shares_clock = match dir.as_ref().map(owner::see) {
+            Some(OwnerSeen::Alive { owner, .. } | OwnerSeen::Died { owner, .. }) => {
+                owner.shares_clock(&process::own_identity()) != Some(false)
+            }
+            Some(OwnerSeen::Changing | OwnerSeen::Spoilt | OwnerSeen::Unreadable) | None => true,
+        };
         let supervisor = match dir.map(Standing::of) {
             Some(Standing::Owned(owned)) => Some(owned.pidfd),
             Some(_) | None => None,
@@ -40,6 +51,7 @@ impl Outer {
         Ok(Some(Self {
             flag,
             supervisor,
+            shares_clock,
             obeyed: None,
         }))
     }
@@ -63,7 +75,10 @@ impl Outer {
         if self.obeyed.is_some() {
             return None;
         }
-        let request = self.flag.request();
+        let mut request = self.flag.request();
+        if let Some(request) = request.as_mut().filter(|_| !self.shares_clock) {
+            request.deadline = request.deadline_unix.map(on_our_clock);
+        }
         self.obeyed = request.as_ref().map(|request| request.level);
         if self.supervisor.as_ref().is_some_and(process::has_ended) {
             // It ended without a word: nothing more will come from it.
@@ -81,6 +96,13 @@ impl Outer {
         }
         climbed
     }
+}
+
+/// The moment that the clock on the wall calls `unix`. That one is the same in every namespace.
+fn on_our_clock(unix: u64) -> Moment {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH);
+    let left = Duration::from_secs(unix).saturating_sub(now.unwrap_or_default());
+    sys::now() + left
 }
 
 /// The times of a ladder that fits into what the outer one leaves: grace and kill-after, each

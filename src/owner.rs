@@ -14,7 +14,7 @@ mod robust;
 #[cfg(feature = "cli")]
 pub use file::{OwnerFile, OwnerSeen, let_go, parse, see, see_open};
 #[cfg(feature = "cli")]
-pub use identity::Identity;
+pub use identity::{Identity, UNKNOWN};
 
 /// The file's name in the run's directory.
 pub const FILE: &str = "owner";

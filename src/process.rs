@@ -19,9 +19,11 @@ use crate::ended::Ended;
 use crate::sys::{self, Whom};
 
 pub use found::{Found, find, named, own_identity, pidfs_inode};
+pub use rights::Borrowed;
 pub use stat::{SignalSet, Stat, own_start};
 
 mod found;
+mod rights;
 mod stat;
 
 /// A process that is proven to be ours.
@@ -77,6 +79,14 @@ pub fn signal(target: Target<'_>, number: i32) -> Sent {
 /// As `pidfd_open(2)`.
 pub fn open(pid: i32) -> io::Result<OwnedFd> {
     sys::pidfd_open(pid)
+}
+
+/// Whether the kernel lets us have descriptors that name processes, and signal through them.
+#[must_use]
+pub fn has_pidfds() -> bool {
+    // Signal 0 reaches nobody.
+    let works = |pidfd: OwnedFd| sys::pidfd_signal(pidfd.as_fd(), 0, Whom::Process).is_ok();
+    open(getpid().as_raw()).is_ok_and(works)
 }
 
 /// Whether the process that `pidfd` names has ended: its pidfd is readable then (`pidfd_open(2)`).

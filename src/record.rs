@@ -78,6 +78,9 @@ pub struct RunRecord {
     pub name: String,
     /// The supervisor's pid.
     pub pid: i32,
+    /// Its line in the file `owner`, should that be spoilt.
+    #[serde(default)]
+    pub signed: String,
     /// The command line, cut if it is very long.
     pub command: Vec<String>,
     /// How many workers there are.
@@ -113,6 +116,9 @@ pub struct RunRecord {
     /// The control group in which each worker has one of its own, if they have.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cgroup: Option<String>,
+    /// What the kernel refused its supervisor, by names of our own.
+    #[serde(default)]
+    pub lacks: Vec<String>,
     /// How far it is.
     pub phase: Phase,
     /// Why all of them were asked to stop.
@@ -129,6 +135,7 @@ impl RunRecord {
             version: VERSION,
             name,
             pid,
+            signed: String::new(),
             command: shortened(command),
             workers,
             managed: false,
@@ -143,6 +150,7 @@ impl RunRecord {
             signal_to: SignalTo::First,
             stragglers: Stragglers::Stop,
             cgroup: None,
+            lacks: Vec::new(),
             phase: Phase::Running,
             reason: None,
             status: None,

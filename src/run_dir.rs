@@ -11,9 +11,10 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use nix::NixPath;
 use nix::dir::Dir;
 use nix::errno::Errno;
-use nix::fcntl::{AT_FDCWD, RenameFlags, renameat2};
+use nix::fcntl::{AT_FDCWD, RenameFlags, renameat, renameat2};
 use nix::sys::stat::{fchmod, mkdirat};
 use nix::unistd::{UnlinkatFlags, unlinkat};
 
@@ -28,6 +29,28 @@ pub(crate) const NEW: &str = ".new-";
 
 /// How the name of a directory begins that is being removed.
 pub(crate) const GONE: &str = ".gone-";
+
+/// Renames a directory; none is replaced that has anything in it, as that of every run has.
+fn rename<P: NixPath + ?Sized>(
+    from: impl AsFd,
+    old: &P,
+    to: impl AsFd,
+    new: &str,
+) -> nix::Result<()> {
+    let (from, to, only) = (from.as_fd(), to.as_fd(), RenameFlags::RENAME_NOREPLACE);
+    let renamed = match renameat2(from, old, to, new, only) {
+        // Before Linux 3.15, in some sandboxes, and on file systems that do not know it: an empty
+        // directory would be replaced (rename(2)).
+        Err(Errno::ENOSYS | Errno::EINVAL | Errno::EPERM) => renameat(from, old, to, new),
+        renamed => renamed,
+    };
+    let taken = [Err(Errno::ENOTEMPTY), Err(Errno::ENOTDIR)];
+    if taken.contains(&renamed) {
+        Err(Errno::EEXIST)
+    } else {
+        renamed
+    }
+}
 
 /// The directory of one run of ours. Dropped, it is removed with everything in it.
 ///
@@ -192,9 +215,7 @@ impl RunDir {
     fn step_aside(&mut self) -> bool {
         let gone = format!("{GONE}{:016x}", sys::random().unwrap_or_default());
         let (base, entry) = (&self.base, self.entry.as_str());
-        let flags = RenameFlags::RENAME_NOREPLACE;
-        let aside =
-            self.has_its_name() && renameat2(base, entry, base, gone.as_str(), flags).is_ok();
+        let aside = self.has_its_name() && rename(base, entry, base, gone.as_str()).is_ok();
         if aside {
             self.entry = gone;
         }
@@ -235,11 +256,11 @@ impl RunDir {
     ///
     /// # Errors
     ///
-    /// If a run has that name, or as renameat2(2). The directory keeps the name it had.
+    /// If a run has that name, or as rename(2). The directory keeps the name it had.
     pub fn publish(&mut self, name: &RunName) -> Result<(), PublishError> {
         let dir = &self.base;
         let (from, to) = (self.entry.as_str(), name.as_str());
-        match renameat2(dir, from, dir, to, RenameFlags::RENAME_NOREPLACE) {
+        match rename(dir, from, dir, to) {
             Ok(()) => {
                 failpoint::pass("renamed to its name");
                 name.as_str().clone_into(&mut self.entry);
@@ -300,7 +321,7 @@ impl RunDir {
         let base =
             Base::find_or_make().map_err(|error| PublishError::Io(io::Error::other(error)))?;
         let name = self.entry.as_str();
-        match renameat2(AT_FDCWD, &there, &base, name, RenameFlags::RENAME_NOREPLACE) {
+        match rename(AT_FDCWD, &there, &base, name) {
             Ok(()) => {
                 self.path = base.path().join(name);
                 self.base = base;

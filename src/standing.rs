@@ -1,7 +1,9 @@
 //! How a run stands: whether somebody enforces its ladder, and whether that can be told at all.
 
+use std::fmt;
 use std::os::fd::{AsFd, OwnedFd};
 
+use crate::base::Storage;
 use crate::owner::{self, Identity, OwnerSeen};
 use crate::process::{self, Found};
 
@@ -14,9 +16,9 @@ pub enum Standing {
     Changing,
     /// Nobody does, and whoever wants to may take over.
     Orphaned(Orphaned),
-    /// Its owner is of another pid namespace, or the kernel does not tell enough of it: nobody
-    /// here may signal anything of this run.
-    Unverifiable(Identity),
+    /// What its owner wrote cannot be compared with anything here: nobody here may signal anything of
+    /// this run, or remove it.
+    Unverifiable(Unverifiable),
     /// It has no owner file, or one of a version that this program does not know.
     Unreadable,
 }
@@ -32,6 +34,44 @@ pub struct Owned {
     pub word: u32,
     /// Whether the kernel marks its death in that word; without, libraries cannot see it.
     pub watched: bool,
+}
+
+/// An owner of which nobody here can tell whether it lives.
+#[derive(Debug)]
+pub struct Unverifiable {
+    /// Who it is, as it counts itself.
+    pub owner: Identity,
+    /// What keeps us from knowing.
+    pub why: Doubt,
+}
+
+/// Why nobody here can tell whom the numbers in the files of a run mean, or when.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Doubt {
+    /// It may be of another boot or machine, or of this one.
+    Boot,
+    /// Its pids are of another pid namespace.
+    PidNamespace,
+    /// It, or we, could not read which pid namespace that is.
+    Namespace,
+    /// Its start was counted by the clock of another time namespace.
+    TimeNamespace,
+    /// The kernel does not tell enough of its process.
+    Process,
+}
+
+impl fmt::Display for Doubt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Boot => "it may be of another boot or machine",
+            Self::PidNamespace => "it is of another pid namespace",
+            Self::Namespace => {
+                "nobody can tell of which pid namespace it is (no /proc there or here)"
+            }
+            Self::TimeNamespace => "it is of another time namespace",
+            Self::Process => "the kernel does not tell enough of its process",
+        })
+    }
 }
 
 /// An owner that is no more.
@@ -51,61 +91,178 @@ impl Standing {
     #[must_use]
     pub fn of(dir: impl AsFd) -> Self {
         let us = process::own_identity();
-        match owner::see(dir) {
-            OwnerSeen::Unreadable | OwnerSeen::Spoilt => Self::Unreadable,
-            OwnerSeen::Changing => Self::Changing,
-            OwnerSeen::Died { owner, word } => orphaned(owner, word, &us),
+        let (owner, word, watched) = match owner::see(dir.as_fd()) {
+            OwnerSeen::Unreadable | OwnerSeen::Spoilt => return Self::Unreadable,
+            OwnerSeen::Changing => return Self::Changing,
+            OwnerSeen::Died { owner, word } => return died(dir, owner, word, &us),
             OwnerSeen::Alive {
                 owner,
                 word,
                 watched,
-            } => {
-                let found = if watched {
-                    found_by_kernel(&owner, &us)
-                } else {
-                    process::find(&owner, None, &us)
-                };
-                match found {
-                    // A zombie is still named by its pid.
-                    Found::Ours(pidfd) if process::has_ended(&pidfd) => orphaned(owner, word, &us),
-                    Found::Ours(pidfd) => Self::Owned(Owned {
-                        owner,
-                        pidfd,
-                        word,
-                        watched,
-                    }),
-                    // A death that the kernel was not allowed to mark, or of another boot.
-                    Found::Gone => orphaned(owner, word, &us),
-                    Found::Unverifiable => Self::Unverifiable(owner),
-                }
-            }
+            } => (owner, word, watched),
+        };
+        let found = if watched {
+            // The kernel itself says that it lives, so its start is not compared: in a time namespace
+            // that is another number.
+            Numbers::of(&dir, &owner, &us).ours(|| process::named(owner.pid))
+        } else {
+            find(&dir, &owner, &us)
+        };
+        match found {
+            // A zombie is still named by its pid.
+            Ok(Found::Ours(pidfd)) if process::has_ended(&pidfd) => died(dir, owner, word, &us),
+            Ok(Found::Ours(pidfd)) => Self::Owned(Owned {
+                owner,
+                pidfd,
+                word,
+                watched,
+            }),
+            // A death that the kernel was not allowed to mark, or of another boot.
+            Ok(Found::Gone) => died(dir, owner, word, &us),
+            Ok(Found::Unverifiable) => Self::unverifiable(owner, Doubt::Process),
+            Err(why) => Self::unverifiable(owner, why),
         }
     }
-}
 
-/// Finds an owner of which the kernel itself says that it lives. Its start time is not compared:
-/// in a time namespace that is another number.
-fn found_by_kernel(owner: &Identity, us: &Identity) -> Found {
-    match owner.is_of_boot(us) {
-        Some(true) if owner.pid_namespace == us.pid_namespace => process::named(owner.pid),
-        Some(true) | None => Found::Unverifiable,
-        Some(false) => Found::Gone,
+    fn unverifiable(owner: Identity, why: Doubt) -> Self {
+        Self::Unverifiable(Unverifiable { owner, why })
     }
 }
 
-fn orphaned(owner: Identity, word: u32, us: &Identity) -> Standing {
-    let Some(same_boot) = owner.is_of_boot(us) else {
-        return Standing::Unverifiable(owner);
+/// Looks for an owner whose death nobody may mark, by what its line in `dir` says; `us` is
+/// [`process::own_identity`].
+///
+/// # Errors
+///
+/// If what the line says cannot be compared with anything here.
+pub fn find(dir: impl AsFd, owner: &Identity, us: &Identity) -> Result<Found, Doubt> {
+    let numbers = Numbers::of(dir, owner, us);
+    if numbers == Numbers::Ours && owner.shares_clock(us) == Some(false) {
+        return Err(Doubt::TimeNamespace);
+    }
+    numbers.ours(|| process::find(owner.pid, owner.start, None))
+}
+
+/// Whether the pids on record in `dir`, of a run that `owner` began, mean the same here.
+///
+/// # Errors
+///
+/// If nobody here can tell, or they do not.
+pub fn means_the_same(dir: impl AsFd, owner: &Identity) -> Result<(), Doubt> {
+    let us = process::own_identity();
+    match Numbers::of(dir, owner, &us) {
+        Numbers::Ours if owner.shares_clock(&us) == Some(false) => Err(Doubt::TimeNamespace),
+        Numbers::Ours => Ok(()),
+        Numbers::Past => Err(Doubt::Boot),
+        Numbers::Others(why) => Err(why),
+    }
+}
+
+/// How it stands with a run whose owner is no more.
+fn died(dir: impl AsFd, owner: Identity, word: u32, us: &Identity) -> Standing {
+    let is_past = match Numbers::of(dir, &owner, us) {
+        Numbers::Past => true,
+        Numbers::Ours => false,
+        // With the first process of a pid namespace the kernel kills all of it. In our own it has
+        // executed another program instead: we are there.
+        Numbers::Others(Doubt::PidNamespace) if owner.pid == 1 => true,
+        Numbers::Others(why) => return Standing::unverifiable(owner, why),
     };
-    let same_namespace = owner.pid_namespace == us.pid_namespace;
-    let was_first = owner.pid == 1 && !same_namespace;
-    if same_boot && !same_namespace && !was_first {
-        return Standing::Unverifiable(owner);
-    }
-    let is_past = !same_boot || was_first;
     Standing::Orphaned(Orphaned {
         owner,
         word,
         is_past,
     })
+}
+
+/// What the pids mean that stand in the files of a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Numbers {
+    /// The same as here.
+    Ours,
+    /// Processes of an older boot: all of them are gone.
+    Past,
+    /// Nobody here can tell whom.
+    Others(Doubt),
+}
+
+impl Numbers {
+    /// What they mean in the run in `dir`, which `owner` has signed.
+    fn of(dir: impl AsFd, owner: &Identity, us: &Identity) -> Self {
+        let storage = Storage::of(dir);
+        match owner.is_of_boot(us) {
+            Some(true) => {}
+            // Memory forgets at each boot, and containers of one machine may number their own boots.
+            Some(false) | None if storage.in_memory => {}
+            Some(false) if storage.on_disk => return Self::Past,
+            // Two machines may share one directory.
+            Some(false) | None => return Self::Others(Doubt::Boot),
+        }
+        match owner.is_of_namespace(us) {
+            Some(true) => Self::Ours,
+            Some(false) => Self::Others(Doubt::PidNamespace),
+            None => Self::Others(Doubt::Namespace),
+        }
+    }
+
+    fn ours(self, find: impl FnOnce() -> Found) -> Result<Found, Doubt> {
+        match self {
+            Self::Ours => Ok(find()),
+            Self::Past => Ok(Found::Gone),
+            Self::Others(why) => Err(why),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::File;
+
+    use super::{Doubt, Identity, Numbers};
+
+    fn identity(boot: &str, pid_namespace: u64) -> Identity {
+        Identity {
+            pid: 7,
+            start: 8,
+            boot_id: boot.to_owned(),
+            pid_namespace,
+            time_namespace: 1,
+            clock_offset: Some(0),
+        }
+    }
+
+    /// Neither a disk nor memory: it may be of another machine.
+    fn shared() -> File {
+        File::open("/proc").unwrap()
+    }
+
+    #[test]
+    fn k1c_numbers_are_ours_if_nothing_that_counts_differs() {
+        let us = identity("a", 1);
+        let numbers = |boot, namespace| Numbers::of(shared(), &identity(boot, namespace), &us);
+        assert_eq!(numbers("a", 1), Numbers::Ours);
+        assert_eq!(numbers("a", 2), Numbers::Others(Doubt::PidNamespace));
+        assert_eq!(numbers("a", 0), Numbers::Others(Doubt::Namespace));
+        assert_eq!(numbers("b", 1), Numbers::Others(Doubt::Boot));
+        assert_eq!(numbers("-", 1), Numbers::Others(Doubt::Boot));
+        // Neither knows anything: that is no agreement.
+        let blind = identity("-", 0);
+        let nobody = Numbers::of(shared(), &blind, &blind);
+        assert_eq!(nobody, Numbers::Others(Doubt::Boot));
+        let blind = identity("a", 0);
+        let nobody = Numbers::of(shared(), &blind, &blind);
+        assert_eq!(nobody, Numbers::Others(Doubt::Namespace));
+    }
+
+    #[test]
+    fn k1d_memory_is_of_this_boot_and_a_disk_may_be_of_an_older_one() {
+        let (us, other) = (identity("a", 1), identity("b", 1));
+        for (place, expected) in [
+            ("/dev/shm", Numbers::Ours),
+            ("/proc", Numbers::Others(Doubt::Boot)),
+        ] {
+            let place = File::open(place).unwrap();
+            assert_eq!(Numbers::of(place, &other, &us), expected);
+        }
+    }
 }

@@ -13,6 +13,7 @@ use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::unistd::{getpgrp, tcgetpgrp};
 
+use crate::proc::Proc;
 use crate::sys;
 
 /// The longest line that a pipe takes whole (`PIPE_BUF`, pipe(7)).
@@ -129,8 +130,8 @@ impl Stream {
         let ours = self.file.metadata().ok().and_then(device);
         ours.is_some()
             && [1, 2].into_iter().any(|number| {
-                let theirs = fs::metadata(format!("/proc/{pid}/fd/{number}"));
-                theirs.ok().and_then(device) == ours
+                let theirs = Proc::of(pid, &format!("fd/{number}")).map(fs::metadata);
+                theirs.and_then(Result::ok).and_then(device) == ours
             })
     }
 

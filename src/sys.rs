@@ -16,12 +16,13 @@
 
 use std::ffi::{CStr, CString};
 use std::fs::File;
-use std::io;
+use std::io::{self, Read as _};
 use std::marker::PhantomData;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::ptr::{self, NonNull};
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 use std::time::Duration;
 
@@ -39,7 +40,21 @@ pub fn now() -> Moment {
     unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &raw mut time) };
     let seconds = u64::try_from(time.tv_sec).unwrap_or(0);
     let nanos = u64::try_from(time.tv_nsec).unwrap_or(0);
-    Moment::from_nanos(seconds * 1_000_000_000 + nanos)
+    let read = seconds * 1_000_000_000 + nanos;
+    Moment::from_nanos(read.saturating_add_signed(shift()))
+}
+
+static SHIFT: OnceLock<i64> = OnceLock::new();
+
+/// Has [`now`] tell the time of a clock that is ahead of ours by so many nanoseconds: that of another
+/// time namespace (`time_namespaces(7)`). Once: time does not jump.
+pub(crate) fn shift_clock(nanoseconds: i64) {
+    let _ = SHIFT.set(nanoseconds);
+}
+
+/// How far the time that [`now`] tells is ahead of the clock that the kernel has for us.
+pub(crate) fn shift() -> i64 {
+    SHIFT.get().copied().unwrap_or(0)
 }
 
 /// Turns the -1 of a system call into the error that `errno` holds.
@@ -342,6 +357,39 @@ pub(crate) fn pidfd_open(pid: i32) -> io::Result<OwnedFd> {
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })
 }
 
+/// The pid namespace of a process (`PIDFD_GET_PID_NAMESPACE` of `<linux/pidfd.h>`, since Linux 6.11).
+pub(crate) fn pid_namespace(pidfd: BorrowedFd<'_>) -> io::Result<OwnedFd> {
+    namespace(pidfd, 5)
+}
+
+/// The time namespace of a process (`PIDFD_GET_TIME_NAMESPACE`).
+pub(crate) fn time_namespace(pidfd: BorrowedFd<'_>) -> io::Result<OwnedFd> {
+    namespace(pidfd, 7)
+}
+
+fn namespace(pidfd: BorrowedFd<'_>, which: libc::Ioctl) -> io::Result<OwnedFd> {
+    /// `_IO(PIDFS_IOCTL_MAGIC, which)`: the number alone tells what it does with its argument, none.
+    const PIDFS_IOCTL_MAGIC: libc::Ioctl = 0xff << 8;
+    let (fd, request) = (pidfd.as_raw_fd(), PIDFS_IOCTL_MAGIC | which);
+    // SAFETY: the kernel reads and writes no memory of ours for it.
+    let fd = checked(unsafe { libc::ioctl(fd, request, 0) }.into())?;
+    let fd = RawFd::try_from(fd).map_err(io::Error::other)?;
+    // SAFETY: the kernel has just given us this descriptor; nobody else owns it.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+}
+
+/// Whether something was mounted exactly there where `file` was opened (statx(2),
+/// `STATX_ATTR_MOUNT_ROOT`). A kernel that does not know says no.
+pub(crate) fn is_mounted_over(file: BorrowedFd<'_>) -> bool {
+    // SAFETY: all zeroes is a valid statx.
+    let mut data: libc::statx = unsafe { std::mem::zeroed() };
+    let (fd, flags) = (file.as_raw_fd(), libc::AT_EMPTY_PATH);
+    // SAFETY: the name is empty and ends with a zero byte; `data` is a valid place for the answer.
+    let asked = unsafe { libc::statx(fd, c"".as_ptr(), flags, 0, &raw mut data) };
+    let root = libc::STATX_ATTR_MOUNT_ROOT.cast_unsigned();
+    asked == 0 && data.stx_attributes & u64::from(root) != 0
+}
+
 /// Whom a signal through a pidfd is for.
 #[derive(Clone, Copy)]
 pub(crate) enum Whom {
@@ -532,6 +580,13 @@ pub(crate) fn attribute(path: &Path, name: &CStr) -> io::Result<Vec<u8>> {
     Ok(value)
 }
 
+/// Whether this program was executed with more rights than whoever executed it has (getauxval(3),
+/// `AT_SECURE`).
+pub(crate) fn is_secure_exec() -> bool {
+    // SAFETY: takes a number.
+    unsafe { libc::getauxval(libc::AT_SECURE) != 0 }
+}
+
 /// Reads the next entries of a directory (getdents(2)) into `bytes`; answers how many bytes they
 /// fill, zero after the last one. Allocates nothing.
 pub(crate) fn directory_entries(dir: BorrowedFd<'_>, bytes: &mut [u8]) -> io::Result<usize> {
@@ -541,10 +596,13 @@ pub(crate) fn directory_entries(dir: BorrowedFd<'_>, bytes: &mut [u8]) -> io::Re
     usize::try_from(length).map_err(io::Error::other)
 }
 
-/// Eight bytes that nobody can guess (getrandom(2)).
+/// Eight bytes that nobody can guess (getrandom(2); random(4) where that is refused).
 pub(crate) fn random() -> io::Result<u64> {
     let mut bytes = [0_u8; 8];
     // SAFETY: `bytes` is a valid place of this length; requests this small are not cut short.
-    checked(unsafe { libc::getrandom(bytes.as_mut_ptr().cast(), bytes.len(), 0) } as _)?;
+    let got = checked(unsafe { libc::getrandom(bytes.as_mut_ptr().cast(), bytes.len(), 0) } as _);
+    if got.is_err() {
+        File::open("/dev/urandom")?.read_exact(&mut bytes)?;
+    }
     Ok(u64::from_ne_bytes(bytes))
 }

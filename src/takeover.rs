@@ -8,7 +8,6 @@
 use std::error::Error;
 use std::fmt;
 use std::io;
-use std::sync::Arc;
 use std::time::Duration;
 
 use nix::sys::signal::SigSet;
@@ -21,7 +20,7 @@ use crate::event::{Event, Witness};
 use crate::failpoint;
 use crate::flag::writer::Nameless;
 use crate::ladder::{Times, Unaware};
-use crate::owner::{self, Identity, OwnerFile};
+use crate::owner::{self, Identity, OwnerFile, OwnerSeen};
 use crate::process;
 use crate::reason::Reason;
 use crate::record::{Record, RecordError, RecordReader, RunRecord, Snapshot, WorkerState};
@@ -98,7 +97,6 @@ pub struct Takeover {
     dir: RunDir,
     owner: OwnerFile,
     control: io::Result<Control>,
-    us: Identity,
     search: Search,
     raised: Raised,
 }
@@ -113,7 +111,7 @@ impl Takeover {
     ///
     /// As open(2) and mmap(2), for the file `owner`.
     pub fn begin(dir: RunDir, word: Option<u32>, known: Known) -> io::Result<Option<Self>> {
-        let us = process::own_identity();
+        let us = own_time(process::own_identity(), &dir)?;
         process::raise_open_files();
         // ORDER: the FIFO first: whoever sees us as the owner can ask us.
         let control = Control::adopt(&dir);
@@ -141,7 +139,6 @@ impl Takeover {
             dir,
             owner,
             control,
-            us,
             search,
             raised,
         }))
@@ -169,7 +166,6 @@ impl Takeover {
             dir,
             owner,
             control,
-            us,
             search,
             raised,
         } = self;
@@ -183,7 +179,7 @@ impl Takeover {
         let cgroup = snapshot.run.cgroup.as_deref().and_then(Cgroup::at);
         let rules = rules(&snapshot.run);
         let mut run = Enforcement::new(files, rules, search, witness);
-        take_in(&mut run, &dir, snapshot, raised, cgroup.as_ref(), us);
+        take_in(&mut run, &dir, snapshot, raised, cgroup.as_ref());
         Ok(TakenOver { dir, run, cgroup })
     }
 }
@@ -219,6 +215,29 @@ impl TakenOver<'_> {
         owner::let_go();
         Taken::Whole
     }
+}
+
+/// Who we are, with the clock of the owner before: its deadlines stand in the flags, and its workers
+/// read them. That a start is counted by another clock nobody needs to know.
+fn own_time(us: Identity, dir: &RunDir) -> io::Result<Identity> {
+    let (OwnerSeen::Died { owner, .. } | OwnerSeen::Alive { owner, .. }) = owner::see(dir) else {
+        return Ok(us);
+    };
+    if owner.shares_clock(&us) != Some(false) {
+        return Ok(us);
+    }
+    let (Some(theirs), Some(ours)) = (owner.clock_offset, us.clock_offset) else {
+        return Err(io::Error::other(
+            "it is of another time namespace, and nobody can tell how far its clock is from ours",
+        ));
+    };
+    sys::shift_clock(theirs.wrapping_sub(ours));
+    Ok(Identity {
+        start: 0,
+        time_namespace: owner.time_namespace,
+        clock_offset: owner.clock_offset,
+        ..us
+    })
 }
 
 fn rules(run: &RunRecord) -> Rules {
@@ -258,11 +277,9 @@ fn take_in(
     snapshot: Snapshot,
     mut raised: Raised,
     cgroup: Option<&Cgroup>,
-    us: Identity,
 ) {
     let times = times(&snapshot.run);
     let notes_reads = dir.base().storage().notes_reads;
-    let us = Arc::new(us);
     let workers = snapshot.workers.into_iter().zip(0..);
     for (record, number) in workers.filter(|(record, _)| {
         record.state != WorkerState::Ended || record.outcome.as_deref() == Some("not_ended")
@@ -275,7 +292,7 @@ fn take_in(
         let heritage = Heritage {
             number,
             born,
-            main: Stranger::find(born, &us),
+            main: Stranger::find(born),
             request,
             flag,
             notes_reads,

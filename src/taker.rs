@@ -19,11 +19,11 @@ use crate::event::{Event, Witness};
 use crate::failpoint::{self, Role};
 use crate::guard;
 use crate::moment::Moment;
-use crate::owner::{self, OwnerSeen};
+use crate::owner::{self, Identity, OwnerSeen};
 use crate::process;
 use crate::record::RecordReader;
 use crate::run_dir::RunDir;
-use crate::standing::{Owned, Standing};
+use crate::standing::{self, Doubt, Owned, Standing};
 use crate::sys;
 use crate::takeover::{Known, Takeover};
 
@@ -39,8 +39,8 @@ pub enum Care {
     Removed,
     /// There is no such run any more.
     Gone,
-    /// Nobody here can tell whether its owner lives.
-    Unverifiable,
+    /// Nobody here can tell whether its owner lives, for this reason.
+    Unverifiable(Doubt),
     /// It cannot be taken over, for this reason.
     Failed(String),
 }
@@ -59,7 +59,7 @@ const GLANCE: Duration = Duration::from_millis(10);
 pub fn care_for(dir: &RunDir) -> Care {
     match Standing::of(dir) {
         Standing::Owned(_) | Standing::Changing => Care::Owned(Vec::new()),
-        Standing::Unverifiable(_) => Care::Unverifiable,
+        Standing::Unverifiable(unknown) => Care::Unverifiable(unknown.why),
         Standing::Unreadable if !dir.is_there() => Care::Gone,
         Standing::Unreadable if owner::see(dir) == OwnerSeen::Unreadable => {
             Care::Failed("its file 'owner' is of another version".to_owned())
@@ -72,13 +72,24 @@ pub fn care_for(dir: &RunDir) -> Care {
             | Standing::Unverifiable(_)
             | Standing::Unreadable => care_for(dir),
         },
-        Standing::Unreadable => take(dir, None),
+        Standing::Unreadable => match began(dir).map(|owner| standing::means_the_same(dir, &owner))
+        {
+            Some(Err(why)) => Care::Unverifiable(why),
+            // Whose record cannot be read, has nobody whom one could signal.
+            Some(Ok(())) | None => take(dir, None),
+        },
         Standing::Orphaned(orphaned) if orphaned.is_past => dir.twin().map_or_else(failed, |dir| {
             dir.remove();
             Care::Removed
         }),
         Standing::Orphaned(orphaned) => take(dir, Some(orphaned.word)),
     }
+}
+
+/// Who began the run in `dir`, as its record has it.
+fn began(dir: &RunDir) -> Option<Identity> {
+    let seen = RecordReader::open(dir).and_then(|record| record.read());
+    Identity::parse(&seen.ok()?.run.signed)
 }
 
 /// Takes over the run in `dir` from an owner that lives and does not answer.

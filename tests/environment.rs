@@ -11,8 +11,12 @@ mod first;
 mod kernel;
 #[path = "environment/memory.rs"]
 mod memory;
+#[path = "environment/namespaces.rs"]
+mod namespaces;
 #[path = "environment/places.rs"]
 mod places;
+#[path = "environment/rights.rs"]
+mod rights;
 
 use support::started::Started;
 use support::until::until;

@@ -10,7 +10,7 @@ const FLOORS: [(&str, &[&str]); 15] = [
     ("values", &["escape", "failpoint", "moment", "reason"]),
     (
         "the border to the kernel, and what people type",
-        &["sys", "duration", "name", "signal_name"],
+        &["sys", "duration", "name", "proc", "signal_name"],
     ),
     ("making, opening and writing files", &["files"]),
     (

@@ -5,6 +5,9 @@ use std::fmt;
 /// The version of the line of text.
 const VERSION: &str = "1";
 
+/// Stands for what cannot be read and has no zero.
+pub const UNKNOWN: &str = "-";
+
 /// What tells one process from every other that has or had its pid, on any boot and in any
 /// pid namespace.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,6 +21,11 @@ pub struct Identity {
     pub boot_id: String,
     /// The inode of the pid namespace (`pid_namespaces(7)`); 0 where it cannot be read.
     pub pid_namespace: u64,
+    /// The inode of the time namespace (`time_namespaces(7)`), whose clock the deadlines of the run
+    /// are on; 0 where it cannot be read.
+    pub time_namespace: u64,
+    /// How many nanoseconds that clock is ahead of the machine's own; `None` where it cannot be read.
+    pub clock_offset: Option<i64>,
 }
 
 impl fmt::Display for Identity {
@@ -27,24 +35,41 @@ impl fmt::Display for Identity {
             start,
             boot_id,
             pid_namespace,
+            time_namespace,
+            clock_offset,
         } = self;
-        write!(f, "{VERSION} {pid} {start} {boot_id} {pid_namespace}")
+        write!(
+            f,
+            "{VERSION} {pid} {start} {boot_id} {pid_namespace} {time_namespace} "
+        )?;
+        match clock_offset {
+            Some(offset) => write!(f, "{offset}"),
+            None => f.write_str(UNKNOWN),
+        }
     }
 }
 
 impl Identity {
-    /// Whether it is of the same boot as another one; `None` if only one of the two could read
-    /// which boot that is.
+    /// Whether it is of the same boot as another one, by the number of that; `None` if one of the two
+    /// could not read it.
     #[must_use]
     pub fn is_of_boot(&self, other: &Self) -> Option<bool> {
-        let same = self.boot_id == other.boot_id;
-        (same || self.knows_boot() && other.knows_boot()).then_some(same)
+        let is_known = [self, other].iter().all(|one| one.boot_id != UNKNOWN);
+        is_known.then(|| self.boot_id == other.boot_id)
     }
 
-    /// Whether it could read which boot it is of.
+    /// Whether it is of the same pid namespace as another one, so that a number means the same to
+    /// both; `None` if one of the two could not read which that is.
     #[must_use]
-    pub fn knows_boot(&self) -> bool {
-        self.boot_id != "-"
+    pub fn is_of_namespace(&self, other: &Self) -> Option<bool> {
+        same(self.pid_namespace, other.pid_namespace)
+    }
+
+    /// Whether the clock of another one counts from the same moment; `None` as above. A kernel without
+    /// time namespaces has one clock, and nobody can read which.
+    #[must_use]
+    pub fn shares_clock(&self, other: &Self) -> Option<bool> {
+        same(self.time_namespace, other.time_namespace)
     }
 
     /// Whether this line begins with a version that this program does not know.
@@ -66,6 +91,13 @@ impl Identity {
             start: words.next()?.parse().ok()?,
             boot_id: words.next()?.to_owned(),
             pid_namespace: words.next()?.parse().ok()?,
+            time_namespace: words.next().and_then(|word| word.parse().ok()).unwrap_or(0),
+            clock_offset: words.next().and_then(|word| word.parse().ok()),
         })
     }
+}
+
+/// Compares the inodes of two namespaces.
+fn same(one: u64, other: u64) -> Option<bool> {
+    (one != 0 && other != 0).then_some(one == other)
 }

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::{self, Read as _};
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::MetadataExt;
 
 use nix::errno::Errno;
@@ -12,23 +12,71 @@ use nix::unistd::getpid;
 
 use super::stat::{Stat, is_thread, own_start};
 use super::{Sent, Target, has_ended, signal};
-use crate::owner::Identity;
+use crate::owner::{Identity, UNKNOWN};
 use crate::sys;
 
 /// Who this process is.
 #[must_use]
 pub fn own_identity() -> Identity {
-    let mut buffer = [0; 64];
-    let file = fs::File::open("/proc/sys/kernel/random/boot_id");
-    let read = file.and_then(|mut file| file.read(&mut buffer));
-    let boot_id = String::from_utf8_lossy(&buffer[..read.unwrap_or(0)]);
-    let boot_id = boot_id.trim();
     Identity {
         pid: getpid().as_raw(),
         start: own_start(&mut [0; 1024]),
-        boot_id: if boot_id.is_empty() { "-" } else { boot_id }.to_owned(),
-        pid_namespace: fs::metadata("/proc/self/ns/pid").map_or(0, |data| data.ino()),
+        boot_id: own_boot().unwrap_or_else(|| UNKNOWN.to_owned()),
+        pid_namespace: own_namespace("pid", sys::pid_namespace),
+        time_namespace: own_namespace("time", sys::time_namespace),
+        clock_offset: own_clock_offset(),
     }
+}
+
+/// How far our clock is ahead of the machine's own (`time_namespaces(7)`); `None` where nobody can
+/// tell. A kernel without time namespaces has no other clock.
+fn own_clock_offset() -> Option<i64> {
+    match fs::read_to_string("/proc/self/timens_offsets") {
+        Ok(offsets) => monotonic(&offsets),
+        Err(_) if fs::metadata("/proc/self/stat").is_ok() => Some(0),
+        Err(_) => None,
+    }
+}
+
+/// The nanoseconds in the line of the monotonic clock: whole seconds, and the rest of one.
+fn monotonic(offsets: &str) -> Option<i64> {
+    let line = offsets
+        .lines()
+        .find_map(|line| line.strip_prefix("monotonic"))?;
+    let mut words = line.split_ascii_whitespace().map(str::parse::<i64>);
+    let (Some(Ok(seconds)), Some(Ok(rest))) = (words.next(), words.next()) else {
+        return None;
+    };
+    seconds.checked_mul(1_000_000_000)?.checked_add(rest)
+}
+
+/// The number that the kernel gave this boot. A container may have put a file of its own over it,
+/// which would make another boot of every container.
+fn own_boot() -> Option<String> {
+    let mut file = fs::File::open("/proc/sys/kernel/random/boot_id").ok()?;
+    let is_proc = file.metadata().ok()?.dev() == fs::metadata("/proc/self").ok()?.dev();
+    if !is_proc || sys::is_mounted_over(file.as_fd()) {
+        return None;
+    }
+    let mut buffer = [0; 64];
+    let length = file.read(&mut buffer).ok()?;
+    let boot_id = String::from_utf8_lossy(&buffer[..length]);
+    let boot_id = boot_id.trim();
+    (!boot_id.is_empty()).then(|| boot_id.to_owned())
+}
+
+/// The inode of a namespace of ours; 0 where neither `/proc` nor the kernel itself tells it.
+fn own_namespace(kind: &str, told: fn(BorrowedFd<'_>) -> io::Result<OwnedFd>) -> u64 {
+    let shown = fs::metadata(format!("/proc/self/ns/{kind}"));
+    shown.map_or_else(|_| asked_for(told).unwrap_or(0), |data| data.ino())
+}
+
+fn asked_for(told: fn(BorrowedFd<'_>) -> io::Result<OwnedFd>) -> Option<u64> {
+    let us = sys::pidfd_open(getpid().as_raw()).ok()?;
+    // A kernel that knows no such question has no pidfs either, and may answer with anything.
+    pidfs_inode(&us)?;
+    let namespace = told(us.as_fd()).ok()?;
+    fstat(namespace).map(|data| data.st_ino).ok()
 }
 
 /// What became of the process that an identity names.
@@ -66,31 +114,24 @@ impl Found {
     }
 }
 
-/// Looks for the process that `identity` names, and that had the inode `inode` in pidfs, if that is
-/// known; `us` is [`own_identity`].
+/// Looks for the process that had this pid and started at `start`, and had the inode `inode` in pidfs
+/// if that is known. The caller knows that the three are of this boot, and were read in our own pid
+/// and time namespaces.
 #[must_use]
-pub fn find(identity: &Identity, inode: Option<u64>, us: &Identity) -> Found {
-    match identity.is_of_boot(us) {
-        Some(true) if identity.pid > 0 => {}
-        Some(true) | None => return Found::Unverifiable,
-        Some(false) => return Found::Gone,
-    }
-    if us.pid_namespace != identity.pid_namespace {
+pub fn find(pid: i32, start: u64, inode: Option<u64>) -> Found {
+    if pid <= 0 {
         return Found::Unverifiable;
     }
     // ORDER: the descriptor first, then the looks: what it names cannot change under us.
-    let pidfd = match named(identity.pid) {
+    let pidfd = match named(pid) {
         Found::Ours(pidfd) => pidfd,
         other @ (Found::Gone | Found::Unverifiable) => return other,
     };
     let same = match (inode, pidfs_inode(&pidfd)) {
-        (Some(then), Some(now)) if then != now => Some(false),
         // Never used twice before the next boot, while two starts may share a tick of 10 ms.
-        (Some(_), Some(_)) if us.knows_boot() => Some(true),
-        (Some(_) | None, _) if identity.start == 0 => None,
-        (Some(_) | None, _) => Stat::of(identity.pid)
-            .map(|stat| stat.start == identity.start)
-            .filter(|&same| same || counts_as_we_do(identity.pid)),
+        (Some(then), Some(now)) => Some(then == now),
+        (Some(_) | None, _) if start == 0 => None,
+        (Some(_) | None, _) => Stat::of(pid).map(|stat| stat.start == start),
     };
     match same {
         Some(true) => Found::Ours(pidfd),
@@ -114,16 +155,6 @@ pub fn named(pid: i32) -> Found {
     }
 }
 
-/// Whether the start of `pid` is counted from the same moment as ours. In another time namespace the
-/// same start is another number (`time_namespaces(7)`).
-fn counts_as_we_do(pid: i32) -> bool {
-    let inode = |path: String| fs::metadata(path).map(|data| data.ino());
-    let ours = inode("/proc/self/ns/time".to_owned());
-    let theirs = inode(format!("/proc/{pid}/ns/time"));
-    // Without such namespaces there is one clock; those of another user's process are not shown.
-    !matches!((ours, theirs), (Ok(ours), Ok(theirs)) if ours != theirs)
-}
-
 /// The number that no other process has or had since boot: the inode of its pidfd, where pidfds
 /// have a file system of their own (since Linux 6.9).
 #[must_use]
@@ -142,51 +173,69 @@ mod tests {
 
     use nix::unistd::gettid;
 
-    use super::{Found, Identity, Stat, find, named, own_identity, pidfs_inode};
+    use super::{Found, Stat, asked_for, find, monotonic, named, own_identity, pidfs_inode};
+    use crate::sys;
 
     #[test]
-    fn who_cannot_tell_one_boot_from_another_goes_by_the_start_too() {
-        let us = Identity {
-            boot_id: "-".to_owned(),
-            ..own_identity()
+    fn k1a_whoever_has_the_pid_and_another_start_or_number_is_somebody_else() {
+        let us = own_identity();
+        let Found::Ours(pidfd) = named(us.pid) else {
+            return;
         };
-        let inode = named_inode(us.pid);
-        assert!(matches!(find(&us, inode, &us), Found::Ours(_)));
-        let other = Identity {
-            start: us.start - 1,
-            ..us.clone()
-        };
-        assert!(matches!(find(&other, inode, &us), Found::Gone));
-        let unknown = Identity {
-            start: 0,
-            ..us.clone()
-        };
-        assert!(matches!(find(&unknown, inode, &us), Found::Unverifiable));
-        // One that could read it, and one that cannot: nobody knows.
-        assert!(matches!(
-            find(&own_identity(), inode, &us),
-            Found::Unverifiable
-        ));
+        assert!(matches!(find(us.pid, us.start, None), Found::Ours(_)));
+        assert!(matches!(find(us.pid, us.start - 1, None), Found::Gone));
+        // Nobody knows when it was started.
+        assert!(matches!(find(us.pid, 0, None), Found::Unverifiable));
+        assert!(matches!(find(0, us.start, None), Found::Unverifiable));
+        if let Some(inode) = pidfs_inode(&pidfd) {
+            // It says all that is to be known: the start may be of another clock.
+            assert!(matches!(find(us.pid, 0, Some(inode)), Found::Ours(_)));
+            assert!(matches!(
+                find(us.pid, us.start, Some(inode + 1)),
+                Found::Gone
+            ));
+        }
     }
 
-    fn named_inode(pid: i32) -> Option<u64> {
-        match named(pid) {
-            Found::Ours(pidfd) => pidfs_inode(&pidfd),
-            Found::Gone | Found::Unverifiable => None,
+    #[test]
+    fn k1e_how_far_a_clock_is_ahead_is_read_with_its_sign() {
+        let offset = |text| monotonic(text);
+        let both = "monotonic       86400         5\nboottime            7         0\n";
+        assert_eq!(offset(both), Some(86_400_000_000_005));
+        // A rest is never negative.
+        assert_eq!(offset("monotonic  -20  500000000"), Some(-19_500_000_000));
+        for text in [
+            "",
+            "boottime 1 0",
+            "monotonic 1",
+            "monotonic 9223372036854775807 0",
+        ] {
+            assert_eq!(offset(text), None, "{text:?}");
+        }
+    }
+
+    /// Where there is no `/proc` the kernel is asked.
+    #[test]
+    fn k1b_the_kernel_tells_the_same_namespaces_as_proc() {
+        let us = own_identity();
+        for (told, shown) in [
+            (asked_for(sys::pid_namespace), us.pid_namespace),
+            (asked_for(sys::time_namespace), us.time_namespace),
+        ] {
+            assert!(told.is_none_or(|told| told == shown), "{told:?} {shown}");
         }
     }
 
     #[test]
     fn a_pid_that_a_thread_has_by_now_is_no_process() {
         let us = own_identity();
-        assert!(matches!(find(&us, None, &us), Found::Ours(_)));
+        assert!(matches!(find(us.pid, us.start, None), Found::Ours(_)));
         thread::scope(|scope| {
             scope.spawn(|| {
-                let mut ended = us.clone();
-                ended.pid = gettid().as_raw();
+                let pid = gettid().as_raw();
                 // Even one that was started in the same tick.
-                ended.start = Stat::of(ended.pid).unwrap().start;
-                assert!(matches!(find(&ended, None, &us), Found::Gone));
+                let start = Stat::of(pid).unwrap().start;
+                assert!(matches!(find(pid, start, None), Found::Gone));
             });
         });
     }

@@ -2,6 +2,9 @@
 
 use std::fs;
 use std::io::Read as _;
+use std::path::Path;
+
+use crate::proc::Proc;
 
 /// What `/proc/PID/stat` tells (`proc_pid_stat(5)`).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,17 +32,17 @@ const STATUS: usize = 8192;
 
 /// Reads a small file of `/proc` by one call, which is whole: such a file has no length that one could
 /// ask for, and a reader that begins with little room makes nine.
-fn read_once(path: &str, into: &mut [u8]) -> Option<usize> {
+fn read_once(path: &Path, into: &mut [u8]) -> Option<usize> {
     let mut file = fs::File::open(path).ok()?;
     file.read(into).ok()
 }
 
 impl Stat {
-    /// Reads it; `None` if there is no such process, or no `/proc`.
+    /// Reads it; `None` if there is no such process, or no `/proc` of our own.
     #[must_use]
     pub fn of(pid: i32) -> Option<Self> {
         let mut line = [0; LINE];
-        let length = read_once(&format!("/proc/{pid}/stat"), &mut line)?;
+        let length = read_once(&Proc::of(pid, "stat")?, &mut line)?;
         Self::parse(&String::from_utf8_lossy(&line[..length]))
     }
 
@@ -81,8 +84,8 @@ impl Stat {
 /// a thread has a directory in `/proc`, but is not listed there.
 #[must_use]
 pub(super) fn is_thread(number: i32) -> bool {
-    let status = fs::read(format!("/proc/{number}/status")).unwrap_or_default();
-    let status = String::from_utf8_lossy(&status);
+    let status = Proc::of(number, "status").and_then(|path| fs::read(path).ok());
+    let status = String::from_utf8_lossy(status.as_deref().unwrap_or_default());
     let leader = status.lines().find_map(|line| line.strip_prefix("Tgid:"));
     let leader = leader.and_then(|number| number.trim().parse().ok());
     leader.is_some_and(|leader: i32| leader != number)
@@ -107,7 +110,7 @@ impl SignalSet {
 
     fn of(pid: i32, name: &str) -> Self {
         let mut status = [0; STATUS];
-        let length = read_once(&format!("/proc/{pid}/status"), &mut status);
+        let length = Proc::of(pid, "status").and_then(|path| read_once(&path, &mut status));
         let text = String::from_utf8_lossy(&status[..length.unwrap_or(0)]);
         Self::parse(&text, name)
     }
@@ -139,7 +142,7 @@ impl FromIterator<i32> for SignalSet {
 /// Reads into `buffer`; zero where there is no `/proc`.
 #[must_use]
 pub fn own_start(buffer: &mut [u8]) -> u64 {
-    let length = read_once("/proc/self/stat", buffer);
+    let length = read_once(Path::new("/proc/self/stat"), buffer);
     let text = &buffer[..length.unwrap_or(0)];
     let tail = text
         .iter()

@@ -11,6 +11,7 @@ use super::Supervisor;
 use crate::base::Storage;
 use crate::flag::writer::FlagFile;
 use crate::ladder::Unaware;
+use crate::launch::lacks::INOTIFY;
 use crate::moment::Moment;
 use crate::outer::Outer;
 use crate::watch::{Seen, Watch};
@@ -72,6 +73,7 @@ impl Supervisor<'_> {
         }
         let Ok(mut watch) = Watch::new() else {
             self.looks = Looks::Unseen;
+            self.run.lacks(INOTIFY);
             return self
                 .run
                 .warn("no inotify instance left: who looked at its flag cannot be told");

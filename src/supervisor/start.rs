@@ -13,6 +13,7 @@ use crate::failpoint;
 use crate::flag::writer::FlagFile;
 use crate::ladder::Ladder;
 use crate::moment::Moment;
+use crate::proc::Proc;
 use crate::reason::Reason;
 use crate::spawn::{Outfit, SpawnError};
 use crate::sys;
@@ -32,6 +33,16 @@ impl Supervisor<'_> {
             self.run.warn(&format!(
                 "{path} is not in memory (tmpfs): looking at a flag may be slow"
             ));
+        }
+        match Proc::get() {
+            Proc::Ours => {}
+            Proc::Foreign => self.run.warn(
+                "/proc shows the processes of another pid namespace, so it is not used, and what \
+                 workers leave behind cannot be found: mount one (unshare --mount-proc)",
+            ),
+            Proc::Missing => self
+                .run
+                .warn("there is no /proc: what workers leave behind cannot be found"),
         }
         if self.plan.workers == 1 {
             self.run.search.give_to(0);

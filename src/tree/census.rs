@@ -11,6 +11,7 @@ use std::os::unix::ffi::OsStringExt as _;
 use std::path::{Path, PathBuf};
 
 use crate::flag::reader;
+use crate::proc::Proc;
 use crate::process::Stat;
 
 /// Everybody whom `/proc` showed.
@@ -24,6 +25,9 @@ pub(super) struct Census {
 
 impl Census {
     pub(super) fn take() -> Self {
+        if Proc::get() != Proc::Ours {
+            return Self::default();
+        }
         let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
         let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
         let everybody: Vec<(i32, Stat)> =
@@ -70,7 +74,7 @@ impl Census {
 
 /// The flag that a process was given; it may have overwritten that since.
 pub(super) fn flag_of(pid: i32) -> Option<PathBuf> {
-    let environment = fs::read(format!("/proc/{pid}/environ")).ok()?;
+    let environment = fs::read(Proc::of(pid, "environ")?).ok()?;
     let name = format!("{}=", reader::VARIABLE).into_bytes();
     let mut variables = environment.split(|&b| b == 0);
     let path = variables.find_map(|one| one.strip_prefix(name.as_slice()))?;

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use nix::unistd::getpid;
 
 use super::census::{self, Census};
+use crate::proc::Proc;
 use crate::process::{self, Stat};
 
 /// The looks of one wake-up, shared by all workers: a walk through `/proc` is dear, and is made
@@ -201,7 +202,10 @@ fn children() -> Vec<i32> {
     if !process::has_child() {
         return Vec::new();
     }
-    let Ok(list) = fs::read_to_string("/proc/thread-self/children") else {
+    // The numbers in another's list are those of other processes here.
+    let is_ours = Proc::get() == Proc::Ours;
+    let list = is_ours.then(|| fs::read_to_string("/proc/thread-self/children"));
+    let Some(Ok(list)) = list else {
         // A kernel without CONFIG_PROC_CHILDREN.
         return Census::take().children(getpid().as_raw()).to_vec();
     };

@@ -3,18 +3,15 @@
 
 use std::ops::Deref;
 use std::os::fd::{AsFd as _, BorrowedFd};
-use std::sync::Arc;
 
-use crate::owner::Identity;
 use crate::process::{self, Found, Sent};
 use crate::record::Born;
+use crate::sys;
 
 /// A main process that is the child of an owner that is no more.
 #[derive(Debug)]
 pub struct Stranger {
     born: Born,
-    /// Who looks for it.
-    us: Arc<Identity>,
     /// `None` if it is looked for anew each time: there are more workers than descriptors.
     held: Option<Found>,
 }
@@ -38,12 +35,10 @@ impl Deref for Look<'_> {
 }
 
 impl Stranger {
-    /// Looks for the process that is on record.
+    /// Looks for the process that is on record, in our own pid namespace.
     #[must_use]
-    pub fn find(born: Born, us: &Arc<Identity>) -> Self {
-        let us = Arc::clone(us);
-        let held = None;
-        let mut stranger = Self { born, us, held };
+    pub fn find(born: Born) -> Self {
+        let mut stranger = Self { born, held: None };
         let found = stranger.search();
         let keeps = match &found {
             Found::Ours(pidfd) => process::may_keep(pidfd),
@@ -57,12 +52,10 @@ impl Stranger {
     }
 
     fn search(&self) -> Found {
-        let identity = Identity {
-            pid: self.born.pid,
-            start: self.born.start,
-            ..Identity::clone(&self.us)
-        };
-        process::find(&identity, self.born.inode, &self.us)
+        let Born { pid, start, inode } = self.born;
+        // Its start was counted by the clock that we keep.
+        let is_ours = sys::shift() == 0;
+        process::find(pid, if is_ours { start } else { 0 }, inode)
     }
 
     pub(super) fn look(&self) -> Look<'_> {

@@ -32,7 +32,8 @@ const NAMESPACE: usize = 4;
 #[test]
 fn c14_what_is_of_another_boot_is_removed_and_nobody_is_signalled() {
     for how in ["clean", "stop", "run"] {
-        let mut base = Base::new();
+        // On a disk: memory forgets at each boot.
+        let mut base = Base::below("/var/tmp");
         let (run, pid) = one_worker(&base, "old", "polite", ("1s", "1s"));
         die(&run);
         let other = "00000000-0000-4000-8000-000000000000";

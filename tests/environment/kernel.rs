@@ -14,7 +14,13 @@ use crate::support::until::until;
 use crate::told;
 
 /// What is refused, how, and whether another owner can prove whom it signals.
-const REFUSED: [(&str, &str, bool); 19] = [
+const REFUSED: [(&str, &str, bool); 25] = [
+    ("subreaper", "EPERM", true),
+    ("subreaper", "EINVAL", true),
+    ("renameat2", "ENOSYS", true),
+    ("renameat2", "EINVAL", true),
+    ("getrandom", "ENOSYS", true),
+    ("getrandom", "EPERM", true),
     ("pidfd_open", "ENOSYS", false),
     ("pidfd_open", "EPERM", false),
     ("pidfd_send_signal", "ENOSYS", false),
@@ -148,17 +154,80 @@ fn is_gone(pid: i32) -> bool {
     matches!(processes::state(pid), None | Some('Z'))
 }
 
-/// Before Linux 3.15, or where a sandbox forbids it.
+/// Each of them is told of, to people and to programs, and no other.
 #[test]
-fn n9_without_a_rename_that_does_not_replace_a_run_is_refused_in_words() {
+fn k22b_status_says_what_the_kernel_refuses() {
     let Some(python) = python::python() else {
         return;
     };
-    let base = Base::new();
-    for errno in ["ENOSYS", "EINVAL"] {
+    for (call, errno, lacks) in [
+        ("subreaper", "EPERM", "subreaper"),
+        ("pidfd_open", "ENOSYS", "pidfd"),
+        ("pidfd_send_signal", "EPERM", "pidfd"),
+        ("inotify_init1", "ENOSYS", "inotify"),
+        ("set_robust_list", "EPERM", "robust_list"),
+        ("group", "EINVAL", ""),
+    ] {
+        let base = Base::new();
+        // Two: the second is watched from its start.
+        let run = refused(&base, &python, call, errno).workers(2);
+        let run = run.zoo(&["polite"]).start();
+        run.ready(2);
+        let status = base.call(&["status", "refused", "--json"]).json();
+        let told = status["runs"][0]["lacks"].as_array().expect("a list");
+        let told: Vec<&str> = told.iter().filter_map(|word| word.as_str()).collect();
+        assert_eq!(told.join(" "), lacks, "{call} {errno}");
+        let status = base.call(&["status", "refused"]);
+        assert_eq!(
+            status.out.matches("the kernel refused").count(),
+            usize::from(!lacks.is_empty()),
+            "{call} {errno}: {status:?}"
+        );
+        base.call(&["stop", "refused"]).expect(0);
+        run.finish().expect(0);
+    }
+}
+
+/// Orphans go to somebody else then: who they are shows by what they carry with them.
+#[test]
+fn k22c_without_its_orphans_a_supervisor_ends_what_workers_leave_behind() {
+    let Some(python) = python::python() else {
+        return;
+    };
+    for errno in ["EPERM", "EINVAL", "ENOSYS"] {
+        let base = Base::new();
+        let run = refused(&base, &python, "subreaper", errno)
+            .times("100ms", "100ms")
+            .sh(r#"(setsid -f "$0" blind); "$0" blind & sleep 0.1; exec "$0" polite"#)
+            .zoo_as_argument()
+            .start();
+        run.wait_for_each("ready", 3);
+        base.call(&["stop", "refused"]).expect(0);
+        run.finish().expect(0);
+    }
+}
+
+/// Before Linux 3.15, or where a sandbox forbids it.
+#[test]
+fn k22d_without_a_rename_that_does_not_replace_a_run_replaces_no_other() {
+    let Some(python) = python::python() else {
+        return;
+    };
+    for errno in ["ENOSYS", "EINVAL", "EPERM"] {
+        let base = Base::new();
         let run = refused(&base, &python, "renameat2", errno);
-        let end = run.without_events().zoo(&["polite"]).start().finish();
-        end.expect(125).says("publishing the run");
-        base.check();
+        let run = run.zoo(&["polite"]).start();
+        run.ready(1);
+        let other = refused(&base, &python, "renameat2", errno).without_events();
+        let end = other.zoo(&["polite"]).start().finish();
+        end.expect(125)
+            .says("there is a run named 'refused' already");
+        std::fs::write(base.runs().join("file"), "").expect("a file");
+        let other = base.scenario().name("file").without_events();
+        let other = other.through(&format!("exec {python} {REFUSE} {errno} renameat2 \"$@\""));
+        other.sh("exit 7").start().finish().expect(125);
+        std::fs::remove_file(base.runs().join("file")).expect("remove");
+        base.call(&["stop", "refused"]).expect(0);
+        run.finish().expect(0);
     }
 }

@@ -1,5 +1,6 @@
 """Runs a command to which the kernel refuses some system calls, as a sandbox or an older kernel does:
-refuse.py ERRNO CALL[,CALL]... COMMAND [ARGUMENT]... `group` is pidfd_send_signal to a whole group."""
+refuse.py ERRNO CALL[,CALL]... COMMAND [ARGUMENT]... `group` is pidfd_send_signal to a whole group, and
+`subreaper` prctl with PR_SET_CHILD_SUBREAPER."""
 
 import ctypes
 import errno
@@ -21,6 +22,7 @@ OWN = {
         "statx": 332,
         "fstatfs": 138,
         "getrandom": 318,
+        "prctl": 157,
     },
     "aarch64": {
         "set_robust_list": 99,
@@ -33,13 +35,14 @@ OWN = {
         "statx": 291,
         "fstatfs": 44,
         "getrandom": 278,
+        "prctl": 167,
     },
 }
 NUMBERS.update(OWN[os.uname().machine])
 
 LOAD, EQUAL, RETURN = 0x20, 0x15, 0x06
 ALLOW, ERRNO = 0x7FFF0000, 0x00050000
-FOURTH_ARGUMENT = 16 + 3 * 8
+FIRST_ARGUMENT, FOURTH_ARGUMENT = 16, 16 + 3 * 8
 
 
 def step(code, value, yes=0, no=0):
@@ -54,6 +57,9 @@ def program(refusal, calls):
         if call == "group":
             steps.append(step(EQUAL, NUMBERS["pidfd_send_signal"], 0, 3))
             steps += [step(LOAD, FOURTH_ARGUMENT), step(EQUAL, 4, 0, 1), refuse]
+        elif call == "subreaper":
+            steps.append(step(EQUAL, NUMBERS["prctl"], 0, 3))
+            steps += [step(LOAD, FIRST_ARGUMENT), step(EQUAL, 36, 0, 1), refuse]
         else:
             steps += [step(EQUAL, NUMBERS[call], 0, 1), refuse]
     return steps + [step(RETURN, ALLOW)]

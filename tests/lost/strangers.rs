@@ -93,7 +93,8 @@ fn craft_owner(base: &Base, run: &str, words: &[String]) {
 
 #[test]
 fn c14_what_an_older_boot_left_is_removed_and_nobody_is_signalled() {
-    let base = Base::new();
+    // On a disk: memory forgets at each boot.
+    let base = Base::below("/var/tmp");
     let bystanders = Bystanders::around(&base);
     let (run, pids) = orphan(&base, base.scenario().zoo(&["deaf"]));
     let mut words = owner_words(&base, "orphan");

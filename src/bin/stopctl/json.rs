@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use stopctl::moment::Moment;
 use stopctl::record::{WorkerRecord, WorkerState};
 
+use crate::lacks;
 use crate::runs::Run;
 
 /// The whole document, with a newline.
@@ -51,6 +52,7 @@ fn run(run: &Run) -> Value {
         "grace_ms": seen.run.grace_ms,
         "kill_after_ms": seen.run.kill_after_ms,
         "reason": seen.run.reason,
+        "lacks": lacks::of(run),
         "status": seen.run.status,
         "workers": workers,
     });

@@ -8,6 +8,7 @@ mod events;
 mod exit;
 mod fate;
 mod json;
+mod lacks;
 mod picture;
 mod progress;
 mod report;
@@ -23,6 +24,8 @@ mod words;
 
 use std::process::ExitCode;
 
+use stopctl::process::Borrowed;
+
 use crate::cli::Command;
 use crate::commands::{
     clean, client, completions, keep_going, list, notify, run, sleep, status, stop, unit, wait,
@@ -30,6 +33,9 @@ use crate::commands::{
 use crate::exit::Leave;
 
 fn main() -> ExitCode {
+    if let Some(borrowed) = Borrowed::get() {
+        return Leave::FAILED.saying(&borrowed).now();
+    }
     let words = std::env::args_os().collect::<Vec<_>>();
     let leave = typed::read(&words).map_or_else(
         |error| Leave::from_usage(&error, &words),

@@ -12,7 +12,7 @@ use stopctl::moment::Moment;
 use stopctl::reason::Reason;
 use stopctl::record::{Phase, WorkerState};
 use stopctl::signal_name::signal_name;
-use stopctl::standing::{Owned, Standing};
+use stopctl::standing::{Doubt, Owned, Standing};
 use stopctl::taker::{self, Care};
 
 use crate::fate::{self, Fate};
@@ -81,7 +81,7 @@ impl<'a> Target<'a> {
             | State::Stopping
             | State::Suspended
             | State::TakenOver(_)
-            | State::Unverifiable
+            | State::Unverifiable(_)
             | State::Unsigned => {
                 target.demand_it(voice);
             }
@@ -151,7 +151,7 @@ impl<'a> Target<'a> {
         }
         match self.care() {
             Care::Owned(_) | Care::Mended => {}
-            Care::Removed | Care::Gone | Care::Unverifiable => self.is_gone = true,
+            Care::Removed | Care::Gone | Care::Unverifiable(_) => self.is_gone = true,
             Care::Failed(why) => {
                 self.problem = Some(format!("{} cannot be removed: {why}", self.run.name));
             }
@@ -181,16 +181,16 @@ impl<'a> Target<'a> {
                 voice.say(Weight::Notice, &what);
             }
             Care::Gone => self.is_gone = true,
-            Care::Unverifiable => self.out_of_reach(),
+            Care::Unverifiable(why) => self.out_of_reach(why),
             Care::Failed(why) => {
                 self.problem = Some(format!("{name} cannot be taken over: {why}"));
             }
         }
     }
 
-    fn out_of_reach(&mut self) {
+    fn out_of_reach(&mut self, why: Doubt) {
         self.problem = Some(format!(
-            "{} cannot be stopped from here: its supervisor died, and was of another pid namespace",
+            "{} cannot be stopped from here: its supervisor died, and {why}",
             self.run.name
         ));
     }

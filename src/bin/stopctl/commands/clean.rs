@@ -95,7 +95,8 @@ fn end(runs: Vec<Neglected>, voice: &mut Voice) -> usize {
         if is_past {
             match taker::care_for(&dir) {
                 Care::Failed(why) => problems.push(format!("{name} cannot be removed: {why}")),
-                Care::Removed | Care::Gone | Care::Owned(_) | Care::Mended | Care::Unverifiable => {
+                Care::Unverifiable(why) => problems.push(format!("left alone: {name}: {why}")),
+                Care::Removed | Care::Gone | Care::Owned(_) | Care::Mended => {
                     let what = "its machine or container was restarted, nothing else was left";
                     voice.say(Weight::Notice, &format!("cleaned {name}: {what}"));
                 }

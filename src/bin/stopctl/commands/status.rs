@@ -3,12 +3,11 @@
 use stopctl::duration::in_words;
 use stopctl::escape::escaped;
 use stopctl::record::{RunRecord, WorkerRecord};
-use stopctl::standing::{Owned, Standing};
 
 use crate::cli::StatusArgs;
 use crate::exit::Leave;
 use crate::runs::{self, Missing, Run, State};
-use crate::{json, show, words};
+use crate::{json, lacks, show, words};
 
 mod changes;
 mod watch;
@@ -31,7 +30,7 @@ pub(crate) fn status(args: &StatusArgs) -> Leave {
         | State::Stopping
         | State::Suspended
         | State::TakenOver(_)
-        | State::Unverifiable
+        | State::Unverifiable(_)
         | State::Unsigned => Leave::OK,
         State::Over | State::OwnerDied => Leave::NO_RUN,
     };
@@ -53,12 +52,9 @@ fn described(run: &Run) -> String {
     let (name, pid, state) = (&run.name, run.seen.run.pid, run.state().in_words());
     let (age, command) = (in_words(run.age()), run.command());
     let mut head = format!("{name} (pid {pid}), started {age} ago, {state}: {command}\n");
-    if matches!(
-        Standing::of(&run.dir),
-        Standing::Owned(Owned { watched: false, .. })
-    ) {
-        head += "the kernel refused to watch over its supervisor (set_robust_list): should that be \
-                 killed, the guard stops the workers, and without a guard nobody does by itself\n";
+    for what in lacks::of(run) {
+        head += &lacks::in_words(&what);
+        head.push('\n');
     }
     let (run, workers) = (&run.seen.run, &run.seen.workers);
     let rows = workers

@@ -5,6 +5,7 @@ use std::os::unix::fs::MetadataExt as _;
 
 use stopctl::escape::escaped;
 use stopctl::event::Event;
+use stopctl::proc::Proc;
 use stopctl::process::Stat;
 
 use crate::voice::Weight;
@@ -40,9 +41,10 @@ fn circumstances(pid: i32) -> String {
     let Some(stat) = Stat::of(pid) else {
         return String::new();
     };
-    let owner = fs::metadata(format!("/proc/{pid}")).map(|data| data.uid());
-    let owner = owner.map_or_else(|_| "?".to_owned(), |uid| uid.to_string());
-    let place = fs::read_to_string(format!("/proc/{pid}/wchan")).unwrap_or_default();
+    let owner = Proc::of(pid, "").and_then(|path| fs::metadata(path).ok());
+    let owner = owner.map_or_else(|| "?".to_owned(), |data| data.uid().to_string());
+    let place = Proc::of(pid, "wchan").and_then(|path| fs::read_to_string(path).ok());
+    let place = place.unwrap_or_default();
     let place = match place.as_str() {
         // It runs, or we may not know.
         "" | "0" => String::new(),

@@ -2,7 +2,7 @@
 
 use stopctl::process::Stat;
 use stopctl::record::Phase;
-use stopctl::standing::{Owned, Standing};
+use stopctl::standing::{Doubt, Owned, Standing};
 
 use super::Run;
 
@@ -17,8 +17,8 @@ pub(crate) enum State {
     /// Its supervisor died, and this process enforces its ladders.
     TakenOver(i32),
     OwnerDied,
-    /// Nobody here can tell who enforces its ladders.
-    Unverifiable,
+    /// Nobody here can tell who enforces its ladders, for this reason.
+    Unverifiable(Doubt),
     /// Its owner file cannot be read.
     Unsigned,
 }
@@ -33,7 +33,7 @@ impl State {
             Self::Over => "over",
             Self::TakenOver(_) => "taken_over",
             Self::OwnerDied => "owner_died",
-            Self::Unverifiable | Self::Unsigned => "unverifiable",
+            Self::Unverifiable(_) | Self::Unsigned => "unverifiable",
         }
     }
 
@@ -47,7 +47,7 @@ impl State {
                 return format!("its supervisor died, being stopped by pid {pid}");
             }
             Self::OwnerDied => "its supervisor died, not being stopped",
-            Self::Unverifiable => "cannot be verified from here (another pid namespace?)",
+            Self::Unverifiable(why) => return format!("cannot be verified from here: {why}"),
             Self::Unsigned => "cannot be verified (no readable file 'owner')",
         };
         words.to_owned()
@@ -69,7 +69,7 @@ impl Run {
             Standing::Orphaned(_) => State::OwnerDied,
             // The kernel's mark is true in every pid namespace.
             Standing::Unverifiable(_) if self.owner_died() => State::OwnerDied,
-            Standing::Unverifiable(_) => State::Unverifiable,
+            Standing::Unverifiable(unknown) => State::Unverifiable(unknown.why),
             Standing::Unreadable => State::Unsigned,
         }
     }

@@ -95,8 +95,8 @@ impl Target<'_> {
                 self.run.record.wait_for_change(&self.run.seen, SIGNING);
                 return true;
             }
-            Standing::Unverifiable(_) if !is_over && self.run.owner_died() => {
-                self.out_of_reach();
+            Standing::Unverifiable(unknown) if !is_over && self.run.owner_died() => {
+                self.out_of_reach(unknown.why);
                 return false;
             }
             // Somebody removed what was left of it, because nothing is.
@@ -191,7 +191,10 @@ impl Target<'_> {
                 Care::Failed(why) => {
                     self.problem = Some(format!("{name} cannot be taken over: {why}"));
                 }
-                Care::Owned(_) | Care::Mended | Care::Removed | Care::Gone | Care::Unverifiable => {
+                Care::Unverifiable(why) => {
+                    self.problem = Some(format!("{name} cannot be taken over from here: {why}"));
+                }
+                Care::Owned(_) | Care::Mended | Care::Removed | Care::Gone => {
                     self.demand_it(voice);
                 }
             }

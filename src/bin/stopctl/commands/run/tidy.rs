@@ -39,17 +39,17 @@ fn hand_over(run: &Neglected, voice: &mut Voice) {
     let name = run.dir.name().to_owned();
     // Counted before: the first may be gone at once.
     let there = match run.dir.twin().map(Run::open) {
-        Ok(Ok(Some(open))) => leftovers::still_there(&open.record, &open.seen),
-        Ok(Ok(None) | Err(_)) | Err(_) if run.is_past => 0,
+        Ok(Ok(Some(open))) if !run.is_past => leftovers::still_there(&open.record, &open.seen),
+        _ if run.is_past => 0,
         // Nobody knows what its workers are: `clean` names it.
-        Ok(Ok(None) | Err(_)) | Err(_) => return,
+        Ok(_) | Err(_) => return,
     };
     let what = match taker::care_for(&run.dir) {
         Care::Owned(_) if there == 0 => "cleaning up".to_owned(),
         Care::Owned(_) => format!("stopping its {}", counted(there, "worker")),
         Care::Removed => "its machine or container was restarted, so it is removed".to_owned(),
         Care::Failed(why) => format!("it cannot be taken over: {why}"),
-        Care::Gone | Care::Mended | Care::Unverifiable => return,
+        Care::Gone | Care::Mended | Care::Unverifiable(_) => return,
     };
     voice.say(
         Weight::Notice,
