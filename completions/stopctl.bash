@@ -296,7 +296,7 @@ _stopctl() {
                     return 0
                     ;;
                 --stragglers)
-                    COMPREPLY=($(compgen -W "stop leave" -- "${cur}"))
+                    COMPREPLY=($(compgen -W "stop leave wait" -- "${cur}"))
                     return 0
                     ;;
                 --cgroup)

@@ -62,8 +62,9 @@ null\t''"
 complete -c stopctl -n "__fish_stopctl_using_subcommand run" -l forward -d 'Signals passed on to the workers beside USR1, USR2 and WINCH; HUP here makes it a reload instead of a stop, and -USR2 takes USR2 away' -r
 complete -c stopctl -n "__fish_stopctl_using_subcommand run" -l ready -d 'When the run is ready: when all workers were started, or when each has said that it is; the latter implies --notify' -r -f -a "started\t''
 notify\t''"
-complete -c stopctl -n "__fish_stopctl_using_subcommand run" -l stragglers -d 'What becomes of processes that a worker leaves behind: stop them too, or name and leave them' -r -f -a "stop\t''
-leave\t''"
+complete -c stopctl -n "__fish_stopctl_using_subcommand run" -l stragglers -d 'What becomes of processes that a worker leaves behind: stop them too, name and leave them, or wait for them as the worker, for a program that puts itself into the background' -r -f -a "stop\t''
+leave\t''
+wait\t''"
 complete -c stopctl -n "__fish_stopctl_using_subcommand run" -l cgroup -d 'A control group (v2) for each worker: where one was delegated to us, never, or always' -r -f -a "auto\t''
 off\t''
 require\t''"

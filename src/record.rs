@@ -10,6 +10,8 @@ use std::io;
 
 use serde::{Deserialize, Serialize};
 
+use crate::ended::Ended;
+
 mod born;
 mod reader;
 mod writer;
@@ -54,6 +56,8 @@ pub enum Stragglers {
     Stop,
     /// They are named and left.
     Leave,
+    /// They are the worker from then on: they are waited for, and stopped when it is.
+    Wait,
 }
 
 /// Whom the stop signal reaches. SIGKILL reaches everything.
@@ -246,6 +250,19 @@ pub struct WorkerRecord {
     pub extensions: u32,
     /// How many processes were still there after its main process had ended.
     pub stragglers: u32,
+    /// Those of them who are there, the first few: pid, start, and inode of the pidfd or 0. Whoever
+    /// takes over knows them by this, whatever they did to their environment.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rest: Vec<(i32, u64, u64)>,
+}
+
+impl WorkerRecord {
+    /// How its main process ended, if it has and that is known.
+    #[must_use]
+    pub fn ended(&self) -> Option<Ended> {
+        let exited = self.exit_code.map(Ended::Exited);
+        exited.or(self.signal.map(Ended::Signalled))
+    }
 }
 
 impl Default for WorkerRecord {
@@ -269,6 +286,7 @@ impl Default for WorkerRecord {
             acknowledged_ms: None,
             extensions: 0,
             stragglers: 0,
+            rest: Vec::new(),
         }
     }
 }

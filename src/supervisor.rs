@@ -47,6 +47,7 @@ use newborns::Newborns;
 use notified::Hearing;
 use presses::Presses;
 use put_back::Deletion;
+use reap::MainEnded;
 
 /// Supervises the run of `plan`, which was launched, until nobody is left; answers how we leave.
 ///
@@ -90,6 +91,8 @@ struct Supervisor<'a> {
     /// Where workers are heard, if they are.
     hearing: Option<Hearing>,
     by_pid: HashMap<i32, usize>,
+    /// Workers whose main processes have ended, and what that means for the others is not decided.
+    ended: Vec<MainEnded>,
     /// Workers that are still to be started, unless a stop comes.
     unstarted: u32,
     /// When `--timeout` runs out.
@@ -144,6 +147,7 @@ impl<'a> Supervisor<'a> {
             manager: Manager::from_env(run.begun),
             hearing: parts.inbox.map(Hearing::new),
             by_pid: HashMap::new(),
+            ended: Vec::new(),
             unstarted: plan.workers,
             timeout: plan.timeout.map(|time| run.begun + time),
             presses: Presses::default(),

@@ -289,7 +289,17 @@ fn take_in(
             continue;
         };
         let Told { flag, request } = raised.of(number, record.flag.as_deref(), dir);
+        let named = |&(pid, start, inode): &(i32, u64, u64)| {
+            let identity = Identity {
+                pid,
+                start,
+                ..Identity::clone(&us)
+            };
+            let inode = Some(inode).filter(|&inode| inode != 0);
+            (pid, process::find(&identity, inode, &us))
+        };
         let heritage = Heritage {
+            rest: record.rest.iter().map(named).collect(),
             number,
             born,
             main: Stranger::find(born),

@@ -22,6 +22,7 @@ use std::path::PathBuf;
 use crate::cgroup::Cgroup;
 use crate::process::{self, Found};
 
+pub use census::flag_of;
 pub use search::Search;
 pub use straggler::Straggler;
 
@@ -29,6 +30,9 @@ mod census;
 mod find;
 mod search;
 mod straggler;
+
+/// How many of those who are held are written into the record.
+const FEW: usize = 4;
 
 /// The main process, as far as its number proves anything: it is that of its session and its group.
 #[derive(Clone, Copy, Debug)]
@@ -115,6 +119,21 @@ impl Tree {
     /// All of them were.
     pub fn have_greeted(&mut self) {
         self.greeted = self.held.len();
+    }
+
+    /// Pid, start, and inode or 0, of the first few who are held.
+    #[must_use]
+    pub fn identities(&self) -> Vec<(i32, u64, u64)> {
+        self.held
+            .iter()
+            .take(FEW)
+            .map(Straggler::identity)
+            .collect()
+    }
+
+    /// Holds somebody of whom an owner that is no more has left word, if it is still there.
+    pub fn hold_found(&mut self, pid: i32, found: Found) {
+        self.held.extend(Straggler::found(pid, found));
     }
 
     /// Everybody who is held has had this signal.

@@ -53,6 +53,14 @@ pub struct Hands<'a> {
     pub now: Moment,
 }
 
+impl Hands<'_> {
+    /// Whether what a main process left behind has the stop signal, too: it does not if that is for
+    /// the main process alone, unless there is nothing else that the worker could be.
+    pub(super) fn signals_rest(&self) -> bool {
+        self.signal_to != SignalTo::Main || self.stragglers == Stragglers::Wait
+    }
+}
+
 /// A worker that was started.
 #[derive(Debug)]
 pub struct Worker {

@@ -4,6 +4,8 @@ mod support;
 
 #[path = "stopping/asked.rs"]
 mod asked;
+#[path = "stopping/background.rs"]
+mod background;
 #[path = "stopping/by_itself.rs"]
 mod by_itself;
 #[path = "stopping/company.rs"]

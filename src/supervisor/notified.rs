@@ -10,6 +10,8 @@ use super::Supervisor;
 use crate::moment::Moment;
 use crate::notify::{Inbox, Letter};
 use crate::process::Stat;
+use crate::tree;
+use crate::worker::Worker;
 
 /// How far up from a sender its worker is looked for.
 const GENERATIONS: usize = 64;
@@ -53,7 +55,7 @@ impl Supervisor<'_> {
         };
         let (run, by_pid) = (&mut self.run, &self.by_pid);
         inbox.drain(|letter| match letter {
-            Letter::Said(pid, message) => match worker_of(pid, by_pid) {
+            Letter::Said(pid, message) => match worker_of(pid, by_pid, run.workers()) {
                 Some(index) => run.on_index(index, now, |worker, hands| {
                     worker.hear(message, hands);
                 }),
@@ -77,16 +79,23 @@ impl Supervisor<'_> {
     }
 }
 
-/// The worker that a process belongs to: its main process, whoever is in the session of that, or
-/// descends from one of these. The main process is not reaped, so its number is its own.
-fn worker_of(pid: i32, by_pid: &HashMap<i32, usize>) -> Option<usize> {
+/// The worker that a process belongs to: its main process, whoever is in the session of that, who was
+/// left behind by it and is held, or descends from one of these. The main process is not reaped, and
+/// whoever is held cannot become another, so their numbers are their own.
+fn worker_of(pid: i32, by_pid: &HashMap<i32, usize>, workers: &[Worker]) -> Option<usize> {
     let parent = |pid: &i32| Some(Stat::of(*pid)?.parent);
     let mut family = std::iter::successors(Some(pid), parent).take(GENERATIONS);
     // 0 is one that cannot be seen from here, and above the first process there is nobody.
     let mut family = family.by_ref().take_while(|&pid| pid > 1);
-    family.find_map(|pid| {
+    let found = family.find_map(|pid| {
         let session = || getsid(Some(Pid::from_raw(pid))).ok();
         let in_session = || by_pid.get(&session()?.as_raw());
-        by_pid.get(&pid).or_else(in_session).copied()
-    })
+        let main = by_pid.get(&pid).or_else(in_session).copied();
+        let is_held = |worker: &Worker| worker.tree().rest().iter().any(|one| one.pid == pid);
+        main.or_else(|| workers.iter().position(is_held))
+    });
+    // Left behind a moment ago, and not held yet.
+    let flag = found.is_none().then(|| tree::flag_of(pid)).flatten();
+    let is_named = |worker: &Worker| flag.as_deref() == Some(worker.flag().path());
+    found.or_else(|| workers.iter().position(is_named))
 }

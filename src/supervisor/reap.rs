@@ -10,6 +10,7 @@ use crate::event::Event;
 use crate::moment::Moment;
 use crate::process::{self, Target};
 use crate::reason::Reason;
+use crate::record::Stragglers;
 use crate::worker::Worker;
 
 /// How many children are reaped in one wake-up: somebody who forks without end must not keep us from
@@ -17,7 +18,8 @@ use crate::worker::Worker;
 const AT_ONCE: usize = 5000;
 
 /// A worker whose main process has ended.
-struct MainEnded {
+pub(super) struct MainEnded {
+    index: usize,
     number: u32,
     /// Whether it had been asked to.
     asked: bool,
@@ -79,8 +81,15 @@ impl Supervisor<'_> {
             self.run.search.give_to(last.number);
         }
         self.run.settle(now);
-        for worker in &ended {
-            self.consider_others(worker, now);
+        self.ended.extend(ended);
+        for worker in std::mem::take(&mut self.ended) {
+            // Where what it started is waited for, a worker is over when that is.
+            let last = self.run.workers()[worker.index].is_over().is_some();
+            if last || self.plan.stragglers != Stragglers::Wait {
+                self.consider_others(&worker, now);
+            } else {
+                self.ended.push(worker);
+            }
         }
     }
 
@@ -117,6 +126,7 @@ impl Supervisor<'_> {
         self.share_key(index, ended);
         self.take_terminal_back(ended);
         MainEnded {
+            index,
             number,
             asked,
             success: ended.is_some_and(Ended::is_success),
@@ -125,8 +135,13 @@ impl Supervisor<'_> {
 
     /// What the end of a worker means for the others.
     fn consider_others(&mut self, worker: &MainEnded, now: Moment) {
+        let asked_later = || {
+            let waits = self.plan.stragglers == Stragglers::Wait;
+            waits && self.run.workers()[worker.index].is_asked()
+        };
         // One that could not be started has stopped the others already.
-        let asked = worker.asked || self.run.stopping().is_some() || self.refusal.is_some();
+        let stops = self.run.stopping().is_some() || self.refusal.is_some();
+        let asked = worker.asked || stops || asked_later();
         if !asked && self.plan.when_one_ends.stops(worker.success) {
             self.culprit = Some(worker.number);
             self.run.stop_all(&Reason::SIBLING, How::OWN_TIMES, now);

@@ -73,7 +73,8 @@ impl Census {
 }
 
 /// The flag that a process was given; it may have overwritten that since.
-pub(super) fn flag_of(pid: i32) -> Option<PathBuf> {
+#[must_use]
+pub fn flag_of(pid: i32) -> Option<PathBuf> {
     let environment = fs::read(Proc::of(pid, "environ")?).ok()?;
     let name = format!("{}=", reader::VARIABLE).into_bytes();
     let mut variables = environment.split(|&b| b == 0);

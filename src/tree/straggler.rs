@@ -5,7 +5,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use nix::unistd::getpid;
 
-use crate::process::{self, Sent, Stat, Target};
+use crate::process::{self, Found, Sent, Stat, Target};
 
 /// A process of a worker's tree that is still there after the worker's main process ended.
 ///
@@ -53,6 +53,29 @@ impl Straggler {
             inode: pidfd.as_ref().and_then(process::pidfs_inode),
             pidfd: pidfd.filter(process::may_keep),
         })
+    }
+
+    /// One that was found by an identity: the descriptor names nobody else.
+    pub(super) fn found(pid: i32, found: Found) -> Option<Self> {
+        let Found::Ours(pidfd) = found else {
+            return None;
+        };
+        let stat = Stat::of(pid)?;
+        (!process::has_ended(&pidfd)).then_some(Self {
+            pid,
+            program: stat.program,
+            group: stat.group,
+            session: stat.session,
+            start: stat.start,
+            sent: Cell::new(None),
+            inode: process::pidfs_inode(&pidfd),
+            pidfd: Some(pidfd).filter(process::may_keep),
+        })
+    }
+
+    /// Pid, start, and the inode of its pidfd, or 0.
+    pub(super) fn identity(&self) -> (i32, u64, u64) {
+        (self.pid, self.start, self.inode.unwrap_or(0))
     }
 
     pub(super) fn is_there(&self) -> bool {

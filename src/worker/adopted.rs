@@ -1,14 +1,15 @@
 //! A worker that somebody else started, and whose ladder we go on with.
 
-use super::{Asked, Hands, Main, Said, Stranger, Worker};
+use super::{Asked, Hands, Life, Main, Said, Stranger, Worker};
 use crate::cgroup::Cgroup;
 use crate::event::Event;
 use crate::flag::format::Request;
 use crate::flag::writer::FlagFile;
 use crate::ladder::{Input, Ladder, Rung, Times};
 use crate::moment::Moment;
+use crate::process::Found;
 use crate::reason::Reason;
-use crate::record::{Born, SignalTo, WorkerRecord};
+use crate::record::{Born, SignalTo, Stragglers, WorkerRecord};
 
 /// What an owner that is no more has left of a worker.
 #[derive(Debug)]
@@ -27,6 +28,8 @@ pub struct Heritage {
     pub request: Option<Request>,
     /// What the record says.
     pub record: WorkerRecord,
+    /// Those that its main process left behind, as far as that says, and what became of them.
+    pub rest: Vec<(i32, Found)>,
     /// Its control group, if it had one.
     pub cgroup: Option<Cgroup>,
 }
@@ -45,6 +48,7 @@ impl Worker {
             notes_reads,
             request,
             record,
+            rest,
             cgroup,
         } = heritage;
         let began = record.started_ns.map_or(now, Moment::from_nanos);
@@ -62,6 +66,14 @@ impl Worker {
         }
         if worker.looked != Some(false) {
             let _ = worker.ladder.step(Input::Looked, now);
+        }
+        for (pid, found) in rest {
+            worker.tree.hold_found(pid, found);
+        }
+        if let (Stragglers::Wait, ended @ Some(_)) = (hands.stragglers, record.ended()) {
+            worker.life = Life::Remains { ended, at: now };
+            worker.tree.have_greeted();
+            worker.stragglers = record.stragglers;
         }
         worker.extensions = record.extensions;
         worker.said = Said::recorded(&record);

@@ -14,7 +14,7 @@ use crate::moment::Moment;
 use crate::outcome::{Before, Final, Outcome};
 use crate::process;
 use crate::reason::Reason;
-use crate::record::{SignalTo, Stragglers};
+use crate::record::Stragglers;
 
 /// For what a worker leaves behind that ended by itself: 2 s to see the flag, 2 s after SIGTERM.
 const STRAGGLERS: Duration = Duration::from_secs(2);
@@ -66,6 +66,7 @@ impl Worker {
     pub fn forget_ended(&mut self, hands: &mut Hands<'_>) {
         let worker = self.number;
         for pid in self.tree.forget_ended() {
+            self.changed = true;
             let ended = Event::StragglerEnded { worker, pid };
             hands.witness.see(hands.now, &ended);
         }
@@ -84,15 +85,29 @@ impl Worker {
         let (main, tree) = (&self.main, &mut self.tree);
         main.as_leader(&self.life, |leader| tree.refresh(leader, hands.search));
         match hands.stragglers {
-            Stragglers::Stop => self.greet(hands),
+            Stragglers::Stop | Stragglers::Wait => self.greet(hands),
             Stragglers::Leave => self.leave_alone(hands),
         }
         if self.tree.rest().is_empty() {
-            let rung = self.ladder.outcome_rung();
+            let rung = self.rung_of_outcome(hands);
+            let at = if hands.stragglers == Stragglers::Wait {
+                hands.now
+            } else {
+                at
+            };
             let outcome = Outcome::of(ended, self.before(ended, rung, hands));
             // Nothing is asked of a ladder whose tree is empty.
             let _ = self.ladder.step(Input::TreeEnded, hands.now);
             self.finish(ended, outcome, at, hands);
+        }
+    }
+
+    /// The rung that its outcome tells of: the highest that was used before its main process ended,
+    /// or before the last of it did where that is the worker.
+    fn rung_of_outcome(&self, hands: &Hands<'_>) -> Option<Rung> {
+        match hands.stragglers {
+            Stragglers::Stop | Stragglers::Leave => self.ladder.outcome_rung(),
+            Stragglers::Wait => self.ladder.rung(),
         }
     }
 
@@ -111,7 +126,7 @@ impl Worker {
             hands.witness.see(hands.now, &there);
         }
         let signal = match self.ladder.rung() {
-            Some(Rung::Term) if hands.signal_to != SignalTo::Main => Some(hands.stop_signal),
+            Some(Rung::Term) if hands.signals_rest() => Some(hands.stop_signal),
             Some(Rung::Kill) => Some(SIGKILL),
             Some(Rung::Flag | Rung::Term) | None => None,
         };
@@ -127,7 +142,8 @@ impl Worker {
             STRAGGLERS
         };
         let (grace, kill_after) = (Limit::After(grace), Limit::After(STRAGGLERS));
-        let stragglers = Some(Times::plain(grace, kill_after, hands.kill_wait));
+        let short = Times::plain(grace, kill_after, hands.kill_wait);
+        let stragglers = Some(short).filter(|_| hands.stragglers != Stragglers::Wait);
         // On a ladder that was climbed already this freezes the outcome, and no more.
         self.input(Input::MainEnded { stragglers }, &Reason::SIBLING, hands);
     }
@@ -211,7 +227,7 @@ impl Worker {
         let asked_before = self
             .asked
             .as_ref()
-            .filter(|_| self.ladder.outcome_rung().is_some());
+            .filter(|_| self.rung_of_outcome(hands).is_some());
         let last = Final {
             worker: self.number,
             pid: self.pid,

@@ -26,15 +26,15 @@ impl Worker {
             Ended::Exited(code) => (Some(code), None),
             Ended::Signalled(signal) => (None, Some(signal)),
         };
-        let (exit_code, signal) = last.and_then(|last| last.ended).map_or((None, None), code);
-        let state = match &self.life {
-            Life::Main if self.asked.is_none() => match self.program {
-                Program::Awaited | Program::Impossible => WorkerState::Starting,
-                Program::Runs => WorkerState::Running,
-            },
-            Life::Main | Life::Remains { .. } => WorkerState::Stopping,
-            Life::Over(_) => WorkerState::Ended,
+        let (state, ended, rest) = match &self.life {
+            Life::Main if self.program != Program::Runs && self.asked.is_none() => {
+                (WorkerState::Starting, None, Vec::new())
+            }
+            Life::Main => (self.standing(), None, Vec::new()),
+            Life::Remains { ended, .. } => (self.standing(), *ended, self.tree.identities()),
+            Life::Over(last) => (WorkerState::Ended, last.ended, Vec::new()),
         };
+        let (exit_code, signal) = ended.map_or((None, None), code);
         let milliseconds = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
         WorkerRecord {
             state,
@@ -59,6 +59,15 @@ impl Worker {
             acknowledged_ms: self.said.acknowledged.map(milliseconds),
             extensions: self.extensions,
             stragglers: self.stragglers,
+            rest,
+        }
+    }
+
+    fn standing(&self) -> WorkerState {
+        if self.asked.is_some() {
+            WorkerState::Stopping
+        } else {
+            WorkerState::Running
         }
     }
 }

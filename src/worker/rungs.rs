@@ -41,7 +41,7 @@ impl Worker {
                     self.tell_if_ignored(hands);
                     self.remember(hands);
                     self.send_stop_signal(hands);
-                } else if hands.signal_to != SignalTo::Main {
+                } else if hands.signals_rest() {
                     self.signal_rest(hands.stop_signal, hands);
                 }
             }
@@ -268,7 +268,7 @@ impl Worker {
 
     /// Sends a signal to everybody of its tree who is held, but the main process.
     pub(super) fn signal_rest(&self, signal: i32, hands: &mut Hands<'_>) {
-        if hands.stragglers == Stragglers::Stop {
+        if hands.stragglers != Stragglers::Leave {
             for straggler in self.tree.rest() {
                 self.signal_straggler(straggler, signal, hands);
             }

@@ -3,14 +3,16 @@
 //! What one wake-up brought is collected, and said together at its end: a thousand workers that
 //! get SIGTERM are one line.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use stopctl::ended::Ended;
 use stopctl::ladder::Unaware;
 use stopctl::moment::Moment;
 use stopctl::outcome::Final;
 use stopctl::plan::Plan;
 use stopctl::reason::Reason;
+use stopctl::record::Stragglers;
 use stopctl::signal_name::signal_name;
 use stopctl::terminal::keys_reach_us;
 
@@ -25,6 +27,10 @@ mod lines;
 /// Those who leave within this time of one another are said in one line.
 const TOGETHER: Duration = Duration::from_millis(200);
 
+/// A program that ends well within this time has hardly done its work: it puts itself into the
+/// background, if it leaves anything.
+const AT_ONCE: Duration = Duration::from_secs(1);
+
 /// The longest silence while stopping, at first; it doubles with each line that says nothing new.
 const SILENCE: Duration = Duration::from_secs(5);
 
@@ -38,6 +44,8 @@ pub(crate) struct Progress {
     program: String,
     /// What is sent instead of SIGTERM, by name.
     pub(crate) stop_signal: String,
+    /// Whether what a main process leaves behind is the worker from then on.
+    waits_for_stragglers: bool,
     /// Whether who never looked has as much time as who did, and nobody chose that.
     waits_for_unaware: bool,
     workers: BTreeMap<u32, Known>,
@@ -48,6 +56,7 @@ pub(crate) struct Progress {
 /// What is known of a worker that is still there.
 struct Known {
     pid: i32,
+    started: Moment,
     looked: bool,
     level: u8,
     deadline: Option<Moment>,
@@ -76,6 +85,8 @@ struct News {
     /// Who ignores the signal that is to end it.
     ignored: Vec<u32>,
     behind: Behind,
+    /// Those whose main process ended at once, and well: as that of a daemon does.
+    daemons: BTreeSet<u32>,
     left: Vec<Fate>,
     /// Who failed after it was asked.
     failed: Vec<Fate>,
@@ -87,6 +98,7 @@ impl Progress {
             run: String::new(),
             program,
             stop_signal: signal_name(plan.stop_signal),
+            waits_for_stragglers: plan.stragglers == Stragglers::Wait,
             waits_for_unaware: plan.times.unaware == Unaware::Same,
             workers: BTreeMap::new(),
             stop: None,
@@ -94,9 +106,10 @@ impl Progress {
         }
     }
 
-    pub(crate) fn started(&mut self, worker: u32, pid: i32) {
+    pub(crate) fn started(&mut self, now: Moment, worker: u32, pid: i32) {
         let known = Known {
             pid,
+            started: now,
             looked: false,
             level: 0,
             deadline: None,
@@ -171,6 +184,15 @@ impl Progress {
         self.news.behind.add(now, worker, pid, what);
     }
 
+    /// Its main process ended by itself.
+    pub(crate) fn main_ended(&mut self, now: Moment, worker: u32, ended: Option<Ended>) {
+        let began = self.workers.get(&worker).map(|known| known.started);
+        let is_quick = began.is_some_and(|began| now.since(began) <= AT_ONCE);
+        if is_quick && ended.is_some_and(Ended::is_success) {
+            self.news.daemons.insert(worker);
+        }
+    }
+
     pub(crate) fn straggler_ended(&mut self, pid: i32) {
         self.news.behind.ended(pid);
     }
@@ -226,12 +248,18 @@ impl Progress {
             } else {
                 "processes"
             };
+            let processes = processes.join(", ");
+            if self.waits_for_stragglers {
+                let line = format!("worker {worker} goes on in the background: {processes}");
+                voice.say(Weight::Notice, &line);
+                continue;
+            }
             let next = self.next(now, false);
-            let line = format!(
-                "worker {worker} left {what} behind: {}{next}",
-                processes.join(", ")
-            );
+            let line = format!("worker {worker} left {what} behind: {processes}{next}");
             voice.say(Weight::Warning, &line);
+            if self.news.daemons.remove(&worker) {
+                voice.say(Weight::Warning, &lines::daemon(worker));
+            }
         }
         for ((signal, rest), workers) in sent {
             let whom = if rest { "what is left of " } else { "" };

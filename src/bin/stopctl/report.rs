@@ -105,7 +105,7 @@ impl Report {
         let progress = &mut self.progress;
         match event {
             Event::RunStarted { run, .. } => run.name.clone_into(&mut progress.run),
-            Event::WorkerStarted { worker, pid, .. } => progress.started(*worker, *pid),
+            Event::WorkerStarted { worker, pid, .. } => progress.started(now, *worker, *pid),
             Event::FirstLook { worker } => progress.looked(*worker),
             Event::Signalled { signal } => progress.signalled(*signal),
             Event::StopRequested {
@@ -134,6 +134,12 @@ impl Report {
                 progress.left_behind(now, *worker, straggler.pid, what);
             }
             Event::StragglerEnded { pid, .. } => progress.straggler_ended(*pid),
+            Event::MainEnded {
+                worker,
+                ended,
+                asked: false,
+                ..
+            } => progress.main_ended(now, *worker, *ended),
             Event::WorkerEnded(last) => progress.ended(now, last),
             Event::Resumed { .. } => progress.resumed(now),
             Event::SupervisorDied { name, .. } => {
@@ -146,7 +152,7 @@ impl Report {
                 pid,
                 looked,
             } => {
-                progress.started(*worker, *pid);
+                progress.started(now, *worker, *pid);
                 if *looked {
                     progress.looked(*worker);
                 }

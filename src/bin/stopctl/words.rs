@@ -13,6 +13,7 @@ use crate::fate::{self, Fate};
 pub(crate) fn state(run: &RunRecord, worker: &WorkerRecord) -> String {
     match (worker.state, worker.level) {
         (WorkerState::Starting, _) => "starting".to_owned(),
+        (WorkerState::Running, _) if worker.stragglers > 0 => "in the background".to_owned(),
         (WorkerState::Running, _) => "running".to_owned(),
         (WorkerState::Stopping, 0 | 1) => "asked to stop".to_owned(),
         (WorkerState::Stopping, 2) => format!("{} sent", signal_name(run.stop_signal)),

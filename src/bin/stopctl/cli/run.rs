@@ -166,7 +166,8 @@ pub(crate) struct RunArgs {
     #[arg(long, help_heading = "More about stopping", hide_short_help = true)]
     pub(crate) no_guard: bool,
 
-    /// What becomes of processes that a worker leaves behind: stop them too, or name and leave them
+    /// What becomes of processes that a worker leaves behind: stop them too, name and leave them, or
+    /// wait for them as the worker, for a program that puts itself into the background
     #[arg(
         long,
         value_name = "WHAT",
@@ -262,6 +263,7 @@ pub(crate) enum SignalTo {
 pub(crate) enum Stragglers {
     Stop,
     Leave,
+    Wait,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

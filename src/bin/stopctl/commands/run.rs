@@ -151,6 +151,7 @@ pub(crate) fn plan(args: &RunArgs) -> Result<Plan, String> {
         stragglers: match args.stragglers {
             cli::run::Stragglers::Stop => Stragglers::Stop,
             cli::run::Stragglers::Leave => Stragglers::Leave,
+            cli::run::Stragglers::Wait => Stragglers::Wait,
         },
         cgroup: match args.cgroup {
             cli::run::Cgroup::Auto => Use::Auto,

@@ -7,6 +7,14 @@ use stopctl::reason::Reason;
 use super::{Progress, Stop, rounded};
 use crate::show::{counted, numbers};
 
+/// What to do about a program that puts itself into the background.
+pub(super) fn daemon(worker: u32) -> String {
+    format!(
+        "worker {worker} ended at once, with exit status 0: if it puts itself into the background, \
+         start it in the foreground, or use --stragglers wait"
+    )
+}
+
 impl Progress {
     pub(super) fn asked_line(
         &self,
