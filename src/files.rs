@@ -63,7 +63,8 @@ pub fn open(dir: impl AsFd, name: &(impl NixPath + ?Sized), access: OFlag) -> io
 pub fn open_read_only(dir: impl AsFd, name: &str) -> io::Result<File> {
     let mut tries = 0..TRIES;
     loop {
-        match open(dir.as_fd(), name, OFlag::O_RDWR) {
+        // Our own reads are nobody's look.
+        match open(dir.as_fd(), name, OFlag::O_RDWR | OFlag::O_NOATIME) {
             // Another who opens it may take the right away again between the two.
             Err(error)
                 if error.kind() == io::ErrorKind::PermissionDenied && tries.next().is_some() =>

@@ -23,7 +23,7 @@ use crate::ladder::{Times, Unaware};
 use crate::owner::{self, Identity, OwnerFile, OwnerSeen};
 use crate::process;
 use crate::reason::Reason;
-use crate::record::{Record, RecordError, RecordReader, RunRecord, Snapshot, WorkerState};
+use crate::record::{Born, Record, RecordError, RecordReader, RunRecord, Snapshot, WorkerState};
 use crate::run_dir::RunDir;
 use crate::sys;
 use crate::tree::Search;
@@ -290,13 +290,8 @@ fn take_in(
         };
         let Told { flag, request } = raised.of(number, record.flag.as_deref(), dir);
         let named = |&(pid, start, inode): &(i32, u64, u64)| {
-            let identity = Identity {
-                pid,
-                start,
-                ..Identity::clone(&us)
-            };
             let inode = Some(inode).filter(|&inode| inode != 0);
-            (pid, process::find(&identity, inode, &us))
+            (pid, Stranger::named(Born { pid, start, inode }))
         };
         let heritage = Heritage {
             rest: record.rest.iter().map(named).collect(),

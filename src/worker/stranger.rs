@@ -52,7 +52,13 @@ impl Stranger {
     }
 
     fn search(&self) -> Found {
-        let Born { pid, start, inode } = self.born;
+        Self::named(self.born)
+    }
+
+    /// What became of a process that an owner that is no more has left word of.
+    #[must_use]
+    pub fn named(born: Born) -> Found {
+        let Born { pid, start, inode } = born;
         // Its start was counted by the clock that we keep.
         let is_ours = sys::shift() == 0;
         process::find(pid, if is_ours { start } else { 0 }, inode)
