@@ -18,12 +18,16 @@ use nix::unistd::mkfifoat;
 
 use crate::failpoint;
 use crate::files;
+use crate::sys;
 
 mod extension;
+mod lines;
 mod request;
 
 pub use extension::Extension;
 pub use request::Request;
+
+use lines::Lines;
 
 /// The FIFO's name in the run's directory.
 pub const FILE: &str = "control";
@@ -32,7 +36,7 @@ pub const FILE: &str = "control";
 pub const LONGEST: usize = 4096;
 
 /// How much is read at one wake-up: whoever floods the FIFO cannot hold up the ladder.
-const AT_ONCE: usize = 65_536;
+const AT_ONCE: usize = LONGEST;
 
 /// What came through the FIFO.
 #[derive(Debug, PartialEq, Eq)]
@@ -60,10 +64,7 @@ impl Line {
 #[derive(Debug)]
 pub struct Control {
     fifo: File,
-    /// The beginning of a line whose end has not come yet.
-    partial: Vec<u8>,
-    /// Whether the rest of an over-long line is being thrown away.
-    skipping: bool,
+    lines: Lines,
 }
 
 impl Control {
@@ -88,8 +89,7 @@ impl Control {
         failpoint::pass("control opened");
         Ok(Self {
             fifo,
-            partial: Vec::new(),
-            skipping: false,
+            lines: Lines::default(),
         })
     }
 
@@ -129,8 +129,7 @@ impl Control {
         match files::open(dir.as_fd(), FILE, OFlag::O_RDWR) {
             Ok(fifo) if is_fifo(&fifo) => Ok(Self {
                 fifo,
-                partial: Vec::new(),
-                skipping: false,
+                lines: Lines::default(),
             }),
             Ok(_) | Err(_) => Self::replace(dir),
         }
@@ -142,39 +141,23 @@ impl Control {
         self.fifo.as_fd()
     }
 
-    /// Takes what has come, without waiting.
+    /// Takes what has come, without waiting, and not all of a flood. The same twice is once.
     pub fn drain(&mut self) -> Vec<Line> {
         let mut lines = Vec::new();
-        let mut buffer = [0; LONGEST];
-        for _ in 0..AT_ONCE / LONGEST {
+        let mut buffer = [0; AT_ONCE];
+        let length = loop {
             match self.fifo.read(&mut buffer) {
-                Ok(0) => break,
-                Ok(n) => self.take(&buffer[..n], &mut lines),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(_) => break,
+                // It ends with EAGAIN.
+                read => break read.unwrap_or(0),
             }
+        };
+        self.lines.take(&buffer[..length], &mut lines);
+        if length < AT_ONCE {
+            self.lines.pause();
         }
+        lines.dedup();
         lines
-    }
-
-    fn take(&mut self, bytes: &[u8], lines: &mut Vec<Line>) {
-        for part in bytes.split_inclusive(|&b| b == b'\n') {
-            if !self.skipping {
-                self.partial.extend_from_slice(part);
-            }
-            let ended = part.ends_with(b"\n");
-            if ended && std::mem::take(&mut self.skipping) {
-                continue;
-            }
-            if self.partial.len() > LONGEST {
-                self.skipping = !ended;
-                self.partial.clear();
-                lines.push(Line::Junk);
-            } else if ended {
-                lines.push(Line::parse(&self.partial));
-                self.partial.clear();
-            }
-        }
     }
 }
 
@@ -207,6 +190,15 @@ impl Asker {
         let _ = poll(&mut fds, timeout);
     }
 
+    /// How many bytes lie in the FIFO that the owner has not read.
+    ///
+    /// # Errors
+    ///
+    /// As ioctl(2), `FIONREAD`.
+    pub fn unread(&self) -> io::Result<usize> {
+        sys::unread(self.fifo.as_fd())
+    }
+
     /// Sends a request of either kind whole, or not at all; `false` if the FIFO is full.
     ///
     /// # Errors
@@ -227,25 +219,31 @@ fn is_fifo(file: &File) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::Line;
+    use std::fs::File;
+    use std::io::Write as _;
+
+    use nix::fcntl::{FcntlArg, fcntl};
+
+    use super::{AT_ONCE, Asker, Control, Line};
 
     #[test]
-    fn lines_in_pieces_junk_and_floods_are_told_apart() {
+    fn k11a_a_flood_is_read_in_parts_and_nothing_of_it_is_lost() {
         let dir = tempfile::tempdir().unwrap();
-        let mut control = super::Control::create(std::fs::File::open(dir.path()).unwrap()).unwrap();
-        let mut lines = Vec::new();
-        control.take(b"1 st", &mut lines);
-        control.take(b"op\nrubbish\n", &mut lines);
-        assert!(matches!(lines[..], [Line::Request(_), Line::Junk]));
-        lines.clear();
-        for _ in 0..300 {
-            control.take(&[b'x'; 4096], &mut lines);
+        let dir = File::open(dir.path()).unwrap();
+        let mut control = Control::create(&dir).unwrap();
+        // As much as a user may have, and more than is read at once by far.
+        let room = fcntl(&control.fifo, FcntlArg::F_SETPIPE_SZ(1 << 20)).unwrap();
+        let flood = "1 stop worker=1\n".repeat(usize::try_from(room).unwrap() / 16);
+        control.fifo.write_all(flood.as_bytes()).unwrap();
+        let asker = Asker::open(&dir).unwrap();
+        for wake_up in 1..=flood.len() / AT_ONCE {
+            let lines = control.drain();
+            assert!(
+                matches!(lines[..], [Line::Request(_)]),
+                "the same is once: {lines:?}"
+            );
+            assert_eq!(asker.unread().unwrap(), flood.len() - wake_up * AT_ONCE);
         }
-        control.take(b"1 stop\n1 stop\n", &mut lines);
-        assert!(
-            matches!(lines[..], [Line::Junk, Line::Request(_)]),
-            "{} lines",
-            lines.len()
-        );
+        assert_eq!(control.drain(), []);
     }
 }

@@ -555,6 +555,14 @@ pub(crate) fn window_size(fd: BorrowedFd<'_>) -> io::Result<(u16, u16)> {
     Ok((size.ws_row, size.ws_col))
 }
 
+/// How many bytes lie in a pipe that nobody has read (`FIONREAD`, pipe(7)).
+pub(crate) fn unread(fd: BorrowedFd<'_>) -> io::Result<usize> {
+    let mut bytes: libc::c_int = 0;
+    // SAFETY: `bytes` is a valid place for the answer.
+    checked(unsafe { libc::ioctl(fd.as_raw_fd(), libc::FIONREAD, &raw mut bytes) }.into())?;
+    usize::try_from(bytes).map_err(io::Error::other)
+}
+
 /// Has `signal` do to this process what it does without a handler, and puts the handler back
 /// (sigaction(2)): for one that stops a process. Returns once it is continued.
 pub(crate) fn take_as_by_default(signal: i32) -> io::Result<()> {

@@ -1,0 +1,128 @@
+//! Cutting what comes through the FIFO into lines, whoever leaves one without an end.
+//!
+//! A request is written by one write(2), so it begins where something begins that was read after the
+//! FIFO had been empty. What somebody else left before it without a newline must not take it along.
+
+use super::{LONGEST, Line};
+
+/// What has come and is no whole line yet.
+#[derive(Debug, Default)]
+pub(super) struct Lines {
+    /// The beginning of a line whose end has not come.
+    partial: Vec<u8>,
+    /// Where in it begins what came last, after the FIFO had been empty.
+    fresh: usize,
+    /// Whether that line is longer than any request, and was told of. Then only what came last is
+    /// kept of it.
+    overlong: bool,
+}
+
+impl Lines {
+    /// The FIFO had been read to its end: what comes next is the beginning of something.
+    pub(super) fn pause(&mut self) {
+        if self.overlong {
+            self.partial.clear();
+        }
+        self.fresh = self.partial.len();
+    }
+
+    /// Takes in the next bytes; adds the lines that they end to `lines`.
+    pub(super) fn take(&mut self, bytes: &[u8], lines: &mut Vec<Line>) {
+        for part in bytes.split_inclusive(|&byte| byte == b'\n') {
+            self.partial.extend_from_slice(part);
+            if self.partial.len() > LONGEST {
+                if !std::mem::replace(&mut self.overlong, true) {
+                    lines.push(Line::Junk);
+                }
+                // No request is as long as what came last, either, or it begins there.
+                self.partial.drain(..self.fresh);
+                self.fresh = 0;
+                self.partial.truncate(LONGEST + 1);
+            }
+            if part.ends_with(b"\n") {
+                self.end(lines);
+            }
+        }
+    }
+
+    /// Ends a line.
+    fn end(&mut self, lines: &mut Vec<Line>) {
+        let whole = Line::parse(&self.partial);
+        let last = Line::parse(&self.partial[self.fresh..]);
+        if !self.overlong && (whole != Line::Junk || last == Line::Junk) {
+            lines.push(whole);
+        } else {
+            if !self.overlong {
+                lines.push(Line::Junk);
+            }
+            lines.extend(Some(last).filter(|line| *line != Line::Junk));
+        }
+        *self = Self::default();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{LONGEST, Line, Lines};
+
+    /// What becomes of pieces between which the FIFO was empty.
+    fn cut(pieces: &[&[u8]]) -> String {
+        let (mut cutter, mut lines) = (Lines::default(), Vec::new());
+        for piece in pieces {
+            // As it is read: no more at once than a request can have.
+            piece
+                .chunks(LONGEST)
+                .for_each(|part| cutter.take(part, &mut lines));
+            cutter.pause();
+        }
+        let letter = |line: &Line| match line {
+            Line::Request(request) if request.worker == Some(7) => '7',
+            Line::Request(_) => 'r',
+            Line::Extension(_) => 'e',
+            Line::Junk => '-',
+        };
+        lines.iter().map(letter).collect()
+    }
+
+    #[test]
+    fn k3a_a_request_is_heard_whatever_stands_before_it_without_an_end() {
+        let long = vec![b'x'; 300 * LONGEST];
+        let almost = vec![b'x'; LONGEST - 3];
+        let request: &[u8] = b"1 stop worker=7\n";
+        for junk in [
+            &b"1 stop"[..],
+            b"1 stop worker=",
+            b"1 stop worker=7 reason=x",
+            b"1 extend worker=7 time_ms=1",
+            b"\0",
+            b"\xff\xfe",
+            b"x",
+            &almost,
+            &long,
+        ] {
+            assert_eq!(
+                cut(&[junk, request]),
+                "-7",
+                "{:?}",
+                &junk[..junk.len().min(30)]
+            );
+            // Whatever came in between, the last one is whole.
+            assert_eq!(cut(&[junk, b"more", request, request]), "-77");
+        }
+        assert_eq!(cut(&[b"1 st", b"1 extend time_ms=5\n", request]), "-e7");
+    }
+
+    #[test]
+    fn a_request_in_pieces_is_one_and_junk_is_none() {
+        assert_eq!(cut(&[b"1 st", b"op\nrubbish\n"]), "r-");
+        assert_eq!(cut(&[b"1 ", b"stop wor", b"ker=7", b"\n"]), "7");
+        assert_eq!(cut(&[b"1 stop\n1 stop worker=7\n\n"]), "r7-");
+        // Nobody wrote this at once: it is no request, whatever is in it.
+        assert_eq!(cut(&[b"x1 stop\n"]), "-");
+        let long = vec![b'x'; 300 * LONGEST];
+        let inside = [&long[..], b"1 stop\n1 stop\n"].concat();
+        assert_eq!(cut(&[&inside]), "-r");
+        assert_eq!(cut(&[&long, &long, b"\n", b"1 stop\n"]), "-r");
+        assert_eq!(cut(&[&long, b"1 stop", b" worker=7\n"]), "-");
+    }
+}
