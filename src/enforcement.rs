@@ -28,8 +28,10 @@ use crate::tree::Search;
 use crate::worker::{Hands, Worker};
 
 mod stop;
+mod unstarted;
 
 pub(crate) use stop::How;
+pub(crate) use unstarted::Unstarted;
 
 /// How often it is looked whether somebody has ended for whom there is no descriptor to poll.
 const GLANCE: Duration = Duration::from_millis(100);
@@ -41,6 +43,8 @@ pub(crate) struct Enforcement<'a> {
     pub(crate) rules: Rules,
     pub(crate) search: Search,
     pub(crate) begun: Moment,
+    /// Nobody of them, where we have taken over.
+    pub(crate) unstarted: Unstarted,
     workers: Vec<Worker>,
     /// Why the whole run was asked to stop: a latch.
     stopping: Option<Reason>,
@@ -78,6 +82,7 @@ impl<'a> Enforcement<'a> {
             rules,
             search,
             begun: sys::now(),
+            unstarted: Unstarted::default(),
             workers: Vec::new(),
             stopping: None,
             finals: Vec::new(),
@@ -90,8 +95,12 @@ impl<'a> Enforcement<'a> {
         self.workers.len() - 1
     }
 
-    /// Takes in a worker of an owner that is no more.
+    /// Takes in a worker of an owner that is no more. Not if we are no owner any more: to take it in
+    /// is to go on with its ladder.
     pub(crate) fn adopt(&mut self, worker: impl FnOnce(&mut Hands<'_>) -> Worker) {
+        if !self.files.owner.is_ours() {
+            return;
+        }
         let mut hands = Hands {
             witness: self.witness,
             stop_signal: self.rules.stop_signal,
@@ -138,7 +147,14 @@ impl<'a> Enforcement<'a> {
         let deadlines = workers.chain(at).chain(self.witness.deadline());
         let deadline = deadlines.chain(glance).min();
         let timeout = deadline.map(|deadline| deadline.since(sys::now()));
-        let fds = std::iter::once(self.files.control.as_fd())
+        // What is asked is asked of the owner. Unread by us, it would wake us again and again.
+        let control = self
+            .files
+            .owner
+            .is_ours()
+            .then(|| self.files.control.as_fd());
+        let fds = control
+            .into_iter()
             .chain(others)
             .chain(self.workers.iter().flat_map(Worker::fds));
         let mut fds: Vec<PollFd<'_>> = fds.map(|fd| PollFd::new(fd, PollFlags::POLLIN)).collect();
@@ -225,6 +241,25 @@ impl<'a> Enforcement<'a> {
         }
     }
 
+    /// Does something to the worker that has this number.
+    pub(crate) fn on_worker(
+        &mut self,
+        number: u32,
+        now: Moment,
+        act: impl FnOnce(&mut Worker, &mut Hands<'_>),
+    ) {
+        if let Some(index) = self.index_of(number) {
+            self.on_index(index, now, act);
+        }
+    }
+
+    fn index_of(&self, number: u32) -> Option<usize> {
+        // They are taken in in the order of their numbers.
+        self.workers
+            .binary_search_by_key(&number, Worker::number)
+            .ok()
+    }
+
     /// Makes the flags again in `dir` whose names are gone. Answers whether there were any, and
     /// why some could not be made.
     pub(crate) fn put_back_flags(&mut self, dir: &RunDir) -> (bool, io::Result<()>) {
@@ -257,8 +292,15 @@ impl<'a> Enforcement<'a> {
         self.stopping.replace(Reason::LOST) != Some(Reason::LOST)
     }
 
-    /// Keeps how a worker ended whose ladder another owner enforces.
-    pub(crate) fn write_off(&mut self, index: usize, ended: Option<Ended>, now: Moment) {
+    /// Keeps how a worker ended whose ladder another owner enforces, and whether that has just
+    /// happened.
+    pub(crate) fn write_off(
+        &mut self,
+        index: usize,
+        ended: Option<Ended>,
+        just_now: bool,
+        now: Moment,
+    ) {
         let mut hands = Hands {
             witness: self.witness,
             stop_signal: self.rules.stop_signal,
@@ -270,7 +312,7 @@ impl<'a> Enforcement<'a> {
             now,
         };
         let worker = &mut self.workers[index];
-        worker.write_off(ended, &mut hands);
+        worker.write_off(ended, just_now, &mut hands);
         self.finals.extend(worker.is_over().cloned());
     }
 

@@ -44,6 +44,13 @@ pub enum Event<'a> {
         /// Whether that is the whole run.
         all: bool,
     },
+    /// A worker was asked to stop before it was started, and is not started any more.
+    CalledOff {
+        /// Which.
+        worker: u32,
+        /// Why.
+        reason: &'a Reason,
+    },
     /// A flag was raised, or shows another deadline.
     FlagRaised {
         /// Whose.

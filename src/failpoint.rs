@@ -6,8 +6,8 @@
 //! which is every process that was started and not forked. The actions are `kill`, `segv`, `stop`
 //! (SIGKILL, SIGSEGV, SIGSTOP to itself), `panic`, `hold` (SIGSTOP again and again, until its parent is
 //! gone), and `await` (until somebody opens the FIFO `STOPCTL_FAILPOINT_GATE` for writing); they
-//! happen at the point number WHERE that is passed in that role. `list` writes the name of each point
-//! into the file WHERE instead.
+//! happen at the point number WHERE that is passed in that role, or the first time that the point of
+//! the name WHERE is. `list` writes the name of each point into the file WHERE instead.
 
 /// What a process is in a run, once it was forked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,7 +38,7 @@ mod armed {
     use std::io::Write as _;
     use std::path::{Path, PathBuf};
     use std::sync::OnceLock;
-    use std::sync::atomic::{AtomicU8, AtomicU32, Ordering};
+    use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering};
 
     use nix::sys::signal::{Signal, raise};
     use nix::unistd::getppid;
@@ -52,10 +52,32 @@ mod armed {
 
     enum Action {
         List(PathBuf),
-        Raise(Signal, u32),
-        Panic(u32),
-        Hold(u32),
-        Await(PathBuf, u32),
+        Raise(Signal, At),
+        Panic(At),
+        Hold(At),
+        Await(PathBuf, At),
+    }
+
+    /// One point of all that are passed.
+    enum At {
+        Number(u32),
+        Named(String, AtomicBool),
+    }
+
+    impl At {
+        fn parse(word: &str) -> Self {
+            word.parse().map_or_else(
+                |_| Self::Named(word.to_owned(), AtomicBool::new(false)),
+                Self::Number,
+            )
+        }
+
+        fn is_it(&self, number: u32, name: &str) -> bool {
+            match self {
+                Self::Number(at) => *at == number,
+                Self::Named(at, passed) => at == name && !passed.swap(true, Ordering::Relaxed),
+            }
+        }
     }
 
     /// Read at the first point of all: so it is there before any fork.
@@ -91,7 +113,7 @@ mod armed {
         for setting in settings.iter().filter(|setting| setting.role == role) {
             match &setting.action {
                 Action::List(file) => note(file, step),
-                Action::Raise(signal, at) if *at == passed => {
+                Action::Raise(signal, at) if at.is_it(passed, step) => {
                     // Twice: Rust's own handler of SIGSEGV takes the first one for a stack
                     // overflow, and lets the second one pass.
                     let _ = raise(*signal);
@@ -100,16 +122,16 @@ mod armed {
                     }
                 }
                 // Without the words on standard error, which no test wants to see.
-                Action::Panic(at) if *at == passed => {
+                Action::Panic(at) if at.is_it(passed, step) => {
                     std::panic::resume_unwind(Box::new("failpoint"));
                 }
-                Action::Hold(at) if *at == passed => {
+                Action::Hold(at) if at.is_it(passed, step) => {
                     let parent = getppid();
                     while getppid() == parent {
                         let _ = raise(Signal::SIGSTOP);
                     }
                 }
-                Action::Await(gate, at) if *at == passed => drop(File::open(gate)),
+                Action::Await(gate, at) if at.is_it(passed, step) => drop(File::open(gate)),
                 Action::Raise(..) | Action::Panic(_) | Action::Hold(_) | Action::Await(..) => {}
             }
         }
@@ -138,17 +160,17 @@ mod armed {
             _ => return None,
         };
         let (action, place) = (words.next()?, words.next()?);
-        let at = place.parse();
+        let at = At::parse(place);
         let action = match action {
             "list" => Action::List(place.into()),
-            "kill" => Action::Raise(Signal::SIGKILL, at.ok()?),
-            "segv" => Action::Raise(Signal::SIGSEGV, at.ok()?),
-            "stop" => Action::Raise(Signal::SIGSTOP, at.ok()?),
-            "panic" => Action::Panic(at.ok()?),
-            "hold" => Action::Hold(at.ok()?),
+            "kill" => Action::Raise(Signal::SIGKILL, at),
+            "segv" => Action::Raise(Signal::SIGSEGV, at),
+            "stop" => Action::Raise(Signal::SIGSTOP, at),
+            "panic" => Action::Panic(at),
+            "hold" => Action::Hold(at),
             "await" => {
                 let gate = std::env::var_os("STOPCTL_FAILPOINT_GATE")?;
-                Action::Await(gate.into(), at.ok()?)
+                Action::Await(gate.into(), at)
             }
             _ => return None,
         };

@@ -15,6 +15,7 @@ use crate::process::{self, Found};
 use crate::record::{RecordReader, Snapshot};
 use crate::run_dir::{GONE, NEW, RunDir};
 use crate::standing::{self, Orphaned, Standing, Unverifiable};
+use crate::sys;
 
 /// How long a directory may be without an owner file: its maker needs milliseconds.
 const UNSIGNED: Duration = Duration::from_secs(60);
@@ -24,6 +25,8 @@ const UNSIGNED: Duration = Duration::from_secs(60);
 pub struct Leftovers {
     /// The runs that nobody owns.
     pub runs: Vec<Neglected>,
+    /// The runs whose owner lives and has let a deadline go by.
+    pub late: Vec<RunDir>,
     /// The directories that have no run's name, and whose maker is dead.
     pub debris: Vec<Debris>,
     /// What nobody here can judge, and why, in words.
@@ -85,7 +88,12 @@ impl Leftovers {
             Err(error) => return self.unclear.push(format!("{name}: {error}")),
         };
         match Standing::of(&dir) {
-            Standing::Owned(_) | Standing::Changing => {}
+            Standing::Owned(_) | Standing::Changing => {
+                let seen = RecordReader::open(&dir).and_then(|record| record.read());
+                if seen.is_ok_and(|seen| seen.is_late(sys::now())) {
+                    self.late.push(dir);
+                }
+            }
             Standing::Orphaned(Orphaned { is_past, .. }) => {
                 self.runs.push(Neglected { dir, is_past });
             }
@@ -143,7 +151,7 @@ fn lives(dir: &RunDir) -> Option<bool> {
                 Ok(Found::Unverifiable) | Err(_) => (!is_old).then_some(true),
             }
         }
-        OwnerSeen::Changing => (!is_old).then_some(true),
+        OwnerSeen::Changing { .. } => (!is_old).then_some(true),
         OwnerSeen::Unreadable | OwnerSeen::Spoilt => Some(!is_old),
     }
 }

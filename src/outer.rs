@@ -42,7 +42,9 @@ impl Outer {
             Some(OwnerSeen::Alive { owner, .. } | OwnerSeen::Died { owner, .. }) => {
                 owner.shares_clock(&process::own_identity()) != Some(false)
             }
-            Some(OwnerSeen::Changing | OwnerSeen::Spoilt | OwnerSeen::Unreadable) | None => true,
+            Some(OwnerSeen::Changing { .. } | OwnerSeen::Spoilt | OwnerSeen::Unreadable) | None => {
+                true
+            }
         };
         let supervisor = match dir.map(Standing::of) {
             Some(Standing::Owned(owned)) => Some(owned.pidfd),

@@ -12,7 +12,7 @@ mod identity;
 mod robust;
 
 #[cfg(feature = "cli")]
-pub use file::{OwnerFile, OwnerSeen, let_go, parse, see, see_open};
+pub use file::{OwnerFile, OwnerSeen, let_go, parse, see, see_open, tid};
 #[cfg(feature = "cli")]
 pub use identity::{Identity, UNKNOWN};
 

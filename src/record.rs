@@ -265,6 +265,23 @@ impl WorkerRecord {
     }
 }
 
+impl WorkerRecord {
+    /// One that was asked to stop before it was started, and is not started any more.
+    #[must_use]
+    pub fn not_started() -> Self {
+        Self {
+            state: WorkerState::Ended,
+            ..Self::default()
+        }
+    }
+
+    /// Whether it is such a one: everybody else has a process, or will have.
+    #[must_use]
+    pub fn was_not_started(&self) -> bool {
+        self.state == WorkerState::Ended && self.pid.is_none()
+    }
+}
+
 impl Default for WorkerRecord {
     fn default() -> Self {
         Self {

@@ -5,14 +5,14 @@ use std::os::fd::{AsFd, OwnedFd};
 
 use crate::base::Storage;
 use crate::owner::{self, Identity, OwnerSeen};
-use crate::process::{self, Found};
+use crate::process::{self, Found, Stat};
 
 /// Who enforces the ladder of a run.
 #[derive(Debug)]
 pub enum Standing {
     /// Somebody does.
     Owned(Owned),
-    /// Somebody is taking over at this moment.
+    /// Somebody is taking over at this moment, and the kernel was not allowed to watch over it.
     Changing,
     /// Nobody does, and whoever wants to may take over.
     Orphaned(Orphaned),
@@ -93,7 +93,7 @@ impl Standing {
         let us = process::own_identity();
         let (owner, word, watched) = match owner::see(dir.as_fd()) {
             OwnerSeen::Unreadable | OwnerSeen::Spoilt => return Self::Unreadable,
-            OwnerSeen::Changing => return Self::Changing,
+            OwnerSeen::Changing { before, word } => return taken(dir, before, word, &us),
             OwnerSeen::Died { owner, word } => return died(dir, owner, word, &us),
             OwnerSeen::Alive {
                 owner,
@@ -126,6 +126,28 @@ impl Standing {
 
     fn unverifiable(owner: Identity, why: Doubt) -> Self {
         Self::Unverifiable(Unverifiable { owner, why })
+    }
+}
+
+/// Finds who has taken over and has not signed: the word alone tells, and as long as the kernel does
+/// not mark it, that thread lives. Whoever takes over is of the namespace of the one before.
+fn taken(dir: impl AsFd, before: Identity, word: u32, us: &Identity) -> Standing {
+    let pid = owner::tid(word).cast_signed();
+    let watched = word & libc::FUTEX_WAITERS != 0;
+    match Numbers::of(&dir, &before, us).ours(|| process::named(pid)) {
+        Ok(Found::Ours(pidfd)) if watched => Standing::Owned(Owned {
+            owner: Identity {
+                pid,
+                start: Stat::of(pid).map_or(0, |stat| stat.start),
+                ..us.clone()
+            },
+            pidfd,
+            word,
+            watched,
+        }),
+        Ok(Found::Gone) => died(dir, before, word, us),
+        Ok(Found::Ours(_) | Found::Unverifiable) => Standing::Changing,
+        Err(why) => Standing::unverifiable(before, why),
     }
 }
 

@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use crate::cgroup::Cgroup;
-use crate::enforcement::{Enforcement, Files, How, Rules};
+use crate::enforcement::{Enforcement, Files, How, Rules, Unstarted};
 use crate::event::{Event, Witness};
 use crate::failpoint;
 use crate::guard::Guard;
@@ -93,8 +93,6 @@ struct Supervisor<'a> {
     by_pid: HashMap<i32, usize>,
     /// Workers whose main processes have ended, and what that means for the others is not decided.
     ended: Vec<MainEnded>,
-    /// Workers that are still to be started, unless a stop comes.
-    unstarted: u32,
     /// When `--timeout` runs out.
     timeout: Option<Moment>,
     presses: Presses,
@@ -134,7 +132,8 @@ impl<'a> Supervisor<'a> {
             max_grace: plan.max_grace,
             stragglers: plan.stragglers,
         };
-        let run = Enforcement::new(files, rules, parts.search, witness);
+        let mut run = Enforcement::new(files, rules, parts.search, witness);
+        run.unstarted = Unstarted::all(plan.workers);
         Self {
             plan,
             dir: parts.dir,
@@ -148,7 +147,6 @@ impl<'a> Supervisor<'a> {
             hearing: parts.inbox.map(Hearing::new),
             by_pid: HashMap::new(),
             ended: Vec::new(),
-            unstarted: plan.workers,
             timeout: plan.timeout.map(|time| run.begun + time),
             presses: Presses::default(),
             culprit: None,
@@ -227,11 +225,11 @@ impl<'a> Supervisor<'a> {
     }
 
     /// How many workers are still to be started: none once a stop has begun.
-    fn to_start(&self) -> u32 {
+    fn to_start(&self) -> usize {
         if self.run.stopping().is_some() {
             0
         } else {
-            self.unstarted
+            self.run.unstarted.count()
         }
     }
 
@@ -263,8 +261,6 @@ impl<'a> Supervisor<'a> {
             let verdict = end.as_ref().copied().map(Verdict::shell_status);
             self.run
                 .finish(Some(verdict.unwrap_or_else(SpawnError::status)));
-        } else {
-            self.dir.keep();
         }
         self.cgroup.iter().for_each(Cgroup::remove);
         if self.run.leaves_something() {
@@ -291,6 +287,10 @@ impl Drop for Supervisor<'_> {
     /// A supervisor that panics leaves its workers to the guard; without one it asks everybody to
     /// stop as well as it still can.
     fn drop(&mut self) {
+        if !self.run.files.owner.is_ours() {
+            // The names are another's to remove.
+            self.dir.keep();
+        }
         if self.run.all_over() {
             return;
         }

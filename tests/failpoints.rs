@@ -4,6 +4,8 @@
 mod killed;
 mod support;
 
+#[path = "failpoints/deposed.rs"]
+mod deposed;
 #[path = "failpoints/newborns.rs"]
 mod newborns;
 #[path = "failpoints/takeover.rs"]

@@ -7,7 +7,7 @@ use crate::failpoint;
 use crate::ladder::{Input, Rung, Wanted};
 use crate::moment::Moment;
 use crate::reason::Reason;
-use crate::record::Phase;
+use crate::record::{Phase, WorkerRecord};
 use crate::worker::Worker;
 
 /// How workers are to be stopped.
@@ -42,6 +42,11 @@ impl Enforcement<'_> {
         for index in all {
             self.stop_one(index, reason, how, now);
         }
+        for number in self.unstarted.numbers() {
+            self.files
+                .record
+                .set_worker(number, &WorkerRecord::not_started());
+        }
     }
 
     /// Climbs one rung with every worker.
@@ -60,11 +65,19 @@ impl Enforcement<'_> {
         let Some(number) = request.worker else {
             return self.stop_all(&request.reason, how, now);
         };
-        let is_meant = |worker: &Worker| worker.number() == number;
-        if let Some(index) = self.workers.iter().position(is_meant) {
+        if !self.files.owner.is_ours() {
+            return;
+        }
+        if let Some(index) = self.index_of(number) {
             self.announce(&request.reason, &[index], now);
             self.on_index(index, now, Worker::remember);
             self.stop_one(index, &request.reason, how, now);
+        } else if self.unstarted.call_off(number) {
+            self.files
+                .record
+                .set_worker(number, &WorkerRecord::not_started());
+            let (worker, reason) = (number, &request.reason);
+            self.witness.see(now, &Event::CalledOff { worker, reason });
         }
     }
 

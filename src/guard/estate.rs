@@ -141,7 +141,7 @@ pub(super) fn dead(seen: OwnerSeen) -> Option<(Identity, u32)> {
         } => Some((owner, word)),
         // Taken over by somebody else, or removed.
         OwnerSeen::Alive { .. }
-        | OwnerSeen::Changing
+        | OwnerSeen::Changing { .. }
         | OwnerSeen::Unreadable
         | OwnerSeen::Spoilt => None,
     }

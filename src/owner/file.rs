@@ -97,8 +97,7 @@ impl OwnerFile {
     /// Makes the calling thread the owner of the run in `dir`, if its word still is `word`: of
     /// several who try, one wins. `None` is who was too late.
     ///
-    /// Until [`OwnerFile::sign`], the word and the line name two processes: who reads them knows
-    /// that the run is being taken over.
+    /// Until [`OwnerFile::sign`], the word and the line name two processes, and the word counts.
     ///
     /// # Errors
     ///
@@ -137,7 +136,8 @@ impl OwnerFile {
     fn taken(self, word: u32) -> Option<Self> {
         let taken = self.word.own(word, self.thread);
         failpoint::pass("word taken");
-        taken.then_some(self)
+        // Somebody may have found us silent at once: the line is that one's then.
+        (taken && self.is_ours()).then_some(self)
     }
 
     /// Writes who owns it behind the word.
@@ -186,7 +186,8 @@ impl OwnerFile {
         Ok(0)
     }
 
-    /// The open file, for a worker's own look before its program runs.
+    /// The open file, for those who look at it by themselves: a worker before its program runs, and
+    /// the guard.
     #[must_use]
     pub fn file(&self) -> Arc<File> {
         Arc::clone(&self.file)
@@ -211,7 +212,8 @@ fn own_tid() -> u32 {
 }
 
 /// The thread in an owner word.
-const fn tid(word: u32) -> u32 {
+#[must_use]
+pub const fn tid(word: u32) -> u32 {
     word & !(libc::FUTEX_WAITERS | libc::FUTEX_OWNER_DIED)
 }
 
@@ -234,8 +236,14 @@ pub enum OwnerSeen {
         /// What stands in the word.
         word: u32,
     },
-    /// Somebody is taking over at this moment, and has not signed yet.
-    Changing,
+    /// The word names another thread than the line: that thread has taken over, and has not signed
+    /// yet.
+    Changing {
+        /// Who it was before, by the line.
+        before: Identity,
+        /// What stands in the word.
+        word: u32,
+    },
     /// The file is of a version that this program does not know, or cannot be read.
     Unreadable,
     /// It is missing, or was cut or written over: it names nobody.
@@ -279,7 +287,8 @@ pub fn parse(bytes: &[u8]) -> OwnerSeen {
             watched,
         }
     } else {
-        OwnerSeen::Changing
+        let before = owner;
+        OwnerSeen::Changing { before, word }
     }
 }
 

@@ -11,11 +11,12 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use super::{
-    BIRTH, Born, FILE, HEADER, HEADER_TEXT, RecordError, RunRecord, SLOT, VERSION, WorkerRecord,
-    slot,
+    BIRTH, Born, FILE, HEADER, HEADER_TEXT, Phase, RecordError, RunRecord, SLOT, VERSION,
+    WorkerRecord, WorkerState, slot,
 };
 use crate::duration::Limit;
 use crate::files;
+use crate::moment::Moment;
 use crate::sys::{self, SharedPage};
 
 /// How often a reader looks again while the owner is writing. A write takes microseconds; if the
@@ -35,7 +36,21 @@ pub struct Snapshot {
     pub workers: Vec<WorkerRecord>,
 }
 
+/// A deadline that is over for so long was missed: an owner climbs within milliseconds.
+const LATE: Duration = Duration::from_secs(1);
+
 impl Snapshot {
+    /// Whether the owner has let a deadline go by, as one does that is frozen or hangs. One that is
+    /// stopped need not be: its clocks may stand still with it.
+    #[must_use]
+    pub fn is_late(&self, now: Moment) -> bool {
+        let missed = |one: &WorkerRecord| {
+            let deadline = one.deadline_ns.map(Moment::from_nanos);
+            one.state == WorkerState::Stopping && deadline.is_some_and(|at| at + LATE < now)
+        };
+        self.run.phase != Phase::Over && self.workers.iter().any(missed)
+    }
+
     /// Reads the bytes of a whole record, as [`RecordReader::read`] reads the file.
     ///
     /// # Errors

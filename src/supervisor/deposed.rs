@@ -9,7 +9,6 @@ use crate::process;
 
 impl Supervisor<'_> {
     pub(super) fn only_reap(&mut self, now: Moment) {
-        self.unstarted = 0;
         self.newborns.let_go();
         self.timeout = None;
         self.guard_at = None;
@@ -23,14 +22,17 @@ impl Supervisor<'_> {
         let _ = self.signals.children().take();
         // Its workers are another's, so it is suspended alone.
         self.signals.suspend().obey();
-        if self.run.depose() {
+        // Who ended while we were silent may have done so before it was asked, or after: what is
+        // told of it now is not known. Nobody was there to see.
+        let was_silent = self.run.depose();
+        if was_silent {
             self.run.witness.see(now, &Event::Deposed);
         }
         while let Some(pid) = process::peek_dead_child() {
             let ended = process::reap(pid);
             if let Some(index) = self.by_pid.remove(&pid) {
                 self.take_terminal_back(ended);
-                self.run.write_off(index, ended, now);
+                self.run.write_off(index, ended, !was_silent, now);
             } else if !self.guard_ended(pid, now) {
                 self.run.witness.see(now, &Event::ForeignReaped { pid });
             }
@@ -42,7 +44,7 @@ impl Supervisor<'_> {
             .filter(|(_, one)| one.is_over().is_none() && !self.by_pid.contains_key(&one.pid()));
         let reaped: Vec<usize> = reaped.map(|(index, _)| index).collect();
         for index in reaped {
-            self.run.write_off(index, None, now);
+            self.run.write_off(index, None, false, now);
         }
     }
 }

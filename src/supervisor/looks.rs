@@ -93,8 +93,9 @@ impl Supervisor<'_> {
         }
         self.looks = Looks::Watched(watch);
         if !self.run.workers().is_empty() {
-            for index in 0..self.run.workers().len() {
-                self.flag_changed(index, now);
+            let numbers: Vec<u32> = self.run.workers().iter().map(Worker::number).collect();
+            for worker in numbers {
+                self.flag_changed(worker, now);
             }
             self.missed(now);
         }
@@ -108,9 +109,9 @@ impl Supervisor<'_> {
         for seen in seen.unwrap_or_default() {
             match seen {
                 Seen::Look(worker) => {
-                    self.run.on_index(worker as usize, now, Worker::first_look);
+                    self.run.on_worker(worker, now, Worker::first_look);
                 }
-                Seen::Changed(worker) => self.flag_changed(worker as usize, now),
+                Seen::Changed(worker) => self.flag_changed(worker, now),
                 Seen::Gone => self.missed(now),
                 // The outer flag is looked at in each turn.
                 Seen::Outer => {}

@@ -45,7 +45,7 @@ impl Supervisor<'_> {
 
     /// Whether there are workers whose programs do not run yet.
     fn is_starting(&self) -> bool {
-        self.unstarted > 0 || !self.newborns.is_empty()
+        self.run.unstarted.count() > 0 || !self.newborns.is_empty()
     }
 
     fn is_ready(&self) -> bool {

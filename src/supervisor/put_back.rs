@@ -57,8 +57,8 @@ impl Supervisor<'_> {
     }
 
     /// The flag of a worker was written, by us or by somebody else.
-    pub(super) fn flag_changed(&mut self, index: usize, now: Moment) {
-        self.run.on_index(index, now, |worker, hands| {
+    pub(super) fn flag_changed(&mut self, worker: u32, now: Moment) {
+        self.run.on_worker(worker, now, |worker, hands| {
             if worker.heal().is_ok_and(|healed| healed) {
                 let worker = worker.number();
                 hands.witness.see(now, &Event::Healed { worker });
@@ -181,9 +181,9 @@ impl Supervisor<'_> {
         };
         // Where that is not possible any more, it is not: the run goes on.
         let _ = watch.directory(self.dir.path());
-        for (index, worker) in (0..).zip(self.run.workers()) {
+        for worker in self.run.workers() {
             if worker.is_over().is_none() {
-                let _ = watch.flag(worker.flag().path(), index);
+                let _ = watch.flag(worker.flag().path(), worker.number());
             }
         }
     }

@@ -110,7 +110,7 @@ impl Supervisor<'_> {
         // ORDER: what became of its program, which is told by a pipe, is known before its end.
         self.see_births(now);
         self.newborns.forget(self.run.workers()[index].pid());
-        let left = self.by_pid.len() + self.to_start() as usize;
+        let left = self.by_pid.len() + self.to_start();
         let worker = &self.run.workers()[index];
         let (number, pid, asked) = (worker.number(), worker.pid(), worker.is_asked());
         let mut ended = None;
@@ -121,7 +121,7 @@ impl Supervisor<'_> {
         if is_main && !self.run.files.owner.is_ours() {
             // Somebody has taken over since this wake-up began, and nothing was done to it.
             ended = ended.or_else(|| process::reap(pid));
-            self.run.write_off(index, ended, now);
+            self.run.write_off(index, ended, false, now);
         }
         self.share_key(index, ended);
         self.take_terminal_back(ended);

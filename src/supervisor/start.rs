@@ -7,7 +7,7 @@ use super::Supervisor;
 use super::guarded::SHORT;
 use super::looks::Looks;
 use crate::cgroup::{Cgroup, Use};
-use crate::enforcement::How;
+use crate::enforcement::{How, Unstarted};
 use crate::event::Event;
 use crate::failpoint;
 use crate::flag::writer::FlagFile;
@@ -53,12 +53,11 @@ impl Supervisor<'_> {
     /// while a thousand are being started is seen between two of them.
     pub(super) fn start_more(&mut self) {
         let now = sys::now();
-        if self.start_at().is_some_and(|at| at <= now) {
-            let number = self.plan.workers - self.unstarted;
-            if number > 0 {
+        let is_time = self.start_at().is_some_and(|at| at <= now);
+        if let Some(number) = is_time.then(|| self.run.unstarted.next()).flatten() {
+            if !self.run.workers().is_empty() {
                 self.stay(now);
             }
-            self.unstarted -= 1;
             if let Err(error) = self.start(number) {
                 self.could_not_start(number, error, now);
             }
@@ -137,6 +136,10 @@ impl Supervisor<'_> {
     /// A worker could not be started: so the run cannot be what it was to be. If it is the first one
     /// the run never began, and whoever started us is told why, by our status too.
     fn could_not_start(&mut self, number: u32, error: SpawnError, now: Moment) {
+        if !self.run.files.owner.is_ours() {
+            // Somebody has taken over meanwhile: the next turn finds out, and only reaps.
+            return;
+        }
         if self.newborns.has_one_run || !self.newborns.is_empty() {
             self.failed = true;
             self.run.warn(&format!(
@@ -144,7 +147,7 @@ impl Supervisor<'_> {
             ));
             self.run.stop_all(&Reason::SIBLING, How::OWN_TIMES, now);
         }
-        self.unstarted = 0;
+        self.run.unstarted = Unstarted::default();
         self.refusal.get_or_insert(error);
     }
 

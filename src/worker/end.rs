@@ -160,16 +160,24 @@ impl Worker {
         self.tree.let_go();
     }
 
-    /// Its main process, our child, ended, and another owner has to do with whatever is left. What
-    /// that one used on it stands in the flag.
-    pub fn write_off(&mut self, ended: Option<Ended>, hands: &mut Hands<'_>) {
-        let ended = match self.life {
-            Life::Remains { ended, .. } => ended,
-            Life::Main | Life::Over(_) => ended,
+    /// Its main process, our child, ended, and another owner has to do with whatever is left. If
+    /// that has happened `just_now`, the flag says what that one used on it. Otherwise nobody knows
+    /// what came first, and nothing is guessed.
+    pub fn write_off(&mut self, ended: Option<Ended>, just_now: bool, hands: &mut Hands<'_>) {
+        let (ended, rung) = match self.life {
+            // It ended while the ladder was ours.
+            Life::Remains { ended, .. } => (ended, self.ladder.outcome_rung()),
+            Life::Main | Life::Over(_) if just_now => {
+                // Should it not be readable, it says what we wrote.
+                let _ = self.flag.read_again();
+                let there = self.flag.request();
+                let used = there.and_then(|request| Rung::of_level(request.level));
+                (ended, used.max(self.ladder.rung()))
+            }
+            Life::Main | Life::Over(_) => {
+                return self.finish(ended, Outcome::Unobserved, hands.now, hands);
+            }
         };
-        let request = self.flag.request();
-        let used = request.and_then(|request| Rung::of_level(request.level));
-        let rung = used.max(self.ladder.rung());
         let mut before = self.before(ended, rung, hands);
         // Whoever looks late is seen by that owner.
         before.looked = before.looked.filter(|&looked| looked);

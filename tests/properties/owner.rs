@@ -12,7 +12,7 @@ pub(crate) fn check(bytes: &[u8]) {
     let (identity, dead) = match &seen {
         OwnerSeen::Alive { owner, .. } => (owner, false),
         OwnerSeen::Died { owner, .. } => (owner, true),
-        OwnerSeen::Changing | OwnerSeen::Unreadable | OwnerSeen::Spoilt => return,
+        OwnerSeen::Changing { .. } | OwnerSeen::Unreadable | OwnerSeen::Spoilt => return,
     };
     let word = *bytes.first_chunk().expect("nobody reads an owner in less");
     let word = u32::from_ne_bytes(word);

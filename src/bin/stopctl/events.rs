@@ -82,6 +82,10 @@ fn fields(event: &Event<'_>) -> Option<(&'static str, Value)> {
             "stop_requested",
             json!({ "reason": reason.as_str(), "workers": workers }),
         ),
+        Event::CalledOff { worker, reason } => (
+            "worker_called_off",
+            json!({ "worker": worker, "reason": reason.as_str() }),
+        ),
         Event::FlagRaised {
             worker,
             reason,

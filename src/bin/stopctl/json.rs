@@ -64,6 +64,7 @@ fn worker(run: &Run, number: u32, worker: &WorkerRecord) -> Value {
         WorkerState::Starting => "starting",
         WorkerState::Running => "running",
         WorkerState::Stopping => "stopping",
+        WorkerState::Ended if worker.was_not_started() => "not_started",
         WorkerState::Ended => "ended",
     };
     let path = |name: &String| run.dir.path().join(name).display().to_string();

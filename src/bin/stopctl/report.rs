@@ -157,7 +157,8 @@ impl Report {
                     progress.looked(*worker);
                 }
             }
-            Event::Extended { .. }
+            Event::CalledOff { .. }
+            | Event::Extended { .. }
             | Event::WorkerReady { .. }
             | Event::Acknowledged { .. }
             | Event::Forwarded { .. }
@@ -188,6 +189,9 @@ impl Report {
             }
             Event::WorkerStarted { worker, pid, .. } => {
                 self.detail(&format!("worker {worker} started: pid {pid}"));
+            }
+            Event::CalledOff { worker, .. } => {
+                self.voice.say(Weight::Notice, &words::called_off(*worker));
             }
             Event::FirstLook { worker } => {
                 self.detail(&format!("worker {worker} looked at its flag"));

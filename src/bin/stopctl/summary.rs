@@ -66,6 +66,13 @@ fn failures(outcome: Outcome, fates: &[Fate], stop_signal: &str) -> Vec<String> 
     parts.collect()
 }
 
+/// The same, and that these were not started.
+pub(crate) fn with_unstarted(outcomes: &[(u32, Outcome)], not_started: &[u32]) -> String {
+    let ended = Some(in_words(outcomes)).filter(|words| !words.is_empty());
+    let parts = [ended, part("not started", not_started)];
+    parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
+}
+
 /// Says who left when asked, and who ended otherwise: `0, 1 left when asked, 3 ended`.
 pub(crate) fn listed(fates: &[Fate]) -> String {
     let of = |polite: bool| {

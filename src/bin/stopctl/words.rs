@@ -18,6 +18,7 @@ pub(crate) fn state(run: &RunRecord, worker: &WorkerRecord) -> String {
         (WorkerState::Stopping, 0 | 1) => "asked to stop".to_owned(),
         (WorkerState::Stopping, 2) => format!("{} sent", signal_name(run.stop_signal)),
         (WorkerState::Stopping, _) => "SIGKILL sent".to_owned(),
+        (WorkerState::Ended, _) if worker.was_not_started() => "not started".to_owned(),
         (WorkerState::Ended, _) => "ended".to_owned(),
     }
 }

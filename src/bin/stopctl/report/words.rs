@@ -20,6 +20,11 @@ pub(super) const SUSPENDED: &str =
 pub(super) const DEPOSED: &str =
     "somebody found this supervisor silent and took over: it only waits for its workers now";
 
+/// That a worker was asked to stop too early for it to be started.
+pub(super) fn called_off(worker: u32) -> String {
+    format!("worker {worker} was asked to stop before it was started: it is not started")
+}
+
 pub(super) fn resumed(suspended: Duration) -> String {
     let time = in_words(rounded(suspended));
     format!("resumed after {time}: SIGCONT to the workers")

@@ -1,0 +1,36 @@
+//! The workers of a run that are still to be started. One that is asked to stop before that is not
+//! started at all.
+
+use std::collections::BTreeSet;
+
+/// Their numbers.
+#[derive(Debug, Default)]
+pub(crate) struct Unstarted {
+    numbers: BTreeSet<u32>,
+}
+
+impl Unstarted {
+    /// All of so many.
+    pub(crate) fn all(workers: u32) -> Self {
+        let numbers = (0..workers).collect();
+        Self { numbers }
+    }
+
+    pub(crate) fn count(&self) -> usize {
+        self.numbers.len()
+    }
+
+    pub(crate) fn numbers(&self) -> impl Iterator<Item = u32> {
+        self.numbers.iter().copied()
+    }
+
+    /// The one to be started now.
+    pub(crate) fn next(&mut self) -> Option<u32> {
+        self.numbers.pop_first()
+    }
+
+    /// Has this one not started; answers whether it was to be.
+    pub(crate) fn call_off(&mut self, number: u32) -> bool {
+        self.numbers.remove(&number)
+    }
+}
