@@ -14,7 +14,6 @@ use nix::sys::signal::SigSet;
 use nix::unistd::{dup2_stderr, pipe2, setsid};
 
 use crate::control::{Asker, Extension};
-use crate::duration::Limit;
 use crate::event::{Event, Witness};
 use crate::failpoint::{self, Role};
 use crate::guard;
@@ -101,14 +100,12 @@ pub fn depose(dir: &RunDir, silent: &Owned) -> Care {
 /// Whether the file `owner`, which names nobody, is whole again after its owner was woken; `false` if
 /// there is none.
 fn is_mended(dir: &RunDir) -> bool {
-    // It asks for nothing: whoever has been asked to stop has this long in any case.
-    let nothing = Extension {
-        worker: None,
-        time: Limit::After(Duration::ZERO),
-    };
-    let woken = Asker::open(dir).and_then(|mut asker| asker.send(&nothing));
+    let woken = Asker::open(dir).and_then(|mut asker| asker.send(&Extension::NOTHING));
+    let error = woken.err().and_then(|error| error.raw_os_error());
+    // Whoever has deleted the one may have deleted the other: an owner that lives puts both back.
+    let is_read = ![libc::ENXIO, libc::EPIPE].map(Some).contains(&error);
     let until = sys::now() + MENDING;
-    while woken.is_ok() && sys::now() < until {
+    while is_read && sys::now() < until {
         if owner::see(dir) != OwnerSeen::Spoilt {
             return true;
         }

@@ -1,5 +1,7 @@
 //! The control FIFO, the record, and names under contention.
 
+#[path = "control/missed.rs"]
+mod missed;
 mod support;
 
 use std::fs::{self, File};

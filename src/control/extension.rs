@@ -2,6 +2,7 @@
 //! takes it for junk, and goes on.
 
 use std::fmt;
+use std::time::Duration;
 
 use super::request::limit;
 use crate::duration::Limit;
@@ -32,6 +33,13 @@ impl fmt::Display for Extension {
 }
 
 impl Extension {
+    /// Asks for nothing: whoever was asked to stop has this long in any case. Whether it is read tells
+    /// whether somebody reads.
+    pub const NOTHING: Self = Self {
+        worker: None,
+        time: Limit::After(Duration::ZERO),
+    };
+
     /// Reads a line. Keys that it does not know are for later versions, and ignored; without a
     /// time it asks for nothing. `None` is no such request of a version this program understands.
     #[must_use]
@@ -58,9 +66,7 @@ impl Extension {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
-    use super::{Extension, Limit};
+    use super::{Duration, Extension, Limit};
     use crate::control::Request;
 
     #[test]

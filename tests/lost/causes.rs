@@ -1,6 +1,7 @@
 //! Of whatever a supervisor dies.
 
 use std::fs;
+use std::os::unix::fs::FileExt as _;
 use std::time::Duration;
 
 use nix::sys::signal::Signal;
@@ -13,6 +14,7 @@ use crate::support::preload::before_each_wait;
 use crate::support::processes;
 use crate::support::random::Lateness;
 use crate::support::started::{Ended, Started};
+use crate::support::until::until;
 
 #[test]
 fn c6_it_does_not_matter_of_what_a_supervisor_dies() {
@@ -178,5 +180,36 @@ impl Drop for MemoryGroup {
         while fs::remove_dir(&self.0).is_err() && since.elapsed() < Duration::from_secs(5) {
             std::thread::yield_now();
         }
+    }
+}
+
+#[test]
+fn k6j_an_owner_that_ends_in_order_is_not_one_that_died() {
+    for is_taken_over in [false, true] {
+        let base = Base::new();
+        let run = base
+            .scenario()
+            .name("left")
+            .without_events()
+            .options(&["--no-guard"])
+            .zoo(&["polite"])
+            .start();
+        run.ready(1);
+        // Whoever lives on by leave, `--stragglers leave` say, has it open.
+        let owner = fs::File::open(base.runs().join("left/owner")).expect("owner");
+        if is_taken_over {
+            run.signal(Signal::SIGKILL);
+            run.wait_for_exit();
+        }
+        base.call(&["stop", "left"]).expect(0);
+        run.finish_unchecked();
+        // Whoever took over has ended as well: it has the base directory in its environment.
+        until("all have ended", || {
+            processes::with_in_environment(base.root()).is_empty()
+        });
+        let mut word = [0; 4];
+        owner.read_exact_at(&mut word, 0).expect("the owner word");
+        let word = u32::from_ne_bytes(word);
+        assert_eq!(word & (1 << 30), 0, "taken over: {is_taken_over}");
     }
 }

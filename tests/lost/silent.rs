@@ -124,3 +124,75 @@ fn c9_a_supervisor_that_a_debugger_lets_go_in_time_stays_the_owner() {
     end.expect(4);
     assert!(end.events.of("deposed").is_empty());
 }
+
+#[test]
+fn k6f_what_the_new_owner_has_written_is_left_as_it_is() {
+    let base = Base::new();
+    let run = base
+        .scenario()
+        .name("held")
+        .workers(2)
+        .options(&["-v", "--no-guard"])
+        .times("30s", "30s")
+        .sh(r#"[ $STOPCTL_WORKER = 0 ] && exec "$0" deaf; exec "$0" polite 6"#)
+        .zoo_as_argument()
+        .start();
+    run.ready(2);
+    let Some(held) = Held::seize(run.pid()) else {
+        base.call(&["stop", "held", "--kill"]).expect(0);
+        run.finish();
+        return;
+    };
+    let stop = base.begin(&["stop", "held"]);
+    stop.wait_for("taking over");
+    let second =
+        || base.call(&["status", "held", "--json"]).json()["runs"][0]["workers"][1].clone();
+    until("the new owner knows of its end", || {
+        second()["state"] == "ended"
+    });
+    let before = second();
+    assert_eq!(before["outcome"], "unobserved");
+    drop(held);
+    run.wait_for("took over: it only waits for its workers now");
+    // It has reaped the worker, and knows its exit status now.
+    run.wait_for_events("worker_ended", 1);
+    base.call(&["stop", "held", "--worker", "1"]).expect(0);
+    assert_eq!(second(), before, "another one's to write");
+    base.call(&["stop", "held", "--kill"]).expect(0);
+    stop.finish().expect(0);
+    run.finish_unchecked();
+}
+
+#[test]
+fn k6g_an_owner_is_deposed_by_whichever_of_its_owner_files_names_another() {
+    let base = Base::new();
+    let run = base
+        .scenario()
+        .name("linked")
+        .options(&["-v", "--no-guard"])
+        .times("30s", "30s")
+        .zoo(&["polite", "6"])
+        .start();
+    run.ready(1);
+    // Another name of the same run, which has the owner file that is then put back.
+    let (first, other) = (base.runs().join("linked"), base.runs().join("there"));
+    std::fs::create_dir(&other).expect("mkdir");
+    for entry in std::fs::read_dir(&first).expect("the directory").flatten() {
+        std::fs::hard_link(entry.path(), other.join(entry.file_name())).expect("link");
+    }
+    std::fs::remove_file(first.join("owner")).expect("remove");
+    run.wait_for("put back");
+    let Some(held) = Held::seize(run.pid()) else {
+        base.call(&["stop", "linked"]).expect(0);
+        run.finish();
+        return;
+    };
+    base.call(&["stop", "there"]).expect(0).says("taking over");
+    drop(held);
+    run.wait_for("took over: it only waits for its workers now");
+    let end = run.finish_unchecked();
+    end.events.only("deposed");
+    assert!(end.events.of("flag_raised").is_empty(), "{:#?}", end.events);
+    // What was put back has no owner any more.
+    base.call(&["stop", "--if-running", "linked"]);
+}

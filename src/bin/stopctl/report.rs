@@ -64,6 +64,10 @@ impl Report {
         self.voice.say(Weight::Detail, line);
     }
 
+    fn notice(&mut self, line: &str) {
+        self.voice.say(Weight::Notice, line);
+    }
+
     fn warn(&mut self, line: &str) {
         self.voice.say(Weight::Warning, line);
     }
@@ -190,9 +194,7 @@ impl Report {
             Event::WorkerStarted { worker, pid, .. } => {
                 self.detail(&format!("worker {worker} started: pid {pid}"));
             }
-            Event::CalledOff { worker, .. } => {
-                self.voice.say(Weight::Notice, &words::called_off(*worker));
-            }
+            Event::CalledOff { worker, .. } => self.notice(&words::called_off(*worker)),
             Event::FirstLook { worker } => {
                 self.detail(&format!("worker {worker} looked at its flag"));
             }

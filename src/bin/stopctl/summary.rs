@@ -67,8 +67,8 @@ fn failures(outcome: Outcome, fates: &[Fate], stop_signal: &str) -> Vec<String> 
 }
 
 /// The same, and that these were not started.
-pub(crate) fn with_unstarted(outcomes: &[(u32, Outcome)], not_started: &[u32]) -> String {
-    let ended = Some(in_words(outcomes)).filter(|words| !words.is_empty());
+pub(crate) fn with_unstarted(fates: &[Fate], not_started: &[u32], stop_signal: &str) -> String {
+    let ended = Some(in_words(fates, stop_signal)).filter(|words| !words.is_empty());
     let parts = [ended, part("not started", not_started)];
     parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
 }

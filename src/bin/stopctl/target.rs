@@ -1,18 +1,15 @@
 //! One run that is being stopped: asked, waited for, and told about.
 
 use std::collections::BTreeSet;
-use std::io;
-use std::os::fd::AsFd as _;
 use std::time::Duration;
 
-use stopctl::control::{Asker, Request};
 use stopctl::duration::{Limit, in_words};
 use stopctl::ladder::{Rung, Wanted};
 use stopctl::moment::Moment;
 use stopctl::reason::Reason;
 use stopctl::record::{Phase, WorkerState};
 use stopctl::signal_name::signal_name;
-use stopctl::standing::{Doubt, Owned, Standing};
+use stopctl::standing::{Doubt, Owned};
 use stopctl::taker::{self, Care};
 
 use crate::fate::{self, Fate};
@@ -21,13 +18,17 @@ use crate::show::{counted, numbers};
 use crate::summary;
 use crate::voice::{Voice, Weight};
 
+use asking::Letters;
+use errand::Errand;
+
+mod asking;
+mod errand;
 mod telling;
 mod wait;
 
-pub(crate) use wait::Waited;
+pub(crate) use wait::{Waited, hand_over, watch};
 
-/// How long a supervisor may leave its requests unread before that is said.
-const UNREAD: Duration = Duration::from_secs(5);
+use wait::Course;
 
 /// How often a run is taken over by us whose takers die: something kills them.
 const TAKEOVERS: u32 = 10;
@@ -46,6 +47,8 @@ pub(crate) struct Target<'a> {
     pub(crate) run: Run,
     /// `None` is to wait only: whoever took over asks by itself.
     demand: Option<&'a Demand>,
+    errand: Errand,
+    letters: Letters,
     /// Who enforces the ladder; `None` if that cannot be verified, or has ended.
     owner: Option<Owned>,
     takeovers: u32,
@@ -74,6 +77,7 @@ impl<'a> Target<'a> {
             State::Over if !target.run.leaves_something() => {
                 let what = format!("{} is over already", target.run.name);
                 voice.say(Weight::Notice, &what);
+                return target;
             }
             // What could not be ended then may be ended now.
             State::Over | State::OwnerDied => target.take_over(voice),
@@ -82,10 +86,9 @@ impl<'a> Target<'a> {
             | State::Suspended
             | State::TakenOver(_)
             | State::Unverifiable(_)
-            | State::Unsigned => {
-                target.demand_it(voice);
-            }
+            | State::Unsigned => {}
         }
+        target.attend(voice);
         target
     }
 
@@ -94,6 +97,29 @@ impl<'a> Target<'a> {
         let mut target = Self::of(run);
         target.take_over(voice);
         target
+    }
+
+    /// Sees to it that another one owns a run whose owner lives, and that has missed a deadline, if it
+    /// gives no sign of life; `None` if it does. That takes as long as an owner may take to answer.
+    pub(crate) fn of_silent(run: Run, voice: &mut Voice) -> Option<Self> {
+        if run.state() == State::Suspended {
+            return None;
+        }
+        let mut target = Self::of(run);
+        loop {
+            let course = target.attend(voice);
+            if target.takeovers > 0 || target.problem.is_some() {
+                return Some(target);
+            }
+            let is_open = target.errand.is_open() && !target.errand.is_answered();
+            if matches!(course, Course::Over) || !is_open {
+                return None;
+            }
+            target
+                .run
+                .record
+                .wait_for_change(&target.run.seen, target.longest_sleep());
+        }
     }
 
     /// Waits for a run that somebody else has taken over.
@@ -106,6 +132,8 @@ impl<'a> Target<'a> {
         Self {
             run,
             demand,
+            errand: Errand::default(),
+            letters: Letters::default(),
             owner: None,
             takeovers: 0,
             is_gone: false,
@@ -113,24 +141,6 @@ impl<'a> Target<'a> {
             is_roused: false,
             asked,
             problem: None,
-        }
-    }
-
-    /// Asks whoever is the owner.
-    fn demand_it(&mut self, voice: &mut Voice) {
-        self.owner = match Standing::of(&self.run.dir) {
-            Standing::Owned(owned) => Some(owned),
-            Standing::Changing
-            | Standing::Orphaned(_)
-            | Standing::Unverifiable(_)
-            | Standing::Unreadable => None,
-        };
-        let Some(demand) = self.demand else {
-            return;
-        };
-        match self.send(demand) {
-            Ok(()) => voice.say(Weight::Notice, &self.announced(demand)),
-            Err(problem) => self.problem = Some(problem),
         }
     }
 
@@ -170,7 +180,6 @@ impl<'a> Target<'a> {
                 for warning in warnings {
                     voice.say(Weight::Warning, &format!("{name}: {warning}"));
                 }
-                self.demand_it(voice);
             }
             // It was asked, and has read that: so it has looked.
             Care::Mended => {}
@@ -193,49 +202,6 @@ impl<'a> Target<'a> {
             "{} cannot be stopped from here: its supervisor died, and {why}",
             self.run.name
         ));
-    }
-
-    fn send(&self, demand: &Demand) -> Result<(), String> {
-        let failed = |error: io::Error| format!("{} cannot be asked: {error}", self.run.name);
-        // Ended between two looks: what became of it stands in its record.
-        let has_ended = |error: &io::Error| {
-            let gone = [libc::ENOENT, libc::ENXIO, libc::EPIPE].map(Some);
-            gone.contains(&error.raw_os_error())
-        };
-        let mut asker = match Asker::open(self.run.dir.as_fd()) {
-            Ok(asker) => asker,
-            Err(error) if has_ended(&error) => return Ok(()),
-            Err(error) => return Err(failed(error)),
-        };
-        let each = || self.asked.iter().copied().map(Some).collect();
-        let whom: Vec<Option<u32>> = if self.is_whole() { vec![None] } else { each() };
-        for worker in whom {
-            let request = Request {
-                worker,
-                rung: demand.rung,
-                times: demand.times,
-                reason: demand.reason.clone(),
-            };
-            let patience = stopctl::now() + UNREAD;
-            loop {
-                match asker.send(&request) {
-                    Ok(true) => break,
-                    Ok(false) => {}
-                    Err(error) if has_ended(&error) => return Ok(()),
-                    Err(error) => return Err(failed(error)),
-                }
-                let left = patience.since(stopctl::now());
-                if left.is_zero() {
-                    let (name, pid) = (&self.run.name, self.run.seen.run.pid);
-                    return Err(format!(
-                        "{name} cannot be asked: its supervisor (pid {pid}) does not read its \
-                         requests"
-                    ));
-                }
-                asker.wait_until_writable(left);
-            }
-        }
-        Ok(())
     }
 
     fn announced(&self, demand: &Demand) -> String {
@@ -293,7 +259,9 @@ impl<'a> Target<'a> {
 
     /// The same in words.
     pub(crate) fn fates_in_words(&self) -> String {
-        summary::in_words(&self.fates(), &self.stop_signal())
+        let was_not = |&&worker: &&u32| self.run.seen.workers[worker as usize].was_not_started();
+        let not_started: Vec<u32> = self.asked.iter().filter(was_not).copied().collect();
+        summary::with_unstarted(&self.fates(), &not_started, &self.stop_signal())
     }
 
     /// A line for all those who failed in the same way after they were asked.

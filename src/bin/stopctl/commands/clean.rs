@@ -2,6 +2,7 @@
 
 use stopctl::base::Base;
 use stopctl::leftovers::{self, Debris, Leftovers, Neglected};
+use stopctl::run_dir::RunDir;
 use stopctl::taker::{self, Care};
 
 use crate::cli::CleanArgs;
@@ -19,13 +20,14 @@ pub(crate) fn clean(args: &CleanArgs) -> Leave {
     };
     let Leftovers {
         runs,
+        late,
         debris,
         unclear,
     } = match base.as_ref().map(Leftovers::find).transpose() {
         Ok(found) => found.unwrap_or_default(),
         Err(error) => return Leave::FAILED.saying(&error),
     };
-    let nothing = runs.is_empty() && debris.is_empty();
+    let nothing = runs.is_empty() && late.is_empty() && debris.is_empty();
     if nothing && unclear.is_empty() {
         voice.say(Weight::Notice, "nothing to clean");
     }
@@ -34,10 +36,10 @@ pub(crate) fn clean(args: &CleanArgs) -> Leave {
     }
     let mut problems = unclear.len();
     if args.dry_run {
-        foretell(runs, &debris, &mut voice);
+        foretell(runs, &late, &debris, &mut voice);
         problems += usize::from(!nothing);
     } else {
-        problems += sweep(debris, &mut voice) + end(runs, &mut voice);
+        problems += sweep(debris, &mut voice) + end(runs, late, &mut voice);
         // Whoever was to remove it with the last run may have died just before.
         base.iter().for_each(Base::remove_if_empty);
     }
@@ -45,7 +47,7 @@ pub(crate) fn clean(args: &CleanArgs) -> Leave {
 }
 
 /// Says what would be done.
-fn foretell(runs: Vec<Neglected>, debris: &[Debris], voice: &mut Voice) {
+fn foretell(runs: Vec<Neglected>, late: &[RunDir], debris: &[Debris], voice: &mut Voice) {
     for Neglected { dir, is_past } in runs {
         let name = dir.name().to_owned();
         let there = match Run::open(dir) {
@@ -62,6 +64,12 @@ fn foretell(runs: Vec<Neglected>, debris: &[Debris], voice: &mut Voice) {
             let workers = counted(there, "worker");
             format!("would stop {workers} of {name} and remove it")
         };
+        voice.say(Weight::Notice, &what);
+    }
+    for dir in late {
+        let name = dir.name();
+        let what =
+            format!("would stop {name} if its supervisor, who is late, gives no sign of life");
         voice.say(Weight::Notice, &what);
     }
     for one in debris {
@@ -85,8 +93,9 @@ fn sweep(debris: Vec<Debris>, voice: &mut Voice) -> usize {
     problems
 }
 
-/// Ends the runs that nobody owns; answers how many are not over.
-fn end(runs: Vec<Neglected>, voice: &mut Voice) -> usize {
+/// Ends the runs that nobody owns, or whose owner gives no sign of life; answers how many are not
+/// over.
+fn end(runs: Vec<Neglected>, late: Vec<RunDir>, voice: &mut Voice) -> usize {
     let mut problems = Vec::new();
     let mut targets = Vec::new();
     // All of them first, so that their ladders go on side by side.
@@ -117,6 +126,11 @@ fn end(runs: Vec<Neglected>, voice: &mut Voice) -> usize {
                 | Missing::None(NotFound { what, .. }),
             ) => problems.push(format!("left alone: {what}")),
         }
+    }
+    for dir in late {
+        // One that cannot be read any more has ended meanwhile, or is told of as unclear next time.
+        let run = Run::open(dir).ok().flatten();
+        targets.extend(run.and_then(|run| Target::of_silent(run, voice)));
     }
     for target in &mut targets {
         target.wait(voice);

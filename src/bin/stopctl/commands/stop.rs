@@ -11,7 +11,7 @@ use crate::commands::run::finite;
 use crate::exit::Leave;
 use crate::fate::Fate;
 use crate::runs::{self, Missing, Run};
-use crate::target::{Demand, Target, Waited};
+use crate::target::{self, Demand, Target, Waited};
 use crate::voice::{Voice, Weight};
 use crate::{json, show};
 
@@ -57,9 +57,9 @@ pub(crate) fn stop(args: &StopArgs) -> Leave {
         .into_iter()
         .map(|run| Target::ask(run, &demand, &mut voice))
         .collect();
-    if !(args.no_wait || own)
-        && let Err(leave) = wait(&mut targets, &mut voice)
-    {
+    if args.no_wait || own {
+        target::hand_over(&mut targets, &mut voice);
+    } else if let Err(leave) = wait(&mut targets, &mut voice) {
         return leave;
     }
     let problems = targets.iter().filter_map(|target| target.problem.as_ref());
@@ -83,10 +83,8 @@ pub(crate) fn stop(args: &StopArgs) -> Leave {
 /// Waits for one after the other; their ladders go on side by side.
 fn wait(targets: &mut [Target], voice: &mut Voice) -> Result<(), Leave> {
     let interrupts = Interrupts::install().map_err(|error| Leave::FAILED.saying(&error))?;
-    let mut later = targets.len();
     for at in 0..targets.len() {
-        later -= 1;
-        match targets[at].watch(voice, &interrupts, later) {
+        match target::watch(&mut targets[at..], voice, &interrupts) {
             Waited::ToTheEnd => {
                 for failure in targets[at].failures() {
                     voice.say(Weight::Warning, &failure);

@@ -7,7 +7,6 @@ use stopctl::interrupts::Interrupts;
 use stopctl::process::{self, Stat};
 use stopctl::record::Phase;
 use stopctl::standing::{Owned, Standing};
-use stopctl::taker::{self, Care};
 
 use super::Target;
 use super::telling::Telling;
@@ -35,6 +34,60 @@ pub(crate) enum Waited {
     Until(i32),
 }
 
+/// Waits for the first of these runs, while the others are looked after. A signal ends it, or does
+/// what it does to a picture.
+pub(crate) fn watch(
+    targets: &mut [Target<'_>],
+    voice: &mut Voice,
+    interrupts: &Interrupts,
+) -> Waited {
+    let Some((first, later)) = targets.split_first_mut() else {
+        return Waited::ToTheEnd;
+    };
+    let mut telling = Telling::new(first, later.len());
+    let waited = loop {
+        if let Some(signal) = heed(interrupts, voice.screen()) {
+            break Waited::Until(signal);
+        }
+        for target in later.iter_mut() {
+            target.attend(voice);
+        }
+        if !first.wait_once(&mut telling, voice) {
+            break Waited::ToTheEnd;
+        }
+    };
+    // Whatever is printed next comes where the picture was.
+    if let Some(screen) = voice.screen() {
+        screen.wipe();
+    }
+    waited
+}
+
+/// Waits until all of these runs have taken what they are asked for, and no longer.
+pub(crate) fn hand_over(targets: &mut [Target<'_>], voice: &mut Voice) {
+    let mut is_open = true;
+    while is_open {
+        is_open = false;
+        for target in targets.iter_mut() {
+            let is_there = !matches!(target.attend(voice), Course::Over);
+            if is_there && !target.is_taken() {
+                is_open = true;
+                target.run.record.wait_for_change(&target.run.seen, GLANCE);
+            }
+        }
+    }
+}
+
+/// How a run goes on.
+pub(super) enum Course {
+    /// There is nothing to wait for.
+    Over,
+    /// Something was done, and it has to be looked at again.
+    Again,
+    /// It is the owner's turn. It may have nothing to do but to end.
+    GoesOn { is_over: bool },
+}
+
 impl Target<'_> {
     /// Waits until all that were asked have ended; for a whole run, until its name is free and
     /// its supervisor gone. A signal ends us.
@@ -43,84 +96,14 @@ impl Target<'_> {
         while self.wait_once(&mut telling, voice) {}
     }
 
-    /// The same for who may have a picture, or other signals. As many runs as `later` are waited
-    /// for after this one.
-    pub(crate) fn watch(
-        &mut self,
-        voice: &mut Voice,
-        interrupts: &Interrupts,
-        later: usize,
-    ) -> Waited {
-        let mut telling = Telling::new(self, later);
-        let waited = loop {
-            if let Some(signal) = heed(interrupts, voice.screen()) {
-                break Waited::Until(signal);
-            }
-            if !self.wait_once(&mut telling, voice) {
-                break Waited::ToTheEnd;
-            }
-        };
-        // Whatever is printed next comes where the picture was.
-        if let Some(screen) = voice.screen() {
-            screen.wipe();
-        }
-        waited
-    }
-
     /// Looks, does what has to be done, and sleeps until something may have changed; answers
     /// whether there is something to wait for.
     fn wait_once(&mut self, telling: &mut Telling, voice: &mut Voice) -> bool {
-        if self.problem.is_some() || self.is_gone {
-            return false;
-        }
-        // ORDER: the owner before the record: an owner that has ended wrote its last word first.
-        let standing = Standing::of(&self.run.dir);
-        self.read();
-        let is_over = self.run.seen.run.phase == Phase::Over;
-        if !(is_over || self.is_whole()) && self.asked.iter().all(|&one| self.has_ended(one)) {
-            return false;
-        }
-        let is_owned = matches!(standing, Standing::Owned(_));
-        match standing {
-            Standing::Owned(owned) => self.follow(owned),
-            Standing::Orphaned(_) if is_over && !self.run.leaves_something() => {
-                self.tidy();
-                return true;
-            }
-            Standing::Orphaned(_) if !is_over => {
-                self.take_over(voice);
-                return true;
-            }
-            Standing::Changing if is_over => {
-                self.run.record.wait_for_change(&self.run.seen, SIGNING);
-                return true;
-            }
-            Standing::Unverifiable(unknown) if !is_over && self.run.owner_died() => {
-                self.out_of_reach(unknown.why);
-                return false;
-            }
-            // Somebody removed what was left of it, because nothing is.
-            Standing::Unreadable
-                if !is_over && !self.run.dir.is_there() && !self.owner_is_there() =>
-            {
-                self.is_gone = true;
-                return false;
-            }
-            // It is there, and its file `owner` names nobody.
-            Standing::Unreadable if !is_over && self.run.is_unsigned() => {
-                self.take_over(voice);
-                return true;
-            }
-            Standing::Changing
-            | Standing::Orphaned(_)
-            | Standing::Unverifiable(_)
-            | Standing::Unreadable => {}
-        }
-        if is_over && !is_owned && !self.owner_is_there() {
-            self.read();
-            return false;
-        }
-        self.rouse(voice);
+        let is_over = match self.attend(voice) {
+            Course::Over => return false,
+            Course::Again => return true,
+            Course::GoesOn { is_over } => is_over,
+        };
         let due = self.tell(telling, voice);
         let longest = self.longest_sleep();
         if let (Some(owned), true) = (&self.owner, is_over) {
@@ -132,16 +115,75 @@ impl Target<'_> {
         true
     }
 
+    /// Looks, and does what has to be done.
+    pub(super) fn attend(&mut self, voice: &mut Voice) -> Course {
+        if self.problem.is_some() || self.is_gone {
+            return Course::Over;
+        }
+        // ORDER: the owner before the record: an owner that has ended wrote its last word first.
+        let standing = Standing::of(&self.run.dir);
+        self.read();
+        let is_over = self.run.seen.run.phase == Phase::Over;
+        if !(is_over || self.is_whole()) && self.asked.iter().all(|&one| self.has_ended(one)) {
+            return Course::Over;
+        }
+        let word = match &standing {
+            Standing::Owned(owned) => Some(owned.word),
+            Standing::Changing
+            | Standing::Orphaned(_)
+            | Standing::Unverifiable(_)
+            | Standing::Unreadable => None,
+        };
+        match standing {
+            Standing::Owned(owned) => self.follow(owned),
+            Standing::Orphaned(_) if is_over && !self.run.leaves_something() => {
+                self.tidy();
+                return Course::Again;
+            }
+            Standing::Orphaned(_) if !is_over => {
+                self.take_over(voice);
+                return Course::Again;
+            }
+            Standing::Changing if is_over => {
+                self.run.record.wait_for_change(&self.run.seen, SIGNING);
+                return Course::Again;
+            }
+            Standing::Unverifiable(unknown) if !is_over && self.run.owner_died() => {
+                self.out_of_reach(unknown.why);
+                return Course::Over;
+            }
+            // Somebody removed what was left of it, because nothing is.
+            Standing::Unreadable
+                if !is_over && !self.run.dir.is_there() && !self.owner_is_there() =>
+            {
+                self.is_gone = true;
+                return Course::Over;
+            }
+            // It is there, and its file `owner` names nobody.
+            Standing::Unreadable if !is_over && self.run.is_unsigned() => {
+                self.take_over(voice);
+                return Course::Again;
+            }
+            Standing::Changing
+            | Standing::Orphaned(_)
+            | Standing::Unverifiable(_)
+            | Standing::Unreadable => {}
+        }
+        if is_over && word.is_none() && !self.owner_is_there() {
+            self.read();
+            return Course::Over;
+        }
+        self.rouse(voice);
+        self.pursue(word, voice);
+        Course::GoesOn { is_over }
+    }
+
     /// The owner may be another one than the one that was asked: the guard, say.
     fn follow(&mut self, owned: Owned) {
         let known = self.owner.as_ref().map(|known| &known.owner);
         if known != Some(&owned.owner) {
-            let asked_another = self.owner.replace(owned).is_some();
+            self.owner = Some(owned);
             (self.stopped_since, self.is_roused) = (None, false);
-            if let (true, Some(demand)) = (asked_another, self.demand) {
-                // It may not have read what the one before was asked. Twice is once.
-                self.problem = self.send(demand).err();
-            }
         }
     }
 
@@ -158,8 +200,10 @@ impl Target<'_> {
         owner.is_some_and(|owned| !process::has_ended(&owned.pidfd))
     }
 
-    fn longest_sleep(&self) -> Duration {
-        self.stopped_since.map_or(LONGEST_SLEEP, |_| GLANCE)
+    pub(super) fn longest_sleep(&self) -> Duration {
+        let stopped = self.stopped_since.map(|_| GLANCE);
+        let soon = stopped.into_iter().chain(self.errand.soon()).min();
+        soon.unwrap_or(LONGEST_SLEEP)
     }
 
     /// A supervisor that was stopped is not dead: it is continued, and if that does not help (a
@@ -184,20 +228,7 @@ impl Target<'_> {
                 "the supervisor of {name} (pid {pid}) stays silent, a debugger may hold it: \
                  taking over"
             );
-            voice.say(Weight::Warning, &what);
-            let care = taker::depose(&self.run.dir, owned);
-            (self.stopped_since, self.is_roused) = (None, false);
-            match care {
-                Care::Failed(why) => {
-                    self.problem = Some(format!("{name} cannot be taken over: {why}"));
-                }
-                Care::Unverifiable(why) => {
-                    self.problem = Some(format!("{name} cannot be taken over from here: {why}"));
-                }
-                Care::Owned(_) | Care::Mended | Care::Removed | Care::Gone => {
-                    self.demand_it(voice);
-                }
-            }
+            self.depose(&what, voice);
         }
     }
 }

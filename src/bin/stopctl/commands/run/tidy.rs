@@ -31,6 +31,12 @@ pub(super) fn tidy(wanted: Option<&RunName>, voice: &mut Voice) {
         hand_over(&run, voice);
     }
     if let Some(name) = wanted {
+        let has_name = |dir: &RunDir| dir.name() == name.as_str();
+        if let Some(late) = left.late.into_iter().find(has_name) {
+            let run = Run::open(late).ok().flatten();
+            // What has become of it is seen next.
+            let _ = run.and_then(|run| Target::of_silent(run, voice));
+        }
         wait_for(&base, name, voice);
     }
 }
