@@ -62,6 +62,12 @@ impl Cgroup {
         is_version_2(path.parent()?).then(|| Self(path.to_owned()))
     }
 
+    /// A directory that is no group: for tests of what its lists mean.
+    #[cfg(test)]
+    pub(crate) fn pretended(path: &Path) -> Self {
+        Self(path.to_owned())
+    }
+
     /// The group of worker `number`, in that of its run.
     #[must_use]
     pub fn of_worker(&self, number: u32) -> Self {

@@ -252,3 +252,21 @@ pub fn die_of(signal: i32) {
     );
     let _ = sys::kill(getpid().as_raw(), signal);
 }
+
+#[cfg(test)]
+mod tests {
+    use nix::unistd::getpid;
+
+    use super::{Sent, Target, signal};
+
+    /// To kill(2) these are everybody, our own group, the first process, and ourselves.
+    #[test]
+    fn k1n_numbers_that_name_no_child_are_never_signalled() {
+        for pid in [-7, -1, 0, 1, getpid().as_raw()] {
+            for target in [Target::Child(pid), Target::GroupOf(pid)] {
+                // Signal 0 would reach nobody.
+                assert!(matches!(signal(target, 0), Sent::Refused(_)), "{target:?}");
+            }
+        }
+    }
+}

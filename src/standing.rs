@@ -238,9 +238,84 @@ impl Numbers {
 
 #[cfg(test)]
 mod tests {
-    use std::fs::File;
+    use std::fs::{self, File};
+    use std::process::Command;
 
-    use super::{Doubt, Identity, Numbers};
+    use nix::sys::wait::{Id, WaitPidFlag, waitid};
+    use nix::unistd::Pid;
+
+    use super::{Doubt, Identity, Numbers, Orphaned, Standing, find};
+    use crate::process::{Found, Stat, own_identity};
+
+    /// How it stands with a run in memory whose file `owner` says this.
+    fn standing(word: u32, owner: &Identity) -> Standing {
+        let dir = tempfile::tempdir_in("/dev/shm").unwrap();
+        let mut bytes = word.to_ne_bytes().to_vec();
+        bytes.resize(64, b'\n');
+        bytes.extend(owner.to_string().bytes());
+        bytes.resize(256, b'\n');
+        fs::write(dir.path().join("owner"), bytes).unwrap();
+        Standing::of(File::open(dir.path()).unwrap())
+    }
+
+    /// Its parent has not reaped it, so its pid still names it; and the kernel did not mark its death.
+    #[test]
+    fn k1q_an_owner_that_is_a_zombie_is_dead() {
+        let mut child = Command::new("true").spawn().unwrap();
+        let pid = child.id().cast_signed();
+        let ended = WaitPidFlag::WEXITED | WaitPidFlag::WNOWAIT;
+        waitid(Id::Pid(Pid::from_raw(pid)), ended).unwrap();
+        let owner = Identity {
+            pid,
+            start: Stat::of(pid).unwrap().start,
+            ..own_identity()
+        };
+        for bit in [0, libc::FUTEX_WAITERS] {
+            let stands = standing(child.id() | bit, &owner);
+            assert!(matches!(stands, Standing::Orphaned(_)), "{stands:?}");
+        }
+        child.wait().unwrap();
+    }
+
+    #[test]
+    fn k1r_the_first_process_takes_another_namespace_with_it_and_not_ours() {
+        let us = own_identity();
+        let first = |pid_namespace, pid| Identity {
+            pid,
+            pid_namespace,
+            ..us.clone()
+        };
+        let died = |owner| standing(libc::FUTEX_OWNER_DIED, &owner);
+        let past = |owner| match died(owner) {
+            Standing::Orphaned(Orphaned { is_past, .. }) => Some(is_past),
+            _ => None,
+        };
+        assert_eq!(past(first(us.pid_namespace, 1)), Some(false));
+        assert_eq!(past(first(us.pid_namespace + 1, 1)), Some(true));
+        assert_eq!(past(first(us.pid_namespace + 1, 2)), None);
+        // It may be ours.
+        assert_eq!(past(first(0, 1)), None);
+    }
+
+    #[test]
+    fn k1s_a_start_that_another_clock_has_counted_is_not_compared() {
+        let us = own_identity();
+        let dir = tempfile::tempdir_in("/dev/shm").unwrap();
+        let dir = File::open(dir.path()).unwrap();
+        assert!(matches!(find(&dir, &us, &us), Ok(Found::Ours(_))));
+        let other = Identity {
+            time_namespace: us.time_namespace + 1,
+            ..us.clone()
+        };
+        let found = find(&dir, &other, &us);
+        assert!(matches!(found, Err(Doubt::TimeNamespace)), "{found:?}");
+        let other = Identity {
+            pid_namespace: us.pid_namespace + 1,
+            ..us.clone()
+        };
+        let found = find(&dir, &other, &us);
+        assert!(matches!(found, Err(Doubt::PidNamespace)), "{found:?}");
+    }
 
     fn identity(boot: &str, pid_namespace: u64) -> Identity {
         Identity {

@@ -78,7 +78,8 @@ impl Tree {
             taken.flatten().collect()
         };
         // ORDER: taken before the search and after it: a number that is in use all the time cannot
-        // have become another's.
+        // have become another's. No test sees it: the number would have to change hands while `/proc`
+        // is read, and nothing in between can be made to wait for that.
         if certain || self.number_is_taken(leader) {
             self.hold(found, search);
         }
@@ -173,5 +174,72 @@ impl Tree {
                 self.held.push(one);
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::io::{BufRead as _, BufReader};
+    use std::path::PathBuf;
+    use std::process::{Child, Command, Stdio};
+
+    use super::{Leader, Search, Straggler, Tree};
+    use crate::cgroup::Cgroup;
+    use crate::process;
+
+    /// A shell, and the pid of a child that it has; both end with the shell's standard input.
+    fn family() -> (Child, i32) {
+        let mut shell = Command::new("sh");
+        shell.args(["-c", "exec 3<&0; cat <&3 & echo $!; exec cat"]);
+        shell.stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut shell = shell.spawn().unwrap();
+        let mut line = String::new();
+        let mut out = BufReader::new(shell.stdout.take().unwrap());
+        out.read_line(&mut line).unwrap();
+        (shell, line.trim().parse().unwrap())
+    }
+
+    fn tree(cgroup: Option<Cgroup>) -> Tree {
+        // A pid that nobody has.
+        Tree::new(0, i32::MAX, PathBuf::from("/nowhere"), cgroup)
+    }
+
+    fn pids(tree: &Tree) -> Vec<i32> {
+        tree.held.iter().map(|one| one.pid).collect()
+    }
+
+    #[test]
+    fn k1o_the_children_of_whoever_has_the_pid_of_one_that_ended_are_strangers() {
+        let (shell, child) = family();
+        let parent = shell.id().cast_signed();
+        let mut ended = Command::new("true").spawn().unwrap();
+        let pidfd = process::open(ended.id().cast_signed());
+        ended.wait().unwrap();
+        let held = || Straggler::take(parent, |_| true).unwrap();
+        let mut search = Search::of_stranger();
+        let mut of_parent = tree(None);
+        of_parent.held.push(held());
+        of_parent.find_by_descent(Leader::Reaped, &mut search);
+        assert_eq!(pids(&of_parent), [parent, child]);
+        let Ok(pidfd) = pidfd else { return };
+        let mut of_stranger = tree(None);
+        of_stranger.held.push(held().whose_pid_is_anothers(pidfd));
+        of_stranger.find_by_descent(Leader::Reaped, &mut search);
+        assert_eq!(pids(&of_stranger), [parent]);
+        drop(shell.stdin);
+    }
+
+    #[test]
+    fn k1p_whoever_is_in_no_list_any_more_once_it_is_held_is_a_stranger() {
+        let dir = tempfile::tempdir().unwrap();
+        let (shell, child) = family();
+        for (listed, is_held) in [(child, true), (i32::MAX, false)] {
+            fs::write(dir.path().join("cgroup.procs"), format!("{listed}\n")).unwrap();
+            let mut tree = tree(Some(Cgroup::pretended(dir.path())));
+            tree.find_in_cgroup(&[child], &mut Search::of_stranger());
+            assert_eq!(pids(&tree) == [child], is_held);
+        }
+        drop(shell.stdin);
     }
 }

@@ -78,6 +78,15 @@ impl Straggler {
         (self.pid, self.start, self.inode.unwrap_or(0))
     }
 
+    /// The same pid, of a process that has ended since: whoever has it now is a stranger.
+    #[cfg(test)]
+    pub(super) fn whose_pid_is_anothers(self, ended: OwnedFd) -> Self {
+        Self {
+            pidfd: Some(ended),
+            ..self
+        }
+    }
+
     pub(super) fn is_there(&self) -> bool {
         match &self.pidfd {
             Some(pidfd) => !process::has_ended(pidfd),
