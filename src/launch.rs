@@ -35,8 +35,9 @@ pub mod lacks;
 /// with room for the moment of a spawn.
 const DESCRIPTORS: u64 = 12;
 
-/// How many workers may be on the way to their programs at once: each of them has a pipe.
-pub(crate) const ON_THE_WAY: u32 = 32;
+/// How many workers may be on the way to their programs at once, where there are descriptors for
+/// their pipes: more would say no more about what holds them up.
+const ON_THE_WAY: u64 = 32;
 
 /// What workers read that have no standard input.
 const NULL: &str = "/dev/null, which the workers are to read (--stdin inherit does without)";
@@ -63,6 +64,8 @@ pub struct Launched {
     pub signals: Signals,
     /// How a worker is started.
     pub recipe: Recipe,
+    /// How many workers may be on the way to their programs at once.
+    pub on_the_way: usize,
     /// What is lent to a worker that runs in the foreground.
     pub terminal: Option<Terminal>,
     /// Where the processes of workers are looked for.
@@ -143,7 +146,10 @@ pub fn launch(plan: &Plan) -> Result<Launched, LaunchError> {
         Stdin::Inherit => None,
         Stdin::Null => Some(File::open("/dev/null").map_err(system(NULL))?),
     };
-    let open_files = make_room(plan.workers)?;
+    let Room {
+        open_files,
+        on_the_way,
+    } = make_room(plan.workers)?;
     // An orphan of a worker becomes our child: so it is reaped, and cannot get lost.
     let lacks = lacks::ask();
     let search = if lacks.iter().any(|what| what == lacks::SUBREAPER) {
@@ -215,6 +221,7 @@ pub fn launch(plan: &Plan) -> Result<Launched, LaunchError> {
         inbox,
         signals,
         recipe,
+        on_the_way,
         terminal,
         search,
         cgroup,
@@ -248,25 +255,39 @@ fn control_group(
     }
 }
 
-/// Raises the soft limit of open files as far as needed; answers what it was.
-fn make_room(workers: u32) -> Result<(u64, u64), LaunchError> {
+/// What the limit of open files is, and allows.
+struct Room {
+    /// Soft and hard, as it was.
+    open_files: (u64, u64),
+    /// How many workers may be on the way to their programs at once.
+    on_the_way: usize,
+}
+
+/// Raises the soft limit of open files as far as needed.
+fn make_room(workers: u32) -> Result<Room, LaunchError> {
     let limits = getrlimit(Resource::RLIMIT_NOFILE);
     let (soft, hard) = limits.map_err(|e| LaunchError::System("RLIMIT_NOFILE", e.into()))?;
-    let ours = u64::from(workers + workers.min(ON_THE_WAY)) + DESCRIPTORS;
-    if ours < soft / 2 {
+    let room = |spare: u64| Room {
+        open_files: (soft, hard),
+        on_the_way: usize::try_from(ON_THE_WAY.min(1 + spare)).unwrap_or(1),
+    };
+    let ours = u64::from(workers) + DESCRIPTORS;
+    if ours + ON_THE_WAY < soft / 2 {
         // Nobody inherits as many as that: they are not counted.
-        return Ok((soft, hard));
+        return Ok(room(ON_THE_WAY));
     }
     let inherited = std::fs::read_dir("/proc/self/fd").map_or(3, |fds| fds.count() as u64);
     let need = ours + inherited;
     if need > hard {
         return Err(LaunchError::OpenFiles(need, hard));
     }
-    if need > soft {
-        setrlimit(Resource::RLIMIT_NOFILE, hard, hard)
-            .map_err(|e| LaunchError::System("RLIMIT_NOFILE", e.into()))?;
+    let wanted = need + ON_THE_WAY.min(workers.into());
+    if wanted <= soft {
+        return Ok(room(soft - need));
     }
-    Ok((soft, hard))
+    setrlimit(Resource::RLIMIT_NOFILE, hard, hard)
+        .map_err(|e| LaunchError::System("RLIMIT_NOFILE", e.into()))?;
+    Ok(room(hard - need))
 }
 
 /// Raises the soft limit of open files as far as it goes: more is open than was to be expected.

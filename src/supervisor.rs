@@ -150,7 +150,7 @@ impl<'a> Supervisor<'a> {
             timeout: plan.timeout.map(|time| run.begun + time),
             presses: Presses::default(),
             culprit: None,
-            newborns: Newborns::default(),
+            newborns: Newborns::new(parts.on_the_way),
             refusal: None,
             failed: false,
             guard: None,

@@ -4,7 +4,6 @@
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Duration;
 
-use crate::launch::ON_THE_WAY;
 use crate::moment::Moment;
 use crate::spawn::{Newborn, SpawnError};
 
@@ -17,9 +16,10 @@ const PATIENCE: Duration = Duration::from_millis(50);
 const CONTINUED: u8 = 20;
 
 /// Those who are on the way, and those who will never be.
-#[derive(Default)]
 pub(super) struct Newborns {
     all: Vec<OnTheWay>,
+    /// How many may be on the way at once.
+    room: usize,
     /// Whether any program has run.
     pub(super) has_one_run: bool,
 }
@@ -36,6 +36,14 @@ struct OnTheWay {
 }
 
 impl Newborns {
+    pub(super) const fn new(room: usize) -> Self {
+        Self {
+            all: Vec::new(),
+            room,
+            has_one_run: false,
+        }
+    }
+
     /// The worker at `place` was forked.
     pub(super) fn add(&mut self, place: usize, child: Newborn, now: Moment) {
         self.all.push(OnTheWay {
@@ -60,7 +68,7 @@ impl Newborns {
 
     /// When another one may be forked: `None` is when one of these is through.
     pub(super) fn next_at(&self) -> Option<Moment> {
-        let has_room = self.waiting().count() < ON_THE_WAY as usize;
+        let has_room = self.waiting().count() < self.room;
         let patience = self.waiting().map(|one| one.since + PATIENCE);
         has_room.then(|| patience.max().unwrap_or(Moment::from_nanos(0)))
     }
