@@ -112,10 +112,12 @@ impl Supervisor<'_> {
 
     /// Takes in what has become of those on the way to their programs.
     pub(super) fn see_births(&mut self, now: Moment) {
+        let mut has_run = false;
         for (place, fate) in self.newborns.take_fates() {
             let number = self.run.workers()[place].number();
             match fate {
                 Ok(()) => {
+                    has_run = true;
                     let start = self.run.files.record.born(number).map(|born| born.start);
                     self.run.on_index(place, now, |worker, hands| {
                         worker.runs(start, hands);
@@ -127,6 +129,10 @@ impl Supervisor<'_> {
                     self.could_not_start(number, error, now);
                 }
             }
+        }
+        if has_run {
+            // ORDER: that all workers run is told before whatever else has come.
+            self.tell_manager();
         }
         for place in self.newborns.slow(now) {
             self.run.on_index(place, now, |worker, _| worker.is_slow());
