@@ -144,7 +144,7 @@ impl Recipe {
             outfit,
             conditions: Conditions {
                 supervisor: getpid().as_raw(),
-                thread: gettid().as_raw().cast_unsigned(),
+                thread: gettid().as_raw().unsigned_abs(),
                 flag: outfit.flag.file(),
                 owner: &outfit.owner,
             },

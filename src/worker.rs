@@ -183,6 +183,12 @@ impl Worker {
         self.program = Program::Runs;
         self.start = start;
         self.changed = true;
+        if self.asked.is_none() {
+            // What it took to come here is no time in which it could have looked.
+            let way = hands.now.since(self.began);
+            let _ = self.ladder.step(Input::Suspended(way), hands.now);
+            self.began = self.began + way;
+        }
         self.tell_start(hands);
     }
 

@@ -1,6 +1,6 @@
 //! A worker that somebody else started, and whose ladder we go on with.
 
-use super::{Asked, Hands, Life, Main, Said, Stranger, Worker};
+use super::{Asked, Hands, Life, Main, Program, Said, Stranger, Worker};
 use crate::cgroup::Cgroup;
 use crate::event::Event;
 use crate::flag::format::Request;
@@ -56,8 +56,9 @@ impl Worker {
         let mut worker = Self::new(number, born.pid, flag, cgroup, (began, ladder));
         worker.main = Main::Stranger(main);
         worker.tree.recall(born.start, hands.search);
-        worker.told = true;
-        worker.runs(Some(born.start), hands);
+        worker.program = Program::Runs;
+        worker.start = Some(born.start);
+        (worker.told, worker.changed) = (true, true);
         if record.looked {
             worker.looked = Some(true);
         } else if !(notes_reads && worker.flag.note_reads()) {

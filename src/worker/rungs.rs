@@ -4,7 +4,7 @@ use libc::{SIGCONT, SIGKILL};
 use nix::unistd::{Pid, getpgid};
 
 use super::suspend::Halt;
-use super::{Asked, Hands, Life, Main, Worker};
+use super::{Asked, Hands, Life, Main, Program, Worker};
 use crate::cgroup::Cgroup;
 use crate::event::Event;
 use crate::failpoint;
@@ -301,7 +301,8 @@ impl Worker {
 
     /// Passes a signal on to the main process.
     pub fn forward(&self, signal: i32, hands: &mut Hands<'_>) {
-        if matches!(self.life, Life::Main) {
+        // Nobody can have a handler before its program runs.
+        if matches!(self.life, Life::Main) && self.program == Program::Runs {
             match process::signal(Target::Child(self.pid), signal) {
                 Sent::Yes => {
                     let worker = self.number;

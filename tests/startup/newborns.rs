@@ -11,7 +11,7 @@ use nix::unistd::mkfifo;
 
 use crate::support::base::{Base, zoo};
 use crate::support::need::{Need, lacks};
-use crate::support::owner::guard_of;
+use crate::support::owner::{Flags, guard_of, reason_and_deadline};
 use crate::support::preload::before_exec_of;
 use crate::support::processes;
 use crate::support::scenario::Scenario;
@@ -42,11 +42,16 @@ impl<'b> Slow<'b> {
     }
 
     fn scenario(&self) -> Scenario<'b> {
+        self.scenario_of("300ms")
+    }
+
+    /// With this grace, and the same kill-after.
+    fn scenario_of(&self, time: &str) -> Scenario<'b> {
         let program = self.program.to_str().expect("a path in UTF-8");
         self.base
             .scenario()
             .name("slow")
-            .times("300ms", "300ms")
+            .times(time, time)
             .through(r#"LD_PRELOAD=$LIBRARY exec "$@""#)
             .environment("LIBRARY", &self.library)
             .command(&[program, "polite"])
@@ -205,4 +210,46 @@ fn k5g_more_than_may_be_held_up_at_once_wait_for_one_another() {
     base.call(&["stop", "slow"]).expect(0);
     let end = run.finish();
     assert_eq!(end.events.outcomes(), ["term"; 32], "K5: {}", end.err());
+}
+
+#[test]
+fn k5m_a_signal_that_is_passed_on_does_not_end_one_that_is_held_up() {
+    let base = Base::new();
+    let Some(slow) = Slow::new(&base, "1") else {
+        return;
+    };
+    let run = slow.scenario().workers(2).options(&["-v"]).start();
+    run.ready(1);
+    slow.held(1);
+    run.signal(Signal::SIGUSR1);
+    run.wait_for("SIGUSR1 passed on to worker 0");
+    slow.let_go();
+    run.ready(1);
+    base.call(&["stop", "slow"]).expect(0);
+    assert_eq!(run.finish().events.outcomes(), ["flag"; 2], "K5");
+}
+
+#[test]
+fn k5n_the_time_on_the_way_is_none_in_which_a_worker_could_have_looked() {
+    let base = Base::new();
+    let Some(slow) = Slow::new(&base, "0") else {
+        return;
+    };
+    // Without ever looking it has an hour, from its start on.
+    let run = slow
+        .scenario_of("1h")
+        .options(&["--unaware-grace", "auto"])
+        .zoo(&["handler"])
+        .start();
+    slow.held(1);
+    let opened = processes::now_ns();
+    slow.let_go();
+    run.ready(1);
+    let flags = Flags::of(&base, "slow");
+    base.call(&["stop", "--no-wait", "slow"]).expect(0);
+    let raised = flags.wait_until_raised();
+    let (_, deadline) = reason_and_deadline(&raised[0]);
+    assert!(deadline - 3_600_000_000_000 >= opened, "K5: {raised:?}");
+    base.call(&["stop", "--term", "slow"]).expect(0);
+    run.finish();
 }
