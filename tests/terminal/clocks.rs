@@ -84,3 +84,60 @@ fn t3_timeout_stands_still_too() {
     assert_eq!(terminal.status(), 124);
     terminal.exit();
 }
+
+#[test]
+fn k14d_a_suspension_takes_nothing_of_the_time_of_the_rest_of_a_tree() {
+    let base = Base::new();
+    let mut terminal = Pty::bash(&base);
+    let worker = r#"sh -c '"$ZOO" deaf & exec "$ZOO" deaf'"#;
+    terminal.line(&format!(
+        "$STOPCTL run -v --name rest --grace 200ms --kill-after 6s {worker}"
+    ));
+    let main = terminal.ready(2)[0];
+    terminal.press(Key::CtrlC);
+    // The main process has it at once, the other one in the other half of the time to SIGKILL.
+    terminal.wait_for("signal 15 at");
+    terminal.wait_for_each("flag 2   interrupt", 2);
+    suspend(&mut terminal);
+    wait_for_state(main, 'T');
+    sleep(LONG);
+    resume(&mut terminal);
+    let due = terminal.wait_for("flag 2   interrupt").deadline();
+    let rest = terminal.wait_for("signal 15 at").number(" at ");
+    assert!(
+        rest >= due - 3_000_000_000,
+        "{} ns early",
+        due - 3_000_000_000 - rest
+    );
+    terminal.press(Key::CtrlC);
+    terminal.wait_for("is over after");
+    terminal.exit();
+}
+
+#[test]
+fn k14e_a_suspension_is_no_part_of_the_time_that_a_worker_took() {
+    let base = Base::new();
+    let mut terminal = Pty::bash(&base);
+    terminal.line("$STOPCTL run -v --name took --grace infinity --events e $ZOO handler 0");
+    let worker = terminal.ready(1)[0];
+    let before = processes::now_ns();
+    terminal.press(Key::CtrlC);
+    terminal.wait_for("1 worker asked");
+    suspend(&mut terminal);
+    wait_for_state(worker, 'T');
+    sleep(LONG);
+    resume(&mut terminal);
+    terminal.press(Key::CtrlC);
+    terminal.wait_for("1 needed SIGTERM (0)");
+    let whole = (processes::now_ns() - before) / 1_000_000;
+    assert_eq!(terminal.status(), 130);
+    terminal.exit();
+    let events = Events::read(&base.file("e"));
+    let milliseconds = |event: &serde_json::Value, key: &str| event[key].as_i64().expect("a time");
+    let suspended = milliseconds(events.only("resumed"), "suspended_ms");
+    let took = milliseconds(events.ended(0), "flag_to_end_ms");
+    assert!(
+        took <= whole - suspended,
+        "{took} ms of {whole}, and {suspended} suspended"
+    );
+}
