@@ -331,6 +331,7 @@ impl<'a> Enforcement<'a> {
         self.look_anew();
         // Who was deposed has nothing to write any more.
         if self.files.owner.is_ours() {
+            self.mend_record();
             for worker in &mut self.workers {
                 if let Some(changes) = worker.take_changes() {
                     self.files.record.set_worker(worker.number(), &changes);
@@ -340,6 +341,23 @@ impl<'a> Enforcement<'a> {
             let _ = self.files.record.commit();
         }
         self.witness.tick(sys::now());
+    }
+
+    /// A record that somebody has cut is written again when there is something to write.
+    fn mend_record(&mut self) {
+        let is_due = self.files.record.is_due() || self.workers.iter().any(Worker::is_changed);
+        if !is_due || !self.files.record.is_cut(&self.files.run) {
+            return;
+        }
+        let workers = self.workers.iter_mut();
+        let born: Vec<_> = workers.map(|one| (one.number(), one.forgotten())).collect();
+        let mended = self.files.record.mend(&self.files.run, &born);
+        let name = &self.files.run.name;
+        let what = match mended {
+            Ok(()) => format!("somebody has cut the record of {name}: it is written again"),
+            Err(error) => format!("the record of {name} was cut and cannot be written: {error}"),
+        };
+        self.warn(&what);
     }
 
     /// Writes the last word of the run. `status` is its exit status, if anybody can know it.

@@ -40,11 +40,7 @@ impl Record {
         failpoint::pass("record made");
         let page = SharedPage::map(&file)?;
         // Nobody else sees it yet: one write, as if it had been there before.
-        let mut bytes = padded(run, HEADER - HEADER_TEXT);
-        let mut slot = vec![0; BIRTH];
-        slot.extend(padded(&WorkerRecord::default(), (SLOT - BIRTH) as u64));
-        bytes.extend(slot.repeat(run.workers as usize));
-        file.write_all_at(&bytes, HEADER_TEXT)?;
+        file.write_all_at(&blank(run), HEADER_TEXT)?;
         failpoint::pass("record written");
         Ok(Self {
             file: Arc::new(file),
@@ -97,6 +93,34 @@ impl Record {
         // Who has none of these open cannot open one any more.
         self.before.retain(|(file, _)| sys::is_open_elsewhere(file));
         Ok(true)
+    }
+
+    /// Whether there is something to commit.
+    #[must_use]
+    pub fn is_due(&self) -> bool {
+        !self.pending.is_empty()
+    }
+
+    /// Whether somebody has cut it.
+    #[must_use]
+    pub fn is_cut(&self, run: &RunRecord) -> bool {
+        let length = self.file.metadata().map(|data| data.len());
+        length.is_ok_and(|length| length < slot(run.workers))
+    }
+
+    /// Writes it again as it was made, and who the workers are that were started since. What became
+    /// of them has to be set anew.
+    ///
+    /// # Errors
+    ///
+    /// As pwrite(2): its storage was given back when it was cut.
+    pub fn mend(&mut self, run: &RunRecord, born: &[(u32, Born)]) -> io::Result<()> {
+        // Odd until the next commit, should there be one or not.
+        self.generation |= 1;
+        self.write(&self.generation.to_ne_bytes(), 0)?;
+        self.write(&blank(run), HEADER_TEXT)?;
+        born.iter()
+            .try_for_each(|(worker, born)| self.write(&born.line()?, slot(*worker)))
     }
 
     /// Has the header written by the next [`Record::commit`].
@@ -171,6 +195,15 @@ impl Record {
             place: slot(worker),
         }
     }
+}
+
+/// All but the generation of a record in which nothing has happened yet.
+fn blank(run: &RunRecord) -> Vec<u8> {
+    let mut bytes = padded(run, HEADER - HEADER_TEXT);
+    let mut slot = vec![0; BIRTH];
+    slot.extend(padded(&WorkerRecord::default(), (SLOT - BIRTH) as u64));
+    bytes.extend(slot.repeat(run.workers as usize));
+    bytes
 }
 
 fn padded(what: &impl Serialize, length: u64) -> Vec<u8> {

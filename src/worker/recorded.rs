@@ -6,7 +6,8 @@ use super::{Life, Program, Worker};
 use crate::ended::Ended;
 use crate::ladder::Rung;
 use crate::moment::Moment;
-use crate::record::{WorkerRecord, WorkerState};
+use crate::process::{self, Found};
+use crate::record::{Born, WorkerRecord, WorkerState};
 
 impl Worker {
     /// What the record says of it, if that has changed since the last call.
@@ -18,6 +19,28 @@ impl Worker {
         }
         self.changed = false;
         Some(self.record())
+    }
+
+    /// Whether its slot is out of date.
+    #[must_use]
+    pub fn is_changed(&self) -> bool {
+        self.changed
+    }
+
+    /// Who it is, and that the record has lost what it said of it.
+    pub fn forgotten(&mut self) -> Born {
+        self.changed = true;
+        let found = process::named(self.pid);
+        let inode = match (&found, &self.life) {
+            // Nobody else has its number then.
+            (Found::Ours(pidfd), Life::Main) => process::pidfs_inode(pidfd),
+            _ => None,
+        };
+        Born {
+            pid: self.pid,
+            start: self.start.unwrap_or(0),
+            inode,
+        }
     }
 
     fn record(&self) -> WorkerRecord {

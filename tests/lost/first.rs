@@ -15,7 +15,7 @@ use crate::support::base::{Answer, Base};
 use crate::support::bystanders::Bystanders;
 use crate::support::owner::{Flags, guard_of, is_raised, pid_of_owner};
 use crate::support::processes;
-use crate::support::started::Started;
+use crate::support::started::{Ended, Started};
 use crate::support::until::until;
 
 /// More than the open files that a taker is allowed.
@@ -281,4 +281,73 @@ fn k7i_the_first_word_of_a_taker_has_a_deadline() {
     let flags: Vec<&str> = flags.collect();
     assert!(flags.iter().all(|text| is_raised(text)), "{out}");
     assert!(!out.contains("lost -"), "{out}");
+}
+
+/// `owner` and `control` are what all versions have in common, and what is left when the record was
+/// damaged.
+#[test]
+fn k7j_a_run_whose_record_cannot_be_read_is_stopped_all_the_same() {
+    for how in ["cut", "half", "junk", "version"] {
+        for arguments in [&["stop", "spoilt"][..], &["stop", "--all"]] {
+            let base = Base::new();
+            let run = base
+                .scenario()
+                .name("spoilt")
+                .workers(2)
+                .zoo(&["polite"])
+                .start();
+            run.ready(2);
+            spoil(&base.runs().join("spoilt/record"), how);
+            base.call(arguments).expect(0).says("spoilt is over");
+            let end = run.finish();
+            end.expect(0);
+            assert_eq!(end.events.outcomes(), ["flag", "flag"], "{how}");
+        }
+    }
+}
+
+/// Whoever only looks sees the truth again as soon as there is something to tell.
+#[test]
+fn k7k_a_record_that_was_cut_is_written_again() {
+    for how in ["cut", "half"] {
+        let base = Base::new();
+        let run = base
+            .scenario()
+            .name("spoilt")
+            .workers(3)
+            .times("30s", "30s")
+            .zoo(&["polite"])
+            .start();
+        let pids = run.ready(3);
+        spoil(&base.runs().join("spoilt/record"), how);
+        base.call(&["stop", "spoilt", "--worker", "0"]).expect(0);
+        run.wait_for("is written again");
+        until("it is whole", || {
+            base.call(&["status", "spoilt"]).ended == Ended::Code(0)
+        });
+        let workers =
+            base.call(&["status", "spoilt", "--json"]).json()["runs"][0]["workers"].clone();
+        assert_eq!(
+            (&workers[1]["pid"], &workers[2]["pid"]),
+            (&pids[1].into(), &pids[2].into())
+        );
+        // Who takes over by it finds them.
+        run.signal(Signal::SIGKILL);
+        let end = run.finish_unchecked();
+        assert_eq!(end.out().matches("left").count(), 3, "{how}: {end:?}");
+    }
+}
+
+#[test]
+fn k7l_an_orphan_whose_record_cannot_be_read_is_asked_and_named() {
+    let mut base = Base::new();
+    base.leaves_something();
+    let scenario = base.scenario().workers(2).zoo(&["polite"]);
+    let (run, _) = orphan(&base, scenario);
+    spoil(&base.runs().join("orphan/record"), "version");
+    base.call(&["stop", "orphan"])
+        .expect(1)
+        .says("its workers were asked to stop, but the run's record has version 7");
+    let end = run.finish();
+    assert_eq!(end.out().matches("left").count(), 2, "{end:?}");
 }

@@ -14,6 +14,7 @@ mod progress;
 mod report;
 mod runs;
 mod screen;
+mod sealed;
 mod show;
 mod summary;
 mod target;

@@ -14,6 +14,8 @@ use stopctl::owner::{self, OwnerSeen};
 use stopctl::record::{RecordError, RecordReader, Snapshot, WorkerRecord};
 use stopctl::run_dir::RunDir;
 
+use crate::sealed::Sealed;
+
 pub(crate) mod follow;
 mod state;
 
@@ -154,6 +156,24 @@ fn in_base(base: &Base, name: &RunName) -> Result<Option<Run>, Missing> {
     let dir = RunDir::open(base, name);
     let dir = dir.map_err(|error| Missing::Failed(format!("{name}: {error}")))?;
     dir.map_or(Ok(None), Run::open)
+}
+
+/// The run of this name, if its record cannot be read.
+pub(crate) fn sealed(typed: &OsString) -> Option<Sealed> {
+    let (base, name) = (Base::find().ok()??, RunName::parse(typed).ok()?);
+    Sealed::find(&base, &name)
+}
+
+/// All whose record cannot be read.
+pub(crate) fn all_sealed() -> Vec<Sealed> {
+    let Ok(Some(base)) = Base::find() else {
+        return Vec::new();
+    };
+    let names = base.names().unwrap_or_default();
+    names
+        .iter()
+        .filter_map(|name| Sealed::find(&base, name))
+        .collect()
 }
 
 /// The run of this name.

@@ -11,6 +11,7 @@ use crate::commands::run::finite;
 use crate::exit::Leave;
 use crate::fate::Fate;
 use crate::runs::{self, Missing, Run};
+use crate::sealed::Sealed;
 use crate::target::{self, Demand, Target, Waited};
 use crate::voice::{Voice, Weight};
 use crate::{json, show};
@@ -21,7 +22,12 @@ pub(crate) fn stop(args: &StopArgs) -> Leave {
         Err(problem) => return Leave::USAGE.saying(&problem),
     };
     // All names are looked up before any flag is raised.
-    let (runs, own, unreadable) = match meant(args) {
+    let Meant {
+        runs,
+        mut sealed,
+        own,
+        unreadable,
+    } = match meant(args) {
         Ok(found) => found,
         Err(Missing::None(none)) => {
             if args.json {
@@ -57,17 +63,22 @@ pub(crate) fn stop(args: &StopArgs) -> Leave {
         .into_iter()
         .map(|run| Target::ask(run, &demand, &mut voice))
         .collect();
+    for one in &mut sealed {
+        one.ask(&demand, &mut voice);
+    }
     if args.no_wait || own {
         target::hand_over(&mut targets, &mut voice);
-    } else if let Err(leave) = wait(&mut targets, &mut voice) {
+    } else if let Err(leave) = wait(&mut targets, (&mut sealed, &demand), &mut voice) {
         return leave;
     }
     let problems = targets.iter().filter_map(|target| target.problem.as_ref());
-    for problem in problems.chain(&unreadable) {
+    let unknown = sealed.iter().filter_map(|one| one.problem.as_ref());
+    let is_left = unknown.clone().next().is_some() || !unreadable.is_empty();
+    for problem in problems.chain(unknown).chain(&unreadable) {
         voice.say(Weight::Error, problem);
     }
     let leave = match result(args, &targets, args.no_wait || own) {
-        Leave::OK if !unreadable.is_empty() => Leave::ONE,
+        Leave::OK if is_left => Leave::ONE,
         leave @ (Leave::With(_) | Leave::DieOf(_)) => leave,
     };
     if args.json {
@@ -81,7 +92,11 @@ pub(crate) fn stop(args: &StopArgs) -> Leave {
 }
 
 /// Waits for one after the other; their ladders go on side by side.
-fn wait(targets: &mut [Target], voice: &mut Voice) -> Result<(), Leave> {
+fn wait(
+    targets: &mut [Target],
+    (sealed, demand): (&mut [Sealed], &Demand),
+    voice: &mut Voice,
+) -> Result<(), Leave> {
     let interrupts = Interrupts::install().map_err(|error| Leave::FAILED.saying(&error))?;
     for at in 0..targets.len() {
         match target::watch(&mut targets[at..], voice, &interrupts) {
@@ -100,6 +115,11 @@ fn wait(targets: &mut [Target], voice: &mut Voice) -> Result<(), Leave> {
                 }
                 return Err(Leave::DieOf(signal));
             }
+        }
+    }
+    for one in sealed {
+        if let Waited::Until(signal) = one.watch(demand, voice, &interrupts) {
+            return Err(Leave::DieOf(signal));
         }
     }
     Ok(())
@@ -134,23 +154,45 @@ fn demand(args: &StopArgs) -> Result<Demand, String> {
     })
 }
 
-/// The runs that are meant; whether it is the one that we are a worker of; and what is wrong with
-/// those among all runs that cannot be read.
-fn meant(args: &StopArgs) -> Result<(Vec<Run>, bool, Vec<String>), Missing> {
+/// The runs that are meant.
+#[derive(Default)]
+struct Meant {
+    runs: Vec<Run>,
+    /// Those whose record cannot be read.
+    sealed: Vec<Sealed>,
+    /// Whether it is the one that we are a worker of.
+    own: bool,
+    /// What is wrong with others among all runs.
+    unreadable: Vec<String>,
+}
+
+fn meant(args: &StopArgs) -> Result<Meant, Missing> {
+    let mut meant = Meant::default();
     if args.all {
-        let (runs, unreadable) = runs::all()?;
-        return Ok((runs, false, unreadable));
+        (meant.runs, meant.unreadable) = runs::all()?;
+        meant.sealed = runs::all_sealed();
+        let sealed = &meant.sealed;
+        let is_sealed = |what: &String| sealed.iter().any(|one| one.what == *what);
+        meant.unreadable.retain(|what| !is_sealed(what));
+        return Ok(meant);
     }
-    if !args.names.is_empty() {
-        let gone =
-            |run: &Result<Run, Missing>| args.if_running && matches!(run, Err(Missing::None(_)));
-        let runs = args.names.iter().map(runs::named).filter(|run| !gone(run));
-        return Ok((runs.collect::<Result<_, _>>()?, false, Vec::new()));
+    for name in &args.names {
+        match runs::named(name) {
+            Ok(run) => meant.runs.push(run),
+            Err(Missing::None(_)) if args.if_running => {}
+            Err(Missing::Failed(what)) => match runs::sealed(name) {
+                Some(sealed) => meant.sealed.push(sealed),
+                None => return Err(Missing::Failed(what)),
+            },
+            Err(other @ (Missing::None(_) | Missing::Several(_))) => return Err(other),
+        }
     }
-    match runs::own()? {
-        Some(own) => Ok((vec![own], true, Vec::new())),
-        None => Ok((vec![runs::only()?], false, Vec::new())),
+    if args.names.is_empty() {
+        let own = runs::own()?;
+        meant.own = own.is_some();
+        meant.runs.push(own.map_or_else(runs::only, Ok)?);
     }
+    Ok(meant)
 }
 
 fn result(args: &StopArgs, targets: &[Target], no_wait: bool) -> Leave {
