@@ -180,6 +180,7 @@ impl<'a> Enforcement<'a> {
         // whoever is forgotten here are seen, and nobody's tree is taken for empty too early.
         self.on_each(now, Worker::forget_ended);
         self.look_anew();
+        self.pass_orphans_on();
         let heir = self.search.heir();
         for is_heir in [false, true] {
             self.on_each(now, |worker, hands| {
@@ -187,6 +188,19 @@ impl<'a> Enforcement<'a> {
                     worker.settle(hands);
                 }
             });
+        }
+    }
+
+    /// Orphans without any sign go to a worker that can take them: who is over takes nobody any more.
+    fn pass_orphans_on(&mut self) {
+        let is_over = |one: &Worker| one.is_over().is_some();
+        let heir = self.search.heir();
+        let mut over = self.workers.iter().filter(|one| is_over(one));
+        if over.any(|one| Some(one.number()) == heir) {
+            let mut others = self.workers.iter().filter(|one| one.is_to_settle());
+            if let Some(next) = others.next() {
+                self.search.give_to(next.number());
+            }
         }
     }
 

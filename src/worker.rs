@@ -24,6 +24,7 @@ pub use adopted::Heritage;
 pub use stranger::Stranger;
 
 mod adopted;
+mod care;
 mod end;
 mod recorded;
 mod rungs;
@@ -85,6 +86,8 @@ pub struct Worker {
     /// When the rest of the tree gets the stop signal, too, if the main process has not ended.
     rest_at: Option<Moment>,
     life: Life,
+    /// When it is looked again whether somebody else has care of what it left behind.
+    care_at: Option<Moment>,
     halt: Halt,
     /// Whether it was continued so that it can look at its flag: once, for it may stop itself
     /// again and again.
@@ -170,6 +173,7 @@ impl Worker {
             said: Said::default(),
             rest_at: None,
             life: Life::Main,
+            care_at: None,
             halt: Halt::No,
             continued: false,
             extensions: 0,
@@ -293,7 +297,7 @@ impl Worker {
     pub fn deadline(&self) -> Option<Moment> {
         match self.life {
             Life::Main => self.ladder.deadline().into_iter().chain(self.rest_at).min(),
-            Life::Remains { .. } => self.ladder.deadline(),
+            Life::Remains { .. } => self.ladder.deadline().into_iter().chain(self.care_at).min(),
             Life::Over(_) => None,
         }
     }
@@ -335,10 +339,16 @@ impl Worker {
         }
     }
 
+    /// Whether its main process has ended, and it has no final record yet.
+    #[must_use]
+    pub fn is_to_settle(&self) -> bool {
+        matches!(self.life, Life::Remains { .. })
+    }
+
     /// Whether its main process has ended and what that left has not.
     #[must_use]
     pub fn leaves_others(&self) -> bool {
-        matches!(self.life, Life::Remains { .. }) && !self.tree.rest().is_empty()
+        self.is_to_settle() && !self.tree.rest().is_empty()
     }
 
     /// Its main process was stopped, or continued, by whomever.
@@ -395,6 +405,9 @@ impl Worker {
             .as_ref()
             .map_or(Reason::USER, |asked| asked.reason.clone());
         self.input(Input::Tick, &reason, hands);
+        if self.care_at.is_some_and(|at| at <= hands.now) {
+            self.ask_stragglers(hands);
+        }
         if self.rest_at.is_some_and(|at| at <= hands.now) {
             self.rest_at = None;
             if matches!(self.life, Life::Main) {

@@ -9,6 +9,8 @@ mod causes;
 mod first;
 #[path = "lost/guards.rs"]
 mod guards;
+#[path = "lost/nested.rs"]
+mod nested;
 #[path = "lost/rounds.rs"]
 mod rounds;
 #[path = "lost/scene.rs"]

@@ -2,9 +2,11 @@
 
 use std::cell::Cell;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::PathBuf;
 
 use nix::unistd::getpid;
 
+use super::census;
 use crate::process::{self, Found, Sent, Stat, Target};
 
 /// A process of a worker's tree that is still there after the worker's main process ended.
@@ -85,6 +87,12 @@ impl Straggler {
             pidfd: Some(ended),
             ..self
         }
+    }
+
+    /// The flag that it was given.
+    #[must_use]
+    pub fn flag(&self) -> Option<PathBuf> {
+        census::flag_of(self.pid).filter(|_| self.is_there())
     }
 
     pub(super) fn is_there(&self) -> bool {

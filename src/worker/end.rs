@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use libc::SIGKILL;
 
-use super::{Hands, Life, Main, Program, Worker};
+use super::{Hands, Life, Main, Program, Worker, care};
 use crate::duration::Limit;
 use crate::ended::Ended;
+use crate::escape::escaped;
 use crate::event::Event;
 use crate::failpoint;
 use crate::ladder::{Input, Rung, Times};
@@ -136,6 +137,28 @@ impl Worker {
             }
         }
         self.tree.have_greeted();
+        self.ask_stragglers(hands);
+    }
+
+    /// Asks those it left behind, if it had not been asked itself, and if nobody else has care of
+    /// them.
+    pub(super) fn ask_stragglers(&mut self, hands: &mut Hands<'_>) {
+        let Life::Remains { at, .. } = self.life else {
+            return;
+        };
+        let (left, own, time) = (self.tree.rest(), self.flag.path(), hands.now.since(at));
+        let others = || care::of_others(left, own, time);
+        let other = self.asked.is_none().then(others).flatten();
+        if let (Some(dir), None) = (&other, self.care_at) {
+            let (worker, run) = (self.number, dir.file_name().unwrap_or_default());
+            let what = format!(
+                "worker {worker} left what is of the run {}: it is waited for, since somebody \
+                 enforces the ladders of that",
+                escaped(run)
+            );
+            hands.witness.see(hands.now, &Event::Warning(&what));
+        }
+        self.care_at = other.is_some().then(|| hands.now + care::LOOK_AGAIN);
         let grace = if self.looked == Some(false) {
             MOMENT
         } else {
@@ -143,7 +166,8 @@ impl Worker {
         };
         let (grace, kill_after) = (Limit::After(grace), Limit::After(STRAGGLERS));
         let short = Times::plain(grace, kill_after, hands.kill_wait);
-        let stragglers = Some(short).filter(|_| hands.stragglers != Stragglers::Wait);
+        let is_waited_for = other.is_some() || hands.stragglers == Stragglers::Wait;
+        let stragglers = (!is_waited_for).then_some(short);
         // On a ladder that was climbed already this freezes the outcome, and no more.
         self.input(Input::MainEnded { stragglers }, &Reason::SIBLING, hands);
     }

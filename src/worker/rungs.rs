@@ -145,17 +145,35 @@ impl Worker {
 
     /// Who is stopped cannot look at a flag. The news of a stop may come after the flag.
     pub(super) fn let_it_look(&mut self, hands: &mut Hands<'_>) {
-        let on_flag = self.ladder.rung() == Some(Rung::Flag) && matches!(self.life, Life::Main);
-        if on_flag && !self.continued && self.is_stopped() {
-            self.continued = true;
-            self.signal_group(SIGCONT, hands);
+        let on_flag = self.ladder.rung() == Some(Rung::Flag);
+        if on_flag && !self.continued {
+            self.continued = self.let_it_go_on(hands);
         }
     }
 
-    /// Continues a worker that stands on SIGTERM and is stopped.
-    pub(super) fn let_it_go_on(&mut self, hands: &mut Hands<'_>) {
-        if matches!(self.life, Life::Main) && self.is_stopped() {
-            self.signal_group(SIGCONT, hands);
+    /// Continues it if it is stopped, wherever its processes are: a suspension has stopped them all.
+    /// Answers whether it was.
+    pub(super) fn let_it_go_on(&mut self, hands: &mut Hands<'_>) -> bool {
+        let is_stopped = |one: &&Straggler| Stat::of(one.pid).is_some_and(|stat| stat.is_stopped());
+        match self.life {
+            Life::Main if self.is_stopped() => {
+                if hands.stragglers == Stragglers::Stop {
+                    self.look_for_tree(hands);
+                }
+                self.signal_group(SIGCONT, hands);
+                for one in self.tree.beyond_group().filter(is_stopped) {
+                    self.tell(one.pid, SIGCONT, &one.signal(SIGCONT), hands);
+                }
+                true
+            }
+            Life::Remains { .. } => {
+                let stopped: Vec<_> = self.tree.rest().iter().filter(is_stopped).collect();
+                for one in &stopped {
+                    self.tell(one.pid, SIGCONT, &one.signal(SIGCONT), hands);
+                }
+                !stopped.is_empty()
+            }
+            Life::Main | Life::Over(_) => false,
         }
     }
 
