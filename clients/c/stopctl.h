@@ -17,7 +17,7 @@
  *
  * A file that somebody cut to nothing (nobody but its owner and root can) ends a look,
  * stopctl_is_set, with SIGBUS. stopctl_wait and stopctl_get_request notice it, take it as a stop,
- * and from then on a look is safe too.
+ * and once one of them has said stop, for whatever reason, a look is safe too.
  */
 #ifndef STOPCTL_H
 #define STOPCTL_H
@@ -136,6 +136,40 @@ static inline int stopctl_compare_(const uint32_t *word, uint32_t value)
 #endif
 }
 
+/* A pipe that no program we execute inherits. */
+static inline int stopctl_pipe_(int ends[2])
+{
+#ifdef STOPCTL_FUTEX_
+    return (int)syscall(SYS_pipe2, ends, O_CLOEXEC);
+#else
+    if (pipe(ends) != 0)
+        return -1;
+    fcntl(ends[0], F_SETFD, FD_CLOEXEC);
+    fcntl(ends[1], F_SETFD, FD_CLOEXEC);
+    return 0;
+#endif
+}
+
+/* The first bytes of a mapped file, copied by the kernel, which answers EFAULT where a load of our
+ * own would die of SIGBUS: 0 or an error. */
+static inline int stopctl_copy_(const uint32_t *word, char *bytes, size_t length)
+{
+    const int before = errno;
+    int ends[2], error = 0;
+
+    if (stopctl_pipe_(ends) != 0) {
+        error = errno;
+    } else {
+        if (write(ends[1], word, length) != (ssize_t)length
+            || read(ends[0], bytes, length) != (ssize_t)length)
+            error = EFAULT;
+        close(ends[0]);
+        close(ends[1]);
+    }
+    errno = before;
+    return error;
+}
+
 static inline void stopctl_nanosleep_(int64_t nanoseconds)
 {
     struct timespec time;
@@ -146,7 +180,7 @@ static inline void stopctl_nanosleep_(int64_t nanoseconds)
     errno = before;
 }
 
-static inline const uint32_t *stopctl_map_(const char *path, int *error)
+static inline const uint32_t *stopctl_map_(const char *path, off_t least, int *error)
 {
     struct stat status;
     void *page = MAP_FAILED;
@@ -159,7 +193,7 @@ static inline const uint32_t *stopctl_map_(const char *path, int *error)
         return NULL;
     if (fstat(fd, &status) != 0) {
         *error = errno;
-    } else if (!S_ISREG(status.st_mode) || status.st_size == 0) {
+    } else if (!S_ISREG(status.st_mode) || status.st_size < least) {
         *error = EINVAL;
     } else {
         page = mmap(NULL, 64, PROT_READ, MAP_SHARED, fd, 0);
@@ -214,17 +248,21 @@ static inline void stopctl_latch_(struct stopctl_flag *stop)
     __atomic_store_n(&stop->word, stopctl_constant_(1), __ATOMIC_RELEASE);
 }
 
+/* Of one that died the kernel leaves nothing but its mark, and that somebody may wait. */
 static inline int stopctl_is_lost_(const struct stopctl_flag *stop)
 {
-    return stop->owner != NULL && stopctl_compare_(stop->owner, 0) != EFAULT
-        && (__atomic_load_n(stop->owner, __ATOMIC_ACQUIRE) & STOPCTL_OWNER_DIED_) != 0;
+    const uint32_t waited = UINT32_C(0x80000000);
+    return stop->owner != NULL
+        && (stopctl_compare_(stop->owner, STOPCTL_OWNER_DIED_ | waited) == 0
+            || stopctl_compare_(stop->owner, STOPCTL_OWNER_DIED_) == 0);
 }
 
-/* Whether to stop, by the flag, by its file, or by the owner word. If not: `word` is what the flag
- * holds, for who sleeps on it. */
+/* Whether to stop, by the flag, by its file, or by the owner word; then every look says so too, for
+ * good. If not: `word` is what the flag holds, for who sleeps on it. No load of a mapping here: the
+ * file may be cut at any moment. */
 static inline int stopctl_must_stop_(struct stopctl_flag *stop, uint32_t *word)
 {
-    int differs;
+    int differs, error = 0;
 
     *word = *stopctl_constant_(0);
     if (stop->flag == NULL)
@@ -233,11 +271,13 @@ static inline int stopctl_must_stop_(struct stopctl_flag *stop, uint32_t *word)
         return 1;
     differs = stopctl_compare_(stop->flag, *word);
     if (differs != 0 && differs != EFAULT) {
-        *word = __atomic_load_n(stop->flag, __ATOMIC_ACQUIRE);
-        if (!stopctl_is_down_(*word))
-            return 1;
+        error = stopctl_copy_(stop->flag, (char *)word, sizeof *word);
+        if (error != 0 && error != EFAULT) { /* no descriptor left */
+            *word = __atomic_load_n(stop->flag, __ATOMIC_ACQUIRE);
+            error = 0;
+        }
     }
-    if (differs == EFAULT || stopctl_is_lost_(stop)) {
+    if (differs == EFAULT || error != 0 || !stopctl_is_down_(*word) || stopctl_is_lost_(stop)) {
         stopctl_latch_(stop);
         return 1;
     }
@@ -276,7 +316,7 @@ static inline int stopctl_open(struct stopctl_flag *stop, const char *path)
 
     stop->owner = NULL;
     stop->word = stopctl_constant_(0);
-    stop->flag = stopctl_map_(path, &error);
+    stop->flag = stopctl_map_(path, 1, &error);
     if (stop->flag == NULL) {
         errno = error;
         return -1;
@@ -286,7 +326,8 @@ static inline int stopctl_open(struct stopctl_flag *stop, const char *path)
     if (beside != NULL) {
         memcpy(beside, path, length);
         memcpy(beside + length, "owner", sizeof "owner");
-        stop->owner = stopctl_map_(beside, &unimportant);
+        /* Its owner makes it whole again if somebody has cut it. */
+        stop->owner = stopctl_map_(beside, 0, &unimportant);
         free(beside);
     }
     return 0;
@@ -342,29 +383,26 @@ static inline int stopctl_wait(struct stopctl_flag *stop, int64_t milliseconds)
  * word is a request with the reason "lost". */
 static inline int stopctl_get_request(struct stopctl_flag *stop, struct stopctl_request *request)
 {
-    char bytes[64] = {0}, again[64];
+    char bytes[64], again[64];
     uint32_t word;
-    int copies, differs;
+    int copies;
 
     if (!stopctl_must_stop_(stop, &word))
         return 0;
     memset(request, 0, sizeof *request);
-    differs = stopctl_compare_(stop->flag, *stopctl_constant_(0));
-    if (differs == EFAULT) {
-        request->level = '-'; /* cut to nothing: nothing is known */
+    request->level = '-'; /* cut to nothing, or no descriptor left: nothing is known */
+    if (stopctl_copy_(stop->flag, bytes, sizeof bytes) != 0)
         return 1;
-    }
-    if (differs == 0 || stopctl_is_down_(__atomic_load_n(stop->flag, __ATOMIC_ACQUIRE))) {
+    if (bytes[0] == '0') {
         request->level = '1'; /* down all the same: nobody is left to raise it */
         memcpy(request->reason, "lost", sizeof "lost");
         return 1;
     }
     /* The owner may be writing it anew: copied until two copies agree. */
-    for (copies = 0; copies < 8; copies++) {
-        int byte;
-        for (byte = 0; byte < 64; byte++)
-            again[byte] = __atomic_load_n((const char *)stop->flag + byte, __ATOMIC_ACQUIRE);
-        if (copies > 0 && memcmp(bytes, again, sizeof bytes) == 0)
+    for (copies = 1; copies < 8; copies++) {
+        if (stopctl_copy_(stop->flag, again, sizeof again) != 0)
+            return 1;
+        if (memcmp(bytes, again, sizeof bytes) == 0)
             break;
         memcpy(bytes, again, sizeof bytes);
     }

@@ -399,5 +399,8 @@ fn open_to_write(dir: &OwnedFd, name: &str) -> io::Result<File> {
     if !there.is_file() || there.nlink() != 1 {
         return Err(io::Error::other("it is no regular file of its own"));
     }
-    files::open_read_only(dir, name)
+    let file = files::open_read_only(dir, name)?;
+    // What is done to wake its sleepers is no look at it.
+    let _ = fcntl(&file, FcntlArg::F_SETFL(OFlag::O_NOATIME));
+    Ok(file)
 }

@@ -58,8 +58,8 @@ fn k7b_a_guard_with_room_for_one_descriptor_a_worker_does_the_whole_ladder() {
         .workers(MANY)
         .times("1s", "500ms")
         .options(&["-v"])
-        // As few as the supervisor itself can do with.
-        .through("ulimit -n 64; exec \"$@\"")
+        // About as few as the supervisor itself can do with.
+        .through("ulimit -n 100; exec \"$@\"")
         .sh(MIXED)
         .zoo_as_argument()
         .start();

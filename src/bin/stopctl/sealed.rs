@@ -96,9 +96,9 @@ impl Sealed {
                 }
             }
             Care::Mended | Care::Removed | Care::Gone => {}
-            Care::Unverifiable => {
+            Care::Unverifiable(why) => {
                 let name = &self.name;
-                self.problem = Some(format!("{name} cannot be stopped from here"));
+                self.problem = Some(format!("{name} cannot be stopped from here: {why}"));
             }
             Care::Failed(why) => {
                 self.problem = Some(format!("{} cannot be taken over: {why}", self.name));
