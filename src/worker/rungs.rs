@@ -157,7 +157,7 @@ impl Worker {
         let is_stopped = |one: &&Straggler| Stat::of(one.pid).is_some_and(|stat| stat.is_stopped());
         match self.life {
             Life::Main if self.is_stopped() => {
-                if hands.stragglers == Stragglers::Stop {
+                if hands.stragglers != Stragglers::Leave {
                     self.look_for_tree(hands);
                 }
                 self.signal_group(SIGCONT, hands);
