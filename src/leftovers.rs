@@ -10,9 +10,9 @@ use std::time::Duration;
 
 use crate::base::Base;
 use crate::name::RunName;
-use crate::owner::{self, OwnerSeen};
+use crate::owner::{self, Identity, OwnerSeen};
 use crate::process::{self, Found};
-use crate::record::{RecordReader, Snapshot};
+use crate::record::{Born, RecordReader, Snapshot};
 use crate::run_dir::{GONE, NEW, RunDir};
 use crate::standing::{self, Orphaned, Standing, Unverifiable};
 use crate::sys;
@@ -157,12 +157,19 @@ fn lives(dir: &RunDir) -> Option<bool> {
 }
 
 /// How many workers of a run that nobody owns are still there, as far as that can be told. The run
-/// is of this boot, and of our own namespaces.
+/// is of this boot, and of our own pid namespace.
 #[must_use]
 pub fn still_there(record: &RecordReader, seen: &Snapshot) -> usize {
+    let owner = Identity::parse(&seen.run.signed);
+    let shares_clock = |owner: &Identity| owner.shares_clock(&process::own_identity());
+    let is_comparable = owner.as_ref().and_then(shares_clock) != Some(false);
     let there = |worker: &u32| {
-        let born = record.born(*worker);
-        born.is_some_and(|born| !process::find(born.pid, born.start, born.inode).has_ended())
+        record
+            .born(*worker)
+            .is_some_and(|Born { pid, start, inode }| {
+                let start = if is_comparable { start } else { 0 };
+                !process::find(pid, start, inode).has_ended()
+            })
     };
     (0..seen.run.workers).filter(there).count()
 }

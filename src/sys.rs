@@ -41,7 +41,7 @@ pub fn now() -> Moment {
     let seconds = u64::try_from(time.tv_sec).unwrap_or(0);
     let nanos = u64::try_from(time.tv_nsec).unwrap_or(0);
     let read = seconds * 1_000_000_000 + nanos;
-    Moment::from_nanos(read.saturating_add_signed(shift()))
+    Moment::from_nanos(read.saturating_add_signed(shift().unwrap_or(0)))
 }
 
 static SHIFT: OnceLock<i64> = OnceLock::new();
@@ -52,9 +52,10 @@ pub(crate) fn shift_clock(nanoseconds: i64) {
     let _ = SHIFT.set(nanoseconds);
 }
 
-/// How far the time that [`now`] tells is ahead of the clock that the kernel has for us.
-pub(crate) fn shift() -> i64 {
-    SHIFT.get().copied().unwrap_or(0)
+/// How far the time that [`now`] tells is ahead of the clock that the kernel has for us; `None` if it
+/// is that clock.
+pub(crate) fn shift() -> Option<i64> {
+    SHIFT.get().copied()
 }
 
 /// Turns the -1 of a system call into the error that `errno` holds.

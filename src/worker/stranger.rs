@@ -59,9 +59,9 @@ impl Stranger {
     #[must_use]
     pub fn named(born: Born) -> Found {
         let Born { pid, start, inode } = born;
-        // Its start was counted by the clock that we keep.
-        let is_ours = sys::shift() == 0;
-        process::find(pid, if is_ours { start } else { 0 }, inode)
+        // Another time namespace has another clock for starts, too.
+        let is_comparable = sys::shift().is_none();
+        process::find(pid, if is_comparable { start } else { 0 }, inode)
     }
 
     pub(super) fn look(&self) -> Look<'_> {

@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use nix::sys::signal::Signal;
 
-use crate::places::{is_gone, through};
+use crate::places::{is_gone, proves as proves_by_number, through};
 use crate::support::base::{Base, zoo};
 use crate::support::need::{Need, lacks};
 use crate::support::owner::named;
@@ -263,6 +263,46 @@ fn k1k_a_ladder_keeps_its_clock_when_it_is_taken_over_in_another_time_namespace(
                 .expect("a deadline");
             assert!((next - sent).abs() < BUSY, "{offset}: {flag} {sent}");
         }
+    }
+}
+
+/// A time namespace may have another clock for starts alone. A start that it counts proves nothing,
+/// neither that a process is the worker nor that the worker has ended.
+#[test]
+fn k1t_where_only_starts_are_counted_otherwise_the_ladder_goes_on_too() {
+    let Some(python) = python::python() else {
+        return;
+    };
+    if lacks(Need::Root) || lacks(Need::TimeNamespace) {
+        return;
+    }
+    // Without the numbers of pidfds only the start is left to go by.
+    let blind = format!("{python} {REFUSE} ENOSYS fstatfs");
+    for (refused, proves) in [(blind.as_str(), false), ("", proves_by_number())] {
+        let mut base = Base::new();
+        let scenario = base.scenario().name("time").without_events();
+        let run = scenario
+            .options(&["--no-guard", "--stop-within", "1s"])
+            .through(&format!("exec {refused} \"$@\""))
+            .zoo(&["deaf"])
+            .start();
+        let pid = run.ready(1)[0];
+        run.signal(Signal::SIGKILL);
+        run.wait_for_exit();
+        let here = format!("exec unshare -T --boottime 86400 --fork {refused}");
+        through(&base, &here, &["clean", "-n"])
+            .expect(1)
+            .says("would stop 1 worker of time");
+        let stop = through(&base, &here, &["stop", "time"]);
+        run.wait_for("flag 1   lost");
+        assert_eq!(is_gone(pid), proves, "{stop:?}");
+        assert_eq!(base.runs().join("time").exists(), !proves, "{stop:?}");
+        if !proves {
+            stop.expect(1);
+            base.leaves_something();
+            send(pid, Signal::SIGKILL);
+        }
+        run.finish();
     }
 }
 

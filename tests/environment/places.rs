@@ -168,7 +168,7 @@ fn n5_without_proc_a_guard_signals_only_whom_the_kernel_proves() {
 
 /// Whether pidfds have numbers of their own here (since Linux 6.9): where they have none, those of a
 /// file system for all kinds of things.
-fn proves() -> bool {
+pub(crate) fn proves() -> bool {
     let release = fs::read_to_string("/proc/sys/kernel/osrelease").expect("a kernel");
     let mut numbers = release
         .split(|c: char| !c.is_ascii_digit())
