@@ -9,7 +9,7 @@ use crate::ladder::{Input, Ladder, Rung, Times};
 use crate::moment::Moment;
 use crate::process::Found;
 use crate::reason::Reason;
-use crate::record::{Born, SignalTo, Stragglers, WorkerRecord};
+use crate::record::{Born, SignalTo, Stragglers, WorkerRecord, WorkerState};
 
 /// What an owner that is no more has left of a worker.
 #[derive(Debug)]
@@ -58,7 +58,10 @@ impl Worker {
         worker.tree.recall(born.start, hands.search);
         worker.program = Program::Runs;
         worker.start = Some(born.start);
-        (worker.told, worker.changed) = (true, true);
+        worker.changed = true;
+        // Its program may have begun when the owner was dead, or about to die.
+        worker.told = record.state != WorkerState::Starting;
+        worker.tell_start(hands);
         if record.looked {
             worker.looked = Some(true);
         } else if !(notes_reads && worker.flag.note_reads()) {
