@@ -7,7 +7,7 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
-pub use inbox::{Inbox, InboxError, Letter};
+pub use inbox::{Inbox, InboxError, Letter, Patience};
 pub use link::Link;
 
 mod inbox;

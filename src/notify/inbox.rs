@@ -7,6 +7,7 @@ use std::io::{self, IoSliceMut};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use nix::fcntl::OFlag;
 use nix::sys::socket::{
@@ -18,6 +19,8 @@ use nix::unistd::{Uid, UnlinkatFlags, unlinkat};
 
 use super::{LONGEST, Message};
 use crate::files;
+use crate::moment::Moment;
+use crate::sys;
 
 /// The socket's name in the run's directory.
 const FILE: &str = "notify";
@@ -25,9 +28,10 @@ const FILE: &str = "notify";
 /// The longest path that a socket can have: `sun_path` and its end (unix(7)).
 const LONGEST_PATH: usize = 107;
 
-/// How many datagrams are read at one wake-up: whoever floods the socket cannot hold up the
-/// ladder.
+/// How many datagrams are heard in one turn of the loop, and for how long: whoever floods the socket
+/// cannot hold up the ladder. To find out who a stranger is takes longer than to read what it sends.
 const AT_ONCE: usize = 64;
+const LONGEST_TIME: Duration = Duration::from_millis(10);
 
 /// How many sockets are kept, should the name be deleted again and again.
 const MOST_SOCKETS: usize = 8;
@@ -44,6 +48,33 @@ pub enum Letter {
     TooLong(i32),
     /// Somebody waits until all that came before has been heard, and is told so after this.
     Barrier,
+}
+
+/// How much is still to be heard in one turn of the loop, however often it is asked for.
+#[derive(Debug)]
+pub struct Patience {
+    left: usize,
+    until: Moment,
+}
+
+impl Patience {
+    /// That of a turn that began at this moment.
+    #[must_use]
+    pub fn of_turn(began: Moment) -> Self {
+        Self {
+            left: AT_ONCE,
+            until: began + LONGEST_TIME,
+        }
+    }
+
+    /// Takes one datagram's part of it; answers whether there was any left. The first one always has
+    /// its turn.
+    fn spend(&mut self) -> bool {
+        let is_first = self.left == AT_ONCE;
+        let is_left = self.left > 0 && (is_first || sys::now() < self.until);
+        self.left = self.left.saturating_sub(1);
+        is_left
+    }
 }
 
 /// A run cannot have such a socket.
@@ -150,15 +181,17 @@ impl Inbox {
         self.sockets.iter().map(AsFd::as_fd)
     }
 
-    /// Takes what has come, without waiting.
-    pub fn drain(&self, mut hear: impl FnMut(Letter)) {
+    /// Takes what has come, without waiting, as long as there is `patience`.
+    pub fn drain(&self, patience: &mut Patience, mut hear: impl FnMut(Letter)) {
         let mut bytes = [0; LONGEST];
         for socket in &self.sockets {
-            for _ in 0..AT_ONCE {
-                match is_barrier(socket) {
-                    Ok(true) => hear(Letter::Barrier),
-                    Ok(false) => {}
-                    Err(_) => break,
+            // Looked at first: what is not there costs nothing.
+            while let Ok(is_barrier) = is_barrier(socket) {
+                if !patience.spend() {
+                    return;
+                }
+                if is_barrier {
+                    hear(Letter::Barrier);
                 }
                 match receive(socket, &mut bytes) {
                     Ok(letter) => letter.into_iter().for_each(&mut hear),
@@ -215,4 +248,39 @@ fn receive(socket: &UnixDatagram, bytes: &mut [u8]) -> nix::Result<Option<Letter
     } else {
         Letter::Said(sender, Message::parse(&bytes[..length]))
     }))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::File;
+    use std::os::unix::net::UnixDatagram;
+
+    use super::{AT_ONCE, Duration, Inbox, Moment, Patience};
+    use crate::sys;
+
+    #[test]
+    fn k11b_a_flood_is_heard_in_parts_however_often_it_is_asked_for_in_a_turn() {
+        let dir = tempfile::tempdir().unwrap();
+        let inbox = Inbox::create(File::open(dir.path()).unwrap(), dir.path()).unwrap();
+        let sender = UnixDatagram::unbound().unwrap();
+        let send = || sender.send_to(b"STATUS=more", inbox.path()).unwrap();
+        // Whoever is heard says something more at once.
+        let hear = |patience: &mut Patience| {
+            let mut heard = 0;
+            inbox.drain(patience, |_| {
+                heard += 1;
+                send();
+            });
+            heard
+        };
+        send();
+        let an_hour = sys::now() + Duration::from_secs(3600);
+        let mut patience = Patience::of_turn(an_hour);
+        assert_eq!(hear(&mut patience), AT_ONCE);
+        assert_eq!(hear(&mut patience), 0, "in the same turn");
+        assert_eq!(hear(&mut Patience::of_turn(an_hour)), AT_ONCE);
+        // A turn that has taken too long already: one is heard all the same.
+        let mut late = Patience::of_turn(Moment::from_nanos(0));
+        assert_eq!((hear(&mut late), hear(&mut late)), (1, 0));
+    }
 }

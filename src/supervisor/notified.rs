@@ -8,7 +8,7 @@ use nix::unistd::{Pid, getsid};
 
 use super::Supervisor;
 use crate::moment::Moment;
-use crate::notify::{Inbox, Letter};
+use crate::notify::{Inbox, Letter, Patience};
 use crate::process::Stat;
 use crate::tree;
 use crate::worker::Worker;
@@ -21,6 +21,25 @@ pub(super) struct Hearing {
     inbox: Inbox,
     /// What was warned of.
     warned: BTreeSet<Odd>,
+    turn: Turn,
+}
+
+/// One turn of the loop.
+struct Turn {
+    began: Moment,
+    patience: Patience,
+    /// Who spoke in it and is no process of a worker: that is not looked up again.
+    strangers: BTreeSet<i32>,
+}
+
+impl Turn {
+    fn new(began: Moment) -> Self {
+        Self {
+            began,
+            patience: Patience::of_turn(began),
+            strangers: BTreeSet::new(),
+        }
+    }
 }
 
 /// What comes through the socket and is not heard.
@@ -35,6 +54,7 @@ impl Hearing {
         Self {
             inbox,
             warned: BTreeSet::new(),
+            turn: Turn::new(Moment::from_nanos(0)),
         }
     }
 
@@ -50,21 +70,34 @@ impl Hearing {
 impl Supervisor<'_> {
     /// Takes in what workers have said.
     pub(super) fn hear(&mut self, now: Moment) {
-        let Some(Hearing { inbox, warned }) = &mut self.hearing else {
+        let Some(Hearing {
+            inbox,
+            warned,
+            turn,
+        }) = &mut self.hearing
+        else {
             return;
         };
+        if turn.began != now {
+            *turn = Turn::new(now);
+        }
         let (run, by_pid) = (&mut self.run, &self.by_pid);
-        inbox.drain(|letter| match letter {
-            Letter::Said(pid, message) => match worker_of(pid, by_pid, run.workers()) {
-                Some(index) => run.on_index(index, now, |worker, hands| {
-                    worker.hear(message, hands);
-                }),
-                None if warned.insert(Odd::Foreign) => run.warn(&format!(
-                    "pid {pid} spoke to the socket of --notify, and is no process of a worker: \
-                     ignored"
-                )),
-                None => {}
-            },
+        inbox.drain(&mut turn.patience, |letter| match letter {
+            Letter::Said(pid, _) if turn.strangers.contains(&pid) => {}
+            Letter::Said(pid, message) => {
+                if let Some(index) = worker_of(pid, by_pid, run.workers()) {
+                    return run.on_index(index, now, |worker, hands| {
+                        worker.hear(message, hands);
+                    });
+                }
+                turn.strangers.insert(pid);
+                if warned.insert(Odd::Foreign) {
+                    run.warn(&format!(
+                        "pid {pid} spoke to the socket of --notify, and is no process of a worker: \
+                         ignored"
+                    ));
+                }
+            }
             // ORDER: on record first: who was told that it was heard finds it there.
             Letter::Barrier => run.publish(),
             Letter::TooLong(pid) => {
