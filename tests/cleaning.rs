@@ -89,7 +89,7 @@ fn a_dead_run_is_told_of_cleaned_and_only_then_gone() {
 
     base.call(&["clean"])
         .expect(0)
-        .says("cleaned dead: 1 ended by itself (2), 2 not observed (0, 1)");
+        .says("cleaned dead: 1 failed (2), 2 not observed (0, 1)");
     run.wait_for("flag 1   lost");
     run.wait_for("flag 1   lost");
     run.wait_for("flag 2   lost");
