@@ -37,6 +37,9 @@ _stopctl() {
             stopctl,run)
                 cmd="stopctl__subcmd__run"
                 ;;
+            stopctl,signal)
+                cmd="stopctl__subcmd__signal"
+                ;;
             stopctl,sleep)
                 cmd="stopctl__subcmd__sleep"
                 ;;
@@ -59,7 +62,7 @@ _stopctl() {
 
     case "${cmd}" in
         stopctl)
-            opts="-h -V --help --version run stop status list wait keep-going sleep clean notify unit completions client"
+            opts="-h -V --help --version run stop signal status list wait keep-going sleep clean notify unit completions client"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 1 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -310,6 +313,32 @@ _stopctl() {
             COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
             return 0
             ;;
+        stopctl__subcmd__signal)
+            opts="-w -q -v -h --worker --quiet --verbose --color --help"
+            if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
+                COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+                return 0
+            fi
+            case "${prev}" in
+                --worker)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -w)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --color)
+                    COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
+                    return 0
+                    ;;
+                *)
+                    COMPREPLY=()
+                    ;;
+            esac
+            COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
+            return 0
+            ;;
         stopctl__subcmd__sleep)
             opts="-h --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
@@ -420,7 +449,7 @@ _stopctl_with_names() {
     local with_value=" -g -k -n -s -t -w --annotations --cgroup --color --events --extend --forward --grace --kill-after --max-grace --name --ready --reason --run --signal --signal-to --status --stdin --stop-within --stopped-status --stragglers --timeout --unaware-grace --worker --workers "
     local command="${COMP_WORDS[1]}" i=2 cur="${COMP_WORDS[COMP_CWORD]}" only_words="" word
     case "${command}" in
-        run|stop|status|wait) ;;
+        run|stop|signal|status|wait) ;;
         notify)
             word="${COMP_WORDS[COMP_CWORD - 1]}"
             [[ "${word}" != = ]] || word="${COMP_WORDS[COMP_CWORD - 2]}"

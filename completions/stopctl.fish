@@ -28,6 +28,7 @@ complete -c stopctl -n "__fish_stopctl_needs_command" -s h -l help -d 'Print hel
 complete -c stopctl -n "__fish_stopctl_needs_command" -s V -l version -d 'Print version'
 complete -c stopctl -n "__fish_stopctl_needs_command" -f -a "run" -d 'Start workers and supervise them until they have ended'
 complete -c stopctl -n "__fish_stopctl_needs_command" -f -a "stop" -d 'Ask runs, or some of their workers, to stop, and wait until they have'
+complete -c stopctl -n "__fish_stopctl_needs_command" -f -a "signal" -d 'Have a signal sent to the workers of a run'
 complete -c stopctl -n "__fish_stopctl_needs_command" -f -a "status" -d 'Show each worker of a run'
 complete -c stopctl -n "__fish_stopctl_needs_command" -f -a "list" -d 'List the runs of this user'
 complete -c stopctl -n "__fish_stopctl_needs_command" -f -a "wait" -d 'Wait until a run is over, and exit with its status'
@@ -95,6 +96,13 @@ complete -c stopctl -n "__fish_stopctl_using_subcommand stop" -l json -d 'Print 
 complete -c stopctl -n "__fish_stopctl_using_subcommand stop" -s q -l quiet -d 'Say nothing but errors'
 complete -c stopctl -n "__fish_stopctl_using_subcommand stop" -s v -l verbose -d 'Name every signal sent; twice: trace'
 complete -c stopctl -n "__fish_stopctl_using_subcommand stop" -s h -l help -d 'Print help'
+complete -c stopctl -n "__fish_stopctl_using_subcommand signal" -s w -l worker -d 'Signal this worker only, by its number; may be given more than once' -r
+complete -c stopctl -n "__fish_stopctl_using_subcommand signal" -l color -d 'When to use colours' -r -f -a "auto\t''
+always\t''
+never\t''"
+complete -c stopctl -n "__fish_stopctl_using_subcommand signal" -s q -l quiet -d 'Say nothing but errors'
+complete -c stopctl -n "__fish_stopctl_using_subcommand signal" -s v -l verbose -d 'Name every signal sent; twice: trace'
+complete -c stopctl -n "__fish_stopctl_using_subcommand signal" -s h -l help -d 'Print help'
 complete -c stopctl -n "__fish_stopctl_using_subcommand status" -l json -d 'Print JSON'
 complete -c stopctl -n "__fish_stopctl_using_subcommand status" -l watch -d 'Go on until the run is over: a display on a terminal, otherwise a line for each change'
 complete -c stopctl -n "__fish_stopctl_using_subcommand status" -s h -l help -d 'Print help'
@@ -122,6 +130,6 @@ complete -c stopctl -n "__fish_stopctl_using_subcommand notify" -s h -l help -d 
 complete -c stopctl -n "__fish_stopctl_using_subcommand unit" -s h -l help -d 'Print help'
 complete -c stopctl -n "__fish_stopctl_using_subcommand completions" -s h -l help -d 'Print help'
 complete -c stopctl -n "__fish_stopctl_using_subcommand client" -s h -l help -d 'Print help'
-complete -c stopctl -n "__fish_stopctl_using_subcommand stop status wait" -f -a "(stopctl list --names 2>/dev/null)" -d 'Run'
+complete -c stopctl -n "__fish_stopctl_using_subcommand stop signal status wait" -f -a "(stopctl list --names 2>/dev/null)" -d 'Run'
 complete -c stopctl -n "__fish_stopctl_using_subcommand notify" -l run -x -a "(stopctl list --names 2>/dev/null)"
 complete -c stopctl -n "__fish_stopctl_using_subcommand run" -x -a "(__fish_complete_subcommand --fcs-skip=2 -g -k -n -s -t --annotations --cgroup --color --events --forward --grace --kill-after --max-grace --name --ready --signal --signal-to --stdin --stop-within --stopped-status --stragglers --timeout --unaware-grace --workers)"

@@ -1,7 +1,8 @@
 //! The FIFO `control`: requests to the owner of a run, one line each. See stopctl-flag(7).
 //!
 //! A request is absolute (this worker or all, at least this rung), so a repeated one changes
-//! nothing. It can only ask to stop, or to wait a little longer; never to execute.
+//! nothing. It can only ask to stop, to wait a little longer, or to send a signal that is no rung; never to
+//! execute.
 
 use std::fmt::Display;
 use std::fs::File;
@@ -23,9 +24,11 @@ use crate::sys;
 mod extension;
 mod lines;
 mod request;
+mod signalling;
 
 pub use extension::Extension;
 pub use request::Request;
+pub use signalling::Signalling;
 
 use lines::Lines;
 
@@ -45,6 +48,8 @@ pub enum Line {
     Request(Request),
     /// A request to wait longer.
     Extension(Extension),
+    /// A request to signal workers.
+    Signalling(Signalling),
     /// Something else, or a line longer than [`LONGEST`].
     Junk,
 }
@@ -56,7 +61,9 @@ impl Line {
         };
         let extension = || Extension::parse(line).map(Self::Extension);
         let request = Request::parse(line).map(Self::Request);
-        request.or_else(extension).unwrap_or(Self::Junk)
+        let signalling = || Signalling::parse(line).map(Self::Signalling);
+        let known = request.or_else(extension).or_else(signalling);
+        known.unwrap_or(Self::Junk)
     }
 }
 

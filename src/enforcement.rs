@@ -27,6 +27,7 @@ use crate::sys;
 use crate::tree::Search;
 use crate::worker::{Hands, Worker};
 
+mod signal;
 mod stop;
 mod unstarted;
 
@@ -169,6 +170,7 @@ impl<'a> Enforcement<'a> {
             match line {
                 Line::Request(request) => self.apply_request(&request, now),
                 Line::Extension(extension) => self.give_time(extension, now),
+                Line::Signalling(asked) => self.send_signal(asked, now),
                 Line::Junk => self.witness.see(now, &Event::Junk),
             }
         }

@@ -73,6 +73,15 @@ pub enum SignalTo {
     Main,
 }
 
+/// What became of a request that is carried out once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Answer {
+    /// The number that the request came with.
+    pub id: u32,
+    /// How many workers were signalled.
+    pub sent: u32,
+}
+
 /// What the header tells of the run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RunRecord {
@@ -123,6 +132,12 @@ pub struct RunRecord {
     /// What the kernel refused its supervisor, by names of our own.
     #[serde(default)]
     pub lacks: Vec<String>,
+    /// Whether its owner sends signals that are asked for through `control`.
+    #[serde(default)]
+    pub takes_signals: bool,
+    /// What became of the last of those requests.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub answers: Vec<Answer>,
     /// How far it is.
     pub phase: Phase,
     /// Why all of them were asked to stop.
@@ -155,6 +170,8 @@ impl RunRecord {
             stragglers: Stragglers::Stop,
             cgroup: None,
             lacks: Vec::new(),
+            takes_signals: true,
+            answers: Vec::new(),
             phase: Phase::Running,
             reason: None,
             status: None,

@@ -77,6 +77,7 @@ fn complete(shell: Shell) -> String {
                 let starts = [
                     "'*::names -- ",
                     "'::name -- ",
+                    "':name -- The run:",
                     "'(--ready --status --stopping)--run=",
                 ];
                 let is_name = starts.iter().any(|start| line.starts_with(start));
@@ -88,8 +89,8 @@ fn complete(shell: Shell) -> String {
             let functions: String = lines.collect();
             assert_eq!(
                 functions.matches(":_stopctl_names'").count(),
-                4,
-                "zsh: stop, status, wait, and notify --run"
+                5,
+                "zsh: stop, signal, status, wait, and notify --run"
             );
             let names = include_str!("completions/names.zsh");
             format!("{functions}{names}if [ \"$funcstack[1]\"{registration}")
@@ -115,7 +116,7 @@ fn an_option_takes_a_value_in_every_command_or_in_none() {
     let root = declaration();
     let values = with_value(root.get_subcommands());
     let values: BTreeSet<&str> = values.split(' ').collect();
-    let counted = ["run", "stop", "status", "wait"];
+    let counted = ["run", "stop", "signal", "status", "wait"];
     for command in counted.map(|name| root.find_subcommand(name).expect("a command")) {
         for arg in command
             .get_arguments()

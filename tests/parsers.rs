@@ -145,7 +145,7 @@ proptest! {
 
     #[test]
     fn a_line_for_control_keeps_the_properties(
-        line in nearly(&["1 stop", "worker=", "all", "rung=", "kill", "grace_ms=", "kill_after_ms=", "unaware_ms=", "infinity", "reason=", "0", "7", "\0", "1 extend", "time_ms="]),
+        line in nearly(&["1 stop", "worker=", "all", "rung=", "kill", "grace_ms=", "kill_after_ms=", "unaware_ms=", "infinity", "reason=", "0", "7", "\0", "1 extend", "time_ms=", "1 signal", "signal=", "id=", "until_ns="]),
     ) {
         request::check(&line);
     }

@@ -16,6 +16,8 @@ mod hurried;
 mod nested;
 #[path = "stopping/scene.rs"]
 mod scene;
+#[path = "stopping/signalled.rs"]
+mod signalled;
 #[path = "stopping/times.rs"]
 mod times;
 #[path = "stopping/unaware.rs"]

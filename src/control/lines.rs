@@ -79,6 +79,7 @@ mod tests {
             Line::Request(request) if request.worker == Some(7) => '7',
             Line::Request(_) => 'r',
             Line::Extension(_) => 'e',
+            Line::Signalling(_) => 's',
             Line::Junk => '-',
         };
         lines.iter().map(letter).collect()

@@ -317,22 +317,24 @@ impl Worker {
         }
     }
 
-    /// Passes a signal on to the main process.
-    pub fn forward(&self, signal: i32, hands: &mut Hands<'_>) {
+    /// Passes a signal on to the main process; answers whether it was sent.
+    pub fn forward(&self, signal: i32, hands: &mut Hands<'_>) -> bool {
         // Nobody can have a handler before its program runs.
-        if matches!(self.life, Life::Main) && self.program == Program::Runs {
-            match process::signal(Target::Child(self.pid), signal) {
-                Sent::Yes => {
-                    let worker = self.number;
-                    hands
-                        .witness
-                        .see(hands.now, &Event::Forwarded { worker, signal });
-                }
-                sent @ (Sent::Nobody | Sent::Refused(_)) => {
-                    self.tell(self.pid, signal, &sent, hands);
-                }
-            }
+        if !matches!(self.life, Life::Main) || self.program != Program::Runs {
+            return false;
         }
+        let sent = match &self.main {
+            Main::Child => process::signal(Target::Child(self.pid), signal),
+            Main::Stranger(found) => found.signal(signal),
+        };
+        if matches!(sent, Sent::Yes) {
+            let worker = self.number;
+            let forwarded = Event::Forwarded { worker, signal };
+            hands.witness.see(hands.now, &forwarded);
+            return true;
+        }
+        self.tell(self.pid, signal, &sent, hands);
+        false
     }
 
     /// Climbs to SIGTERM, whatever the time: for a supervisor that panics, and cannot come back for

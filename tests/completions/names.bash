@@ -4,7 +4,7 @@ _stopctl_with_names() {
     local with_value=" @VALUE_OPTIONS@ "
     local command="${COMP_WORDS[1]}" i=2 cur="${COMP_WORDS[COMP_CWORD]}" only_words="" word
     case "${command}" in
-        run|stop|status|wait) ;;
+        run|stop|signal|status|wait) ;;
         notify)
             word="${COMP_WORDS[COMP_CWORD - 1]}"
             [[ "${word}" != = ]] || word="${COMP_WORDS[COMP_CWORD - 2]}"

@@ -1,6 +1,6 @@
-//! A line for `control`: a request of one of the two kinds that can be written again, or none.
+//! A line for `control`: a request of one of the three kinds that can be written again, or none.
 
-use stopctl::control::{Extension, LONGEST, Request};
+use stopctl::control::{Extension, LONGEST, Request, Signalling};
 
 pub(crate) fn check(bytes: &[u8]) {
     // What is no UTF-8 is junk before it is read.
@@ -8,7 +8,14 @@ pub(crate) fn check(bytes: &[u8]) {
         return;
     };
     let (request, extension) = (Request::parse(line), Extension::parse(line));
-    assert!(request.is_none() || extension.is_none());
+    let signalling = Signalling::parse(line);
+    let kinds = [request.is_some(), extension.is_some(), signalling.is_some()];
+    assert!(kinds.into_iter().filter(|&is| is).count() <= 1);
+    if let Some(signalling) = signalling {
+        let written = signalling.to_string();
+        assert!(written.len() < LONGEST && !written.contains('\n'));
+        assert_eq!(Signalling::parse(&written), Some(signalling), "{written}");
+    }
     if let Some(request) = request {
         let written = request.to_string();
         assert!(written.len() < LONGEST && !written.contains('\n'));

@@ -44,6 +44,9 @@ pub(crate) enum Command {
     /// Ask runs, or some of their workers, to stop, and wait until they have
     Stop(Later<StopArgs>),
 
+    /// Have a signal sent to the workers of a run
+    Signal(Later<SignalArgs>),
+
     /// Show each worker of a run
     Status(Later<StatusArgs>),
 
@@ -168,6 +171,33 @@ pub(crate) struct StopArgs {
     /// Print what became of every worker as JSON
     #[arg(long)]
     pub(crate) json: bool,
+
+    #[command(flatten)]
+    pub(crate) voice: Voice,
+}
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Exit status: 0 it was sent; 1 it was not, or not to everybody; 2 bad usage; 3 no \
+                        such run; 125 if stopctl itself failed. See stopctl-signal(1)."
+)]
+pub(crate) struct SignalArgs {
+    /// The run
+    #[arg(value_name = "NAME", value_hint = ValueHint::Other)]
+    pub(crate) name: OsString,
+
+    /// The signal: a name, or a number
+    #[arg(value_name = "SIGNAL", value_hint = ValueHint::Other)]
+    pub(crate) signal: String,
+
+    /// Signal this worker only, by its number; may be given more than once
+    #[arg(
+        short,
+        long = "worker",
+        value_name = "WORKER",
+        allow_negative_numbers = true
+    )]
+    pub(crate) workers: Vec<String>,
 
     #[command(flatten)]
     pub(crate) voice: Voice,

@@ -7,6 +7,7 @@ pub(crate) mod keep_going;
 pub(crate) mod list;
 pub(crate) mod notify;
 pub(crate) mod run;
+pub(crate) mod signal;
 pub(crate) mod sleep;
 pub(crate) mod status;
 pub(crate) mod stop;

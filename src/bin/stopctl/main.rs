@@ -29,7 +29,8 @@ use stopctl::process::Borrowed;
 
 use crate::cli::Command;
 use crate::commands::{
-    clean, client, completions, keep_going, list, notify, run, sleep, status, stop, unit, wait,
+    clean, client, completions, keep_going, list, notify, run, signal, sleep, status, stop, unit,
+    wait,
 };
 use crate::exit::Leave;
 
@@ -43,6 +44,7 @@ fn main() -> ExitCode {
         |cli| match cli.command {
             Command::Run(args) => run::run(&args),
             Command::Stop(args) => stop::stop(&args),
+            Command::Signal(args) => signal::signal(&args),
             Command::Status(args) => status::status(&args),
             Command::List(args) => list::list(&args),
             Command::Wait(args) => wait::wait(&args),

@@ -1,5 +1,6 @@
 //! What `run` tells people while it works: plain lines, the fewest that leave nobody guessing.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use stopctl::escape::escaped;
@@ -35,6 +36,8 @@ pub(crate) struct Report {
     /// Whether workers hear what is sent to every process at once: a key of the terminal is not.
     is_exposed: bool,
     finals: Vec<Final>,
+    /// The signals that were passed on, each to which worker.
+    forwarded: BTreeSet<(u32, i32)>,
     said_junk: bool,
 }
 
@@ -56,6 +59,7 @@ impl Report {
             count: plan.workers,
             is_exposed: plan.exposure == Exposure::Open && plan.place == Place::OwnSession,
             finals: Vec::new(),
+            forwarded: BTreeSet::new(),
             said_junk: false,
         }
     }
@@ -146,6 +150,9 @@ impl Report {
             } => progress.main_ended(now, *worker, *ended),
             Event::WorkerEnded(last) => progress.ended(now, last),
             Event::Resumed { .. } => progress.resumed(now),
+            Event::Forwarded { worker, signal } => {
+                self.forwarded.insert((*worker, *signal));
+            }
             Event::SupervisorDied { name, .. } => {
                 // What was known when the guard was forked is out of date.
                 progress.forget_workers();
@@ -165,7 +172,6 @@ impl Report {
             | Event::Extended { .. }
             | Event::WorkerReady { .. }
             | Event::Acknowledged { .. }
-            | Event::Forwarded { .. }
             | Event::SignalRefused { .. }
             | Event::MainEnded { .. }
             | Event::NotEnded { .. }

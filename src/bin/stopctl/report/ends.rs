@@ -29,7 +29,15 @@ impl Report {
             let same = |other: &Final| (other.outcome, other.ended) == (last.outcome, last.ended);
             // Why is told once: the others died of the same.
             let is_known = self.finals.iter().any(same);
-            self.warn(&words::by_others(last, is_known, self.is_exposed));
+            let line = match last.ended {
+                Some(Ended::Signalled(signal))
+                    if self.forwarded.contains(&(last.worker, signal)) =>
+                {
+                    words::by_forwarded(last)
+                }
+                Some(_) | None => words::by_others(last, is_known, self.is_exposed),
+            };
+            self.warn(&line);
         }
         self.finals.push(last.clone());
     }

@@ -64,6 +64,15 @@ pub(super) fn by_others(last: &Final, is_known: bool, is_exposed: bool) -> Strin
     format!("worker {} was {how}, and not by us{hint}", last.worker)
 }
 
+/// That a signal killed it which was none of the ladder's, but came through us.
+pub(super) fn by_forwarded(last: &Final) -> String {
+    let how = how(last.ended);
+    format!(
+        "worker {} was {how}, which was passed on to it",
+        last.worker
+    )
+}
+
 /// Who signals workers beside us, and what helps.
 fn about_engines(signal: i32) -> &'static str {
     let is_set = |name: &str| std::env::var_os(name).is_some();
