@@ -237,3 +237,19 @@ fn a_ci_runner_with_a_shell_in_between_gets_a_hint() {
     assert_eq!(answer.ended, Ended::Code(0));
     assert!(answer.err.contains("exec stopctl run"), "{answer:?}");
 }
+
+#[test]
+fn k23a_a_line_has_an_end_however_many_processes_are_left_behind() {
+    let base = Base::new();
+    let run = base
+        .scenario()
+        .sh("trap '' TERM; for n in $(seq 100); do sleep 60 & done; exit 0")
+        .start();
+    let end = run.finish();
+    end.expect(0)
+        .says("worker 0 left processes behind: sleep (pid ");
+    end.says(" and 90 more");
+    let err = end.err();
+    assert!(err.lines().all(|line| line.len() < 400), "{err}");
+    assert_eq!(end.events.of("straggler").len(), 100);
+}

@@ -18,7 +18,7 @@ use stopctl::terminal::keys_reach_us;
 
 use crate::behind::Behind;
 use crate::fate::{self, Fate};
-use crate::show::numbers;
+use crate::show::{NAMES, names, numbers};
 use crate::summary;
 use crate::voice::{Voice, Weight};
 
@@ -242,13 +242,14 @@ impl Progress {
                 voice.say(Weight::Notice, &line);
             }
         }
-        for (worker, processes) in behind {
+        let (first, others) = split(behind);
+        for (worker, processes) in first {
             let what = if processes.len() == 1 {
                 "a process"
             } else {
                 "processes"
             };
-            let processes = processes.join(", ");
+            let processes = names(&processes);
             if self.waits_for_stragglers {
                 let line = format!("worker {worker} goes on in the background: {processes}");
                 voice.say(Weight::Notice, &line);
@@ -260,6 +261,10 @@ impl Progress {
             if self.news.daemons.remove(&worker) {
                 voice.say(Weight::Warning, &lines::daemon(worker));
             }
+        }
+        if !others.is_empty() {
+            let line = format!("so did other workers: {}", numbers(&others));
+            voice.say(Weight::Warning, &line);
         }
         for ((signal, rest), workers) in sent {
             let whom = if rest { "what is left of " } else { "" };
@@ -331,11 +336,37 @@ impl Progress {
     }
 }
 
+/// The first workers of many, and the numbers of the rest: nobody reads a line for each of a thousand.
+fn split(mut behind: BTreeMap<u32, Vec<String>>) -> (BTreeMap<u32, Vec<String>>, Vec<u32>) {
+    let first_of_rest = behind.keys().nth(NAMES).copied();
+    let rest = first_of_rest.map(|worker| behind.split_off(&worker));
+    let rest = rest.unwrap_or_default().into_keys().collect();
+    (behind, rest)
+}
+
 /// A deadline is looked at a moment after it was set: 9.99 s are 10 s to a reader.
 pub(crate) fn rounded(time: Duration) -> Duration {
     if time < Duration::from_secs(1) {
         time
     } else {
         Duration::from_secs((time + Duration::from_millis(500)).as_secs())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::split;
+
+    #[test]
+    fn of_many_workers_the_first_have_a_line_each_and_the_rest_one() {
+        let behind = |workers| (0..workers).map(|worker| (worker, Vec::new())).collect();
+        for (workers, lines) in [(0, 0), (1, 1), (10, 10), (11, 10), (1000, 10)] {
+            let (first, rest) = split(behind(workers));
+            assert_eq!(first.len(), lines);
+            assert!(
+                rest.into_iter()
+                    .eq(u32::try_from(lines).unwrap_or(0)..workers)
+            );
+        }
     }
 }

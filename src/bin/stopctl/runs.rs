@@ -1,6 +1,7 @@
 //! Finding runs by their names, or the one that was meant.
 
 use std::ffi::OsString;
+use std::fmt::Write as _;
 use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -15,6 +16,7 @@ use stopctl::record::{RecordError, RecordReader, Snapshot, WorkerRecord};
 use stopctl::run_dir::RunDir;
 
 use crate::sealed::Sealed;
+use crate::show::excerpt;
 
 pub(crate) mod follow;
 mod state;
@@ -222,16 +224,25 @@ fn of_another_user() -> String {
         })
 }
 
+/// How many runs an error lists, and how much of each command.
+const SHOWN: usize = 20;
+const COMMAND: usize = 80;
+
 fn listed(runs: &[Run]) -> String {
     let line = |run: &Run| {
         format!(
             "\n  {}  ({}, for {})",
             run.name,
-            run.command(),
+            excerpt(run.command(), COMMAND),
             in_words(run.age())
         )
     };
-    runs.iter().map(line).collect()
+    let mut lines: String = runs.iter().take(SHOWN).map(line).collect();
+    if runs.len() > SHOWN {
+        // UNWRAP: writing to a String cannot fail.
+        let _ = write!(lines, "\n  and {} more (stopctl list)", runs.len() - SHOWN);
+    }
+    lines
 }
 
 /// The run that this process is a worker of.

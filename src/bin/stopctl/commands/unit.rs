@@ -178,12 +178,7 @@ fn successes(stop_signal: i32) -> String {
 
 /// The command as far as a title goes.
 fn title(plan: &Plan) -> String {
-    let command = escaped(plan.command.join(OsStr::new(" ")));
-    match command.char_indices().nth(TITLE) {
-        // Half of an escape would end the line, or not.
-        Some((end, _)) => command[..end].trim_end_matches('\\').to_owned() + "…",
-        None => command,
-    }
+    show::excerpt(escaped(plan.command.join(OsStr::new(" "))), TITLE)
 }
 
 /// What was typed behind the name, with the program's path: systemd has another PATH.

@@ -8,6 +8,7 @@ use stopctl::event::Event;
 use stopctl::proc::Proc;
 use stopctl::process::Stat;
 
+use crate::show::NAMES;
 use crate::voice::Weight;
 
 /// The lines for an event that tells of some, if it does.
@@ -21,7 +22,13 @@ pub(super) fn lines(event: &Event<'_>) -> Vec<(Weight, String)> {
             );
             (Weight::Error, line)
         };
-        pids.iter().map(line).collect()
+        let mut lines: Vec<(Weight, String)> = pids.iter().take(NAMES).map(line).collect();
+        if pids.len() > NAMES {
+            let more = pids.len() - NAMES;
+            let line = format!("worker {worker}: {more} more processes are still there");
+            lines.push((Weight::Error, line));
+        }
+        lines
     } else if let Event::StragglerLeft { worker, straggler } = event {
         let (program, pid) = (escaped(&straggler.program), straggler.pid);
         let line = format!("worker {worker} left {program} (pid {pid}) running; it is not stopped");
