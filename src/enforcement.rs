@@ -357,6 +357,9 @@ impl<'a> Enforcement<'a> {
             let _ = self.files.record.commit();
         }
         self.witness.tick(sys::now());
+        for pid in self.witness.helpers() {
+            self.search.know(pid);
+        }
     }
 
     /// A record that somebody has cut is written again when there is something to write.

@@ -277,4 +277,13 @@ pub trait Witness {
 
     /// Called at the end of each wake-up, after its events.
     fn tick(&mut self, now: Moment);
+
+    /// The processes that it has started: they are of no worker.
+    fn helpers(&self) -> Vec<i32> {
+        Vec::new()
+    }
+
+    /// Called when all is over, and nobody is left. What it has not written yet it may wait for, but
+    /// not for ever.
+    fn end(&mut self) {}
 }

@@ -101,6 +101,7 @@ fn watch(mut estate: Estate, end: &End, witness: &mut dyn Witness) {
         witness.see(sys::now(), &Event::Warning(&what));
         witness.tick(sys::now());
     }
+    witness.end();
 }
 
 /// Takes over what the supervisor has left, if that is not another one's already.

@@ -50,8 +50,8 @@
 //! | 8 | what an owner has in its hands | `enforcement` |
 //! | 7 | one worker on its ladder, and what a run is to be | [`worker`], [`plan`] |
 //! | 6 | what happens in a run, runs in runs, starting a worker, and what the dead left | [`event`], [`leftovers`], [`outer`], [`spawn`] |
-//! | 5 | what follows from it: trees, verdicts, who owns a run | [`standing`], [`tree`], [`verdict`] |
-//! | 4 | one run on one machine | [`cgroup`], [`control`], [`flag`], [`interrupts`], [`notify`], [`outcome`], [`process`], [`record`], [`run_dir`], [`signals`], [`stream`], [`terminal`], [`watch`] |
+//! | 5 | what follows from it: trees, verdicts, who owns a run; writing for others | [`standing`], [`stream`], [`tree`], [`verdict`] |
+//! | 4 | one run on one machine | [`cgroup`], [`control`], [`flag`], [`interrupts`], [`notify`], [`outcome`], [`process`], [`record`], [`run_dir`], [`signals`], [`terminal`], [`watch`] |
 //! | 3 | the words of the contract, and the decision | [`base`], [`ended`], [`ladder`], [`owner`] |
 //! | 2 | making, opening and writing files | [`files`] |
 //! | 1 | the border to the kernel (all that is `unsafe`), and what people type | [`duration`], [`name`], [`proc`], [`signal_name`], `sys` |
@@ -110,15 +110,15 @@ pub mod run_dir;
 #[cfg(feature = "cli")]
 pub mod signals;
 #[cfg(feature = "cli")]
-pub mod stream;
-#[cfg(feature = "cli")]
 pub mod terminal;
 #[cfg(feature = "cli")]
 pub mod watch;
 
-// Floor 5: what follows from it: trees, verdicts, who owns a run.
+// Floor 5: what follows from it: trees, verdicts, who owns a run; writing for others.
 #[cfg(feature = "cli")]
 pub mod standing;
+#[cfg(feature = "cli")]
+pub mod stream;
 #[cfg(feature = "cli")]
 pub mod tree;
 #[cfg(feature = "cli")]

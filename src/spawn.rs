@@ -9,7 +9,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use libc::{SIGINT, SIGPIPE, SIGTERM};
+use libc::{SIGINT, SIGTERM};
 use nix::sys::resource::{Resource, rlim_t, setrlimit};
 use nix::sys::signal::SigSet;
 use nix::unistd::{Pid, dup2_stdin, getpid, getppid, gettid, setpgid, setsid, tcsetpgrp};
@@ -290,13 +290,15 @@ fn restore_dispositions(stop_signal: i32) -> io::Result<()> {
     }
     // A Ctrl-Z that reached us in this window may be pending: a child that it stops is continued, as
     // any that is stopped before its program runs.
-    // Rust's runtime has set it to ignored, whatever it was.
-    let sigpipe = if sys::sigpipe_was_ignored() {
-        Disposition::Ignore
-    } else {
-        Disposition::Default
-    };
-    sys::set_disposition(SIGPIPE, sigpipe)
+    for (signal, was_ignored) in sys::ignored_by_us() {
+        let to = if was_ignored {
+            Disposition::Ignore
+        } else {
+            Disposition::Default
+        };
+        sys::set_disposition(signal, to)?;
+    }
+    Ok(())
 }
 
 /// Has the program start with what engines send to everybody ignored: that is inherited (execve(2)).

@@ -1,27 +1,51 @@
 //! Writing lines to a stream that others share, without ever waiting for it.
 //!
-//! A terminal after Ctrl-S, or a pipe that nobody empties, must not hold up the ladder: a line
-//! that cannot be written now is dropped, and counted.
+//! A terminal that nobody drains, a pipe that nobody empties, or a disk that hangs must not hold up
+//! the ladder. A line that is not taken now waits here for a later try. What waits is bounded:
+//! beyond that, lines are dropped and counted.
 
+use std::collections::VecDeque;
 use std::fs::{self, File, Metadata, OpenOptions};
-use std::io::{self, Write as _};
+use std::io;
 use std::os::fd::{AsFd as _, RawFd};
-use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
+use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::Path;
+use std::time::Duration;
 
-use nix::errno::Errno;
-use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::poll::{PollTimeout, poll};
 use nix::unistd::{getpgrp, tcgetpgrp};
 
+use crate::moment::Moment;
 use crate::proc::Proc;
 use crate::sys;
+use outlet::Outlet;
 
-/// The longest line that a pipe takes whole (`PIPE_BUF`, pipe(7)).
+mod outlet;
+mod scribe;
+
+/// The longest part that a pipe takes whole (`PIPE_BUF`, pipe(7)), so that it is not mixed with
+/// what others write.
 const WHOLE: usize = 4096;
 
-/// How long a terminal that took the last line may need for the next one: while another process
-/// writes to it, it takes nothing. Asked for once, so one that was stopped by Ctrl-S holds nobody up.
-const MOMENT: u8 = 10;
+/// How much may wait for people: a few hundred lines.
+const LINES: usize = 64 * 1024;
+
+/// How much may wait for a program before it is told less.
+const RECORDS: usize = 1024 * 1024;
+
+/// How much may wait at all, final records included.
+const MOST: usize = 64 * 1024 * 1024;
+
+/// How long after nothing was taken it is tried again; it doubles each time. A descriptor says that
+/// it takes something when that may be a single byte, so nobody waits for that.
+const PAUSE: Duration = Duration::from_millis(10);
+
+/// The longest such pause.
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+
+/// How long a command waits for a terminal that took the last line: while another process writes to
+/// it, it takes nothing. One that was stopped by Ctrl-S is waited for once.
+const TRIES: usize = 10;
 
 /// The size of a terminal, in characters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,76 +62,221 @@ const UNKNOWN: Window = Window {
     columns: 80,
 };
 
+/// Who writes, and so who may wait for a file on a disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Pace {
+    /// A command that keeps nobody waiting but whoever typed it.
+    Command,
+    /// The loop that enforces the ladder: it waits for nothing.
+    Loop,
+}
+
+/// What became of a stream at its end.
+#[derive(Debug, Default)]
+pub struct Lost {
+    /// How many lines nobody will read.
+    pub lines: u64,
+    /// What the kernel said of the first one.
+    pub why: Option<io::Error>,
+    /// The process that goes on writing what is left, once the disk answers.
+    pub left_to: Option<i32>,
+}
+
 /// A stream for lines.
 #[derive(Debug)]
 pub struct Stream {
     file: File,
-    /// A file on a disk takes everything, and nobody has to empty it.
-    is_regular: bool,
+    pace: Pace,
+    outlet: Outlet,
+    /// How much may wait.
+    room: usize,
+    waiting: VecDeque<u8>,
+    /// When what waits is tried again.
+    again_at: Option<Moment>,
+    pause: Duration,
     /// Whether it took what was written last.
     is_taking: bool,
-    dropped: u64,
+    lost: Lost,
 }
 
 impl Stream {
-    fn new(file: File) -> Self {
-        let is_regular = file.metadata().is_ok_and(|data| data.is_file());
+    fn new(file: File, pace: Pace, room: usize) -> Self {
         Self {
             file,
-            is_regular,
+            pace,
+            outlet: Outlet::Unknown,
+            room,
+            waiting: VecDeque::new(),
+            again_at: None,
+            pause: PAUSE,
             is_taking: true,
-            dropped: 0,
+            lost: Lost::default(),
         }
     }
 
-    /// Our standard output.
+    /// Our standard output, for a command.
     ///
     /// # Errors
     ///
     /// As dup(2).
     pub fn stdout() -> io::Result<Self> {
-        Ok(Self::new(io::stdout().as_fd().try_clone_to_owned()?.into()))
+        let file = io::stdout().as_fd().try_clone_to_owned()?;
+        Ok(Self::new(file.into(), Pace::Command, LINES))
     }
 
-    /// Our standard error.
+    /// Our standard error, for a command.
     ///
     /// # Errors
     ///
     /// As dup(2).
     pub fn stderr() -> io::Result<Self> {
-        Ok(Self::new(io::stderr().as_fd().try_clone_to_owned()?.into()))
+        let file = io::stderr().as_fd().try_clone_to_owned()?;
+        Ok(Self::new(file.into(), Pace::Command, LINES))
     }
 
-    /// The open descriptor `number`, which workers do not inherit from now on.
+    /// Our standard error, for the loop that enforces the ladder.
+    ///
+    /// # Errors
+    ///
+    /// As dup(2).
+    pub fn stderr_of_loop() -> io::Result<Self> {
+        let file = io::stderr().as_fd().try_clone_to_owned()?;
+        Ok(Self::new(file.into(), Pace::Loop, LINES))
+    }
+
+    /// The open descriptor `number`, which workers do not inherit from now on; for the loop.
     ///
     /// # Errors
     ///
     /// If it is not open.
     pub fn of_descriptor(number: RawFd) -> io::Result<Self> {
-        Ok(Self::new(sys::take_descriptor(number)?.into()))
+        let file = sys::take_descriptor(number)?;
+        Ok(Self::new(file.into(), Pace::Loop, RECORDS))
     }
 
-    /// The file at `path`, made if it is missing; lines are appended.
+    /// The file at `path`, made if it is missing, for the loop; lines are appended. A FIFO need not
+    /// have a reader yet.
     ///
     /// # Errors
     ///
     /// As open(2).
     pub fn append(path: &Path) -> io::Result<Self> {
-        Ok(Self::new(
-            OpenOptions::new().append(true).create(true).open(path)?,
-        ))
+        let mut how = OpenOptions::new();
+        how.append(true)
+            .create(true)
+            .custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY);
+        let opened = how.open(path);
+        let nobody_reads =
+            matches!(&opened, Err(error) if error.raw_os_error() == Some(libc::ENXIO));
+        if nobody_reads && fs::metadata(path)?.file_type().is_fifo() {
+            // With a reader of our own what is written waits in the FIFO until somebody comes.
+            let fifo = how.create(false).read(true).open(path)?;
+            let mut stream = Self::new(fifo, Pace::Loop, RECORDS);
+            stream.outlet = Outlet::Fifo;
+            return Ok(stream);
+        }
+        Ok(Self::new(opened?, Pace::Loop, RECORDS))
     }
 
-    /// Writes `line`, which ends with a newline, or drops it.
+    /// Whether another line may wait here.
+    #[must_use]
+    pub fn has_room(&self) -> bool {
+        self.waiting.len() < self.room
+    }
+
+    /// Writes `line`, which ends with a newline, now or later; drops it if there is no room.
     pub fn line(&mut self, line: &str) {
-        let written = self.write(line);
-        self.dropped += u64::from(!written);
+        if self.has_room() {
+            self.keep(line);
+        } else {
+            self.lost.lines += lines(line.as_bytes());
+        }
     }
 
-    /// Writes `text`, or the beginning of it, or nothing; answers whether all of it was taken.
+    /// The same for a line that somebody must get, even if others are dropped.
+    pub fn keep(&mut self, line: &str) {
+        if self.waiting.len() >= MOST {
+            self.lost.lines += lines(line.as_bytes());
+            return;
+        }
+        self.waiting.extend(line.as_bytes());
+        self.push();
+        if self.pace == Pace::Command {
+            self.wait_a_moment();
+        }
+    }
+
+    /// Writes `text`, or nothing; answers whether it was taken. What is left of it comes later.
     pub fn write(&mut self, text: &str) -> bool {
-        let mut parts = text.as_bytes().chunks(WHOLE);
-        parts.all(|part| self.part(part).is_ok())
+        self.push();
+        if !self.waiting.is_empty() {
+            return false;
+        }
+        self.waiting.extend(text.as_bytes());
+        self.push();
+        let is_taken = self.waiting.len() < text.len();
+        if !is_taken {
+            self.waiting.clear();
+        }
+        is_taken
+    }
+
+    /// Tries again what waits; for the loop, once in each turn.
+    pub fn go_on(&mut self, now: Moment) {
+        if self.waiting.is_empty() || self.again_at.is_some_and(|at| now < at) {
+            return;
+        }
+        self.outlet.start(&self.file);
+        self.push();
+        if self.waiting.is_empty() {
+            self.again_at = None;
+        } else {
+            self.again_at = Some(now + self.pause);
+            self.pause = (self.pause * 2).min(LONGEST_PAUSE);
+        }
+    }
+
+    /// When that is to be done next.
+    #[must_use]
+    pub fn deadline(&self) -> Option<Moment> {
+        self.again_at
+    }
+
+    /// The process that writes for us, if there is one.
+    #[must_use]
+    pub fn helper(&self) -> Option<i32> {
+        self.outlet.helper()
+    }
+
+    /// How many lines nobody will read, by now.
+    #[must_use]
+    pub fn lost(&self) -> u64 {
+        self.lost.lines
+    }
+
+    /// Forgets what waits: it is another process's to write.
+    pub fn forget(&mut self) {
+        self.waiting.clear();
+        self.again_at = None;
+    }
+
+    /// Ends the stream: waits until everything is taken, at the latest until `limit`.
+    #[must_use = "who lost a line is to be told"]
+    pub fn finish(&mut self, limit: Moment) -> Lost {
+        self.outlet.start(&self.file);
+        loop {
+            self.push();
+            let is_done = self.waiting.is_empty() && !self.outlet.is_unread(&self.file);
+            if is_done || sys::now() >= limit {
+                break;
+            }
+            let _ = poll(&mut [], PollTimeout::from(10_u8));
+        }
+        let mut lost = std::mem::take(&mut self.lost);
+        lost.lines += lines(self.waiting.make_contiguous());
+        self.forget();
+        self.outlet.end(&mut self.file, &mut lost);
+        lost
     }
 
     /// The window, if the stream is a terminal and we have its foreground: whoever is in the
@@ -135,50 +304,98 @@ impl Stream {
             })
     }
 
-    /// How many lines were dropped since the last call.
-    pub fn take_dropped(&mut self) -> u64 {
-        std::mem::take(&mut self.dropped)
-    }
-
-    fn part(&mut self, mut bytes: &[u8]) -> io::Result<()> {
-        if self.is_regular {
-            return self.file.write_all(bytes);
-        }
-        while !bytes.is_empty() {
-            let written = match sys::write_without_waiting(self.file.as_fd(), bytes) {
-                Err(error) if is_unsupported(&error) => self.write_if_ready(bytes),
-                result => result,
-            };
-            match written {
-                Ok(written) => bytes = &bytes[written..],
+    /// Writes what is taken of what waits.
+    fn push(&mut self) {
+        while !self.waiting.is_empty() {
+            let part = part(self.waiting.make_contiguous());
+            match self.outlet.write(&mut self.file, part, self.pace) {
+                Ok(0) => break,
+                Ok(written) => {
+                    self.waiting.drain(..written);
+                    self.pause = PAUSE;
+                }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                // A reader that has gone away, say, or a full disk: this part cannot be written.
+                Err(error) => {
+                    let length = part.len();
+                    self.lost.lines += lines(part);
+                    self.lost.why.get_or_insert(error);
+                    self.waiting.drain(..length);
+                }
             }
         }
-        Ok(())
     }
 
-    /// For what cannot promise not to wait, a terminal: it says when it takes more.
-    fn write_if_ready(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let mut fds = [PollFd::new(self.file.as_fd(), PollFlags::POLLOUT)];
-        let moment = if self.is_taking { MOMENT } else { 0 };
-        poll(&mut fds, PollTimeout::from(moment))?;
-        let ready = fds[0]
-            .revents()
-            .is_some_and(|seen| seen.contains(PollFlags::POLLOUT));
-        self.is_taking = ready;
-        if ready {
-            self.file.write(bytes)
-        } else {
-            Err(io::ErrorKind::WouldBlock.into())
+    fn wait_a_moment(&mut self) {
+        let tries = if self.is_taking { TRIES } else { 0 };
+        for _ in 0..tries {
+            if self.waiting.is_empty() {
+                break;
+            }
+            let _ = poll(&mut [], PollTimeout::from(1_u8));
+            self.push();
         }
+        self.is_taking = self.waiting.is_empty();
     }
 }
 
-fn is_unsupported(error: &io::Error) -> bool {
-    let errno = error.raw_os_error().map(Errno::from_raw);
-    matches!(
-        errno,
-        Some(Errno::EOPNOTSUPP | Errno::ENOSYS | Errno::EINVAL | Errno::ESPIPE)
-    )
+/// The beginning of `waiting` that is written at once: as many whole lines as a pipe takes whole, or
+/// a part of one that is longer.
+fn part(waiting: &[u8]) -> &[u8] {
+    let most = &waiting[..waiting.len().min(WHOLE)];
+    let end = most.iter().rposition(|&byte| byte == b'\n');
+    end.map_or(most, |end| &most[..=end])
+}
+
+fn lines(bytes: &[u8]) -> u64 {
+    bytes.iter().map(|&byte| u64::from(byte == b'\n')).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read as _;
+    use std::os::fd::OwnedFd;
+
+    use super::{LINES, Pace, Stream, part};
+    use crate::sys;
+
+    #[test]
+    fn lines_are_written_whole_if_a_pipe_can_take_them_so() {
+        let long = [b'x'; 5000];
+        for (waiting, first) in [
+            (&b"one\ntwo\n"[..], 8),
+            (b"one\ntw", 4),
+            (b"on", 2),
+            (&long, 4096),
+        ] {
+            assert_eq!(part(waiting).len(), first);
+        }
+        let mut lines = b"short\n".to_vec();
+        lines.extend(long);
+        assert_eq!(part(&lines), b"short\n");
+    }
+
+    #[test]
+    fn what_is_not_taken_waits_and_what_has_no_room_is_counted() {
+        let (mut reader, writer) = std::io::pipe().unwrap();
+        let mut stream = Stream::new(OwnedFd::from(writer).into(), Pace::Loop, LINES);
+        let line = format!("{}\n", "x".repeat(99));
+        let count = 2000;
+        for _ in 0..count {
+            stream.line(&line);
+        }
+        assert!(!stream.has_room());
+        let read = std::thread::spawn(move || {
+            let mut text = String::new();
+            reader.read_to_string(&mut text).map(|_| text)
+        });
+        let limit = sys::now() + std::time::Duration::from_secs(20);
+        let lost = stream.finish(limit);
+        drop(stream);
+        let text = read.join().unwrap().unwrap();
+        assert!(lost.lines > 0 && lost.why.is_none());
+        assert!(text.lines().all(|one| one.len() == 99));
+        assert_eq!(text.lines().count() as u64 + lost.lines, count);
+    }
 }

@@ -71,7 +71,11 @@ pub fn supervise(
         supervisor.turn();
         supervisor.start_more();
     }
-    supervisor.close()
+    let verdict = supervisor.close();
+    // ORDER: nobody is left and the names are gone: whoever waits for that does not wait for a
+    // reader of what we write.
+    witness.end();
+    verdict
 }
 
 struct Supervisor<'a> {

@@ -23,7 +23,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::ptr::{self, NonNull};
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicI32, AtomicU32, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use crate::moment::Moment;
@@ -429,12 +429,7 @@ pub(crate) fn set_disposition(signal: i32, to: Disposition) -> io::Result<()> {
         Disposition::Ignore => libc::SIG_IGN,
     };
     // SAFETY: neither of the two runs any code of ours.
-    let old = unsafe { libc::signal(signal, handler) };
-    if old == libc::SIG_ERR {
-        Err(io::Error::last_os_error())
-    } else {
-        Ok(())
-    }
+    checked(unsafe { libc::signal(signal, handler) } as _).map(drop)
 }
 
 /// Whether this process ignores `signal` (sigaction(2)).
@@ -446,12 +441,18 @@ pub(crate) fn is_ignored(signal: i32) -> bool {
     asked == 0 && now.sa_sigaction == libc::SIG_IGN
 }
 
-static SIGPIPE_WAS_IGNORED: AtomicBool = AtomicBool::new(false);
+/// What this process ignores by itself, and its workers only if it was inherited so.
+const IGNORED_BY_US: [i32; 2] = [libc::SIGPIPE, libc::SIGXFSZ];
+
+/// Those of them that were ignored at the start, each a bit.
+static WERE_IGNORED: AtomicU32 = AtomicU32::new(0);
 
 /// Runs before `main`, and so before Rust's runtime sets SIGPIPE to ignored and hides what was
 /// inherited.
-extern "C" fn remember_sigpipe() {
-    SIGPIPE_WAS_IGNORED.store(is_ignored(libc::SIGPIPE), Ordering::Relaxed);
+extern "C" fn remember_ignored() {
+    for signal in IGNORED_BY_US.into_iter().filter(|&one| is_ignored(one)) {
+        WERE_IGNORED.fetch_or(1 << signal, Ordering::Relaxed);
+    }
 }
 
 // SAFETY: the loader calls what stands in this section with the arguments of `main`, which a C
@@ -459,11 +460,56 @@ extern "C" fn remember_sigpipe() {
 #[cfg(feature = "cli")]
 #[used]
 #[unsafe(link_section = ".init_array")]
-static AT_START: extern "C" fn() = remember_sigpipe;
+static AT_START: extern "C" fn() = remember_ignored;
 
-/// Whether SIGPIPE was ignored when this process was started.
-pub(crate) fn sigpipe_was_ignored() -> bool {
-    SIGPIPE_WAS_IGNORED.load(Ordering::Relaxed)
+/// What this process ignores by itself, and whether each was ignored when it was started.
+pub(crate) fn ignored_by_us() -> [(i32, bool); 2] {
+    let bits = WERE_IGNORED.load(Ordering::Relaxed);
+    IGNORED_BY_US.map(|signal| (signal, bits & 1 << signal != 0))
+}
+
+/// The process whose main thread reads its signals.
+static READER: AtomicI32 = AtomicI32::new(0);
+
+/// Has `signal` brought to the main thread, should one take it that does not block it
+/// (sigaction(2)). What is ignored stays ignored.
+pub(crate) fn bring_here(signal: i32) -> io::Result<()> {
+    READER.store(std::process::id().cast_signed(), Ordering::Relaxed);
+    // SAFETY: all zeroes is a valid sigaction.
+    let mut old: libc::sigaction = unsafe { std::mem::zeroed() };
+    let mut new = old;
+    new.sa_sigaction = bring as extern "C" fn(libc::c_int) as usize;
+    // On the stack that such a thread may have for it, and without a call of its own interrupted.
+    new.sa_flags = libc::SA_ONSTACK | libc::SA_RESTART;
+    // SAFETY: a valid place for a set.
+    unsafe { libc::sigfillset(&raw mut new.sa_mask) };
+    // SAFETY: both places are valid; the handler makes system calls and nothing else.
+    checked(unsafe { libc::sigaction(signal, &raw const new, &raw mut old) }.into())?;
+    if old.sa_sigaction == libc::SIG_IGN {
+        set_disposition(signal, Disposition::Ignore)?;
+    }
+    Ok(())
+}
+
+/// The handler. Where there is no such thread, between fork and exec, and in the reader itself once it
+/// lets signals through, a signal does what it does to any program.
+extern "C" fn bring(signal: libc::c_int) {
+    let us = std::process::id().cast_signed();
+    // SAFETY: only answers a number.
+    let here = unsafe { libc::gettid() };
+    // SAFETY: the place of this thread's errno, which whoever was interrupted may be about to read.
+    let place = unsafe { libc::__errno_location() };
+    // SAFETY: as above.
+    let errno = unsafe { *place };
+    if us == READER.load(Ordering::Relaxed) && here != us {
+        // SAFETY: takes numbers; the main thread has that of the process.
+        unsafe { libc::syscall(libc::SYS_tgkill, us, us, signal) };
+    } else {
+        let _ = set_disposition(signal, Disposition::Default);
+        let _ = kill(us, signal);
+    }
+    // SAFETY: as above.
+    unsafe { *place = errno };
 }
 
 /// The environment of this process (environ(7)): in order, with duplicates, and with entries that
@@ -521,18 +567,6 @@ pub(crate) fn execve(file: &CStr, arguments: &Words<'_>, environment: &Words<'_>
 pub(crate) fn exit_now(status: i32) -> ! {
     // SAFETY: ends the process; nothing can be used after it.
     unsafe { libc::_exit(status) }
-}
-
-/// Writes what can be written without waiting, to a pipe or socket of any kind (pwritev2(2) with
-/// `RWF_NOWAIT`). `EOPNOTSUPP` tells that this kind of file cannot promise it: a terminal.
-pub(crate) fn write_without_waiting(fd: BorrowedFd<'_>, bytes: &[u8]) -> io::Result<usize> {
-    let part = libc::iovec {
-        iov_base: bytes.as_ptr().cast_mut().cast(),
-        iov_len: bytes.len(),
-    };
-    // SAFETY: one part, which the kernel only reads; -1 is "at the file's own position".
-    let n = unsafe { libc::pwritev2(fd.as_raw_fd(), &raw const part, 1, -1, libc::RWF_NOWAIT) };
-    usize::try_from(checked(n as libc::c_long)?).map_err(io::Error::other)
 }
 
 /// A descriptor of our own for what the inherited descriptor `number` is open on; both are

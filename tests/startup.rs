@@ -143,6 +143,7 @@ fn a5_a_worker_that_somebody_stops_before_its_program_runs_hangs_nobody() {
         std::os::unix::fs::symlink(zoo(), base.file("animal")).expect("a link");
         let run = base
             .scenario()
+            .without_events()
             .name("halfborn")
             .times("10s", "10s")
             .environment("PATH", format!("{path}{}", base.work().display()))

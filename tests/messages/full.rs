@@ -46,26 +46,38 @@ fn g15_the_report_counts_the_lines_that_were_dropped() {
     let run = base
         .scenario()
         .name("dropped")
+        .workers(100)
         .times("infinity", "300ms")
+        .options(&["-vv"])
         .stderr(writer)
         .zoo(&["handler", "0"])
         .start();
     drop(filler);
-    run.ready(1);
+    run.ready(100);
+    for _ in 0..5 {
+        run.signal(Signal::SIGUSR1);
+        run.wait_for_each("signal 10 at", 100);
+    }
     run.signal(Signal::SIGTERM);
-    run.wait_for_events("flag_raised", 1);
-    // The first lines are lost; the pipe is emptied before the report.
+    run.wait_for_events("flag_raised", 100);
+    // More was said by then than waits for a reader; the pipe is emptied before the report.
     let mut junk = vec![0; capacity];
     reader.read_exact(&mut junk).expect("what the test wrote");
+    let rest = std::thread::spawn(move || {
+        let mut said = String::new();
+        reader.read_to_string(&mut said).map(|_| said)
+    });
     base.call(&["stop", "dropped", "--term"]).expect(0);
     run.finish().expect(0);
-    let mut said = String::new();
-    reader.read_to_string(&mut said).expect("text");
-    assert!(said.contains("dropped is over"), "G15: {said}");
-    let count = said
-        .lines()
-        .find(|line| line.contains("line") && line.contains(|digit: char| digit.is_ascii_digit()));
-    assert!(count.is_some(), "G15: how many lines were dropped: {said}");
+    let said = rest.join().expect("it only reads").expect("text");
+    assert!(said.contains("stopctl: dropped is over"), "G15: {said}");
+    assert!(said.contains("stopctl: worker 0 started"), "G15: {said}");
+    let last = said.lines().last().unwrap_or_default();
+    let count = last.strip_prefix("stopctl: ");
+    let count =
+        count.and_then(|last| last.strip_suffix(" lines dropped, because nobody took them"));
+    let count: u64 = count.and_then(|count| count.parse().ok()).unwrap_or(0);
+    assert!(count > 0, "G15: how many lines were dropped: {last}");
 }
 
 /// Fills the pipe without waiting; how many bytes it took.

@@ -106,8 +106,8 @@ fn a10_when_a_clone_fails_the_error_is_clear_and_the_started_ones_are_stopped() 
     if lacks(Need::Trace) {
         return;
     }
-    // The second one is the guard's: without it the run goes on, and says so.
-    for (error, nth, started) in [("EAGAIN", 1, 0), ("EAGAIN", 4, 2), ("ENOMEM", 3, 1)] {
+    // The first is for who writes the events, the third the guard's: without them the run goes on.
+    for (error, nth, started) in [("EAGAIN", 2, 0), ("EAGAIN", 5, 2), ("ENOMEM", 4, 1)] {
         let base = Base::new();
         let run = base
             .scenario()
@@ -142,7 +142,7 @@ fn a10_a_run_that_can_have_no_guard_says_so_and_tries_again() {
         .options(&["-v"])
         .through(
             "exec strace -o /dev/null -e trace=clone,clone3,fork,vfork \
-             -e inject=clone,clone3,fork,vfork:error=EAGAIN:when=2 \"$@\"",
+             -e inject=clone,clone3,fork,vfork:error=EAGAIN:when=3 \"$@\"",
         )
         .zoo(&["polite"])
         .start();

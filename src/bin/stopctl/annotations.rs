@@ -25,6 +25,9 @@ const SHOWN: usize = 10;
 /// How many rows a table has: GitHub takes no summary above 1 MiB, and nobody reads more.
 const ROWS: usize = 1000;
 
+/// How long the disk with the summary is waited for.
+const PATIENCE: Duration = Duration::from_secs(2);
+
 /// What the columns of the table are.
 const HEAD: [&str; 5] = [
     "worker",
@@ -78,10 +81,11 @@ impl Annotations {
             text.extend(["\nand ", &more, "\n"]);
         }
         let mut stream = Stream::append(Path::new(file))?;
-        stream.line(&format!("{text}\n"));
-        match stream.take_dropped() {
-            0 => Ok(()),
-            _ => Err(io::Error::other("it could not be written")),
+        stream.keep(&format!("{text}\n"));
+        let lost = stream.finish(stopctl::now() + PATIENCE);
+        match (lost.lines, lost.why) {
+            (0, _) => Ok(()),
+            (_, why) => Err(why.unwrap_or_else(|| io::ErrorKind::TimedOut.into())),
         }
     }
 

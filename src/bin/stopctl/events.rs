@@ -18,6 +18,9 @@ use crate::json::{known, milliseconds, time_of_day};
 pub(crate) struct Events {
     stream: Stream,
     run: String,
+    /// How many were dropped that the reader was not told of yet.
+    gap: u64,
+    dropped: u64,
 }
 
 impl Events {
@@ -32,28 +35,63 @@ impl Events {
         Ok(Self {
             stream,
             run: String::new(),
+            gap: 0,
+            dropped: 0,
         })
     }
 
-    /// How many lines were dropped, because nobody took them.
-    pub(crate) fn take_dropped(&mut self) -> u64 {
-        self.stream.take_dropped()
+    /// How many were dropped, because too many waited to be read.
+    pub(crate) fn dropped(&self) -> u64 {
+        self.dropped
+    }
+
+    pub(crate) fn stream(&self) -> &Stream {
+        &self.stream
+    }
+
+    pub(crate) fn stream_mut(&mut self) -> &mut Stream {
+        &mut self.stream
     }
 
     pub(crate) fn write(&mut self, event: &Event<'_>) {
         if let Event::RunStarted { run, .. } = event {
             run.name.clone_into(&mut self.run);
         }
-        let Some((name, Value::Object(more))) = fields(event) else {
+        let Some((name, more)) = fields(event) else {
             return;
         };
+        if !self.stream.has_room() && !is_final(event) {
+            self.gap += 1;
+            self.dropped += 1;
+            return;
+        }
+        match std::mem::take(&mut self.gap) {
+            0 => {}
+            dropped => self.keep("gap", json!({ "dropped": dropped })),
+        }
+        self.keep(name, more);
+    }
+
+    fn keep(&mut self, name: &str, more: Value) {
         let time = time_of_day(SystemTime::now());
         let mut line = json!({ "schema": 1, "event": name, "time": time, "run": self.run });
-        if let Value::Object(fields) = &mut line {
+        if let (Value::Object(fields), Value::Object(more)) = (&mut line, more) {
             fields.extend(more);
         }
-        self.stream.line(&format!("{line}\n"));
+        self.stream.keep(&format!("{line}\n"));
     }
+}
+
+/// Whether this is a final record: it is kept however slow the reader is, as is a start, without
+/// which nobody could tell whose record that is.
+fn is_final(event: &Event<'_>) -> bool {
+    matches!(
+        event,
+        Event::RunStarted { .. }
+            | Event::WorkerStarted { .. }
+            | Event::WorkerEnded(_)
+            | Event::RunEnded { .. }
+    )
 }
 
 /// The name and the fields of an event; `None` if it is for people only.

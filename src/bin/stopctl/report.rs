@@ -11,19 +11,20 @@ use stopctl::plan::Plan;
 use stopctl::reason::Reason;
 use stopctl::signal_name::signal_name;
 use stopctl::spawn::{Exposure, Place};
+use stopctl::stream::Stream;
 
 use crate::annotations::Annotations;
 use crate::events::Events;
 use crate::fate::Fate;
 use crate::progress::Progress;
-use crate::show::counted;
 use crate::summary;
-use crate::voice::{Voice, Weight};
+use crate::voice::{Trace, Voice, Weight};
 
 mod ends;
 mod grace;
 mod left;
 mod words;
+mod written;
 
 /// Speaks for a run, and writes its events.
 pub(crate) struct Report {
@@ -39,6 +40,8 @@ pub(crate) struct Report {
     /// The signals that were passed on, each to which worker.
     forwarded: BTreeSet<(u32, i32)>,
     said_junk: bool,
+    /// How long the run, or its stop, took, once it is over.
+    took: Option<Duration>,
 }
 
 impl Report {
@@ -61,6 +64,7 @@ impl Report {
             finals: Vec::new(),
             forwarded: BTreeSet::new(),
             said_junk: false,
+            took: None,
         }
     }
 
@@ -91,21 +95,23 @@ impl Report {
             let fates: Vec<Fate> = self.finals.iter().map(Fate::from).collect();
             let (run, signal) = (&self.progress.run, &self.progress.stop_signal);
             let line = summary::over(run, time, &fates, signal);
-            self.voice.say(Weight::Notice, &line);
+            self.voice.insist(Weight::Notice, &line);
         }
         let not_ours = |status| words::not_ours(status, reason, &self.finals);
         if let Some(line) = status.and_then(not_ours) {
             self.warn(&line);
         }
-        self.annotate(time);
-        let events = self.events.as_mut().map_or(0, Events::take_dropped);
-        let dropped = usize::try_from(self.voice.take_dropped() + events).unwrap_or(usize::MAX);
-        if dropped > 0 {
-            self.warn(&format!(
-                "{} dropped, because nobody took them",
-                counted(dropped, "line")
-            ));
-        }
+        self.took = Some(time);
+    }
+
+    fn streams(&self) -> impl Iterator<Item = &Stream> {
+        let events = self.events.as_ref().map(Events::stream);
+        self.voice.stream().into_iter().chain(events)
+    }
+
+    fn streams_mut(&mut self) -> impl Iterator<Item = &mut Stream> {
+        let events = self.events.as_mut().map(Events::stream_mut);
+        self.voice.stream_mut().into_iter().chain(events)
     }
 
     /// What has to do with the stop, for the lines about it.
@@ -299,6 +305,11 @@ impl Report {
 impl Witness for Report {
     fn see(&mut self, now: Moment, event: &Event<'_>) {
         tracing::trace!("{event:?}");
+        self.voice.pass(&Trace::take());
+        if matches!(event, Event::SupervisorDied { .. }) {
+            // What waited when this process was forked, its parent has written.
+            self.streams_mut().for_each(Stream::forget);
+        }
         if let Some(events) = &mut self.events {
             events.write(event);
         }
@@ -307,10 +318,23 @@ impl Witness for Report {
     }
 
     fn deadline(&self) -> Option<Moment> {
-        self.progress.deadline()
+        let waiting = self.streams().filter_map(Stream::deadline);
+        waiting.chain(self.progress.deadline()).min()
     }
 
     fn tick(&mut self, now: Moment) {
         self.progress.tick(now, &mut self.voice);
+        self.streams_mut().for_each(|stream| stream.go_on(now));
+    }
+
+    fn helpers(&self) -> Vec<i32> {
+        self.streams().filter_map(Stream::helper).collect()
+    }
+
+    fn end(&mut self) {
+        if let Some(time) = self.took {
+            self.annotate(time);
+        }
+        written::finish(&mut self.voice, self.events.as_mut());
     }
 }

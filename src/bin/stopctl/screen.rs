@@ -97,6 +97,15 @@ impl Screen {
         }
     }
 
+    /// The same for lines that somebody must get, even if others are dropped.
+    pub(crate) fn keep(&mut self, line: &str) {
+        if self.drawn.is_empty() {
+            self.stream.keep(line);
+        } else {
+            self.waiting += line;
+        }
+    }
+
     /// Draws what `picture` makes of the window. Answers when it can be drawn, if that is later.
     pub(crate) fn draw(
         &mut self,
@@ -157,9 +166,14 @@ impl Screen {
         }
     }
 
-    /// How many lines were dropped since the last call, because nobody took them.
-    pub(crate) fn take_dropped(&mut self) -> u64 {
-        self.stream.take_dropped()
+    /// What it is written on.
+    pub(crate) fn stream(&self) -> &Stream {
+        &self.stream
+    }
+
+    /// The same, to write on.
+    pub(crate) fn stream_mut(&mut self) -> &mut Stream {
+        &mut self.stream
     }
 }
 

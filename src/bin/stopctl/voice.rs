@@ -3,6 +3,7 @@
 use std::fmt::Display;
 use std::io::{self, IsTerminal, Write as _};
 use std::os::unix::fs::MetadataExt as _;
+use std::sync::Mutex;
 
 use anstyle::{AnsiColor, Style};
 use stopctl::stream::Stream;
@@ -120,7 +121,7 @@ fn is_journal() -> bool {
     stderr.is_ok_and(|data| named == format!("{}:{}", data.dev(), data.ino()))
 }
 
-/// A voice that never waits: for a supervisor.
+/// What speaks.
 #[derive(Debug)]
 pub(crate) struct Voice {
     screen: Option<Screen>,
@@ -138,6 +139,15 @@ impl Voice {
         }
     }
 
+    /// For the loop that enforces the ladder: it waits for nothing.
+    pub(crate) fn of_loop(args: &cli::Voice) -> Self {
+        let screen = Stream::stderr_of_loop().ok().map(Screen::of_lines);
+        Self {
+            screen,
+            ..Self::new(args)
+        }
+    }
+
     /// With a picture below the lines, if the terminal is ours alone: none of the processes
     /// `others` writes on it.
     pub(crate) fn with_picture(args: &cli::Voice, others: &[i32]) -> Self {
@@ -152,6 +162,9 @@ impl Voice {
     }
 
     pub(crate) fn say(&mut self, weight: Weight, text: &str) {
+        if weight == Weight::Error {
+            return self.insist(weight, text);
+        }
         if let (true, Some(screen)) = (self.level.hears(weight), &mut self.screen) {
             screen.line(&self.dress.line(weight, text));
         }
@@ -164,24 +177,48 @@ impl Voice {
 
     /// Writes a line that is for a program, whatever people want to hear.
     pub(crate) fn pass(&mut self, line: &str) {
-        if let Some(screen) = &mut self.screen {
+        if let Some(screen) = self.screen.as_mut().filter(|_| !line.is_empty()) {
             screen.line(line);
         }
     }
 
-    /// How many lines were dropped since the last call, because nobody took them.
-    pub(crate) fn take_dropped(&mut self) -> u64 {
-        self.screen.as_mut().map_or(0, Screen::take_dropped)
+    /// Says a line that people must get, even if others are dropped.
+    pub(crate) fn insist(&mut self, weight: Weight, text: &str) {
+        if let (true, Some(screen)) = (self.level.hears(weight), &mut self.screen) {
+            screen.keep(&self.dress.line(weight, text));
+        }
+    }
+
+    /// What it is written on, if there is anything.
+    pub(crate) fn stream(&self) -> Option<&Stream> {
+        self.screen.as_ref().map(Screen::stream)
+    }
+
+    /// The same, to write on.
+    pub(crate) fn stream_mut(&mut self) -> Option<&mut Stream> {
+        self.screen.as_mut().map(Screen::stream_mut)
     }
 }
 
-/// Standard error for the trace of `-vv`: it never waits either.
-pub(crate) struct Lossy;
+/// The trace of `-vv`, until a voice passes it on.
+static TRACED: Mutex<String> = Mutex::new(String::new());
 
-impl io::Write for Lossy {
+/// Where the trace is written.
+pub(crate) struct Trace;
+
+impl Trace {
+    /// What was written since the last call.
+    pub(crate) fn take() -> String {
+        TRACED
+            .lock()
+            .map_or_else(|_| String::new(), |mut text| std::mem::take(&mut *text))
+    }
+}
+
+impl io::Write for Trace {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        if let Ok(mut stream) = Stream::stderr() {
-            stream.line(&String::from_utf8_lossy(bytes));
+        if let Ok(mut text) = TRACED.lock() {
+            text.push_str(&String::from_utf8_lossy(bytes));
         }
         Ok(bytes.len())
     }

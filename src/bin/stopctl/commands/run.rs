@@ -24,7 +24,8 @@ use crate::cli::run::{RunArgs, RunTimes};
 use crate::events::Events;
 use crate::exit::Leave;
 use crate::report::Report;
-use crate::voice::{Level, Lossy, Voice, Weight};
+use crate::show::excerpt;
+use crate::voice::{Level, Trace, Voice, Weight};
 use crate::warnings;
 
 mod forward;
@@ -57,7 +58,7 @@ pub(crate) fn run(args: &RunArgs) -> Leave {
             ));
         }
     };
-    let mut voice = Voice::new(&args.voice);
+    let mut voice = Voice::of_loop(&args.voice);
     if Level::of(&args.voice) == Level::Trace {
         trace();
     }
@@ -85,8 +86,11 @@ pub(crate) fn run(args: &RunArgs) -> Leave {
     }
 }
 
+/// How much of a program's name is said.
+const PROGRAM: usize = 200;
+
 fn not_started(plan: &Plan, error: &SpawnError) -> String {
-    let program = escaped(&plan.command[0]);
+    let program = excerpt(escaped(&plan.command[0]), PROGRAM);
     let exists = std::path::Path::new(&plan.command[0]).exists();
     let hint = match error {
         SpawnError::NotFound(_) if exists => {
@@ -282,7 +286,7 @@ pub(crate) fn finite(whole: Limit) -> Result<Duration, String> {
 
 /// Sets up what `-vv` shows; only then, for it is dear.
 fn trace() {
-    let subscriber = tracing_subscriber::fmt().with_writer(|| Lossy);
+    let subscriber = tracing_subscriber::fmt().with_writer(|| Trace);
     // Somebody else's would be as good.
     let _ = subscriber.with_max_level(tracing::Level::TRACE).try_init();
 }

@@ -77,7 +77,7 @@ enum Form {
     /// The table, and a line for each change.
     Lines,
     /// What has ended in lines, the others in a picture below them.
-    Picture(Screen),
+    Picture(Box<Screen>),
 }
 
 /// Who tells it, and what was told.
@@ -96,7 +96,7 @@ impl Teller {
         let screen = screen.map(|stream| Screen::with_picture(stream, coloured, &others));
         let form = match screen.filter(Screen::has_picture) {
             _ if args.json => Form::Json,
-            Some(screen) => Form::Picture(screen),
+            Some(screen) => Form::Picture(Box::new(screen)),
             None => Form::Lines,
         };
         Self {

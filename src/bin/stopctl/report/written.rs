@@ -1,0 +1,62 @@
+//! The end of what was said: it is waited for until all of it is written, but not for ever.
+
+use std::time::Duration;
+
+use stopctl::stream::{Lost, Stream};
+
+use crate::events::Events;
+use crate::show::counted;
+use crate::voice::{Voice, Weight};
+
+/// How long a reader of events, or the disk with their file, is waited for.
+const EVENTS: Duration = Duration::from_secs(5);
+
+/// How long whoever reads our standard error is: it is for people, who see that we are still there.
+const LINES: Duration = Duration::from_secs(1);
+
+/// Writes what is left, and says what nobody will read.
+pub(super) fn finish(voice: &mut Voice, events: Option<&mut Events>) {
+    if let Some(events) = events {
+        let dropped = events.dropped();
+        if dropped > 0 {
+            let what = number(dropped, "event");
+            let line = format!("--events: {what} dropped, because the reader is slow");
+            voice.insist(Weight::Error, &line);
+        }
+        for line in lines(&events.stream_mut().finish(stopctl::now() + EVENTS)) {
+            voice.insist(Weight::Error, &format!("--events: {line}"));
+        }
+    }
+    let dropped = voice.stream().map_or(0, Stream::lost);
+    if dropped > 0 {
+        let what = number(dropped, "line");
+        let line = format!("{what} dropped, because nobody took them");
+        voice.insist(Weight::Warning, &line);
+    }
+    if let Some(stream) = voice.stream_mut() {
+        // Of what is lost now nobody can be told here.
+        let _ = stream.finish(stopctl::now() + LINES);
+    }
+}
+
+/// What is said of a stream's end.
+pub(super) fn lines(lost: &Lost) -> Vec<String> {
+    let mut lines = Vec::new();
+    if lost.lines > 0 {
+        let what = number(lost.lines, "line");
+        lines.push(lost.why.as_ref().map_or_else(
+            || format!("{what} dropped, because nobody took them"),
+            |error| format!("{what} could not be written: {error}"),
+        ));
+    }
+    if let Some(pid) = lost.left_to {
+        lines.push(format!(
+            "the disk does not answer; pid {pid} writes what is left when it does, and ends then"
+        ));
+    }
+    lines
+}
+
+fn number(of: u64, what: &str) -> String {
+    counted(usize::try_from(of).unwrap_or(usize::MAX), what)
+}
