@@ -1,13 +1,16 @@
 //! Signals to the supervisor, turned into what they ask for, once, here.
 //!
 //! All signals are blocked, and those that mean something are read from a descriptor
-//! (signalfd(2)): so none can arrive between a look and a sleep, none interrupts any call, and
-//! there is no handler.
+//! (signalfd(2)): so none can arrive between a look and a sleep, and none interrupts any call.
+//!
+//! A library that somebody loads into this process may have threads that block nothing. A signal
+//! that one of them takes would do its default there: end us without a word, or, as the end of a
+//! child, nothing. So each has a handler, which brings it to where it is read.
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 
-use libc::{SIGBUS, SIGCHLD, SIGCONT, SIGHUP, SIGINT, SIGQUIT, SIGSEGV, SIGTERM};
+use libc::{SIGBUS, SIGCHLD, SIGCONT, SIGHUP, SIGINT, SIGQUIT, SIGSEGV, SIGTERM, SIGXFSZ};
 use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 
@@ -77,6 +80,11 @@ const LET_THROUGH: [Signal; 10] = [
     Signal::SIGWINCH,
 ];
 
+/// How many are read at one wake-up: whoever floods us with real-time signals, which queue up, cannot
+/// hold up the ladder. Those that ask are read first: the kernel hands out the lowest number first
+/// (signal(7)).
+const AT_ONCE: usize = 64;
+
 /// Where they are read.
 #[derive(Debug)]
 pub struct Signals {
@@ -114,6 +122,14 @@ impl Signals {
         {
             blocked.remove(signal);
         }
+        if !forward.contains(&SIGXFSZ) {
+            // A file of ours that may not grow is a line that is lost, and no request.
+            sys::set_disposition(SIGXFSZ, Disposition::Ignore)?;
+        }
+        for signal in (1..=libc::SIGRTMAX()).filter(|&signal| is_blocked(&blocked, signal)) {
+            // Refused for SIGKILL, SIGSTOP and what the C library keeps for itself.
+            let _ = sys::bring_here(signal);
+        }
         let suspend = Suspend::new(forward)?;
         let mut awaited = blocked;
         awaited.remove(Signal::SIGCHLD);
@@ -133,16 +149,19 @@ impl Signals {
     /// What was asked for since the last call. The same signal twice in between is once: they
     /// are levels, as in the kernel.
     pub fn take(&self) -> Vec<Ask> {
-        let mut asks = Vec::new();
-        while let Ok(Some(come)) = self.awaited.read_signal() {
-            let signal = come.ssi_signo.cast_signed();
-            // Blocked, one that is ignored comes all the same.
-            if !sys::is_ignored(signal) {
-                asks.push(self.ask(signal));
-            }
+        let mut signals = Vec::new();
+        for _ in 0..AT_ONCE {
+            let Ok(Some(come)) = self.awaited.read_signal() else {
+                break;
+            };
+            signals.push(come.ssi_signo.cast_signed());
         }
+        signals.sort_unstable();
+        signals.dedup();
+        // Blocked, one that is ignored comes all the same.
+        signals.retain(|&signal| !sys::is_ignored(signal));
+        let mut asks: Vec<Ask> = signals.into_iter().map(|one| self.ask(one)).collect();
         asks.sort_by_key(|ask| ask.turn());
-        asks.dedup();
         asks
     }
 
@@ -186,4 +205,9 @@ impl Signals {
     pub fn blocked(&self) -> &SigSet {
         &self.blocked
     }
+}
+
+/// Real-time signals, which are in no set that can be asked, are blocked with all others.
+fn is_blocked(blocked: &SigSet, signal: i32) -> bool {
+    Signal::try_from(signal).map_or(true, |signal| blocked.contains(signal))
 }

@@ -12,6 +12,10 @@ use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify, InotifyEvent, WatchDe
 /// number of links.
 const CHANGES: AddWatchFlags = AddWatchFlags::IN_MODIFY.union(AddWatchFlags::IN_ATTRIB);
 
+/// How often is read at one wake-up, about a hundred events at a time: a worker that touches its flag
+/// without end must not hold up the ladder.
+const READS: usize = 16;
+
 /// Something that was watched has happened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Seen {
@@ -90,16 +94,18 @@ impl Watch {
         self.inotify.as_fd()
     }
 
-    /// Takes what has happened, without waiting.
+    /// Takes what has happened, without waiting; the same twice is once.
     pub fn drain(&mut self) -> Vec<Seen> {
         let mut seen = Vec::new();
-        loop {
+        for _ in 0..READS {
             match self.inotify.read_events() {
                 Ok(events) => seen.extend(events.iter().filter_map(|event| self.seen(event))),
                 Err(Errno::EINTR) => {}
-                Err(_) => return seen,
+                Err(_) => break,
             }
+            seen.dedup();
         }
+        seen
     }
 
     fn seen(&mut self, event: &InotifyEvent) -> Option<Seen> {

@@ -28,9 +28,14 @@ impl Children {
     }
 
     /// Takes note of what has come; the descriptor is not readable any more.
+    ///
+    /// It is one signal, however often it came, and at most one more that was brought here: whoever
+    /// sends it without end is read no more often than that.
     pub fn note(&self) {
-        while let Ok(Some(_)) = self.pending.read_signal() {
-            self.news.set(true);
+        for _ in 0..2 {
+            if let Ok(Some(_)) = self.pending.read_signal() {
+                self.news.set(true);
+            }
         }
     }
 

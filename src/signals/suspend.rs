@@ -1,8 +1,8 @@
 //! The signals that suspend: Ctrl-Z's, and the two that a terminal sends to who reads or writes it
 //! from the background.
 //!
-//! They have no handler. They stay blocked, a descriptor tells that one is pending, and it does its
-//! default when everything is ready for it. So the kernel decides what it decides for any
+//! They stay blocked, a descriptor tells that one is pending, and it does its default when everything
+//! is ready for it. So the kernel decides what it decides for any
 //! program: a SIGCONT that came in between has taken the signal back, and nobody is stopped whom
 //! no shell could continue (setpgid(2), an orphaned process group).
 
@@ -14,7 +14,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::{SigSet, Signal, raise};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 
-use crate::sys;
+use crate::sys::{self, Disposition};
 
 /// The signals that suspend, but for those that were ignored when we started, or are passed on.
 #[derive(Debug)]
@@ -78,8 +78,14 @@ impl Suspend {
     /// Lets what is pending do what it does to any process, and comes back when that was continued:
     /// at once if nothing is pending any more, or if nobody would continue it.
     pub fn obey(&self) {
+        for signal in &self.signals {
+            let _ = sys::set_disposition(signal as i32, Disposition::Default);
+        }
         let _ = self.signals.thread_unblock();
         let _ = self.signals.thread_block();
+        for signal in &self.signals {
+            let _ = sys::bring_here(signal as i32);
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 //! means for the others.
 
 use libc::SIGCONT;
+use std::time::Duration;
 
 use super::Supervisor;
 use crate::ended::Ended;
@@ -11,11 +12,17 @@ use crate::moment::Moment;
 use crate::process::{self, Target};
 use crate::reason::Reason;
 use crate::record::Stragglers;
+use crate::sys;
 use crate::worker::Worker;
 
-/// How many children are reaped in one wake-up: somebody who forks without end must not keep us from
-/// the ladder.
-const AT_ONCE: usize = 5000;
+/// How many children are reaped in one wake-up, and how long that may take: somebody who forks
+/// without end must not keep us from the ladder.
+const AT_ONCE: usize = 1000;
+const LONGEST: Duration = Duration::from_millis(20);
+
+/// How many stops and continuations are read in one wake-up: the same for who stops and continues a
+/// worker without end.
+const STOPS: usize = 100;
 
 /// A worker whose main process has ended.
 pub(super) struct MainEnded {
@@ -33,7 +40,14 @@ impl Supervisor<'_> {
         if !self.signals.children().take() && !remains {
             return;
         }
-        while let Some((pid, stopped)) = process::next_stopped_or_continued() {
+        for number in 0.. {
+            if number == STOPS {
+                self.signals.children().keep();
+                break;
+            }
+            let Some((pid, stopped)) = process::next_stopped_or_continued() else {
+                break;
+            };
             if let Some(&index) = self.by_pid.get(&pid) {
                 // ORDER: a program that runs by now is another matter.
                 self.see_births(now);
@@ -51,6 +65,7 @@ impl Supervisor<'_> {
             }
         }
         let mut ended = Vec::new();
+        let began = sys::now();
         for number in 0.. {
             let Some(pid) = process::peek_dead_child() else {
                 if number == 0 {
@@ -58,7 +73,7 @@ impl Supervisor<'_> {
                 }
                 break;
             };
-            if number == AT_ONCE {
+            if number == AT_ONCE || (number > 0 && sys::now().since(began) > LONGEST) {
                 self.signals.children().keep();
                 break;
             }

@@ -2,7 +2,7 @@
 
 use crate::support::base::Base;
 use crate::support::need::{Need, lacks};
-use crate::support::preload::before_each_wait;
+use crate::support::preload::before_each_look_for_the_dead;
 use crate::support::processes;
 use crate::support::started::Ended;
 
@@ -49,7 +49,7 @@ fn s5_whose_status_somebody_else_has_taken_is_not_observed() {
         return;
     }
     let base = Base::new();
-    let library = before_each_wait(&base, "waitpid(-1, 0, 0);");
+    let library = before_each_look_for_the_dead(&base, "while (waitpid(-1, 0, WNOHANG) > 0);");
     let run = base
         .scenario()
         .name("robbed")

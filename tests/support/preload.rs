@@ -47,6 +47,49 @@ pub(crate) fn before_each_wait(base: &Base, act: &str) -> PathBuf {
     built(base, &code)
 }
 
+/// The same before it looks for any child that has ended; `next` is the look itself.
+pub(crate) fn before_each_look_for_the_dead(base: &Base, act: &str) -> PathBuf {
+    built(
+        base,
+        &format!(
+            "
+int waitid(idtype_t kind, id_t id, siginfo_t *info, int what)
+{{
+    int (*next)(idtype_t, id_t, siginfo_t *, int);
+    *(void **)&next = dlsym(RTLD_NEXT, \"waitid\");
+    if (getpid() == us && kind == P_ALL && what & WEXITED) {{ {act} }}
+    return next(kind, id, info, what);
+}}
+"
+        ),
+    )
+}
+
+/// Builds one that has a thread which blocks no signal, and does nothing.
+pub(crate) fn with_a_thread(base: &Base) -> PathBuf {
+    built(
+        base,
+        "
+#include <pthread.h>
+
+static void *idle(void *unused)
+{
+    sigset_t none;
+    sigemptyset(&none);
+    pthread_sigmask(SIG_SETMASK, &none, 0);
+    for (;;) pause();
+    return unused;
+}
+
+__attribute__((constructor)) static void begin(void)
+{
+    pthread_t thread;
+    pthread_create(&thread, 0, idle, 0);
+}
+",
+    )
+}
+
 /// Builds a library that holds up the workers with these digits at their exec, as a file system does
 /// that does not answer: each writes its pid into the file `held`, and waits until somebody opens the
 /// FIFO `gate` for writing.
@@ -91,7 +134,7 @@ fn built(base: &Base, code: &str) -> PathBuf {
     let (source, library) = (base.file("preload.c"), base.file("preload.so"));
     fs::write(&source, format!("{HEAD}\n{code}")).expect("write");
     let built = Command::new("gcc")
-        .args(["-shared", "-fPIC", "-Wall", "-Werror", "-o"])
+        .args(["-shared", "-fPIC", "-Wall", "-Werror", "-pthread", "-o"])
         .args([&library, &source])
         .status();
     assert!(built.expect("gcc").success());
