@@ -99,10 +99,7 @@ impl SharedPage {
     /// The 32-bit word number `index`, below 64.
     #[inline]
     pub(crate) fn word(&self, index: usize) -> &AtomicU32 {
-        assert!(
-            index < 64,
-            "a word beyond the part of the page that is ours"
-        );
+        assert!(index < 64, "beyond the part that is ours");
         // SAFETY: `index` is within the page, and a page is aligned for any word.
         let word = unsafe { self.start.add(index) };
         // SAFETY: the mapping lives as long as `self`, and every bit pattern is a valid u32.
@@ -236,10 +233,7 @@ impl TwinPages {
 
     /// The machine word number `index`, below 64, of our own page.
     pub(crate) fn own(&self, index: usize) -> &AtomicUsize {
-        assert!(
-            index < 64,
-            "a word beyond the part of the page that is used"
-        );
+        assert!(index < 64, "beyond the part that is used");
         // SAFETY: within the first page, which is aligned for any word and never unmapped.
         let word = unsafe { self.start.cast::<AtomicUsize>().add(index) };
         // SAFETY: as above, and every bit pattern is a valid word.
