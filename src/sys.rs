@@ -423,7 +423,7 @@ pub(crate) fn set_disposition(signal: i32, to: Disposition) -> io::Result<()> {
         Disposition::Ignore => libc::SIG_IGN,
     };
     // SAFETY: neither of the two runs any code of ours.
-    checked(unsafe { libc::signal(signal, handler) } as _).map(drop)
+    checked(unsafe { libc::signal(signal, handler) }.cast_signed() as _).map(drop)
 }
 
 /// Whether this process ignores `signal` (sigaction(2)).
