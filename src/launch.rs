@@ -241,7 +241,17 @@ fn control_group(
         return Ok(None);
     };
     // ORDER: on record before it is there: whoever takes over removes it.
+    let command = run.command.clone();
     run.cgroup = Some(group.path().display().to_string());
+    if !run.fit() {
+        // Whoever takes over would not know of it.
+        (run.command, run.cgroup) = (command, None);
+        let error = io::Error::other("its path is too long to be on record");
+        return match usage {
+            Use::Require => Err(LaunchError::System(required, error)),
+            Use::Auto | Use::Off => Ok(None),
+        };
+    }
     record.set_run(run);
     record.commit().map_err(system("the file 'record'"))?;
     match (group.make(), usage) {

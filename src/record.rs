@@ -32,6 +32,10 @@ const HEADER: u64 = 4096;
 const SLOT: usize = 1024;
 /// The part of a slot that the worker itself writes before its program runs.
 const BIRTH: usize = 64;
+/// How long the header may be when it is written first: a reason and a status come later.
+const ROOM: usize = 4000;
+/// Stands for what is left out of a command line.
+const CUT: &str = "…";
 /// How long a command line may be in the header; the rest is left out.
 const COMMAND: usize = 2000;
 
@@ -179,6 +183,25 @@ impl RunRecord {
     }
 }
 
+impl RunRecord {
+    /// Leaves out as much of the command's end as the header has no room for; `false` if the rest does
+    /// not fit either.
+    #[must_use]
+    pub fn fit(&mut self) -> bool {
+        let length = |run: &Self| serde_json::to_vec(run).map_or(usize::MAX, |text| text.len());
+        while length(self) > ROOM {
+            if self.command.last().is_some_and(|word| word == CUT) {
+                self.command.pop();
+            }
+            if self.command.pop().is_none() {
+                return false;
+            }
+            self.command.push(CUT.to_owned());
+        }
+        true
+    }
+}
+
 fn shortened(command: Vec<String>) -> Vec<String> {
     let mut left = COMMAND;
     let mut kept = Vec::new();
@@ -192,7 +215,7 @@ fn shortened(command: Vec<String>) -> Vec<String> {
                 * 5
             + 3;
         if length > left {
-            kept.push("…".to_owned());
+            kept.push(CUT.to_owned());
             break;
         }
         left -= length;
@@ -360,5 +383,42 @@ impl Error for RecordError {
             Self::Io(error) => Some(error),
             Self::Version(_) | Self::Damaged => None,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Record, RecordReader, RunRecord};
+
+    fn run(command: Vec<String>, cgroup: usize) -> RunRecord {
+        let mut run = RunRecord::new("n".repeat(64), i32::MAX, command, 1);
+        run.cgroup = Some("/".repeat(cgroup));
+        run
+    }
+
+    #[test]
+    fn k7m_a_long_command_gives_way_to_a_long_control_group() {
+        let words = |word: &str| vec![word.to_owned(); 3000];
+        for command in [
+            words("word"),
+            words(""),
+            words("\u{1}\""),
+            words(&"long".repeat(600)),
+        ] {
+            for length in [10, 1000, 2500, 3300] {
+                let mut run = run(command.clone(), length);
+                assert!(run.fit(), "{length}");
+                run.reason = Some("r".repeat(16));
+                run.status = Some(255);
+                let dir = tempfile::tempdir().unwrap();
+                let dir = std::fs::File::open(dir.path()).unwrap();
+                let mut record = Record::create(&dir, &run).unwrap();
+                record.set_run(&run);
+                record.commit().unwrap();
+                let seen = RecordReader::open(&dir).and_then(|record| record.read());
+                assert_eq!(seen.unwrap().run, run);
+            }
+        }
+        assert!(!run(words("word"), 4000).fit());
     }
 }

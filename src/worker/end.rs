@@ -228,7 +228,8 @@ impl Worker {
             Life::Over(_) => return,
         };
         if main.is_none() {
-            // The last one may have ended a moment ago.
+            // The last one may have ended a moment ago: after the look of this wake-up, which came before
+            // the tick, so that no test can have it end there.
             self.forget_ended(hands);
             hands.search.look_again();
             self.settle(hands);

@@ -56,6 +56,20 @@ fn d6_a_worker_that_stops_itself_again_and_again_is_killed() {
     assert_eq!(end.events.outcomes(), ["kill"]);
 }
 
+/// Continued so that it can look at its flag, and for SIGTERM: not each time it stops itself.
+#[test]
+fn k8f_a_worker_that_stops_itself_again_and_again_is_continued_once_for_each_rung() {
+    let base = Base::new();
+    let scenario = base.scenario().name("restopper").times("500ms", "100ms");
+    let run = scenario.zoo(&["restopper"]).start();
+    run.ready(1);
+    base.call(&["stop", "restopper"]).expect(0);
+    let end = run.finish();
+    let sent = end.events.of("signal_sent");
+    let continued = sent.iter().filter(|one| one["signal"] == "SIGCONT");
+    assert_eq!(continued.count(), 2, "{sent:?}");
+}
+
 #[test]
 fn d12_grandchildren_in_the_group_are_stopped_before_the_run_is_over() {
     let base = Base::new();

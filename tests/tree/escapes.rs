@@ -5,7 +5,7 @@ use std::time::Duration;
 use nix::sys::signal::Signal;
 
 use crate::modes::{MODES, Mode, group_of, groups_in, own};
-use crate::support::base::Base;
+use crate::support::base::{Base, zoo};
 use crate::support::bystanders::Bystanders;
 use crate::support::need::{Need, lacks};
 use crate::support::processes;
@@ -295,4 +295,25 @@ fn data_loaders_do_not_die_under_a_trainer_that_writes_its_checkpoint() {
             "{mode:?}"
         );
     }
+}
+
+/// With a child from before the run, what is adopted may be anybody's: the number of a session is
+/// what shows whose it is, and only until its leader is reaped.
+#[test]
+fn k7n_who_shows_nothing_but_the_session_of_its_worker_is_found_before_that_is_reaped() {
+    let base = Base::new();
+    let run = base
+        .scenario()
+        .environment("ZOO", zoo())
+        .through(r#""$ZOO" canary 3<&0 <&3 & exec "$@" 3<&-"#)
+        .options(&["--cgroup", "off", "--stdin", "null"])
+        .sh(r#"mkfifo hold; env -i sh -c '"$0" blind & exit' "$0"; read -r _ <hold; exit 7"#)
+        .zoo_as_argument()
+        .start();
+    run.wait_for_each("ready", 2);
+    std::fs::write(base.file("hold"), "\n").expect("the worker reads it");
+    run.wait_for("worker 0 left a process behind: zoo");
+    let end = run.finish();
+    assert_eq!(end.events.of("straggler").len(), 1, "{end:?}");
+    assert!(end.out().contains("counted 0"), "{end:?}");
 }
