@@ -272,6 +272,9 @@ func (f *Flag) downWord() (word uint32, stop bool) {
 	if !f.IsSupervised() {
 		return 0, false
 	}
+	if f.word.Load() == raised {
+		return 0, true
+	}
 	var now, owner [4]byte
 	n, _ := f.file.ReadAt(now[:], 0)
 	if n == 0 {
@@ -279,7 +282,8 @@ func (f *Flag) downWord() (word uint32, stop bool) {
 		return 0, true
 	}
 	word = *(*uint32)(unsafe.Pointer(&now))
-	if !isDown(word) || f.IsSet() {
+	if !isDown(word) {
+		f.word.Store(raised)
 		return 0, true
 	}
 	if f.owner != nil {

@@ -230,7 +230,7 @@ public final class Stopctl {
             return false;
         }
         byte[] text = copy();
-        boolean stop = text.length == 0 || text[0] != RUNNING || isSet() || isLost();
+        boolean stop = text.length == 0 || text[0] != RUNNING || word == RAISED || isLost();
         if (stop) {
             word = RAISED;
         }

@@ -8,7 +8,7 @@ use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use super::format::{self, LEN, RUNNING, Request};
@@ -56,6 +56,8 @@ struct Mapped {
     /// file to nothing.
     file: File,
     page: SharedPage,
+    /// Whether it is time to stop for good: then nothing looks at the file's page any more.
+    latched: AtomicBool,
     /// `None` if the file `owner` beside the flag cannot be read: then only the flag counts.
     owner: Option<File>,
 }
@@ -117,6 +119,7 @@ impl StopFlag {
                 path: path.to_owned(),
                 file,
                 page,
+                latched: AtomicBool::new(false),
                 owner,
             }),
         })
@@ -190,16 +193,13 @@ impl Mapped {
     /// The flag's word, which somebody who sleeps on it needs; `None` if it is time to stop, by
     /// the flag, by its file, or by the owner word. Then every look says so too, for good.
     fn word_while_down(&self) -> Option<u32> {
+        if self.latched.load(Ordering::Acquire) {
+            return None;
+        }
         let mut word = [0; 4];
         let there = matches!(self.file.read_at(&mut word, 0), Ok(read) if read > 0);
-        if !there {
-            self.page.cover();
-            return None;
-        }
-        if word[0] != RUNNING || self.is_raised() {
-            return None;
-        }
-        if self.is_lost() {
+        if !there || word[0] != RUNNING || self.is_lost() {
+            self.latched.store(true, Ordering::Release);
             self.page.cover();
             return None;
         }
