@@ -130,6 +130,7 @@ fn k16k_who_has_taken_over_sends_it_and_a_dead_supervisor_does_not() {
         .start();
     guard_of(&run);
     run.ready(1);
+    run.wait_for_events("worker_started", 1);
     run.signal(Signal::SIGKILL);
     run.wait_for("its guard (pid");
     base.call(&["signal", "hears", "USR1"]).expect(0);

@@ -297,6 +297,7 @@ fn k15h_who_takes_over_keeps_the_times_of_who_never_looked() {
         .options(&["-v", "--stop-within", "20s"]);
     let run = run.zoo(&["handler", "0"]).start();
     guard_of(&run);
+    run.wait_for_events("worker_started", 1);
     run.ready(1);
     let killed = processes::now_ns();
     run.signal(Signal::SIGKILL);
@@ -322,6 +323,7 @@ fn k15h_the_grace_from_the_start_is_kept_by_who_takes_over() {
         .zoo(&["handler", "0"])
         .start();
     guard_of(&run);
+    run.wait_for_events("worker_started", 1);
     run.ready(1);
     std::thread::sleep(Duration::from_millis(400));
     run.signal(Signal::SIGKILL);

@@ -94,6 +94,7 @@ fn with_its_supervisor_killed(base: &Base, whom: &str, script: &str) -> Started 
     let run = run.options(&["-v", "--signal-to", whom]);
     let run = run.command(&["bash", "-c", script]).start();
     guard_of(&run);
+    run.wait_for_events("worker_started", 1);
     run.wait_for("ready worker=");
     run.signal(Signal::SIGKILL);
     run
@@ -148,6 +149,7 @@ fn k9a_and_it_does_when_the_supervisor_is_dead() {
         .options(&["-v", "--foreground"]);
     let run = run.times("200ms", "200ms").zoo(&["mover"]).start();
     guard_of(&run);
+    run.wait_for_events("worker_started", 1);
     run.ready(1);
     run.signal(Signal::SIGKILL);
     let end = run.finish();

@@ -13,7 +13,7 @@ use stopctl::signal_name::{parse_signal, signal_name};
 use crate::cli::SignalArgs;
 use crate::exit::Leave;
 use crate::runs::follow::{Course, Followed};
-use crate::runs::{self, Missing, Run, State};
+use crate::runs::{self, Missing, Run};
 use crate::show::numbers;
 use crate::voice::{Voice, Weight};
 
@@ -76,21 +76,7 @@ fn meant(args: &SignalArgs, run: &Run) -> Result<Vec<u32>, String> {
 /// Asks, and waits for the answer: who was signalled, in words.
 fn send(run: Run, signal: i32, workers: &[u32]) -> Result<String, String> {
     let (name, what) = (run.name.clone(), signal_name(signal));
-    match run.state() {
-        State::Over => return Err(format!("{name} is over: nobody is there for {what}")),
-        State::OwnerDied => {
-            return Err(format!(
-                "the supervisor of {name} died: {what} was not sent; stopctl stop {name} ends what \
-                 is left"
-            ));
-        }
-        State::Running
-        | State::Stopping
-        | State::Suspended
-        | State::TakenOver(_)
-        | State::Unverifiable(_)
-        | State::Unsigned => {}
-    }
+    let run = owned(run, &what)?;
     if !run.seen.run.takes_signals {
         return Err(format!(
             "{name} was started by another version of stopctl, which sends no signals: {what} was \
@@ -121,6 +107,27 @@ fn send(run: Run, signal: i32, workers: &[u32]) -> Result<String, String> {
         several => format!("workers {} of {name}", numbers(several)),
     };
     Ok(format!("{what} to {whom}"))
+}
+
+/// Waits until somebody owns it: whoever takes over from a supervisor that died does so in a moment.
+fn owned(run: Run, what: &str) -> Result<Run, String> {
+    let mut followed = Followed::new(run);
+    loop {
+        let now = stopctl::now();
+        let course = followed.look(now).map_err(|error| error.to_string())?;
+        let name = &followed.run.name;
+        match course {
+            Course::GoesOn => return Ok(followed.run),
+            Course::Orphaned => followed.sleep(now, None),
+            Course::Over => return Err(format!("{name} is over: nobody is there for {what}")),
+            Course::Lost => {
+                return Err(format!(
+                    "the supervisor of {name} died: {what} was not sent; stopctl stop {name} ends \
+                     what is left"
+                ));
+            }
+        }
+    }
 }
 
 fn hand_in(run: &Run, request: &Signalling) -> io::Result<()> {
