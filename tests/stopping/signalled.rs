@@ -5,6 +5,7 @@ use std::io::Write as _;
 
 use nix::sys::signal::Signal;
 
+use crate::scene::wait_for_record;
 use crate::support::base::Base;
 use crate::support::owner::{guard_of, pid_of_owner};
 use crate::support::processes;
@@ -130,7 +131,7 @@ fn k16k_who_has_taken_over_sends_it_and_a_dead_supervisor_does_not() {
         .start();
     guard_of(&run);
     run.ready(1);
-    run.wait_for_events("worker_started", 1);
+    wait_for_record(&base, "hears");
     run.signal(Signal::SIGKILL);
     run.wait_for("its guard (pid");
     base.call(&["signal", "hears", "USR1"]).expect(0);

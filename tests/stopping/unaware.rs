@@ -5,7 +5,7 @@ use std::time::Duration;
 use nix::sys::signal::Signal;
 use serde_json::Value;
 
-use crate::scene::{BUSY, ms};
+use crate::scene::{BUSY, ms, wait_for_record};
 use crate::support::base::Base;
 use crate::support::events::{Events, number};
 use crate::support::owner::guard_of;
@@ -297,7 +297,7 @@ fn k15h_who_takes_over_keeps_the_times_of_who_never_looked() {
         .options(&["-v", "--stop-within", "20s"]);
     let run = run.zoo(&["handler", "0"]).start();
     guard_of(&run);
-    run.wait_for_events("worker_started", 1);
+    wait_for_record(&base, "lost");
     run.ready(1);
     let killed = processes::now_ns();
     run.signal(Signal::SIGKILL);
@@ -323,7 +323,7 @@ fn k15h_the_grace_from_the_start_is_kept_by_who_takes_over() {
         .zoo(&["handler", "0"])
         .start();
     guard_of(&run);
-    run.wait_for_events("worker_started", 1);
+    wait_for_record(&base, "lost");
     run.ready(1);
     std::thread::sleep(Duration::from_millis(400));
     run.signal(Signal::SIGKILL);

@@ -4,7 +4,7 @@ use std::fs;
 
 use nix::sys::signal::Signal;
 
-use crate::scene::BUSY;
+use crate::scene::{BUSY, wait_for_record};
 use crate::support::base::Base;
 use crate::support::owner::guard_of;
 use crate::support::started::{End, Started};
@@ -94,7 +94,7 @@ fn with_its_supervisor_killed(base: &Base, whom: &str, script: &str) -> Started 
     let run = run.options(&["-v", "--signal-to", whom]);
     let run = run.command(&["bash", "-c", script]).start();
     guard_of(&run);
-    run.wait_for_events("worker_started", 1);
+    wait_for_record(base, "whom");
     run.wait_for("ready worker=");
     run.signal(Signal::SIGKILL);
     run
@@ -149,7 +149,7 @@ fn k9a_and_it_does_when_the_supervisor_is_dead() {
         .options(&["-v", "--foreground"]);
     let run = run.times("200ms", "200ms").zoo(&["mover"]).start();
     guard_of(&run);
-    run.wait_for_events("worker_started", 1);
+    wait_for_record(&base, "moved");
     run.ready(1);
     run.signal(Signal::SIGKILL);
     let end = run.finish();
