@@ -41,6 +41,8 @@ pub enum Event<'a> {
         reason: &'a Reason,
         /// Which.
         workers: &'a [u32],
+        /// Which of them never looked at their flags.
+        unaware: &'a [u32],
         /// Whether that is the whole run.
         all: bool,
     },
@@ -209,8 +211,6 @@ pub enum Event<'a> {
         worker: u32,
         /// Its main process.
         pid: i32,
-        /// Whether anybody opened its flag before.
-        looked: bool,
     },
     /// The run's directory, or a file in it, was deleted by somebody and is there again.
     PutBack {

@@ -130,6 +130,13 @@ pub fn is_any(dir: impl AsFd, name: &(impl NixPath + ?Sized)) -> bool {
     fstatat(dir, name, AtFlags::AT_SYMLINK_NOFOLLOW).is_ok()
 }
 
+/// Whether the file of this name has been read since the time of its last read was made that of no
+/// read at all.
+pub fn was_read(dir: impl AsFd, name: &str) -> bool {
+    let there = fstatat(dir, name, AtFlags::AT_SYMLINK_NOFOLLOW);
+    there.is_ok_and(|there| (there.st_atime, there.st_atime_nsec) != (0, 0))
+}
+
 /// Where a directory is now, whatever name it had when it was opened; `None` if it was deleted, or
 /// the kernel does not tell.
 pub fn path_of(dir: impl AsFd) -> Option<PathBuf> {

@@ -297,6 +297,18 @@ impl Ladder {
         }
     }
 
+    /// Whether a look would move its next rung.
+    #[must_use]
+    pub fn gains_by_look(&self) -> bool {
+        match &self.state {
+            State::Flag(flag) => !self.looked && flag.aware.until != flag.next.until,
+            State::Running { .. }
+            | State::Term { .. }
+            | State::Kill { .. }
+            | State::Gone { .. } => false,
+        }
+    }
+
     fn look(&mut self) -> Action {
         if std::mem::replace(&mut self.looked, true) {
             return Action::Nothing;

@@ -169,6 +169,7 @@ pub fn launch(plan: &Plan) -> Result<Launched, LaunchError> {
     };
     let mut run = described(plan, &identity, &name);
     run.lacks = lacks;
+    run.notes_reads = dir.base().storage().notes_reads;
     let mut record = Record::create(&dir, &run).map_err(system("the file 'record'"))?;
     let mut others = 2..NAMES;
     while let Err(error) = dir.publish(&name) {

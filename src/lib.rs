@@ -51,7 +51,7 @@
 //! | 7 | one worker on its ladder, and what a run is to be | [`worker`], [`plan`] |
 //! | 6 | what happens in a run, runs in runs, starting a worker, and what the dead left | [`event`], [`leftovers`], [`outer`], [`spawn`] |
 //! | 5 | what follows from it: trees, verdicts, who owns a run; writing for others | [`standing`], [`stream`], [`tree`], [`verdict`] |
-//! | 4 | one run on one machine | [`cgroup`], [`control`], [`flag`], [`interrupts`], [`notify`], [`outcome`], [`process`], [`record`], [`run_dir`], [`signals`], [`terminal`], [`watch`] |
+//! | 4 | one run on one machine | [`cgroup`], [`control`], [`flag`], [`interrupts`], [`notices`], [`notify`], [`outcome`], [`process`], [`record`], [`run_dir`], [`signals`], [`terminal`], [`watch`] |
 //! | 3 | the words of the contract, and the decision | [`base`], [`ended`], [`ladder`], [`owner`] |
 //! | 2 | making, opening and writing files | [`files`] |
 //! | 1 | the border to the kernel (all that is `unsafe`), and what people type | [`duration`], [`name`], [`proc`], [`signal_name`], `sys` |
@@ -97,6 +97,8 @@ pub mod control;
 pub mod flag;
 #[cfg(feature = "cli")]
 pub mod interrupts;
+#[cfg(feature = "cli")]
+pub mod notices;
 #[cfg(feature = "cli")]
 pub mod notify;
 #[cfg(feature = "cli")]

@@ -152,8 +152,8 @@ pub struct Final {
     pub failed: bool,
     /// From the flag to the end of the main process, if it was asked before.
     pub flag_to_end: Option<Duration>,
-    /// Whether anybody ever opened its flag.
-    pub looked: bool,
+    /// Whether anybody ever looked at its flag; `None` where that cannot be known.
+    pub looked: Option<bool>,
     /// How often its grace was made longer.
     pub extensions: u32,
     /// How many processes were still there after the main process had ended.

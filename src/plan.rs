@@ -48,6 +48,8 @@ pub struct Plan {
     pub stragglers: Stragglers,
     /// Whether each worker gets a control group.
     pub cgroup: cgroup::Use,
+    /// Whether somebody is to be told at once that a worker looks at its flag.
+    pub tells_looks: bool,
     /// Whether a guard goes on with the ladder should the supervisor die.
     pub guard: bool,
     /// Whether a service manager started us.

@@ -130,6 +130,10 @@ pub struct RunRecord {
     /// What becomes of stragglers.
     #[serde(default)]
     pub stragglers: Stragglers,
+    /// Whether the time of its last read tells of each flag whether anybody has looked at it: until
+    /// then it is that of no read at all.
+    #[serde(default)]
+    pub notes_reads: bool,
     /// The control group in which each worker has one of its own, if they have.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cgroup: Option<String>,
@@ -172,6 +176,7 @@ impl RunRecord {
             stop_signal: libc::SIGTERM,
             signal_to: SignalTo::First,
             stragglers: Stragglers::Stop,
+            notes_reads: false,
             cgroup: None,
             lacks: Vec::new(),
             takes_signals: true,
@@ -260,8 +265,10 @@ pub struct WorkerRecord {
     pub raised_ns: Option<u64>,
     /// The level of its flag: 0 to 3.
     pub level: u8,
-    /// Whether anybody ever opened its flag.
-    pub looked: bool,
+    /// Whether anybody ever looked at its flag, as far as its owner has seen. Where flags note
+    /// reads, [`RecordReader::read`] adds what they tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub looked: Option<bool>,
     /// When the next rung comes, in nanoseconds on `CLOCK_MONOTONIC`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub deadline_ns: Option<u64>,
@@ -332,7 +339,7 @@ impl Default for WorkerRecord {
             started_ns: None,
             raised_ns: None,
             level: 0,
-            looked: false,
+            looked: Some(false),
             deadline_ns: None,
             outcome: None,
             exit_code: None,

@@ -15,14 +15,18 @@ use nix::NixPath;
 use nix::dir::Dir;
 use nix::errno::Errno;
 use nix::fcntl::{AT_FDCWD, RenameFlags, renameat, renameat2};
-use nix::sys::stat::{fchmod, mkdirat};
+use nix::sys::stat::{Mode, fchmod, mkdirat};
 use nix::unistd::{UnlinkatFlags, unlinkat};
 
-use crate::base::{Base, BaseError, DIRECTORY, MODE, TRIES};
+use crate::base::{Base, BaseError, DIRECTORY, TRIES};
 use crate::failpoint;
 use crate::files;
 use crate::name::RunName;
 use crate::sys;
+
+/// 0711: a flag is opened by whoever was told its name, part of which is random, so nobody else's
+/// look is taken for the worker's.
+const MODE: Mode = Mode::S_IRWXU.union(Mode::S_IXGRP).union(Mode::S_IXOTH);
 
 /// How the name of a directory begins that is being built.
 pub(crate) const NEW: &str = ".new-";

@@ -7,10 +7,11 @@
 //! that one of them takes would do its default there: end us without a word, or, as the end of a
 //! child, nothing. So each has a handler, which brings it to where it is read.
 
+use std::cell::Cell;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 
-use libc::{SIGBUS, SIGCHLD, SIGCONT, SIGHUP, SIGINT, SIGQUIT, SIGSEGV, SIGTERM, SIGXFSZ};
+use libc::{SIGBUS, SIGCHLD, SIGCONT, SIGHUP, SIGINT, SIGIO, SIGQUIT, SIGSEGV, SIGTERM, SIGXFSZ};
 use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 
@@ -89,11 +90,17 @@ const AT_ONCE: usize = 64;
 #[derive(Debug)]
 pub struct Signals {
     awaited: SignalFd,
+    /// SIGIO is apart: what the kernel tells by it is nobody's ask.
+    notices: SignalFd,
     children: Children,
     suspend: Suspend,
     /// Those that are never let through.
     blocked: SigSet,
     forward: Vec<i32>,
+    /// Whether there was news of a directory that nobody has acted on.
+    noticed: Cell<bool>,
+    /// Whether somebody has sent the same signal.
+    asked_by_io: Cell<bool>,
 }
 
 impl Signals {
@@ -133,16 +140,20 @@ impl Signals {
         let suspend = Suspend::new(forward)?;
         let mut awaited = blocked;
         awaited.remove(Signal::SIGCHLD);
+        awaited.remove(Signal::SIGIO);
         for signal in suspend.signals() {
             awaited.remove(signal);
         }
         let flags = SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK;
         Ok(Self {
             awaited: SignalFd::with_flags(&awaited, flags)?,
+            notices: SignalFd::with_flags(&SigSet::from(Signal::SIGIO), flags)?,
             children: Children::new()?,
             suspend,
             blocked,
             forward: forward.to_vec(),
+            noticed: Cell::new(false),
+            asked_by_io: Cell::new(false),
         })
     }
 
@@ -155,6 +166,10 @@ impl Signals {
                 break;
             };
             signals.push(come.ssi_signo.cast_signed());
+        }
+        self.note();
+        if self.asked_by_io.take() {
+            signals.push(SIGIO);
         }
         signals.sort_unstable();
         signals.dedup();
@@ -174,6 +189,34 @@ impl Signals {
             SIGQUIT => Ask::Quit,
             // Its default would have ended us.
             _ => Ask::Other(signal),
+        }
+    }
+
+    /// Whether the kernel has told of a change in a directory since the last call.
+    pub fn take_notice(&self) -> bool {
+        self.note();
+        self.noticed.take()
+    }
+
+    /// Whether somebody has sent what the kernel tells changes by.
+    #[must_use]
+    pub fn has_ask(&self) -> bool {
+        self.asked_by_io.get()
+    }
+
+    fn note(&self) {
+        for _ in 0..AT_ONCE {
+            let Ok(Some(come)) = self.notices.read_signal() else {
+                break;
+            };
+            // What a thread of a library took, and brought here, is hardly ever somebody's ask.
+            let is_notice = come.ssi_code > 0 || come.ssi_code == libc::SI_TKILL;
+            let news = if is_notice {
+                &self.noticed
+            } else {
+                &self.asked_by_io
+            };
+            news.set(true);
         }
     }
 
@@ -197,7 +240,14 @@ impl Signals {
     /// What to poll for reading.
     pub fn fds(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
         let children = self.children.as_fd();
-        [self.awaited.as_fd(), children, self.suspend.as_fd()].into_iter()
+        let notices = self.notices.as_fd();
+        [
+            self.awaited.as_fd(),
+            notices,
+            children,
+            self.suspend.as_fd(),
+        ]
+        .into_iter()
     }
 
     /// Those that are never let through.

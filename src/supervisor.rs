@@ -142,7 +142,7 @@ impl<'a> Supervisor<'a> {
             plan,
             dir: parts.dir,
             signals: parts.signals,
-            looks: Looks::Noted { kept: false },
+            looks: Looks::default(),
             recipe: parts.recipe,
             terminal: parts.terminal,
             cgroup: parts.cgroup,
@@ -169,6 +169,7 @@ impl<'a> Supervisor<'a> {
     /// One wake-up, in the order that never changes.
     fn turn(&mut self) {
         self.run.publish();
+        self.see_notices();
         self.tell_manager();
         self.wait();
         let now = sys::now();
@@ -191,7 +192,7 @@ impl<'a> Supervisor<'a> {
     }
 
     fn wait(&self) {
-        let has_news = self.signals.children().has_news();
+        let has_news = self.signals.children().has_news() || self.signals.has_ask();
         let at_once = has_news.then(|| Moment::from_nanos(0));
         let manager = self.manager.as_ref().and_then(Manager::deadline);
         let own = [
@@ -220,6 +221,7 @@ impl<'a> Supervisor<'a> {
             }
         }
         self.run.tick(now);
+        self.watch_if_gained(now);
         if self.guard_at.is_some_and(|at| at <= now) {
             self.stay(now);
         }
@@ -272,7 +274,10 @@ impl<'a> Supervisor<'a> {
         }
         // ORDER: all watches at once, before the files that are watched. One after the other they
         // keep the kernel waiting (inotify(7)) for ten milliseconds and more.
-        self.looks = Looks::Unseen;
+        self.looks = Looks::default();
+        // ORDER: nobody is told of what we remove ourselves.
+        self.deletion = Deletion::default();
+        let _ = self.signals.take_notice();
         // ORDER: the last word, then the guard, then the names: whoever dies in between leaves
         // nobody unguarded.
         failpoint::pass("last word written");

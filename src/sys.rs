@@ -316,6 +316,19 @@ pub(crate) fn received(number: RawFd) -> File {
 /// A child as waitid(2) tells of it: its pid, `CLD_EXITED` or another code, and the number.
 pub(crate) type Child = (i32, libc::c_int, i32);
 
+/// Has the kernel send SIGIO whenever `what` happens in a directory, again and again, until the
+/// descriptor or one of its copies is closed (fcntl(2), `F_NOTIFY`).
+pub(crate) fn tell_changes(dir: BorrowedFd<'_>, what: libc::c_int) -> io::Result<()> {
+    /// What `<fcntl.h>` calls so, and the crate libc does not know.
+    const F_SETSIG: libc::c_int = 10;
+    const DN_MULTISHOT: libc::c_int = i32::MIN;
+    let fd = dir.as_raw_fd();
+    // SAFETY: takes numbers. A signal that is named says that it comes from the kernel.
+    checked(unsafe { libc::fcntl(fd, F_SETSIG, libc::SIGIO) }.into())?;
+    // SAFETY: as above.
+    checked(unsafe { libc::fcntl(fd, libc::F_NOTIFY, what | DN_MULTISHOT) }.into()).map(drop)
+}
+
 /// Asks for a child that has ended, any or the one with this pid; with `peek` it stays a zombie.
 pub(crate) fn dead_child(pid: Option<i32>, peek: bool) -> io::Result<Option<Child>> {
     let keep = if peek { libc::WNOWAIT } else { 0 };

@@ -29,7 +29,7 @@ use crate::sys;
 use crate::tree::Search;
 use crate::worker::{Heritage, Stranger, Worker};
 
-use first::{Raised, Told};
+use first::Raised;
 
 mod first;
 
@@ -279,7 +279,7 @@ fn take_in(
     cgroup: Option<&Cgroup>,
 ) {
     let times = times(&snapshot.run);
-    let notes_reads = dir.base().storage().notes_reads;
+    let notes_reads = snapshot.run.notes_reads;
     let workers = snapshot.workers.into_iter().zip(0..);
     for (record, number) in workers.filter(|(record, _)| {
         record.state != WorkerState::Ended || record.outcome.as_deref() == Some("not_ended")
@@ -288,7 +288,7 @@ fn take_in(
         let Some(born) = run.files.record.born(number) else {
             continue;
         };
-        let Told { flag, request } = raised.of(number, record.flag.as_deref(), dir);
+        let told = raised.of(number, record.flag.as_deref(), dir);
         let named = |&(pid, start, inode): &(i32, u64, u64)| {
             let inode = Some(inode).filter(|&inode| inode != 0);
             (pid, Stranger::named(Born { pid, start, inode }))
@@ -298,9 +298,10 @@ fn take_in(
             number,
             born,
             main: Stranger::find(born),
-            request,
-            flag,
-            notes_reads,
+            request: told.request,
+            flag: told.flag,
+            // The one that it had would tell.
+            notes_reads: notes_reads && !told.is_new,
             record,
             cgroup: cgroup.map(|cgroup| cgroup.of_worker(number)),
         };

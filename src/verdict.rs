@@ -127,7 +127,7 @@ mod tests {
     use crate::reason::Reason;
 
     fn last(worker: u32, ended: Ended, outcome: Outcome) -> Final {
-        let (flag_to_end, looked, extensions, stragglers) = (None, true, 0, 0);
+        let (flag_to_end, looked, extensions, stragglers) = (None, Some(true), 0, 0);
         Final {
             worker,
             pid: 2,

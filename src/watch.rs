@@ -3,28 +3,22 @@
 use std::collections::HashMap;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use nix::errno::Errno;
 use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify, InotifyEvent, WatchDescriptor};
-
-/// What becomes of a flag besides looks. A deleted file that somebody has open only changes its
-/// number of links.
-const CHANGES: AddWatchFlags = AddWatchFlags::IN_MODIFY.union(AddWatchFlags::IN_ATTRIB);
 
 /// How often is read at one wake-up, about a hundred events at a time: a worker that touches its flag
 /// without end must not hold up the ladder.
 const READS: usize = 16;
 
 /// Something that was watched has happened.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Seen {
-    /// The flag of this worker was opened, perhaps for the first time.
+    /// The flag of this worker was opened.
     Look(u32),
-    /// The flag of this worker was written.
-    Changed(u32),
-    /// A file of the run may have been deleted, or the directory.
-    Gone,
+    /// So much happened that the kernel has left something out.
+    Something,
     /// The flag of the run that we are a worker of was written or deleted.
     Outer,
 }
@@ -33,8 +27,7 @@ pub enum Seen {
 #[derive(Debug)]
 pub struct Watch {
     inotify: Inotify,
-    flags: HashMap<WatchDescriptor, (u32, PathBuf)>,
-    directory: Option<WatchDescriptor>,
+    flags: HashMap<WatchDescriptor, u32>,
 }
 
 impl Watch {
@@ -48,32 +41,19 @@ impl Watch {
         Ok(Self {
             inotify,
             flags: HashMap::new(),
-            directory: None,
         })
     }
 
-    /// Watches for the first look of `worker` at its flag, and for whatever becomes of the file.
+    /// Watches for the first look of `worker` at its flag. A shell opens it at each look: all but the
+    /// first are no news.
     ///
     /// # Errors
     ///
     /// As `inotify_add_watch(2)`: this user may have too many.
     pub fn flag(&mut self, path: &Path, worker: u32) -> io::Result<()> {
-        let watch = self
-            .inotify
-            .add_watch(path, CHANGES | AddWatchFlags::IN_OPEN)?;
-        self.flags.insert(watch, (worker, path.to_owned()));
-        Ok(())
-    }
-
-    /// Watches for files of the run that are deleted or replaced.
-    ///
-    /// # Errors
-    ///
-    /// As `inotify_add_watch(2)`.
-    pub fn directory(&mut self, path: &Path) -> io::Result<()> {
-        let gone = AddWatchFlags::IN_DELETE | AddWatchFlags::IN_MOVE;
-        let moved = AddWatchFlags::IN_MOVE_SELF | AddWatchFlags::IN_DELETE_SELF;
-        self.directory = Some(self.inotify.add_watch(path, gone | moved)?);
+        let what = AddWatchFlags::IN_OPEN | AddWatchFlags::IN_ONESHOT;
+        self.flags
+            .insert(self.inotify.add_watch(path, what)?, worker);
         Ok(())
     }
 
@@ -109,25 +89,50 @@ impl Watch {
     }
 
     fn seen(&mut self, event: &InotifyEvent) -> Option<Seen> {
+        if event.mask.contains(AddWatchFlags::IN_Q_OVERFLOW) {
+            return Some(Seen::Something);
+        }
         if event.mask.contains(AddWatchFlags::IN_IGNORED) {
             self.flags.remove(&event.wd);
             return None;
         }
-        if self.directory == Some(event.wd) {
-            return Some(Seen::Gone);
+        let worker = self.flags.get(&event.wd).copied();
+        Some(worker.map_or(Seen::Outer, Seen::Look))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+    use std::fs::{self, File};
+
+    use super::{Seen, Watch};
+
+    #[test]
+    fn k19g_what_does_not_fit_into_the_queue_is_no_news_of_the_outer_flag() {
+        let limit = fs::read_to_string("/proc/sys/fs/inotify/max_queued_events").unwrap();
+        // Each first look is an event, and so is the end of its watch.
+        let flags: u32 = limit.trim().parse::<u32>().unwrap() / 2 + 1;
+        let dir = tempfile::tempdir().unwrap();
+        let path = |flag: u32| dir.path().join(flag.to_string());
+        let mut watch = Watch::new().unwrap();
+        for flag in 0..flags {
+            fs::write(path(flag), "0").unwrap();
+            watch.flag(&path(flag), flag).unwrap();
         }
-        let Some((worker, path)) = self.flags.get(&event.wd) else {
-            return Some(Seen::Outer);
-        };
-        if event.mask.contains(AddWatchFlags::IN_OPEN) {
-            // A shell opens it at each look: from now on that is no news. If the name is gone, so
-            // is the watch, soon.
-            let _ = self.inotify.add_watch(path, CHANGES);
-            return Some(Seen::Look(*worker));
+        for flag in 0..flags {
+            File::open(path(flag)).unwrap();
         }
-        if event.mask.contains(AddWatchFlags::IN_ATTRIB) {
-            return Some(Seen::Gone);
-        }
-        Some(Seen::Changed(*worker))
+        let parts = std::iter::from_fn(|| Some(watch.drain()).filter(|part| !part.is_empty()));
+        let seen: Vec<Seen> = parts.flatten().collect();
+        let looks = seen.iter().filter(|one| matches!(one, Seen::Look(_)));
+        assert!(looks.count() < flags as usize);
+        assert!(seen.contains(&Seen::Something));
+        assert!(!seen.contains(&Seen::Outer));
+        // A second look at a flag is none.
+        File::open(path(0)).unwrap();
+        assert_eq!(watch.drain(), []);
+        let numbers: HashSet<&Seen> = seen.iter().collect();
+        assert_eq!(numbers.len(), seen.len(), "none twice");
     }
 }

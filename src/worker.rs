@@ -361,7 +361,27 @@ impl Worker {
         self.let_it_look(hands);
     }
 
-    /// Takes note if its flag was read that nobody watches.
+    /// Whether it ever looked at its flag; `None` where that cannot be known.
+    #[must_use]
+    pub fn has_looked(&self) -> Option<bool> {
+        self.looked
+    }
+
+    /// Whether it has more time once it looks.
+    #[must_use]
+    pub fn gains_by_look(&self) -> bool {
+        self.looked == Some(false) && self.ladder.gains_by_look()
+    }
+
+    /// Takes note if its flag was read, when the news of that may have been lost.
+    pub fn see_any_read(&mut self, hands: &mut Hands<'_>) {
+        self.see_read(hands);
+        if self.looked == Some(false) && !self.flag.notes_reads() {
+            self.cannot_be_watched(hands);
+        }
+    }
+
+    /// Takes note if its flag was read since that was last asked.
     pub fn see_read(&mut self, hands: &mut Hands<'_>) {
         if self.flag.take_read() {
             self.first_look(hands);
@@ -404,6 +424,9 @@ impl Worker {
             .asked
             .as_ref()
             .map_or(Reason::USER, |asked| asked.reason.clone());
+        if self.gains_by_look() && self.ladder.deadline().is_some_and(|at| at <= hands.now) {
+            self.see_read(hands);
+        }
         self.input(Input::Tick, &reason, hands);
         if self.care_at.is_some_and(|at| at <= hands.now) {
             self.ask_stragglers(hands);

@@ -81,7 +81,7 @@ fn b15_modes_do_not_depend_on_the_umask() {
         );
         let directory = base.runs().join("modes");
         assert_eq!(mode(base.runs()), 0o755, "B15 {mask}: base");
-        assert_eq!(mode(&directory), 0o755, "B15 {mask}: run");
+        assert_eq!(mode(&directory), 0o711, "B15 {mask}: run");
         assert_eq!(mode(&flag(&base, "modes", 0)), 0o444, "B15 {mask}: flag");
         assert_eq!(mode(&directory.join("owner")), 0o444, "B15 {mask}: owner");
         assert_eq!(

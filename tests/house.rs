@@ -29,6 +29,7 @@ const FLOORS: [(&str, &[&str]); 15] = [
             "outcome",
             "signals",
             "terminal",
+            "notices",
             "notify",
             "watch",
             "interrupts",

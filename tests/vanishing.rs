@@ -9,6 +9,8 @@ mod group;
 mod hidden;
 #[path = "vanishing/killed.rs"]
 mod killed;
+#[path = "vanishing/looks.rs"]
+mod looks;
 #[path = "vanishing/memory.rs"]
 mod memory;
 #[path = "vanishing/replaced.rs"]

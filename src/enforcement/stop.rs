@@ -29,6 +29,8 @@ impl Enforcement<'_> {
         if !self.files.owner.is_ours() {
             return;
         }
+        // Who has looked until now is told with the stop.
+        self.on_each(now, Worker::see_read);
         let all: Vec<usize> = (0..self.workers.len()).collect();
         if self.stopping.is_none() {
             self.stopping = Some(reason.clone());
@@ -69,6 +71,7 @@ impl Enforcement<'_> {
             return;
         }
         if let Some(index) = self.index_of(number) {
+            self.on_index(index, now, Worker::see_read);
             self.announce(&request.reason, &[index], now);
             self.on_index(index, now, Worker::remember);
             self.stop_one(index, &request.reason, how, now);
@@ -98,15 +101,16 @@ impl Enforcement<'_> {
         for &index in indexes {
             self.on_index(index, now, Worker::tell_start);
         }
-        let asked = indexes
-            .iter()
-            .map(|&index| &self.workers[index])
-            .filter(|worker| worker.can_be_asked());
-        let workers: Vec<u32> = asked.map(Worker::number).collect();
+        let all = indexes.iter().map(|&index| &self.workers[index]);
+        let asked: Vec<&Worker> = all.filter(|worker| worker.can_be_asked()).collect();
+        let workers: Vec<u32> = asked.iter().map(|worker| worker.number()).collect();
+        let unaware = asked.iter().filter(|one| one.has_looked() == Some(false));
+        let unaware: Vec<u32> = unaware.map(|worker| worker.number()).collect();
         if !workers.is_empty() {
             let requested = Event::StopRequested {
                 reason,
                 workers: &workers,
+                unaware: &unaware,
                 all: self.stopping.is_some(),
             };
             self.witness.see(now, &requested);

@@ -223,13 +223,14 @@ impl FlagFile {
         }
         let file = files::make(dir.as_fd(), files::ASIDE, files::READ_ONLY, LEN as u64)?;
         file.write_all_at(&self.text, 0)?;
+        // ORDER: before it has a name: no look is missed. Of who has looked it goes on telling.
+        self.notes_reads &= self.was_read() || note_reads(&file);
         files::publish(dir, &self.name)?;
         if let Place::Open(old) = std::mem::replace(&mut self.place, Place::Open(Arc::new(file))) {
             self.before.push(old);
         }
         // Who has none of these open cannot open one any more.
         self.before.retain(|file| sys::is_open_elsewhere(file));
-        self.notes_reads = false;
         Ok(true)
     }
 
@@ -289,26 +290,44 @@ impl FlagFile {
     /// whether it does.
     #[must_use]
     pub fn note_reads(&mut self) -> bool {
-        self.notes_reads = self.reached().is_ok_and(|file| {
-            let not_ours = fcntl(&file, FcntlArg::F_SETFL(OFlag::O_NOATIME));
-            // Before its last change, or the next read would not be noted (mount(8), relatime).
-            let never = TimeSpec::new(0, 0);
-            not_ours.is_ok() && futimens(&file, &never, &TimeSpec::UTIME_OMIT).is_ok()
-        });
+        self.notes_reads = self.reached().is_ok_and(|file| note_reads(&file));
+        self.notes_reads
+    }
+
+    /// Goes on with what an owner before has begun: its reads were noted all the time. Answers
+    /// whether they are from now on.
+    pub fn go_on_noting(&mut self) -> bool {
+        self.notes_reads = match &self.place {
+            Place::Open(file) => leave_no_trace(file).is_ok(),
+            // It is opened like that each time.
+            Place::Named(_) => true,
+        };
+        self.notes_reads
+    }
+
+    /// Whether the kernel is to note its first read, and nobody has read it yet.
+    #[must_use]
+    pub fn notes_reads(&self) -> bool {
         self.notes_reads
     }
 
     /// Whether somebody has read it or mapped it since then; once.
     pub fn take_read(&mut self) -> bool {
-        let was_read = |file: &File| file.metadata()?.accessed().map(|at| at != UNIX_EPOCH);
-        let look = || match &self.place {
-            Place::Open(file) => was_read(file),
-            // An open to read would be a look.
-            Place::Named(dir) => was_read(&files::open(dir, &*self.name, OFlag::O_PATH)?),
-        };
-        let news = self.notes_reads && look().is_ok_and(|read| read);
+        let news = self.was_read();
         self.notes_reads &= !news;
         news
+    }
+
+    fn was_read(&self) -> bool {
+        let was_read = |file: &Arc<File>| {
+            let at = file.metadata().and_then(|data| data.accessed());
+            at.is_ok_and(|at| at != UNIX_EPOCH)
+        };
+        let look = || match &self.place {
+            Place::Open(file) => was_read(file),
+            Place::Named(dir) => files::was_read(dir, &self.name),
+        };
+        self.notes_reads && (self.before.iter().any(was_read) || look())
     }
 
     /// Writes what `request` says and wakes every process that sleeps on the flag. What it says
@@ -362,6 +381,18 @@ impl FlagFile {
             Place::Named(dir) => open_to_write(dir, &self.name).map(Arc::new),
         }
     }
+}
+
+/// Has the kernel note the first read of a flag that is not ours; answers whether it does.
+fn note_reads(file: &File) -> bool {
+    // Before its last change, or the next read would not be noted (mount(8), relatime).
+    let never = TimeSpec::new(0, 0);
+    leave_no_trace(file).is_ok() && futimens(file, &never, &TimeSpec::UTIME_OMIT).is_ok()
+}
+
+/// Has the kernel not note our own reads.
+fn leave_no_trace(file: &File) -> nix::Result<()> {
+    fcntl(file, FcntlArg::F_SETFL(OFlag::O_NOATIME)).map(drop)
 }
 
 /// The Unix time in so long, in seconds: what a flag says for shells.

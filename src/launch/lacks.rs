@@ -16,8 +16,11 @@ pub const SUBREAPER: &str = "subreaper";
 /// Signals through a descriptor that names a process (`pidfd_open(2)`).
 pub const PIDFD: &str = "pidfd";
 
-/// What tells of looks and deletions (inotify(7)).
+/// What tells of looks at once (inotify(7)).
 pub const INOTIFY: &str = "inotify";
+
+/// What tells of deletions (fcntl(2), `F_NOTIFY`).
+pub const DNOTIFY: &str = "dnotify";
 
 /// Asks for what a run is better with; answers what was refused.
 pub(super) fn ask() -> Vec<String> {

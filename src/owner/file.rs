@@ -162,8 +162,15 @@ impl OwnerFile {
             // Nobody takes over what names us. A line that says nothing is written again.
             bytes[TEXT..] == self.text || parse(&bytes) != OwnerSeen::Spoilt || self.sign().is_ok()
         } else {
-            // What nobody writes who takes over.
-            (length < LEN || word == 0) && self.mend()
+            // What nobody writes who takes over: that one lives until the kernel marks its death, or
+            // has signed.
+            let is_nobodys = !is_marked(word) && !lives(tid(word));
+            let is_slip = word == 0 || is_nobodys && bytes[TEXT..] == self.text;
+            if length < LEN {
+                self.make_whole().is_ok_and(|word| self.mend(word))
+            } else {
+                is_slip && self.mend(word)
+            }
         };
         let says_so = |word: &RobustWord| tid(word.word().load(Ordering::Acquire)) == self.thread;
         // Whoever has an older file open may have taken over by that.
@@ -171,10 +178,8 @@ impl OwnerFile {
     }
 
     /// Answers whether we are the owner again. Whoever finds a file that is cut may have claimed it.
-    fn mend(&self) -> bool {
-        let word = self.make_whole();
-        let ours = word.is_ok_and(|word| self.word.own(word, self.thread));
-        ours && self.sign().is_ok()
+    fn mend(&self, word: u32) -> bool {
+        self.word.own(word, self.thread) && self.sign().is_ok()
     }
 
     /// Gives a file that is too short its length, and a word that names nobody; answers that word.
@@ -216,6 +221,22 @@ fn own_tid() -> u32 {
 pub const fn tid(word: u32) -> u32 {
     word & !(libc::FUTEX_WAITERS | libc::FUTEX_OWNER_DIED)
 }
+
+/// Whether there is a thread of this number (kill(2), signal 0); that it is not ours to signal shows
+/// it, too.
+fn lives(thread: u32) -> bool {
+    let sent = sys::kill(thread.cast_signed(), 0);
+    let is_there = |error: io::Error| error.raw_os_error() == Some(libc::EPERM);
+    thread > 0 && sent.map_or_else(is_there, |()| true)
+}
+
+/// Whether the kernel has marked a death: it leaves no thread in the word.
+const fn is_marked(word: u32) -> bool {
+    has_died(word) && tid(word) == 0
+}
+
+/// Above the highest number that a thread can have (proc(5), `pid_max`): what is there is a text.
+const HIGHEST: u32 = 1 << 22;
 
 /// What a look at the file tells.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -277,7 +298,9 @@ pub fn parse(bytes: &[u8]) -> OwnerSeen {
         };
     };
     let word = u32::from_ne_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]);
-    if word == 0 || has_died(word) {
+    if tid(word) > HIGHEST {
+        OwnerSeen::Spoilt
+    } else if word == 0 || has_died(word) {
         OwnerSeen::Died { owner, word }
     } else if owner.pid.cast_unsigned() == tid(word) {
         let watched = word & libc::FUTEX_WAITERS != 0;

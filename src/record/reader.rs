@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::ops::Range;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::FileExt;
 use std::time::Duration;
 
@@ -117,6 +117,8 @@ fn object<T: DeserializeOwned>(part: Option<&[u8]>) -> Result<T, RecordError> {
 /// A reader's end of the record.
 #[derive(Debug)]
 pub struct RecordReader {
+    /// Where it was found, and the flags are.
+    dir: OwnedFd,
     file: File,
     page: SharedPage,
 }
@@ -128,21 +130,37 @@ impl RecordReader {
     ///
     /// If it cannot be opened, is too short, or is not a regular file.
     pub fn open(dir: impl AsFd) -> Result<Self, RecordError> {
-        let file = files::open(dir, FILE, OFlag::O_RDONLY).map_err(RecordError::Io)?;
+        let file = files::open(dir.as_fd(), FILE, OFlag::O_RDONLY).map_err(RecordError::Io)?;
         let data = file.metadata().map_err(RecordError::Io)?;
         if !data.is_file() || data.len() < HEADER {
             return Err(RecordError::Damaged);
         }
         let page = SharedPage::map(&file).map_err(RecordError::Io)?;
-        Ok(Self { file, page })
+        let dir = dir.as_fd().try_clone_to_owned().map_err(RecordError::Io)?;
+        Ok(Self { dir, file, page })
     }
 
-    /// Reads the whole record.
+    /// Reads the whole record; and of those who have not been seen to look, whether their flags
+    /// tell of it. None is opened for that.
     ///
     /// # Errors
     ///
     /// If it is of another version, or damaged.
     pub fn read(&self) -> Result<Snapshot, RecordError> {
+        let mut seen = self.read_file()?;
+        if seen.run.notes_reads {
+            for worker in &mut seen.workers {
+                let flag = worker.flag.as_deref();
+                let is_open = worker.looked == Some(false) && worker.state != WorkerState::Ended;
+                if is_open && flag.is_some_and(|name| files::was_read(&self.dir, name)) {
+                    worker.looked = Some(true);
+                }
+            }
+        }
+        Ok(seen)
+    }
+
+    fn read_file(&self) -> Result<Snapshot, RecordError> {
         let mut tries = 0..TRIES;
         loop {
             let before = self.generation()?;

@@ -3,6 +3,7 @@
 
 use super::Supervisor;
 use super::looks::Looks;
+use super::put_back::Deletion;
 use crate::event::Event;
 use crate::moment::Moment;
 use crate::process;
@@ -16,7 +17,8 @@ impl Supervisor<'_> {
         self.hearing = None;
         // Nor does it matter who looks, or what an outer run asks. What is not read would wake us
         // again and again.
-        self.looks = Looks::Unseen;
+        self.looks = Looks::default();
+        self.deletion = Deletion::default();
         self.outer = None;
         self.presses.note_late(&self.signals.take());
         let _ = self.signals.children().take();

@@ -19,7 +19,10 @@ pub(super) const SHORT: Duration = Duration::from_millis(5);
 impl Supervisor<'_> {
     /// What a run is spared that ends at once.
     pub(super) fn stay(&mut self, now: Moment) {
-        self.watch(now);
+        self.watch_if_told(now);
+        if !self.deletion.was_tried {
+            self.see_deletions(now);
+        }
         self.start_guard(now);
     }
 

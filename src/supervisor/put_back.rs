@@ -10,11 +10,13 @@ use std::time::Duration;
 use super::Supervisor;
 use crate::event::Event;
 use crate::files;
-use crate::launch;
+use crate::launch::{self, lacks::DNOTIFY};
 use crate::moment::Moment;
 use crate::name::RunName;
+use crate::notices::Notices;
 use crate::process;
 use crate::run_dir::{PublishError, RunDir};
+use crate::sys;
 
 /// Whoever deletes a directory deletes its files one by one: let it finish, which it has when it has
 /// deleted nothing for so long.
@@ -33,6 +35,10 @@ const ROOM: usize = 8;
 /// What is known of a deletion.
 #[derive(Default)]
 pub(super) struct Deletion {
+    /// What tells of one.
+    notices: Option<Notices>,
+    /// Whether that was tried.
+    pub(super) was_tried: bool,
     /// Since when something may be missing.
     since: Option<Moment>,
     /// When it is put back.
@@ -50,31 +56,51 @@ struct Restored {
 }
 
 impl Supervisor<'_> {
-    /// Something may have been deleted.
-    pub(super) fn missed(&mut self, now: Moment) {
+    /// Is told of deletions from now on. What was deleted before is found, too.
+    pub(super) fn see_deletions(&mut self, now: Moment) {
+        let (base, path) = (self.dir.base(), self.dir.base().path());
+        match Notices::of(&self.dir, base, path) {
+            Ok(notices) => {
+                self.deletion.notices = Some(notices);
+                self.missed(now);
+            }
+            // Nearly always nobody deletes anything.
+            Err(_) if !self.deletion.was_tried => self.run.lacks(DNOTIFY),
+            Err(_) => self.deletion.notices = None,
+        }
+        self.deletion.was_tried = true;
+    }
+
+    /// Takes note of what we were told, by us or by others.
+    pub(super) fn see_notices(&mut self) {
+        if self.deletion.notices.is_some() && self.signals.take_notice() {
+            self.missed(sys::now());
+        }
+    }
+
+    /// Something may have been deleted or written.
+    fn missed(&mut self, now: Moment) {
         let since = *self.deletion.since.get_or_insert(now);
         self.deletion.over_at = Some((now + SETTLE).min(since + ENOUGH));
     }
 
-    /// The flag of a worker was written, by us or by somebody else.
-    pub(super) fn flag_changed(&mut self, worker: u32, now: Moment) {
-        self.run.on_worker(worker, now, |worker, hands| {
+    /// Makes again what has no name any more, and what is not as we have written it.
+    pub(super) fn put_back(&mut self, now: Moment) {
+        self.deletion.since = None;
+        self.deletion.over_at = None;
+        self.run.on_each(now, |worker, hands| {
             if worker.heal().is_ok_and(|healed| healed) {
                 let worker = worker.number();
                 hands.witness.see(now, &Event::Healed { worker });
             }
         });
-    }
-
-    /// Makes again what has no name any more.
-    pub(super) fn put_back(&mut self, now: Moment) {
-        self.deletion.since = None;
-        self.deletion.over_at = None;
         match self.restore() {
             Ok(Restored { missing, flags }) => {
                 if missing {
                     let directory = self.dir.path();
                     self.run.witness.see(now, &Event::PutBack { directory });
+                    self.watch_again();
+                    self.see_deletions(now);
                     // The guard knows the old files only.
                     if self.end_guard() {
                         self.start_guard(now);
@@ -114,7 +140,6 @@ impl Supervisor<'_> {
             return self.fill();
         }
         if self.dir.come_back()? {
-            self.watch_again();
             let filled = self.fill()?;
             return Ok(Restored {
                 missing: true,
@@ -137,7 +162,6 @@ impl Supervisor<'_> {
         match published {
             Ok(filled) => {
                 old.abandon();
-                self.watch_again();
                 Ok(Restored {
                     missing: true,
                     ..filled
@@ -169,22 +193,6 @@ impl Supervisor<'_> {
         let (gone, flags) = self.run.put_back_flags(&self.dir);
         drop(room);
         missing |= gone;
-        if missing {
-            self.watch_again();
-        }
         Ok(Restored { missing, flags })
-    }
-
-    fn watch_again(&mut self) {
-        let Some(watch) = self.looks.watch() else {
-            return;
-        };
-        // Where that is not possible any more, it is not: the run goes on.
-        let _ = watch.directory(self.dir.path());
-        for worker in self.run.workers() {
-            if worker.is_over().is_none() {
-                let _ = watch.flag(worker.flag().path(), worker.number());
-            }
-        }
     }
 }

@@ -5,7 +5,6 @@ use std::fs::File;
 
 use super::Supervisor;
 use super::guarded::SHORT;
-use super::looks::Looks;
 use crate::cgroup::{Cgroup, Use};
 use crate::enforcement::{How, Unstarted};
 use crate::event::Event;
@@ -26,9 +25,8 @@ impl Supervisor<'_> {
         let (run, directory) = (&self.run.files.run, self.dir.path());
         let started = Event::RunStarted { run, directory };
         self.run.witness.see(self.run.begun, &started);
-        let storage = self.dir.base().storage();
-        self.looks = Looks::by_reads(storage);
-        if !storage.in_memory {
+        self.looks.noted = self.run.files.run.notes_reads;
+        if !self.dir.base().storage().in_memory {
             let path = self.dir.base().path().display();
             self.run.warn(&format!(
                 "{path} is not in memory (tmpfs): looking at a flag may be slow"
@@ -73,9 +71,13 @@ impl Supervisor<'_> {
 
     /// Starts one worker.
     fn start(&mut self, number: u32) -> Result<(), SpawnError> {
+        if !self.dir.is_there() {
+            // Somebody has just deleted it: no worker is told of a flag that is not there.
+            self.put_back(sys::now());
+        }
         let flag = FlagFile::create(&self.dir, self.dir.path(), number);
         let mut flag = flag.map_err(|error| SpawnError::Lacks("its flag", error))?;
-        let watched = self.will_see(&mut flag, number, sys::now());
+        let watched = self.will_see(&mut flag, number);
         failpoint::pass("flag watched");
         let (cgroup, entry) = self.cgroup_of(number)?.unzip();
         let outfit = Outfit {

@@ -45,6 +45,8 @@ pub(super) struct Told {
     pub(super) flag: FlagFile,
     /// What it said when it was found; `None` if it was down.
     pub(super) request: Option<Request>,
+    /// Whether it was made in the place of the one that the worker had.
+    pub(super) is_new: bool,
 }
 
 impl Raised {
@@ -108,10 +110,15 @@ impl Raised {
         let name = name.map(ToOwned::to_owned).or_else(unnamed);
         let found = name.as_ref().and_then(|name| self.flags.remove(name));
         let mut told = match found {
-            Some(Found { flag, request, .. }) => Told { flag, request },
+            Some(Found { flag, request, .. }) => Told {
+                flag,
+                request,
+                is_new: false,
+            },
             None => Told {
                 flag: self.again(number, name, dir),
                 request: None,
+                is_new: true,
             },
         };
         let before = self.nameless.remove(&number).unwrap_or_default();

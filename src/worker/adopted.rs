@@ -62,12 +62,14 @@ impl Worker {
         // Its program may have begun when the owner was dead, or about to die.
         worker.told = record.state != WorkerState::Starting;
         worker.tell_start(hands);
-        if record.looked {
-            worker.looked = Some(true);
-        } else if !(notes_reads && worker.flag.note_reads()) {
+        worker.looked = match record.looked {
+            Some(false) if notes_reads && worker.flag.go_on_noting() => {
+                Some(worker.flag.take_read())
+            }
             // Nobody would see a late look: it has the time of one that looks.
-            worker.looked = None;
-        }
+            Some(false) | None => None,
+            Some(true) => Some(true),
+        };
         if worker.looked != Some(false) {
             let _ = worker.ladder.step(Input::Looked, now);
         }
@@ -81,11 +83,9 @@ impl Worker {
         }
         worker.extensions = record.extensions;
         worker.said = Said::recorded(&record);
-        let (pid, looked) = (born.pid, record.looked);
         let adopted = Event::Adopted {
             worker: number,
-            pid,
-            looked,
+            pid: born.pid,
         };
         hands.witness.see(now, &adopted);
         // The record is as new as the flag, or one step older, unless somebody has cut the flag, or

@@ -28,6 +28,7 @@ impl Worker {
     /// Its main process has ended, and is a zombie if it is our child: reaps it. What it left is
     /// looked for by the next [`Worker::settle`]. Answers how it ended, if that was not lost.
     pub fn main_ended(&mut self, left: usize, hands: &mut Hands<'_>) -> Option<Ended> {
+        self.see_read(hands);
         let ended = match &self.main {
             Main::Child => {
                 failpoint::pass("end seen");
@@ -159,6 +160,7 @@ impl Worker {
             hands.witness.see(hands.now, &Event::Warning(&what));
         }
         self.care_at = other.is_some().then(|| hands.now + care::LOOK_AGAIN);
+        self.see_read(hands);
         let grace = if self.looked == Some(false) {
             MOMENT
         } else {
@@ -268,7 +270,7 @@ impl Worker {
             outcome,
             failed: ended.is_some_and(|ended| outcome.is_failure(ended, hands.stop_signal)),
             flag_to_end: asked_before.map(|asked| at.since(asked.at)),
-            looked: self.looked == Some(true),
+            looked: self.looked,
             extensions: self.extensions,
             stragglers: self.stragglers,
         };

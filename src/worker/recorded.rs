@@ -67,7 +67,7 @@ impl Worker {
             started_ns: Some(self.began.nanos()),
             raised_ns: self.asked.as_ref().map(|asked| asked.at.nanos()),
             level: self.ladder.rung().map_or(0, Rung::level),
-            looked: self.looked == Some(true),
+            looked: self.looked,
             deadline_ns: self
                 .ladder
                 .deadline()

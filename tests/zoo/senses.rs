@@ -52,10 +52,13 @@ pub(crate) struct Flag {
 impl Flag {
     pub(crate) fn open() -> Self {
         let file = std::env::var_os("STOPCTL_FLAG").and_then(|path| File::open(path).ok());
-        Self {
+        let flag = Self {
             file,
             last: String::from("0"),
-        }
+        };
+        // As every client does.
+        let _ = flag.text();
+        flag
     }
 
     pub(crate) fn text(&self) -> String {

@@ -146,10 +146,10 @@ impl Annotations {
         let after = last.flag_to_end.map_or_else(String::new, |time| {
             format!(", {} after it was asked", in_words(time))
         });
-        let looked = if last.looked {
-            ""
-        } else {
+        let looked = if last.looked == Some(false) {
             "; it never looked at its flag"
+        } else {
+            ""
         };
         format!("worker {worker} {outcome}{after}{looked}")
     }
@@ -182,7 +182,7 @@ impl Annotations {
                 last.ended
                     .map_or_else(String::new, |ended| ended.to_string()),
                 last.flag_to_end.map_or_else(String::new, in_words),
-                if last.looked { "yes" } else { "no" }.to_owned(),
+                show::answer(last.looked).to_owned(),
             ]
         };
         sorted.into_iter().map(row).collect()

@@ -1,6 +1,6 @@
 //! What a run does without, because the kernel or a sandbox refuses it.
 
-use stopctl::launch::lacks::{INOTIFY, PIDFD, PROC, SUBREAPER};
+use stopctl::launch::lacks::{DNOTIFY, INOTIFY, PIDFD, PROC, SUBREAPER};
 use stopctl::standing::{Owned, Standing};
 
 use crate::runs::Run;
@@ -34,8 +34,11 @@ pub(crate) fn in_words(what: &str) -> String {
              killed, the workers are asked to stop, and nobody is signalled"
         }
         INOTIFY => {
-            "the kernel refused to watch its files (inotify): who looked at its flag cannot be told, \
-             and what is deleted is not put back"
+            "the kernel refused to watch its flags (inotify): looks at them cannot be told when they \
+             happen"
+        }
+        DNOTIFY => {
+            "the kernel does not tell of deletions (F_NOTIFY): what is deleted is not put back"
         }
         ROBUST_LIST => {
             "the kernel refused to watch over its supervisor (set_robust_list): should that be \

@@ -99,9 +99,10 @@ fn row(run: &RunRecord, number: u32, worker: &WorkerRecord, now: Moment) -> Vec<
     let plain = |text: String| (Style::new(), text);
     let pid = worker.pid.map(|pid| format!("pid {pid}"));
     let looked = match (worker.looked, is_unaware(worker)) {
-        (true, _) => "looked",
-        (false, true) => "never looked",
-        (false, false) => "",
+        (Some(true), _) => "looked",
+        (Some(false), true) => "never looked",
+        (Some(false), false) => "",
+        (None, _) => "looks unknown",
     };
     vec![
         plain(format!("worker {number}")),
@@ -158,7 +159,7 @@ fn grouped(run: &RunRecord, there: &[(u32, &WorkerRecord)], now: Moment) -> Vec<
 
 /// Whether it could have looked at its flag, and has not.
 fn is_unaware(worker: &WorkerRecord) -> bool {
-    !worker.looked && worker.state != WorkerState::Starting
+    worker.looked == Some(false) && worker.state != WorkerState::Starting
 }
 
 /// The one whose next rung comes first.
@@ -170,7 +171,7 @@ pub(crate) fn soonest<'a>(
 
 /// That a worker looks at its flag is what is expected.
 fn style_of_looking(worker: &WorkerRecord) -> Style {
-    if worker.looked {
+    if worker.looked == Some(true) {
         Style::new().dimmed()
     } else {
         Style::new()

@@ -57,7 +57,6 @@ pub(crate) struct Progress {
 struct Known {
     pid: i32,
     started: Moment,
-    looked: bool,
     level: u8,
     deadline: Option<Moment>,
 }
@@ -74,12 +73,22 @@ struct Stop {
     silence: Duration,
 }
 
+/// Who was asked to stop.
+struct Asked {
+    reason: Reason,
+    workers: Vec<u32>,
+    /// Those that never looked at their flags.
+    unaware: Vec<u32>,
+    /// Whether that is the whole run.
+    all: bool,
+}
+
 /// What is not said yet.
 #[derive(Default)]
 struct News {
     /// What came instead of SIGTERM.
     signal: Option<String>,
-    asked: Option<(Reason, Vec<u32>, bool)>,
+    asked: Option<Asked>,
     /// By signal, and whether it went to the rest of the tree or to the main process.
     sent: BTreeMap<(i32, bool), Vec<u32>>,
     /// Who ignores the signal that is to end it.
@@ -110,7 +119,6 @@ impl Progress {
         let known = Known {
             pid,
             started: now,
-            looked: false,
             level: 0,
             deadline: None,
         };
@@ -121,18 +129,24 @@ impl Progress {
         self.workers.clear();
     }
 
-    pub(crate) fn looked(&mut self, worker: u32) {
-        if let Some(known) = self.workers.get_mut(&worker) {
-            known.looked = true;
-        }
-    }
-
     pub(crate) fn signalled(&mut self, signal: i32) {
         self.news.signal = Some(signal_name(signal));
     }
 
-    pub(crate) fn asked(&mut self, now: Moment, reason: &Reason, workers: &[u32], all: bool) {
-        self.news.asked = Some((reason.clone(), workers.to_vec(), all));
+    /// `workers` were asked to stop; the `unaware` of them never looked at their flags.
+    pub(crate) fn asked(
+        &mut self,
+        now: Moment,
+        reason: &Reason,
+        (workers, unaware): (&[u32], &[u32]),
+        all: bool,
+    ) {
+        self.news.asked = Some(Asked {
+            reason: reason.clone(),
+            workers: workers.to_vec(),
+            unaware: unaware.to_vec(),
+            all,
+        });
         let stop = self.stop.get_or_insert_with(|| Stop {
             began: now,
             by_key: false,
@@ -233,12 +247,18 @@ impl Progress {
         let (asked, sent) = (news.asked.take(), std::mem::take(&mut news.sent));
         let behind = news.behind.take(now);
         let ignored = std::mem::take(&mut news.ignored);
-        if let Some((reason, workers, all)) = asked {
+        if let Some(Asked {
+            reason,
+            workers,
+            unaware,
+            all,
+        }) = asked
+        {
             voice.say(
                 Weight::Notice,
                 &self.asked_line(now, &reason, &workers, all, keys_reach_us()),
             );
-            if let Some(line) = self.unaware_line(&workers) {
+            if let Some(line) = self.unaware_line(&unaware) {
                 voice.say(Weight::Notice, &line);
             }
         }

@@ -119,15 +119,17 @@ impl Report {
         let progress = &mut self.progress;
         match event {
             Event::RunStarted { run, .. } => run.name.clone_into(&mut progress.run),
-            Event::WorkerStarted { worker, pid, .. } => progress.started(now, *worker, *pid),
-            Event::FirstLook { worker } => progress.looked(*worker),
+            Event::WorkerStarted { worker, pid, .. } | Event::Adopted { worker, pid } => {
+                progress.started(now, *worker, *pid);
+            }
             Event::Signalled { signal } => progress.signalled(*signal),
             Event::StopRequested {
                 reason,
                 workers,
+                unaware,
                 all,
             } => {
-                progress.asked(now, reason, workers, *all);
+                progress.asked(now, reason, (workers, unaware), *all);
             }
             Event::FlagRaised {
                 worker,
@@ -164,17 +166,8 @@ impl Report {
                 progress.forget_workers();
                 (*name).clone_into(&mut progress.run);
             }
-            Event::Adopted {
-                worker,
-                pid,
-                looked,
-            } => {
-                progress.started(now, *worker, *pid);
-                if *looked {
-                    progress.looked(*worker);
-                }
-            }
-            Event::CalledOff { .. }
+            Event::FirstLook { .. }
+            | Event::CalledOff { .. }
             | Event::Extended { .. }
             | Event::WorkerReady { .. }
             | Event::Acknowledged { .. }
@@ -200,7 +193,7 @@ impl Report {
     /// What is said at once.
     fn speak(&mut self, now: Moment, event: &Event<'_>) {
         match event {
-            Event::Adopted { worker, pid, .. } => {
+            Event::Adopted { worker, pid } => {
                 self.detail(&format!("worker {worker} taken over: pid {pid}"));
             }
             Event::WorkerStarted { worker, pid, .. } => {

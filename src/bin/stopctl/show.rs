@@ -37,6 +37,15 @@ pub(crate) fn print(text: &str) -> Printed {
     }
 }
 
+/// The answer to a question, which perhaps nobody can know.
+pub(crate) const fn answer(is_so: Option<bool>) -> &'static str {
+    match is_so {
+        Some(true) => "yes",
+        Some(false) => "no",
+        None => "unknown",
+    }
+}
+
 /// A table: the columns as wide as they need to be, the last one open.
 pub(crate) fn table<const N: usize>(head: [&str; N], rows: &[[String; N]]) -> String {
     let width = |column: usize| {

@@ -162,6 +162,7 @@ pub(crate) fn plan(args: &RunArgs) -> Result<Plan, String> {
             cli::run::Cgroup::Off => Use::Off,
             cli::run::Cgroup::Require => Use::Require,
         },
+        tells_looks: args.events.is_some() || args.voice.verbose > 0,
         guard: !args.no_guard,
         managed: std::env::var_os("INVOCATION_ID").is_some(),
     })

@@ -85,7 +85,7 @@ fn row(run: &RunRecord, number: usize, worker: &WorkerRecord) -> [String; 6] {
     [
         number.to_string(),
         worker.pid.map_or_else(dash, |pid| pid.to_string()),
-        if worker.looked { "yes" } else { "no" }.to_owned(),
+        show::answer(worker.looked).to_owned(),
         words::state(run, worker) + &seen,
         words::next(run, worker, stopctl::now()).unwrap_or_else(dash),
         words::outcome(run, worker).unwrap_or_else(dash),

@@ -23,7 +23,7 @@ fn worker(number: u32, state: WorkerState, level: u8) -> WorkerRecord {
         state,
         level,
         pid: (state != WorkerState::Starting).then_some(48_210 + number.cast_signed()),
-        looked: number.is_multiple_of(2) && state != WorkerState::Starting,
+        looked: Some(number.is_multiple_of(2) && state != WorkerState::Starting),
         deadline_ns: (level > 0).then_some(NOW.nanos() + 4_200_000_000 * u64::from(level)),
         ..WorkerRecord::default()
     }
@@ -219,7 +219,7 @@ fn the_picture_in_the_readme_is_what_is_drawn() {
     for one in [0, 2] {
         workers[one].state = WorkerState::Ended;
     }
-    workers[3].looked = true;
+    workers[3].looked = Some(true);
     let picture = drawn(&workers, 24, 80);
     let lines: String = picture.iter().map(|line| line.text(true) + "\n").collect();
     let said = [

@@ -49,10 +49,10 @@ impl Progress {
         }
     }
 
-    pub(super) fn unaware_line(&self, workers: &[u32]) -> Option<String> {
-        let unaware = |worker: &&u32| self.workers.get(worker).is_some_and(|known| !known.looked);
-        let unaware: Vec<u32> = workers.iter().filter(unaware).copied().collect();
+    pub(super) fn unaware_line(&self, unaware: &[u32]) -> Option<String> {
         let program = &self.program;
+        let is_there = |worker: &&u32| self.workers.contains_key(worker);
+        let unaware: Vec<u32> = unaware.iter().filter(is_there).copied().collect();
         let hint = if self.waits_for_unaware {
             "; --unaware-grace auto waits less for such programs"
         } else {
