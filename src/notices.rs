@@ -15,8 +15,11 @@ use nix::fcntl::{AT_FDCWD, OFlag};
 use crate::files;
 use crate::sys;
 
-/// Names that become others in the same directory (`<fcntl.h>`, `DN_RENAME`).
-const RENAMES: libc::c_int = 0x10;
+/// Not once, but again and again (`<fcntl.h>`, `DN_MULTISHOT`).
+const AGAIN: libc::c_int = i32::MIN;
+
+/// Names that become others in the same directory (`DN_RENAME`).
+const RENAMES: libc::c_int = AGAIN | 0x10;
 
 /// Names that are deleted or moved away (`DN_DELETE`), too.
 const NAMES: libc::c_int = RENAMES | 0x8;

@@ -88,6 +88,10 @@ pub struct Answer {
 
 /// What the header tells of the run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "facts that are told, not states"
+)]
 pub struct RunRecord {
     /// The version of the record's form.
     version: u32,

@@ -271,12 +271,9 @@ pub(crate) fn forget_robust_words() {
 /// alone with a file can have a lease for writing (fcntl(2), `F_SETLEASE`). `true` where the kernel
 /// gives no leases.
 pub(crate) fn is_open_elsewhere(file: &File) -> bool {
-    let fd = file.as_raw_fd();
-    // SAFETY: takes numbers. A lease that is given is given back by the next call.
-    let alone = unsafe { libc::fcntl(fd, libc::F_SETLEASE, libc::F_WRLCK) } != -1;
-    // SAFETY: as above.
-    unsafe { libc::fcntl(fd, libc::F_SETLEASE, libc::F_UNLCK) };
-    !alone
+    // SAFETY: takes numbers. A lease that is given is given back at once.
+    let has = |of: i32| unsafe { libc::fcntl(file.as_raw_fd(), libc::F_SETLEASE, of) } != -1;
+    !(has(libc::F_WRLCK) && has(libc::F_UNLCK))
 }
 
 /// Makes a copy of this process (fork(2)); the copy is answered `None`. Right only in a process of
@@ -316,17 +313,11 @@ pub(crate) fn received(number: RawFd) -> File {
 /// A child as waitid(2) tells of it: its pid, `CLD_EXITED` or another code, and the number.
 pub(crate) type Child = (i32, libc::c_int, i32);
 
-/// Has the kernel send SIGIO whenever `what` happens in a directory, again and again, until the
-/// descriptor or one of its copies is closed (fcntl(2), `F_NOTIFY`).
+/// Has the kernel send SIGIO whenever `what` happens in a directory, until the descriptor or one of
+/// its copies is closed (fcntl(2), `F_NOTIFY`).
 pub(crate) fn tell_changes(dir: BorrowedFd<'_>, what: libc::c_int) -> io::Result<()> {
-    /// What `<fcntl.h>` calls so, and the crate libc does not know.
-    const F_SETSIG: libc::c_int = 10;
-    const DN_MULTISHOT: libc::c_int = i32::MIN;
-    let fd = dir.as_raw_fd();
-    // SAFETY: takes numbers. A signal that is named says that it comes from the kernel.
-    checked(unsafe { libc::fcntl(fd, F_SETSIG, libc::SIGIO) }.into())?;
-    // SAFETY: as above.
-    checked(unsafe { libc::fcntl(fd, libc::F_NOTIFY, what | DN_MULTISHOT) }.into()).map(drop)
+    // SAFETY: takes numbers.
+    checked(unsafe { libc::fcntl(dir.as_raw_fd(), libc::F_NOTIFY, what) }.into()).map(drop)
 }
 
 /// Asks for a child that has ended, any or the one with this pid; with `peek` it stays a zombie.
