@@ -214,10 +214,11 @@ impl Numbers {
         let storage = Storage::of(dir);
         match owner.is_of_boot(us) {
             Some(true) => {}
-            // Memory forgets at each boot, and containers of one machine may number their own boots.
-            Some(false) | None if storage.in_memory => {}
+            // Memory forgets at each boot.
+            None if storage.in_memory => {}
             Some(false) if storage.on_disk => return Self::Past,
-            // Two machines may share one directory.
+            // Two machines may share one directory; and what memory was restored with a machine or a
+            // container may be of another one.
             Some(false) | None => return Self::Others(Doubt::Boot),
         }
         match owner.is_of_namespace(us) {
@@ -355,14 +356,17 @@ mod tests {
     }
 
     #[test]
-    fn k1d_memory_is_of_this_boot_and_a_disk_may_be_of_an_older_one() {
-        let (us, other) = (identity("a", 1), identity("b", 1));
-        for (place, expected) in [
-            ("/dev/shm", Numbers::Ours),
-            ("/proc", Numbers::Others(Doubt::Boot)),
+    fn k1d_memory_is_of_this_boot_unless_it_says_that_it_is_of_another_one() {
+        let us = identity("a", 1);
+        let doubt = Numbers::Others(Doubt::Boot);
+        for (place, boot, expected) in [
+            ("/dev/shm", "-", Numbers::Ours),
+            ("/dev/shm", "b", doubt),
+            ("/proc", "-", doubt),
+            ("/proc", "b", doubt),
         ] {
             let place = File::open(place).unwrap();
-            assert_eq!(Numbers::of(place, &other, &us), expected);
+            assert_eq!(Numbers::of(place, &identity(boot, 1), &us), expected);
         }
     }
 }
