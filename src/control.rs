@@ -38,6 +38,9 @@ pub const FILE: &str = "control";
 /// The longest line: `PIPE_BUF` (pipe(7)), so that lines of several writers never mix.
 pub const LONGEST: usize = 4096;
 
+/// 0600: who may ask is who may signal.
+const MODE: Mode = Mode::S_IRUSR.union(Mode::S_IWUSR);
+
 /// How much is read at one wake-up: whoever floods the FIFO cannot hold up the ladder.
 const AT_ONCE: usize = LONGEST;
 
@@ -56,6 +59,10 @@ pub enum Line {
 
 impl Line {
     fn parse(bytes: &[u8]) -> Self {
+        // Its end may be missing, and the worker's number may be cut in it.
+        if bytes.len() > LONGEST {
+            return Self::Junk;
+        }
         let Ok(line) = std::str::from_utf8(bytes) else {
             return Self::Junk;
         };
@@ -88,11 +95,10 @@ impl Control {
     }
 
     fn make(dir: impl AsFd, name: &str) -> io::Result<Self> {
-        let mode = Mode::S_IRUSR | Mode::S_IWUSR;
-        mkfifoat(dir.as_fd(), name, mode)?;
+        mkfifoat(dir.as_fd(), name, MODE)?;
         failpoint::pass("control made");
         let fifo = files::open(dir, name, OFlag::O_RDWR)?;
-        fchmod(&fifo, mode)?;
+        fchmod(&fifo, MODE)?;
         failpoint::pass("control opened");
         Ok(Self {
             fifo,
@@ -152,13 +158,8 @@ impl Control {
     pub fn drain(&mut self) -> Vec<Line> {
         let mut lines = Vec::new();
         let mut buffer = [0; AT_ONCE];
-        let length = loop {
-            match self.fifo.read(&mut buffer) {
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                // It ends with EAGAIN.
-                read => break read.unwrap_or(0),
-            }
-        };
+        // It ends with EAGAIN: what does not wait is not interrupted, either.
+        let length = self.fifo.read(&mut buffer).unwrap_or(0);
         self.lines.take(&buffer[..length], &mut lines);
         if length < AT_ONCE {
             self.lines.pause();
@@ -226,12 +227,140 @@ fn is_fifo(file: &File) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use std::fs::File;
-    use std::io::Write as _;
+    use std::fs::{self, File};
+    use std::io::{self, Write as _};
+    use std::os::unix::fs::PermissionsExt as _;
+    use std::path::Path;
+    use std::time::{Duration, Instant};
 
     use nix::fcntl::{FcntlArg, fcntl};
+    use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
-    use super::{AT_ONCE, Asker, Control, Line};
+    use super::{AT_ONCE, Asker, Control, Extension, FILE, LONGEST, Line, Request};
+
+    fn open(dir: &Path) -> File {
+        File::open(dir).unwrap()
+    }
+
+    /// Whether poll(2) finds something to read in it.
+    fn is_readable(control: &Control) -> bool {
+        let mut fds = [PollFd::new(control.as_fd(), PollFlags::POLLIN)];
+        poll(&mut fds, PollTimeout::ZERO).unwrap() == 1
+    }
+
+    #[test]
+    fn what_is_sent_is_drained_and_only_its_user_can_send() {
+        let dir = tempfile::tempdir().unwrap();
+        let missing = Asker::open(open(dir.path())).unwrap_err();
+        assert_eq!(missing.kind(), io::ErrorKind::NotFound);
+        let mut control = Control::create(open(dir.path())).unwrap();
+        let mode = fs::metadata(dir.path().join(FILE)).unwrap().permissions();
+        assert_eq!(mode.mode() & 0o7777, 0o600);
+        let request = Request::parse("1 stop worker=7").unwrap();
+        let mut asker = Asker::open(open(dir.path())).unwrap();
+        assert!(!is_readable(&control));
+        assert!(asker.send(&request).unwrap());
+        assert!(asker.send(&Extension::NOTHING).unwrap());
+        assert!(asker.send(&"rubbish").unwrap());
+        let sent = [request.to_string(), Extension::NOTHING.to_string()].concat();
+        assert_eq!(asker.unread().unwrap(), sent.len() + "\n\nrubbish\n".len());
+        assert!(is_readable(&control));
+        let expected = [
+            Line::Request(request),
+            Line::Extension(Extension::NOTHING),
+            Line::Junk,
+        ];
+        assert_eq!(control.drain(), expected);
+        assert_eq!((asker.unread().unwrap(), control.drain()), (0, vec![]));
+    }
+
+    #[test]
+    fn who_asks_of_a_full_fifo_can_wait_and_of_nobody_is_told() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut control = Control::create(open(dir.path())).unwrap();
+        let mut asker = Asker::open(open(dir.path())).unwrap();
+        let (none, short) = (Duration::ZERO, Duration::from_millis(50));
+        let long = Duration::from_secs(100);
+        let start = Instant::now();
+        asker.wait_until_writable(long);
+        let line = "x".repeat(LONGEST - 1);
+        while asker.send(&line).unwrap() {}
+        assert!(start.elapsed() < long, "a line is whole or not there");
+        assert_eq!(asker.unread().unwrap() % LONGEST, 0);
+        let start = Instant::now();
+        asker.wait_until_writable(none);
+        asker.wait_until_writable(short);
+        assert!(start.elapsed() >= short);
+        control.drain();
+        assert!(asker.send(&line).unwrap());
+        drop(control);
+        let nobody = asker.send(&line).unwrap_err();
+        assert_eq!(nobody.kind(), io::ErrorKind::BrokenPipe);
+        assert!(Asker::open(open(dir.path())).is_err());
+    }
+
+    #[test]
+    fn what_was_asked_through_a_fifo_without_a_name_is_not_lost() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join(FILE);
+        let mut control = Control::create(open(dir.path())).unwrap();
+        assert!(!control.put_back(open(dir.path())).unwrap());
+        let mut asker = Asker::open(open(dir.path())).unwrap();
+        assert!(asker.send(&"1 stop worker=7").unwrap());
+        fs::remove_file(&path).unwrap();
+        assert!(control.put_back(open(dir.path())).unwrap());
+        assert!(!control.put_back(open(dir.path())).unwrap());
+        let mut again = Asker::open(open(dir.path())).unwrap();
+        assert!(again.send(&"1 stop worker=8").unwrap());
+        let lines = ["1 stop worker=7", "1 stop worker=8"].map(|line| Line::parse(line.as_bytes()));
+        assert_eq!(control.drain(), lines);
+        // A file is not one that somebody reads.
+        fs::remove_file(&path).unwrap();
+        fs::write(&path, "").unwrap();
+        assert!(Asker::open(open(dir.path())).is_err());
+        assert!(control.put_back(open(dir.path())).unwrap());
+        assert!(Asker::open(open(dir.path())).is_ok());
+    }
+
+    #[test]
+    fn who_takes_over_reads_what_was_asked_of_the_dead() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join(FILE);
+        let dead = Control::create(open(dir.path())).unwrap();
+        let mut asker = Asker::open(open(dir.path())).unwrap();
+        assert!(asker.send(&"1 stop").unwrap());
+        let mut taken = Control::adopt(open(dir.path())).unwrap();
+        drop(dead);
+        assert_eq!(taken.drain(), [Line::parse(b"1 stop")]);
+        drop(taken);
+        for spoil in [|path: &Path| fs::write(path, "1 stop\n"), |_: &Path| Ok(())] {
+            fs::remove_file(&path).unwrap();
+            spoil(&path).unwrap();
+            let mut taken = Control::adopt(open(dir.path())).unwrap();
+            assert_eq!(taken.drain(), []);
+            let mut asker = Asker::open(open(dir.path())).unwrap();
+            assert!(asker.send(&"1 stop").unwrap());
+            assert_eq!(taken.drain(), [Line::parse(b"1 stop")]);
+        }
+    }
+
+    #[test]
+    fn the_beginning_of_a_line_waits_for_its_end_unless_a_request_comes() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut control = Control::create(open(dir.path())).unwrap();
+        // As much as is read at once is no end of what somebody wrote.
+        let long = [&b"x".repeat(AT_ONCE)[..], b"1 stop\n"].concat();
+        control.fifo.write_all(&long).unwrap();
+        assert_eq!(
+            (control.drain(), control.drain()),
+            (vec![], vec![Line::Junk])
+        );
+        control.fifo.write_all(b"1 stop worker=").unwrap();
+        assert_eq!(control.drain(), []);
+        control.fifo.write_all(b"1 stop\n").unwrap();
+        assert_eq!(control.drain(), [Line::Junk, Line::parse(b"1 stop")]);
+        assert_eq!(Line::parse(b"1 stop\xff"), Line::Junk);
+    }
 
     #[test]
     fn k11a_a_flood_is_read_in_parts_and_nothing_of_it_is_lost() {

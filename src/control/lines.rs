@@ -114,6 +114,30 @@ mod tests {
     }
 
     #[test]
+    fn k3a_a_line_that_is_too_long_is_none_whatever_it_begins_with() {
+        let whole = |length: usize| {
+            let mut line = b"1 stop worker=7 reason=user colour=".to_vec();
+            line.resize(length - 1, b'7');
+            line.push(b'\n');
+            line
+        };
+        for (length, told) in [
+            (LONGEST - 1, "7"),
+            (LONGEST, "7"),
+            (LONGEST + 1, "-"),
+            (LONGEST + 2, "-"),
+            (2 * LONGEST, "-"),
+            (5 * LONGEST, "-"),
+        ] {
+            let line = whole(length);
+            assert_eq!(cut(&[&line]), told, "{length}");
+            assert_eq!(cut(&[&line, b"1 stop\n"]), format!("{told}r"), "{length}");
+            let after_junk = if told == "7" { "-7" } else { told };
+            assert_eq!(cut(&[b"x", &line]), after_junk, "{length}");
+        }
+    }
+
+    #[test]
     fn a_request_in_pieces_is_one_and_junk_is_none() {
         assert_eq!(cut(&[b"1 st", b"op\nrubbish\n"]), "r-");
         assert_eq!(cut(&[b"1 ", b"stop wor", b"ker=7", b"\n"]), "7");
