@@ -137,8 +137,9 @@ fn write_decimal(nanos: u128, length: u128, unit: &str, f: &mut fmt::Formatter<'
 #[must_use]
 pub fn in_words(time: Duration) -> String {
     let tenths = rounded(time.as_nanos(), SECOND / 10);
-    if tenths < 100 && !tenths.is_multiple_of(10) {
-        return format!("{}.{} s", tenths / 10, tenths % 10);
+    let (whole, tenth) = (tenths / 10, tenths % 10);
+    if whole < 10 && tenth != 0 {
+        return format!("{whole}.{tenth} s");
     }
     let seconds = rounded(time.as_nanos(), SECOND);
     let minutes = rounded(time.as_nanos(), 60 * SECOND);
@@ -242,7 +243,24 @@ mod tests {
     #[test]
     fn a_limit_is_displayed_in_the_form_it_is_typed() {
         for typed in [
-            "0s", "500ms", "0.5ms", "10s", "1.5s", "1m30s", "1h50ms", "2h", "1d12h", "infinity",
+            "0s",
+            "0.000001ms",
+            "500ms",
+            "0.5ms",
+            "1s",
+            "10s",
+            "1.5s",
+            "59.999s",
+            "1m",
+            "1m30s",
+            "59m59s",
+            "1h",
+            "1h50ms",
+            "2h",
+            "1d",
+            "1d12h",
+            "3650d",
+            "infinity",
         ] {
             assert_eq!(typed.parse::<Limit>().unwrap().to_string(), typed);
         }
@@ -253,16 +271,27 @@ mod tests {
         for (millis, words) in [
             (0, "0 s"),
             (49, "0 s"),
+            (50, "0.1 s"),
             (200, "0.2 s"),
             (5_000, "5 s"),
             (9_940, "9.9 s"),
             (9_999, "10 s"),
+            (10_100, "10 s"),
+            (10_600, "11 s"),
             (59_499, "59 s"),
             (59_999, "1 m"),
+            (60_000, "1 m"),
+            (61_000, "1 m 1 s"),
             (90_000, "1 m 30 s"),
+            (3_599_000, "59 m 59 s"),
             (3_599_900, "1 h"),
+            (3_629_000, "1 h"),
+            (3_630_000, "1 h 1 m"),
             (7_500_000, "2 h 5 m"),
+            (86_340_000, "23 h 59 m"),
             (86_399_000, "1 d"),
+            (88_199_000, "1 d"),
+            (88_200_000, "1 d 1 h"),
             (273_600_000, "3 d 4 h"),
         ] {
             assert_eq!(in_words(Duration::from_millis(millis)), words);

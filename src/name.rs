@@ -164,7 +164,8 @@ mod tests {
             "x.",
             &"x".repeat(64),
         ] {
-            assert_eq!(parse(name).unwrap().as_str(), name);
+            let parsed = parse(name).unwrap();
+            assert_eq!((parsed.as_str(), parsed.as_ref()), (name, name));
         }
     }
 

@@ -170,7 +170,7 @@ impl Final {
 
 #[cfg(test)]
 mod tests {
-    use super::{Before, Outcome};
+    use super::{Before, Duration, Final, Outcome};
     use crate::ended::Ended;
     use crate::ladder::Rung;
     use Outcome::{ByItself, ByOthers, Flag, Kill, Term};
@@ -277,6 +277,46 @@ mod tests {
                     expected,
                     "{outcome:?} {ended}"
                 );
+            }
+        }
+    }
+
+    #[test]
+    fn the_words_of_the_machine_readable_output_are_read_as_they_are_written() {
+        for (outcome, word) in [
+            (ByItself, "by_itself"),
+            (Flag, "flag"),
+            (Term, "term"),
+            (Kill, "kill"),
+            (ByOthers, "by_others"),
+            (Outcome::Unobserved, "unobserved"),
+            (Outcome::NotEnded, "not_ended"),
+        ] {
+            assert_eq!(outcome.word(), word);
+            assert_eq!(Outcome::from_word(word), Some(outcome));
+        }
+        for word in ["", "Flag", "flags", "by itself"] {
+            assert_eq!(Outcome::from_word(word), None, "{word}");
+        }
+    }
+
+    #[test]
+    fn whoever_was_not_asked_did_not_fail_when_it_was_asked() {
+        for failed in [false, true] {
+            for flag_to_end in [None, Some(Duration::ZERO)] {
+                let last = Final {
+                    worker: 0,
+                    pid: 2,
+                    ended: Some(Ended::Exited(1)),
+                    outcome: ByItself,
+                    failed,
+                    flag_to_end,
+                    looked: Some(true),
+                    extensions: 0,
+                    stragglers: 0,
+                };
+                let expected = failed && flag_to_end.is_some();
+                assert_eq!(last.failed_when_asked(), expected, "{last:?}");
             }
         }
     }

@@ -72,3 +72,50 @@ impl fmt::Display for ReasonError {
 }
 
 impl Error for ReasonError {}
+
+#[cfg(test)]
+mod tests {
+    use super::{Reason, ReasonError};
+
+    #[test]
+    fn a_word_of_the_known_letters_is_a_reason() {
+        for word in [
+            "user",
+            "a",
+            "7",
+            "--",
+            "a-",
+            "-a",
+            "0123456789",
+            "abcdefghij-12345",
+        ] {
+            let reason = Reason::parse(word).unwrap();
+            assert_eq!((reason.as_str(), reason.to_string()), (word, word.into()));
+        }
+        assert_eq!(Reason::parse("timeout"), Ok(Reason::TIMEOUT));
+    }
+
+    #[test]
+    fn any_other_letter_or_length_is_none() {
+        let too_long = "a".repeat(Reason::MAX + 1);
+        for word in [
+            "",
+            "-",
+            "A",
+            "two words",
+            "a_b",
+            "a.",
+            "a\n",
+            "ß",
+            &too_long,
+        ] {
+            assert_eq!(Reason::parse(word), Err(ReasonError), "{word}");
+        }
+        for byte in 0..=127_u8 {
+            let known = byte.is_ascii_lowercase() || byte.is_ascii_digit();
+            let word = char::from(byte).to_string();
+            assert_eq!(Reason::parse(&word).is_ok(), known, "{word:?}");
+        }
+        assert!(ReasonError.to_string().contains("1 to 16 letters"));
+    }
+}

@@ -255,6 +255,14 @@ mod tests {
         let left = [last(0, Ended::Signalled(15), Outcome::Flag)];
         let user = Some(&Reason::USER);
         assert_eq!(verdict(&left, user, Policy::default()), Verdict::Exit(0));
+        let first = Ending {
+            finals: &left,
+            reason: Some(&Reason::SIBLING),
+            interrupted: false,
+            culprit: Some(0),
+            failed: false,
+        };
+        assert_eq!(first.verdict(Policy::default()), Verdict::Exit(0));
         let needed = [last(0, Ended::Signalled(15), Outcome::Term)];
         assert_eq!(
             verdict(&needed, user, Policy::default()),

@@ -101,3 +101,84 @@ impl Identity {
 fn same(one: u64, other: u64) -> Option<bool> {
     (one != 0 && other != 0).then_some(one == other)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Identity, UNKNOWN};
+
+    fn identity() -> Identity {
+        Identity {
+            pid: 4711,
+            start: 123_456,
+            boot_id: "6c7b1a3e-7a5c".into(),
+            pid_namespace: 4_026_531_836,
+            time_namespace: 4_026_531_834,
+            clock_offset: Some(-5),
+        }
+    }
+
+    #[test]
+    fn an_identity_is_read_back_as_it_was_written() {
+        let whole = identity();
+        let line = "1 4711 123456 6c7b1a3e-7a5c 4026531836 4026531834 -5";
+        assert_eq!(whole.to_string(), line);
+        assert_eq!(Identity::parse(line), Some(whole.clone()));
+        let unknown = Identity {
+            boot_id: UNKNOWN.into(),
+            clock_offset: None,
+            ..whole
+        };
+        assert_eq!(Identity::parse(&unknown.to_string()), Some(unknown));
+    }
+
+    #[test]
+    fn what_older_versions_did_not_write_is_unknown() {
+        let old = Identity::parse("1 4711 123456 6c7b1a3e-7a5c 4026531836").unwrap();
+        let expected = Identity {
+            time_namespace: 0,
+            clock_offset: None,
+            ..identity()
+        };
+        assert_eq!(old, expected);
+    }
+
+    #[test]
+    fn only_the_number_of_another_version_is_one() {
+        for (line, of_another) in [
+            ("1 4711 123456 - 0 0 -", false),
+            ("2 4711", true),
+            ("2", true),
+            ("4294967295 and more", true),
+            ("", false),
+            ("x 4711", false),
+            ("-2 4711", false),
+            (" 2", false),
+        ] {
+            assert_eq!(Identity::is_of_another_version(line), of_another, "{line}");
+        }
+        for line in ["", "2 4711 1 - 0 0 0", "1", "1 4711 1 -", "1 x 1 - 0"] {
+            assert_eq!(Identity::parse(line), None, "{line}");
+        }
+    }
+
+    #[test]
+    fn what_one_of_two_does_not_know_is_neither_the_same_nor_another() {
+        let with = |boot_id: &str, namespace| Identity {
+            boot_id: boot_id.into(),
+            pid_namespace: namespace,
+            time_namespace: namespace,
+            ..identity()
+        };
+        for (one, other, same) in [
+            (with("a", 1), with("a", 1), Some(true)),
+            (with("a", 1), with("b", 2), Some(false)),
+            (with("a", 1), with(UNKNOWN, 0), None),
+            (with(UNKNOWN, 0), with("a", 1), None),
+            (with(UNKNOWN, 0), with(UNKNOWN, 0), None),
+        ] {
+            assert_eq!(one.is_of_boot(&other), same);
+            assert_eq!(one.is_of_namespace(&other), same);
+            assert_eq!(one.shares_clock(&other), same);
+        }
+    }
+}

@@ -227,3 +227,223 @@ impl RecordReader {
         sys::futex_wait(self.page.word(0), seen.generation, timeout);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs::{self, File};
+    use std::os::unix::fs::FileExt as _;
+    use std::thread;
+    use std::time::{Duration, Instant};
+
+    use super::{
+        HEADER, LATE, Limit, Moment, Phase, RecordError, RecordReader, Snapshot, TOGETHER,
+        WorkerRecord, WorkerState, slot,
+    };
+    use crate::record::{Born, FILE, Record, RunRecord};
+
+    /// The record of a run of so many workers in a directory of its own.
+    struct Made {
+        dir: tempfile::TempDir,
+        run: RunRecord,
+        record: Record,
+    }
+
+    impl Made {
+        fn new(workers: u32) -> Self {
+            let dir = tempfile::tempdir().unwrap();
+            let run = RunRecord::new("train".into(), 4711, vec!["sleep".into()], workers);
+            let record = Record::create(File::open(dir.path()).unwrap(), &run).unwrap();
+            Self { dir, run, record }
+        }
+
+        fn reader(&self) -> Result<RecordReader, RecordError> {
+            RecordReader::open(File::open(self.dir.path()).unwrap())
+        }
+
+        fn bytes(&self) -> Vec<u8> {
+            fs::read(self.dir.path().join(FILE)).unwrap()
+        }
+
+        /// What somebody else writes.
+        fn write(&self, bytes: &[u8], place: u64) {
+            let file = fs::OpenOptions::new()
+                .write(true)
+                .open(self.dir.path().join(FILE));
+            file.unwrap().write_all_at(bytes, place).unwrap();
+        }
+    }
+
+    fn is_damaged<T>(read: Result<T, RecordError>) -> bool {
+        matches!(read, Err(RecordError::Damaged))
+    }
+
+    #[test]
+    fn an_owner_is_late_that_has_let_the_deadline_of_a_stop_go_by() {
+        let deadline = Moment::from_nanos(5_000_000_000);
+        let snapshot = |phase, state, deadline_ns| Snapshot {
+            generation: 0,
+            run: RunRecord {
+                phase,
+                ..RunRecord::new("train".into(), 4711, Vec::new(), 2)
+            },
+            workers: vec![
+                WorkerRecord::default(),
+                WorkerRecord {
+                    state,
+                    deadline_ns,
+                    ..WorkerRecord::default()
+                },
+            ],
+        };
+        let (stopping, over) = (Phase::Stopping, Phase::Over);
+        let due = Some(deadline.nanos());
+        let late = deadline + LATE + Duration::from_nanos(1);
+        for (phase, state, deadline_ns, now, is_late) in [
+            (stopping, WorkerState::Stopping, due, late, true),
+            (Phase::Running, WorkerState::Stopping, due, late, true),
+            (stopping, WorkerState::Stopping, due, deadline + LATE, false),
+            (stopping, WorkerState::Stopping, due, deadline, false),
+            (stopping, WorkerState::Stopping, None, late, false),
+            (stopping, WorkerState::Running, due, late, false),
+            (stopping, WorkerState::Ended, due, late, false),
+            (over, WorkerState::Stopping, due, late, false),
+        ] {
+            let snapshot = snapshot(phase, state, deadline_ns);
+            assert_eq!(snapshot.is_late(now), is_late, "{snapshot:?} {now:?}");
+        }
+    }
+
+    #[test]
+    fn every_slot_is_read_however_many_are_read_at_once() {
+        for workers in [0, 1, TOGETHER - 1, TOGETHER, TOGETHER + 1, 3 * TOGETHER] {
+            let mut made = Made::new(workers);
+            for worker in 0..workers {
+                let told = WorkerRecord {
+                    pid: Some(i32::try_from(worker + 100).unwrap()),
+                    ..WorkerRecord::default()
+                };
+                made.record.set_worker(worker, &told);
+            }
+            made.record.set_run(&made.run);
+            made.record.commit().unwrap();
+            let parsed = Snapshot::parse(&made.bytes()).unwrap();
+            assert_eq!(made.reader().unwrap().read().unwrap(), parsed);
+            let longer = [&made.bytes()[..], b"of a later version"].concat();
+            assert_eq!(Snapshot::parse(&longer).unwrap(), parsed);
+            assert_eq!(parsed.run, made.run);
+            assert_eq!(parsed.generation, 2);
+            let pids: Vec<_> = parsed.workers.iter().map(|told| told.pid).collect();
+            let expected: Vec<_> = (100..).map(Some).take(workers as usize).collect();
+            assert_eq!(pids, expected);
+        }
+    }
+
+    #[test]
+    fn a_record_that_was_cut_or_is_none_is_damaged() {
+        let made = Made::new(3);
+        let bytes = made.bytes();
+        assert_eq!(bytes.len() as u64, slot(3));
+        assert!(Snapshot::parse(&bytes).is_ok());
+        for length in [0, 3, 4, 4095, 4096, bytes.len() - 1] {
+            assert!(is_damaged(Snapshot::parse(&bytes[..length])), "{length}");
+            let cut = fs::OpenOptions::new()
+                .write(true)
+                .open(made.dir.path().join(FILE));
+            cut.unwrap().set_len(length as u64).unwrap();
+            assert_eq!(made.reader().is_ok(), length as u64 >= HEADER, "{length}");
+            let read = made.reader().and_then(|reader| reader.read());
+            assert!(is_damaged(read), "{length}");
+        }
+        let dir = tempfile::tempdir().unwrap();
+        fs::create_dir(dir.path().join(FILE)).unwrap();
+        let open = || RecordReader::open(File::open(dir.path()).unwrap());
+        assert!(is_damaged(open()));
+        fs::remove_dir(dir.path().join(FILE)).unwrap();
+        assert!(matches!(open(), Err(RecordError::Io(_))));
+    }
+
+    #[test]
+    fn a_record_of_another_version_is_told_as_that_and_not_guessed() {
+        let made = Made::new(1);
+        made.write(br#"{"version":2,"colour":"red"}"#, 8);
+        made.write(b"\n", 36);
+        let reader = made.reader().unwrap();
+        for read in [reader.read().map(drop), reader.grace().map(drop)] {
+            assert!(matches!(read, Err(RecordError::Version(2))), "{read:?}");
+        }
+    }
+
+    #[test]
+    fn the_grace_is_read_without_the_workers() {
+        let mut made = Made::new(1);
+        for (grace_ms, grace) in [
+            (None, Limit::Never),
+            (Some(1500), Limit::After(Duration::from_millis(1500))),
+        ] {
+            made.run.grace_ms = grace_ms;
+            made.record.set_run(&made.run);
+            made.record.commit().unwrap();
+            made.write(b"x", slot(0) + 64);
+            let reader = made.reader().unwrap();
+            assert_eq!(reader.grace().unwrap(), grace);
+            assert!(is_damaged(reader.read()));
+        }
+    }
+
+    #[test]
+    fn who_a_worker_is_stands_in_its_own_slot() {
+        let made = Made::new(2);
+        let born = Born {
+            pid: 4712,
+            start: 77,
+            inode: Some(5),
+        };
+        made.record.birth(1).write(&born).unwrap();
+        let reader = made.reader().unwrap();
+        assert_eq!((reader.born(0), reader.born(1)), (None, Some(born)));
+    }
+
+    #[test]
+    fn what_an_owner_left_half_written_is_read_as_it_stands() {
+        let made = Made::new(1);
+        made.write(&7_u32.to_ne_bytes(), 0);
+        let snapshot = made.reader().unwrap().read().unwrap();
+        assert_eq!((snapshot.generation, snapshot.run), (7, made.run));
+    }
+
+    #[test]
+    fn a_reader_sees_whether_its_record_still_has_the_name() {
+        let mut made = Made::new(1);
+        let (dir, path) = (File::open(made.dir.path()).unwrap(), made.dir.path());
+        let reader = made.reader().unwrap();
+        assert!(reader.is_at(&dir));
+        fs::remove_file(path.join(FILE)).unwrap();
+        assert!(!reader.is_at(&dir));
+        made.record.put_back(&dir).unwrap();
+        assert!(!reader.is_at(&dir));
+        assert!(made.reader().unwrap().is_at(&dir));
+    }
+
+    #[test]
+    fn a_reader_sleeps_until_something_is_written() {
+        let mut made = Made::new(1);
+        let reader = made.reader().unwrap();
+        let seen = reader.read().unwrap();
+        let (time, long) = (Duration::from_millis(100), Duration::from_secs(100));
+        let start = Instant::now();
+        // A sleep may end for no reason; hardly all of three do.
+        (0..3).for_each(|_| reader.wait_for_change(&seen, time));
+        assert!(start.elapsed() >= time, "{:?}", start.elapsed());
+        thread::scope(|scope| {
+            let waiting = scope.spawn(|| {
+                while reader.read().unwrap() == seen {
+                    reader.wait_for_change(&seen, long);
+                }
+            });
+            made.record.set_run(&made.run);
+            made.record.commit().unwrap();
+            waiting.join().unwrap();
+        });
+        assert!(start.elapsed() < long, "{:?}", start.elapsed());
+    }
+}

@@ -188,3 +188,16 @@ fn a_time_beyond_the_end_of_the_clock_is_its_end() {
     assert_eq!(ladder.step(long, at(1)), Action::Climb(Rung::Flag));
     assert_eq!(ladder.deadline(), Some(Moment::from_nanos(u64::MAX)));
 }
+
+#[test]
+fn a_flag_shows_the_rung_and_nothing_else_does() {
+    for level in 0..=u8::MAX {
+        let rung = match level {
+            b'1' => Some(Rung::Flag),
+            b'2' => Some(Rung::Term),
+            b'3' => Some(Rung::Kill),
+            _ => None,
+        };
+        assert_eq!(Rung::of_level(level), rung, "{level}");
+    }
+}

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use proptest::prelude::prop;
-use proptest::{prop_assert_eq, prop_oneof, proptest};
+use proptest::{prop_assert_eq, prop_assert_ne, prop_oneof, proptest};
 use stopctl::duration::Limit;
 use stopctl::ladder::{Action, Input, Ladder, Rung, Times, Unaware, Wanted};
 use stopctl::moment::Moment;
@@ -47,7 +47,9 @@ fn climbs(times: Times, inputs: &[(u64, Input)]) -> String {
         take(&mut ladder, *input, at(*second));
     }
     while let Some(deadline) = ladder.deadline() {
+        let before = ladder.clone();
         take(&mut ladder, Input::Tick, deadline);
+        assert_ne!(ladder, before, "a tick at the deadline");
     }
     climbs.join(", ")
 }
@@ -130,6 +132,21 @@ fn k15a_every_way_to_ask_who_never_looked_and_who_did() {
 }
 
 #[test]
+fn what_is_typed_for_who_never_looked_is_written_as_it_is_typed() {
+    for (typed, unaware) in [
+        ("auto", Unaware::SinceStart),
+        ("0s", Unaware::Grace(secs(0))),
+        ("4s", Unaware::Grace(secs(4))),
+        ("infinity", Unaware::Grace(Limit::Never)),
+    ] {
+        assert_eq!(typed.parse(), Ok(unaware));
+        assert_eq!(unaware.typed().as_deref(), Some(typed));
+    }
+    assert_eq!(Unaware::Same.typed(), None);
+    assert!("Auto".parse::<Unaware>().is_err());
+}
+
+#[test]
 fn k15b_who_takes_over_goes_on_with_the_same_times() {
     let resumed = |times, looked: bool, rung, until| {
         let mut ladder = Ladder::new(times, at(0));
@@ -196,7 +213,11 @@ proptest! {
             if let Some(at) = look.filter(|&at| at < deadline) {
                 let _ = ladder.step(Input::Looked, at);
                 look = None;
-            } else if ladder.step(Input::Tick, deadline) == Action::Climb(Rung::Kill) {
+                continue;
+            }
+            let action = ladder.step(Input::Tick, deadline);
+            prop_assert_ne!(action, Action::Nothing);
+            if action == Action::Climb(Rung::Kill) {
                 killed = Some(deadline);
             }
         }
