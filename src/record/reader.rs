@@ -78,14 +78,12 @@ impl Snapshot {
             return Err(RecordError::Damaged);
         }
         let mut workers = Vec::new();
-        let mut first = 0;
-        while first < run.workers {
+        for first in (0..run.workers).step_by(TOGETHER as usize) {
             let end = run.workers.min(first.saturating_add(TOGETHER));
             let slots = part(slot(first)..slot(end)).ok_or(RecordError::Damaged)?;
             for slot in slots.chunks(SLOT) {
                 workers.push(object(slot.get(BIRTH..))?);
             }
-            first = end;
         }
         Ok(Self {
             generation,
