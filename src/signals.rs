@@ -5,11 +5,14 @@
 //!
 //! A library that somebody loads into this process may have threads that block nothing. A signal
 //! that one of them takes would do its default there: end us without a word, or, as the end of a
-//! child, nothing. So each has a handler, which brings it to where it is read.
+//! child, nothing. So where there are threads when we start, each signal has a handler, which brings it
+//! to where it is read.
 
 use std::cell::Cell;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::fs::MetadataExt as _;
+use std::path::Path;
 
 use libc::{SIGBUS, SIGCHLD, SIGCONT, SIGHUP, SIGINT, SIGIO, SIGQUIT, SIGSEGV, SIGTERM, SIGXFSZ};
 use nix::sys::signal::{SigSet, Signal};
@@ -133,9 +136,13 @@ impl Signals {
             // A file of ours that may not grow is a line that is lost, and no request.
             sys::set_disposition(SIGXFSZ, Disposition::Ignore)?;
         }
-        for signal in (1..=libc::SIGRTMAX()).filter(|&signal| is_blocked(&blocked, signal)) {
-            // Refused for SIGKILL, SIGSTOP and what the C library keeps for itself.
-            let _ = sys::bring_here(signal);
+        // A thread that is made from here on inherits what this one blocks (pthread_sigmask(3)).
+        if !is_alone() {
+            let blocked = |signal: &i32| is_blocked(&blocked, *signal);
+            for signal in (1..=libc::SIGRTMAX()).filter(blocked) {
+                // Refused for SIGKILL, SIGSTOP and what the C library keeps for itself.
+                let _ = sys::bring_here(signal);
+            }
         }
         let suspend = Suspend::new(forward)?;
         let mut awaited = blocked;
@@ -255,6 +262,14 @@ impl Signals {
     pub fn blocked(&self) -> &SigSet {
         &self.blocked
     }
+}
+
+/// Whether this is certainly the only thread of this process: its directory of threads has two links of
+/// its own, and one for each (proc(5)).
+fn is_alone() -> bool {
+    Path::new("/proc/self/task")
+        .metadata()
+        .is_ok_and(|tasks| tasks.nlink() == 3)
 }
 
 /// Real-time signals, which are in no set that can be asked, are blocked with all others.
