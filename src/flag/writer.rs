@@ -435,3 +435,71 @@ fn open_to_write(dir: &OwnedFd, name: &str) -> io::Result<File> {
     let _ = fcntl(&file, FcntlArg::F_SETFL(OFlag::O_NOATIME));
     Ok(file)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs::{self, File};
+    use std::thread;
+    use std::time::{Duration, Instant};
+
+    use nix::unistd::gettid;
+
+    use super::{FlagFile, Request, sys};
+    use crate::reason::Reason;
+    use crate::sys::SharedPage;
+
+    /// Much longer than any client sleeps, so that nobody wakes by itself meanwhile.
+    const LONG: Duration = Duration::from_secs(60);
+    const SOON: Duration = Duration::from_secs(20);
+
+    /// Sleeps on a flag as a client does, with a mapping of its own; answers how long.
+    fn sleep_on(file: &File) -> Duration {
+        let page = SharedPage::map(file).unwrap();
+        let begun = Instant::now();
+        sys::futex_wait(page.word(0), u32::from_ne_bytes(*b"0\n\n\n"), LONG);
+        begun.elapsed()
+    }
+
+    fn wait_until_asleep(thread: i32) {
+        let place = format!("/proc/self/task/{thread}/wchan");
+        let begun = Instant::now();
+        while !fs::read_to_string(&place).unwrap().contains("futex") {
+            assert!(begun.elapsed() < SOON, "it does not sleep");
+            thread::sleep(Duration::from_millis(1));
+        }
+    }
+
+    #[test]
+    fn k3e_everybody_who_sleeps_on_a_flag_is_woken_when_it_is_raised() {
+        let directory = tempfile::tempdir().unwrap();
+        let dir = File::open(directory.path()).unwrap();
+        let mut flag = FlagFile::create(&dir, directory.path(), 0).unwrap();
+        let first = File::open(flag.path()).unwrap();
+        fs::remove_file(flag.path()).unwrap();
+        assert!(flag.put_back(&dir).unwrap());
+        let second = File::open(flag.path()).unwrap();
+        thread::scope(|scope| {
+            let files = [&first, &first, &second, &second];
+            let sleepers = files.map(|file| {
+                let (tell, told) = std::sync::mpsc::channel();
+                let sleeper = scope.spawn(move || {
+                    tell.send(gettid().as_raw()).unwrap();
+                    sleep_on(file)
+                });
+                wait_until_asleep(told.recv().unwrap());
+                sleeper
+            });
+            let request = Request {
+                level: b'1',
+                reason: Some(Reason::LOST),
+                deadline: None,
+                deadline_unix: None,
+            };
+            flag.raise(&request).unwrap();
+            for sleeper in sleepers {
+                let slept = sleeper.join().unwrap();
+                assert!(slept < SOON, "{slept:?}");
+            }
+        });
+    }
+}
