@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use nix::sys::signal::Signal;
@@ -9,6 +10,7 @@ use nix::sys::signal::Signal;
 use crate::HOLDS;
 use crate::scene::{flag, put_back};
 use crate::support::base::Base;
+use crate::support::owner::guard_of;
 use crate::support::processes;
 use crate::support::started::send;
 use crate::support::until::until;
@@ -112,4 +114,52 @@ fn b7_a_run_that_took_the_name_of_a_deleted_one_is_left_alone() {
     let end = newer.finish();
     end.expect(0);
     assert_eq!(end.events.outcomes(), ["flag"], "B7");
+}
+
+/// Which files below `directory` a process has open.
+fn open_below(directory: &Path, pid: i32) -> Vec<(PathBuf, u64)> {
+    let all = fs::read_dir(format!("/proc/{pid}/fd")).expect("its descriptors");
+    let mut files: Vec<_> = all
+        .flatten()
+        .filter_map(|one| Some((fs::read_link(one.path()).ok()?, one.path())))
+        .filter(|(target, _)| target.starts_with(directory))
+        .map(|(target, link)| (target, fs::metadata(link).map_or(0, |data| data.ino())))
+        .collect();
+    files.sort();
+    files
+}
+
+#[test]
+fn k4g_while_another_run_has_its_name_nothing_is_made_anew() {
+    let base = Base::new();
+    let older = base
+        .scenario()
+        .name("twice")
+        .workers(2)
+        .options(&["-v"])
+        .zoo(&HOLDS)
+        .start();
+    older.ready(2);
+    guard_of(&older);
+    send(older.pid(), Signal::SIGSTOP);
+    until("it is stopped", || {
+        processes::state(older.pid()) == Some('T')
+    });
+    fs::remove_dir_all(base.runs().join("twice")).expect("rm -r of the run");
+    let newer = base.scenario().name("twice").zoo(&HOLDS).start();
+    newer.ready(1);
+    // The files that it has: what was made anew in vain would be kept for the workers, each time
+    // that it is tried again.
+    let before = open_below(base.runs(), older.pid());
+    send(older.pid(), Signal::SIGCONT);
+    older.wait_for("another run has its name now");
+    assert_eq!(before, open_below(base.runs(), older.pid()));
+    assert!(
+        before.len() >= 5,
+        "owner, control, record and two flags: {before:?}"
+    );
+    older.signal(Signal::SIGTERM);
+    older.finish().expect(0);
+    base.call(&["stop", "twice"]).expect(0);
+    newer.finish().expect(0);
 }
