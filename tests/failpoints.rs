@@ -307,3 +307,24 @@ fn is_stopped(run: &Started) -> bool {
     let status = waitid(Id::Pid(Pid::from_raw(run.pid())), flags).expect("our own child");
     matches!(status, WaitStatus::Stopped(..))
 }
+
+#[test]
+fn k19j_no_reader_takes_half_a_change_of_the_record_for_a_whole_one() {
+    for (at, is_whole) in [
+        ("record: odd", false),
+        ("record: a place written", false),
+        ("record: even", true),
+    ] {
+        let mut base = Base::new();
+        base.leaves_something();
+        let run = scenario(&base, false)
+            .environment(VARIABLE, format!("supervisor:kill:{at}"))
+            .start();
+        run.wait_for_exit();
+        let record = fs::read(base.runs().join(NAME).join("record")).expect("a record");
+        let generation = u32::from_ne_bytes(*record.first_chunk().expect("its generation"));
+        assert_eq!(generation.is_multiple_of(2), is_whole, "{at}: {generation}");
+        stop(&base);
+        check(&base, &run.finish().lines);
+    }
+}
