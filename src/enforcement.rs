@@ -179,7 +179,8 @@ impl<'a> Enforcement<'a> {
     /// Looks who has ended of what nobody reaps for us: stragglers, and workers that we adopted.
     pub(crate) fn settle(&mut self, now: Moment) {
         // ORDER: who has ended, then the looks, then what follows from them. So the children of
-        // whoever is forgotten here are seen, and nobody's tree is taken for empty too early.
+        // whoever is forgotten here are seen, and so is an orphan that has got the pid of one of
+        // them: nobody's tree is taken for empty too early.
         self.on_each(now, Worker::forget_ended);
         self.look_anew();
         self.pass_orphans_on();

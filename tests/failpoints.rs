@@ -8,6 +8,8 @@ mod support;
 mod deposed;
 #[path = "failpoints/newborns.rs"]
 mod newborns;
+#[path = "failpoints/orphans.rs"]
+mod orphans;
 #[path = "failpoints/takeover.rs"]
 mod takeover;
 

@@ -8,6 +8,7 @@ use super::Supervisor;
 use crate::ended::Ended;
 use crate::enforcement::How;
 use crate::event::Event;
+use crate::failpoint;
 use crate::moment::Moment;
 use crate::process::{self, Target};
 use crate::reason::Reason;
@@ -86,6 +87,7 @@ impl Supervisor<'_> {
                 // A straggler that we adopted, the guard, or a child from before we were exec'ed.
                 let _ = process::reap(pid);
                 self.run.search.forget(pid);
+                failpoint::pass("orphan reaped");
                 if !self.guard_ended(pid, now) {
                     self.run.witness.see(now, &Event::ForeignReaped { pid });
                 }
