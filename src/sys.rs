@@ -383,8 +383,11 @@ pub(crate) fn is_mounted_over(file: BorrowedFd<'_>) -> bool {
     // SAFETY: all zeroes is a valid statx.
     let mut data: libc::statx = unsafe { std::mem::zeroed() };
     let (fd, flags) = (file.as_raw_fd(), libc::AT_EMPTY_PATH);
+    let (call, name) = (libc::SYS_statx, c"".as_ptr());
+    // By its number: the standard library declares the function weak, and in a static program what is
+    // only weak is not there.
     // SAFETY: the name is empty and ends with a zero byte; `data` is a valid place for the answer.
-    let asked = unsafe { libc::statx(fd, c"".as_ptr(), flags, 0, &raw mut data) };
+    let asked = unsafe { libc::syscall(call, fd, name, flags, 0, &raw mut data) };
     let root = libc::STATX_ATTR_MOUNT_ROOT.cast_unsigned();
     asked == 0 && data.stx_attributes & u64::from(root) != 0
 }
@@ -493,13 +496,13 @@ pub(crate) fn bring_here(signal: i32) -> io::Result<()> {
 /// lets signals through, a signal does what it does to any program.
 extern "C" fn bring(signal: libc::c_int) {
     let us = std::process::id().cast_signed();
-    // SAFETY: only answers a number.
-    let here = unsafe { libc::gettid() };
+    // SAFETY: only answers a number. By its number, as in `is_mounted_over`.
+    let here = unsafe { libc::syscall(libc::SYS_gettid) };
     // SAFETY: the place of this thread's errno, which whoever was interrupted may be about to read.
     let place = unsafe { libc::__errno_location() };
     // SAFETY: as above.
     let errno = unsafe { *place };
-    if us == READER.load(Ordering::Relaxed) && here != us {
+    if us == READER.load(Ordering::Relaxed) && here != libc::c_long::from(us) {
         // SAFETY: takes numbers; the main thread has that of the process.
         unsafe { libc::syscall(libc::SYS_tgkill, us, us, signal) };
     } else {

@@ -23,6 +23,10 @@ impl Borrowed {
     /// Those that we have, if there are any.
     #[must_use]
     pub fn get() -> Option<Self> {
+        // The kernel compares who asks with whose rights that gives, and says so for nothing.
+        if !sys::is_secure_exec() {
+            return None;
+        }
         let (user, group) = (Uid::current(), Gid::current());
         if user != Uid::effective() {
             Some(Self::User(user, Uid::effective()))
@@ -32,7 +36,7 @@ impl Borrowed {
             // A security module may call an exec secure, too, that borrows nothing.
             let program = Path::new("/proc/self/exe");
             let has_some = || sys::attribute(program, c"security.capability").is_ok();
-            (sys::is_secure_exec() && has_some()).then_some(Self::Capabilities)
+            has_some().then_some(Self::Capabilities)
         }
     }
 }

@@ -69,5 +69,7 @@ fn run(mut tool: Command, command: &Command) -> String {
         .stdin(Stdio::null())
         .output()
         .unwrap_or_else(|error| panic!("{tool:?}: {error}"));
+    // Who crashes early has done little.
+    assert!(output.status.success(), "{tool:?}: {output:?}");
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
