@@ -88,6 +88,10 @@ impl Supervisor<'_> {
     pub(super) fn put_back(&mut self, now: Moment) {
         self.deletion.since = None;
         self.deletion.over_at = None;
+        if !self.run.files.owner.is_ours() {
+            // Whoever took over has ended the run, and removed its directory.
+            return;
+        }
         self.run.on_each(now, |worker, hands| {
             if worker.heal().is_ok_and(|healed| healed) {
                 let worker = worker.number();

@@ -2,6 +2,7 @@
 //! programs.
 
 use std::fs::File;
+use std::io;
 
 use super::Supervisor;
 use super::guarded::SHORT;
@@ -74,6 +75,11 @@ impl Supervisor<'_> {
         if !self.dir.is_there() {
             // Somebody has just deleted it: no worker is told of a flag that is not there.
             self.put_back(sys::now());
+            if !self.run.files.owner.is_ours() {
+                // The owner file that a child looks at may be new, and know of no takeover.
+                let error = io::ErrorKind::NotFound.into();
+                return Err(SpawnError::Lacks("its flag", error));
+            }
         }
         let flag = FlagFile::create(&self.dir, self.dir.path(), number);
         let mut flag = flag.map_err(|error| SpawnError::Lacks("its flag", error))?;

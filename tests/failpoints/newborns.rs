@@ -1,7 +1,7 @@
 //! Row K5: what is on record before a program runs, and what must be true for it to run. Each check
 //! is tried alone: the others would let the program run.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::PathBuf;
 
@@ -80,10 +80,15 @@ impl<'b> Waiting<'b> {
     }
 }
 
-/// The one child of `pid` that is no guard.
+/// The one child of `pid` that is to be a worker, and neither a guard nor a scribe.
 fn child_of(pid: i32) -> i32 {
-    let [child] = processes::children(pid)[..] else {
-        panic!("not one child of {pid}");
+    let mut children = processes::children(pid);
+    children.retain(|child| {
+        let name = fs::read_to_string(format!("/proc/{child}/comm"));
+        !name.is_ok_and(|name| name.starts_with("stopctl-"))
+    });
+    let [child] = children[..] else {
+        panic!("not one child of {pid}: {children:?}");
     };
     child
 }
