@@ -18,7 +18,8 @@ Limits:
 
 * ``is_set()`` reads a mapped file and nothing else. If somebody who may write the file cuts it
   to nothing, such a look ends the process with SIGBUS. ``wait()``, ``request()`` and what is
-  built on them look at the file's size first, and take a file of no bytes for a stop.
+  built on them read the file itself, and take one of no bytes for a stop. Once one of them has
+  seen a stop, ``is_set()`` says so without the file.
 * ``is_set()`` does not notice that the supervisor died; whatever waits or tells the reason does.
 * Ranks of a distributed computation must agree on when to leave, or those that stay hang.
 """
@@ -146,6 +147,8 @@ class Flag:
 
     def is_set(self) -> bool:
         """Whether to stop: one load, and nothing else."""
+        # A file that is cut to nothing is a SIGBUS here: to look at its size first would be a system
+        # call for each look, and too early all the same.
         return _STOPS[self._page[0]]
 
     def until(self, items: Iterable[_Item]) -> Iterator[_Item]:
@@ -294,30 +297,34 @@ class Flag:
     # Inside
 
     def _look(self) -> bool:
-        """The thorough look: at the size of the file and at its owner, too."""
+        """The thorough look: at the file itself and at its owner, too."""
+        return self._down() is None
+
+    def _down(self) -> Optional[bytes]:
+        """What the flag says while it is down; None when it is time to stop, and then for good."""
         shared = self._shared
-        if shared is not None and self._page is shared.page:
-            if shared.is_cut():
-                self._raise(_text_of("-", "-"))
-            elif not self.is_set() and self._is_lost():
-                self._raise(_text_of("1", "lost"))
-        return self.is_set()
+        if shared is None or self._page is not shared.page:
+            return None if self.is_set() else _DOWN
+        said = shared.read()
+        if not said:
+            self._raise(_text_of("-", "-"))
+        elif _STOPS[said[0]]:
+            # Kept: should the file be cut later, no look touches the mapping any more.
+            self._page = said
+        elif self._is_lost():
+            self._raise(_text_of("1", "lost"))
+        return said if self._page is shared.page else None
 
     def _is_lost(self) -> bool:
         owner = self._owner
-        return owner is not None and not owner.is_cut() and bool(owner.word() & _OWNER_DIED)
+        return owner is not None and bool(_word_of(owner.read()) & _OWNER_DIED)
 
     def _text(self) -> bytes:
+        """What to tell once it is time to stop."""
         shared = self._shared
-        if shared is None or shared.is_cut() or not _STOPS[shared.page[0]]:
-            return bytes(self._page[:])
-        last = shared.page[:]
-        for _ in range(1, _COPIES):
-            copy = shared.page[:]
-            if copy == last:
-                break
-            last = copy
-        return last
+        said = b"" if shared is None else shared.read()
+        # What this process knows by itself counts where the file does not say more.
+        return said if said and _STOPS[said[0]] else bytes(self._page[:])
 
     def _sleep(self, seconds: float) -> None:
         futex = self._futex
@@ -325,12 +332,11 @@ class Flag:
             self._futex = _futex_for(self._shared)
             # That took its time: looked at again before the file is read once more.
             return
-        shared = self._shared
-        # ORDER: the word is loaded before the sleep; the kernel sleeps only if it is still the
+        # ORDER: the word is read before the sleep; the kernel sleeps only if it is still the
         # same, so a raise in between cannot be missed.
-        down = 0 if shared is None else shared.word()
-        if not self.is_set():
-            futex.wait(down, seconds)
+        said = self._down()
+        if said is not None:
+            futex.wait(0 if self._shared is None else _word_of(said), seconds)
 
     def _raise(self, text: bytes) -> None:
         # A signal handler may come here at any moment: no lock, and no import. No look either: the
@@ -421,6 +427,11 @@ class _Watch:
         self.tickets = itertools.count()
 
 
+def _word_of(text: bytes) -> int:
+    """The first four bytes as the kernel compares them: behind a file's end there are zeros."""
+    return int.from_bytes(text[:4].ljust(4, b"\0"), sys.byteorder)
+
+
 class _Mapped:
     """A file of the contract, mapped to be read. The mapping outlives the file's name.
 
@@ -439,18 +450,36 @@ class _Mapped:
             os.close(fd)
         self._identity = (state.st_dev, state.st_ino)
 
-    def word(self) -> int:
-        """The first four bytes as the kernel compares them: behind a file's end there are zeros."""
-        return int.from_bytes(self.page[:4].ljust(4, b"\0"), sys.byteorder)
+    def read(self) -> bytes:
+        """What the file says; nothing if somebody has cut it to nothing.
 
-    def is_cut(self) -> bool:
-        """Whether the file has no byte any more, so that a look would be a SIGBUS."""
+        Not by the mapping: a load from it is a SIGBUS if the file is cut before that, however late
+        its size was looked at.
+        """
+        try:
+            fd = self.reopen()
+            try:
+                last = os.pread(fd, _LENGTH, 0)
+                for _ in range(1, _COPIES):
+                    copy = os.pread(fd, _LENGTH, 0)
+                    if copy == last:
+                        break
+                    last = copy
+            finally:
+                os.close(fd)
+        except (OSError, ValueError):
+            return self._mapped()
+        return last
+
+    def _mapped(self) -> bytes:
+        """The same of a file that cannot be opened any more: its name is gone, or there is no
+        descriptor left. Whoever cuts one of those at this moment ends us."""
         try:
             state = os.stat(self._path)
         except OSError:
-            # Its name is gone: the file lives on in our mapping.
-            return False
-        return state.st_size == 0 and (state.st_dev, state.st_ino) == self._identity
+            return self.page[:]
+        is_it = (state.st_dev, state.st_ino) == self._identity
+        return b"" if is_it and state.st_size == 0 else self.page[:]
 
     def reopen(self) -> int:
         """A descriptor of the same file."""

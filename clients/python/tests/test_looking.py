@@ -3,6 +3,7 @@ import os
 import queue
 import time
 import unittest
+from unittest import mock
 
 import stopctl
 from flag_file import DOWN, FlagFile
@@ -114,26 +115,19 @@ class Looking(unittest.TestCase):
             self.assertFalse(hasattr(stopctl.flag(), "clear"))
 
     def test_the_text_is_copied_until_two_copies_agree(self):
-        class Moving:
-            """A page whose text changes with each copy, a number of times."""
-
-            def __init__(self, times):
-                self.copies = itertools.count()
-                self.times = times
-
-            def __getitem__(self, at):
-                if at == 0:
-                    return ord("1")
-                moved = min(next(self.copies), self.times)
-                return b"1   user %d 1\n" % moved
-
         for times, wanted, copies in ((0, 0, 2), (3, 3, 5), (100, 7, 8)):
             with FlagFile(b"1   user 1 1\n"):
                 stop = stopctl.flag()
-                moving = Moving(times)
-                stop._shared.page = stop._page = moving
-                self.assertEqual(stop.request().deadline_ns, wanted)
-                self.assertEqual(next(moving.copies), copies)
+                # It is time to stop; what is read from now on is the text alone.
+                self.assertTrue(stop.wait(0))
+                numbers = itertools.count()
+
+                def moving(*_):
+                    return b"1   user %d 1\n" % min(next(numbers), times)
+
+                with mock.patch("os.pread", moving):
+                    self.assertEqual(stop.request().deadline_ns, wanted)
+                self.assertEqual(next(numbers), copies)
 
     def test_a_flag_of_its_own_when_there_is_no_supervisor(self):
         for value in (None, ""):

@@ -1,12 +1,15 @@
 import asyncio
+import contextlib
+import itertools
 import os
 import signal
 import threading
 import time
 import unittest
+from unittest import mock
 
 import stopctl
-from flag_file import DIED, FlagFile
+from flag_file import DIED, DOWN, FlagFile
 
 # Far above the cap of a sleep, far below the waits that must not be sat through.
 SOON = 10
@@ -104,6 +107,62 @@ class Waiting(unittest.TestCase):
                 self.assertTrue(ask(stop))
                 self.assertEqual(stop.request(), ("-", None, None))
                 self.assertTrue(stop.is_set())
+
+    def test_a_file_cut_to_nothing_at_any_moment_ends_nobody_who_waits_or_asks(self):
+        calls = ("open", "close", "fstat", "pread", "stat")
+
+        class Cutting:
+            """Cuts the files after the system call of this number."""
+
+            def __init__(self, paths, at):
+                self.paths, self.left = paths, at
+
+            def passing(self, call):
+                def made(*arguments):
+                    try:
+                        return call(*arguments)
+                    finally:
+                        if self.left == 0:
+                            for path in self.paths:
+                                os.truncate(path, 0)
+                        self.left -= 1
+
+                return made
+
+        def cut(ask, name, content, at):
+            """Answers whether there were so many calls."""
+            with FlagFile(content) as file, contextlib.ExitStack() as patches:
+                stop = stopctl.flag()
+                if content is DOWN:
+                    # The first sleep maps what the others sleep on.
+                    stop.wait(0.01)
+                paths = {"flag": [file.path], "owner": [file.owner_path]}
+                cutting = Cutting(paths.get(name, [file.path, file.owner_path]), at)
+                for call in calls:
+                    made = cutting.passing(getattr(os, call))
+                    patches.enter_context(mock.patch("os." + call, made))
+                ask(stop)
+                return cutting.left < 0
+
+        asks = (
+            lambda stop: stop.wait(0.01),
+            lambda stop: stop.wait(0),
+            lambda stop: stop.request(),
+            lambda stop: (stop.reason, stop.remaining, stop.level),
+        )
+        raised = b"1   user 7 1\n".ljust(64, b"\n")
+        for ask, name, content in itertools.product(asks, ("flag", "owner", "both"), (DOWN, raised)):
+            # A SIGBUS would be the end of the tests, too.
+            pid = os.fork()
+            if pid == 0:
+                at, status = 0, 1
+                try:
+                    while cut(ask, name, content, at):
+                        at += 1
+                    status = 0 if at >= 5 else 2
+                finally:
+                    os._exit(status)
+            self.assertEqual(os.waitpid(pid, 0)[1], 0, (name, content))
 
     def test_an_owner_cut_to_nothing_is_no_owner(self):
         with FlagFile() as file:
