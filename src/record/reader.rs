@@ -112,6 +112,27 @@ fn object<T: DeserializeOwned>(part: Option<&[u8]>) -> Result<T, RecordError> {
     serde_json::from_slice(line.unwrap_or_default()).map_err(|_| RecordError::Damaged)
 }
 
+/// The copy that was made while nobody wrote: between two looks at a generation that is even and
+/// stays the same.
+fn unwritten<T>(
+    generation: impl Fn() -> Result<u32, RecordError>,
+    copy: impl Fn(u32) -> Result<T, RecordError>,
+) -> Result<T, RecordError> {
+    let mut tries = 0..TRIES;
+    loop {
+        let before = generation()?;
+        let writing = !before.is_multiple_of(2);
+        if writing && tries.next().is_some() {
+            std::thread::yield_now();
+            continue;
+        }
+        let copy = copy(before);
+        if writing || generation()? == before || tries.next().is_none() {
+            return copy;
+        }
+    }
+}
+
 /// A reader's end of the record.
 #[derive(Debug)]
 pub struct RecordReader {
@@ -159,19 +180,7 @@ impl RecordReader {
     }
 
     fn read_file(&self) -> Result<Snapshot, RecordError> {
-        let mut tries = 0..TRIES;
-        loop {
-            let before = self.generation()?;
-            let writing = !before.is_multiple_of(2);
-            if writing && tries.next().is_some() {
-                std::thread::yield_now();
-                continue;
-            }
-            let snapshot = self.copy(before);
-            if writing || self.generation()? == before || tries.next().is_none() {
-                return snapshot;
-            }
-        }
+        unwritten(|| self.generation(), |before| self.copy(before))
     }
 
     /// The grace of the run, without a look at its workers.
@@ -228,14 +237,15 @@ impl RecordReader {
 
 #[cfg(test)]
 mod tests {
+    use std::cell::{Cell, RefCell};
     use std::fs::{self, File};
     use std::os::unix::fs::FileExt as _;
     use std::thread;
     use std::time::{Duration, Instant};
 
     use super::{
-        HEADER, LATE, Limit, Moment, Phase, RecordError, RecordReader, Snapshot, TOGETHER,
-        WorkerRecord, WorkerState, slot,
+        HEADER, LATE, Limit, Moment, Phase, RecordError, RecordReader, Snapshot, TOGETHER, TRIES,
+        WorkerRecord, WorkerState, slot, unwritten,
     };
     use crate::record::{Born, FILE, Record, RunRecord};
 
@@ -399,6 +409,37 @@ mod tests {
         made.record.birth(1).write(&born).unwrap();
         let reader = made.reader().unwrap();
         assert_eq!((reader.born(0), reader.born(1)), (None, Some(born)));
+    }
+
+    /// The generations of which a copy is made, if these are what one look after the other sees, the
+    /// last one for ever; and how many looks that takes.
+    fn copies(seen: &[u32]) -> (Vec<u32>, usize) {
+        let (looks, copies) = (Cell::new(0), RefCell::new(Vec::new()));
+        let generation = || {
+            let look = looks.replace(looks.get() + 1);
+            Ok(seen[look.min(seen.len() - 1)])
+        };
+        let copy = |generation| {
+            copies.borrow_mut().push(generation);
+            Ok(generation)
+        };
+        let last = unwritten(generation, copy).unwrap();
+        let copies = copies.into_inner();
+        assert_eq!(copies.last(), Some(&last), "the last one counts");
+        (copies, looks.get())
+    }
+
+    #[test]
+    fn a_copy_counts_that_was_made_while_nobody_wrote() {
+        assert_eq!(copies(&[2, 2]), (vec![2], 2));
+        assert_eq!(copies(&[1, 1, 1, 2, 2]), (vec![2], 5));
+        assert_eq!(copies(&[2, 4, 4, 4]), (vec![2, 4], 4));
+        assert_eq!(copies(&[2, 3, 3, 4, 5, 6, 6]), (vec![2, 4, 6], 7));
+        // An owner that died while it wrote, and one that always writes.
+        assert_eq!(copies(&[7]), (vec![7], TRIES + 1));
+        let even = |n| 2 * u32::try_from(n).unwrap();
+        let (all, looks) = copies(&(0..3 * TRIES).map(even).collect::<Vec<_>>());
+        assert_eq!((all.len(), looks), (TRIES + 1, 2 * (TRIES + 1)));
     }
 
     #[test]
