@@ -281,7 +281,7 @@ mod tests {
         }
     }
 
-    fn is_damaged<T>(read: Result<T, RecordError>) -> bool {
+    fn is_damaged<T>(read: &Result<T, RecordError>) -> bool {
         matches!(read, Err(RecordError::Damaged))
     }
 
@@ -353,19 +353,19 @@ mod tests {
         assert_eq!(bytes.len() as u64, slot(3));
         assert!(Snapshot::parse(&bytes).is_ok());
         for length in [0, 3, 4, 4095, 4096, bytes.len() - 1] {
-            assert!(is_damaged(Snapshot::parse(&bytes[..length])), "{length}");
+            assert!(is_damaged(&Snapshot::parse(&bytes[..length])), "{length}");
             let cut = fs::OpenOptions::new()
                 .write(true)
                 .open(made.dir.path().join(FILE));
             cut.unwrap().set_len(length as u64).unwrap();
             assert_eq!(made.reader().is_ok(), length as u64 >= HEADER, "{length}");
             let read = made.reader().and_then(|reader| reader.read());
-            assert!(is_damaged(read), "{length}");
+            assert!(is_damaged(&read), "{length}");
         }
         let dir = tempfile::tempdir().unwrap();
         fs::create_dir(dir.path().join(FILE)).unwrap();
         let open = || RecordReader::open(File::open(dir.path()).unwrap());
-        assert!(is_damaged(open()));
+        assert!(is_damaged(&open()));
         fs::remove_dir(dir.path().join(FILE)).unwrap();
         assert!(matches!(open(), Err(RecordError::Io(_))));
     }
@@ -394,7 +394,7 @@ mod tests {
             made.write(b"x", slot(0) + 64);
             let reader = made.reader().unwrap();
             assert_eq!(reader.grace().unwrap(), grace);
-            assert!(is_damaged(reader.read()));
+            assert!(is_damaged(&reader.read()));
         }
     }
 
