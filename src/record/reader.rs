@@ -238,10 +238,10 @@ impl RecordReader {
 #[cfg(test)]
 mod tests {
     use std::cell::{Cell, RefCell};
-    use std::fs::{self, File};
+    use std::fs::{self, File, FileTimes};
     use std::os::unix::fs::FileExt as _;
     use std::thread;
-    use std::time::{Duration, Instant};
+    use std::time::{Duration, Instant, SystemTime};
 
     use super::{
         HEADER, LATE, Limit, Moment, Phase, RecordError, RecordReader, Snapshot, TOGETHER, TRIES,
@@ -395,6 +395,41 @@ mod tests {
             let reader = made.reader().unwrap();
             assert_eq!(reader.grace().unwrap(), grace);
             assert!(is_damaged(&reader.read()));
+        }
+    }
+
+    #[test]
+    fn a_flag_that_was_read_tells_of_those_who_were_not_seen_to_look() {
+        let mut made = Made::new(1);
+        for (name, time) in [("read", 1), ("unread", 0)] {
+            let flag = File::create(made.dir.path().join(name)).unwrap();
+            let time = SystemTime::UNIX_EPOCH + Duration::from_secs(time);
+            flag.set_times(FileTimes::new().set_accessed(time)).unwrap();
+        }
+        let (no, yes, unknown) = (Some(false), Some(true), None);
+        for (notes_reads, state, flag, told, looked) in [
+            (true, WorkerState::Running, Some("read"), no, yes),
+            (true, WorkerState::Stopping, Some("read"), no, yes),
+            (true, WorkerState::Running, Some("unread"), no, no),
+            (true, WorkerState::Running, Some("unread"), yes, yes),
+            (true, WorkerState::Running, Some("missing"), no, no),
+            (true, WorkerState::Running, None, no, no),
+            (true, WorkerState::Running, Some("read"), unknown, unknown),
+            (true, WorkerState::Ended, Some("read"), no, no),
+            (false, WorkerState::Running, Some("read"), no, no),
+        ] {
+            made.run.notes_reads = notes_reads;
+            made.record.set_run(&made.run);
+            let worker = WorkerRecord {
+                state,
+                flag: flag.map(ToOwned::to_owned),
+                looked: told,
+                ..WorkerRecord::default()
+            };
+            made.record.set_worker(0, &worker);
+            made.record.commit().unwrap();
+            let seen = made.reader().unwrap().read().unwrap();
+            assert_eq!(seen.workers[0].looked, looked, "{worker:?}");
         }
     }
 
