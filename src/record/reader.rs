@@ -510,13 +510,14 @@ mod tests {
         assert!(start.elapsed() >= time, "{:?}", start.elapsed());
         thread::scope(|scope| {
             let waiting = scope.spawn(|| {
-                while reader.read().unwrap() == seen {
+                (0..1000).any(|_| {
                     reader.wait_for_change(&seen, long);
-                }
+                    reader.read().unwrap() != seen
+                })
             });
             made.record.set_run(&made.run);
             made.record.commit().unwrap();
-            waiting.join().unwrap();
+            assert!(waiting.join().unwrap());
         });
         assert!(start.elapsed() < long, "{:?}", start.elapsed());
     }
