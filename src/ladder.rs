@@ -300,8 +300,10 @@ impl Ladder {
     /// Whether a look would move its next rung.
     #[must_use]
     pub fn gains_by_look(&self) -> bool {
-        match &self.state {
-            State::Flag(flag) => !self.looked && flag.aware.until != flag.next.until,
+        match self.state {
+            State::Flag(mut flag) => {
+                !self.looked && flag.put_off(flag.aware.until) == Action::Retime
+            }
             State::Running { .. }
             | State::Term { .. }
             | State::Kill { .. }

@@ -31,8 +31,11 @@ const AUTO: Times = Times {
     ..TIMES
 };
 
-/// Times, inputs at their seconds, and the second of each rung.
-type Row<'a> = (Times, &'a [(u64, Input)], &'a str);
+/// Each with its second.
+type Inputs<'a> = &'a [(u64, Input)];
+
+/// Times, inputs, and the second of each rung.
+type Row<'a> = (Times, Inputs<'a>, &'a str);
 
 /// The inputs at their seconds, and then ticks alone: the second of each rung.
 fn climbs(times: Times, inputs: &[(u64, Input)]) -> String {
@@ -128,6 +131,38 @@ fn k15a_every_way_to_ask_who_never_looked_and_who_did() {
     ];
     for (times, inputs, expected) in table {
         assert_eq!(climbs(times, inputs), expected, "{inputs:?} with {times:?}");
+    }
+}
+
+#[test]
+fn whoever_gains_by_a_look_has_more_time_after_it_and_nobody_else() {
+    let looked = Input::Looked;
+    let later = |second| Input::Extend(Some(at(second)));
+    let table: [(Times, Inputs<'_>, bool); 12] = [
+        (SHORTER, &[], false),
+        (SHORTER, &[(100, ASKED)], true),
+        (SHORTER, &[(50, looked), (100, ASKED)], false),
+        (SHORTER, &[(100, ASKED), (101, looked)], false),
+        // More time than a look would give.
+        (SHORTER, &[(100, ASKED), (101, later(120))], false),
+        (SHORTER, &[(100, ASKED), (101, later(107))], true),
+        (SHORTER, &[(100, ASKED), (101, Input::Extend(None))], false),
+        (SHORTER, &[(100, ASKED), (104, Input::Tick)], false),
+        (SHORTER, &[(100, Input::AtLeast(Rung::Kill))], false),
+        (SHORTER, &[(100, ASKED), (101, Input::TreeEnded)], false),
+        (TIMES, &[(100, ASKED)], false),
+        (AUTO, &[(3, ASKED)], true),
+    ];
+    for (times, inputs, gains) in table {
+        let mut ladder = Ladder::new(times, at(0));
+        for (second, input) in inputs {
+            let _ = ladder.step(*input, at(*second));
+        }
+        assert_eq!(ladder.gains_by_look(), gains, "{inputs:?} with {times:?}");
+        let before = ladder.deadline();
+        let action = ladder.step(looked, at(105));
+        assert_eq!(action == Action::Retime, gains, "{inputs:?} with {times:?}");
+        assert_eq!(ladder.deadline() != before, gains);
     }
 }
 
