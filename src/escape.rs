@@ -89,6 +89,31 @@ mod tests {
     }
 
     #[test]
+    fn every_character_that_reorders_breaks_or_hides_text_is_written_as_an_escape() {
+        let ranges = [
+            ('\u{ad}', '\u{ad}'),
+            ('\u{61c}', '\u{61c}'),
+            ('\u{180e}', '\u{180e}'),
+            ('\u{200b}', '\u{200f}'),
+            ('\u{2028}', '\u{202e}'),
+            ('\u{2060}', '\u{206f}'),
+            ('\u{feff}', '\u{feff}'),
+            ('\u{fff9}', '\u{fffb}'),
+            ('\u{e0000}', '\u{e007f}'),
+        ];
+        for character in ('\u{a0}'..='\u{ffff}').chain('\u{dffff}'..='\u{e0080}') {
+            let is_in = |(from, to): &(char, char)| (*from..=*to).contains(&character);
+            let shown = escaped(character.to_string());
+            let expected = if ranges.iter().any(is_in) {
+                character.escape_unicode().to_string()
+            } else {
+                character.to_string()
+            };
+            assert_eq!(shown, expected);
+        }
+    }
+
+    #[test]
     fn bytes_that_are_not_utf8_are_written_in_hexadecimal() {
         let text = OsStr::from_bytes(b"ok\xff\xc3(\xe2\x82");
         assert_eq!(escaped(text), r"ok\xff\xc3(\xe2\x82");

@@ -92,7 +92,18 @@ mod tests {
             let reason = Reason::parse(word).unwrap();
             assert_eq!((reason.as_str(), reason.to_string()), (word, word.into()));
         }
-        assert_eq!(Reason::parse("timeout"), Ok(Reason::TIMEOUT));
+        for (word, reason) in [
+            ("user", Reason::USER),
+            ("interrupt", Reason::INTERRUPT),
+            ("term", Reason::TERM),
+            ("hangup", Reason::HANGUP),
+            ("timeout", Reason::TIMEOUT),
+            ("sibling", Reason::SIBLING),
+            ("parent", Reason::PARENT),
+            ("lost", Reason::LOST),
+        ] {
+            assert_eq!(Reason::parse(word), Ok(reason));
+        }
     }
 
     #[test]
