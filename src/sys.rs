@@ -382,12 +382,11 @@ fn namespace(pidfd: BorrowedFd<'_>, which: libc::Ioctl) -> io::Result<OwnedFd> {
 pub(crate) fn is_mounted_over(file: BorrowedFd<'_>) -> bool {
     // SAFETY: all zeroes is a valid statx.
     let mut data: libc::statx = unsafe { std::mem::zeroed() };
-    let (fd, flags) = (file.as_raw_fd(), libc::AT_EMPTY_PATH);
-    let (call, name) = (libc::SYS_statx, c"".as_ptr());
+    let (fd, name, flags) = (file.as_raw_fd(), c"".as_ptr(), libc::AT_EMPTY_PATH);
     // By its number: the standard library declares the function weak, and in a static program what is
     // only weak is not there.
     // SAFETY: the name is empty and ends with a zero byte; `data` is a valid place for the answer.
-    let asked = unsafe { libc::syscall(call, fd, name, flags, 0, &raw mut data) };
+    let asked = unsafe { libc::syscall(libc::SYS_statx, fd, name, flags, 0, &raw mut data) };
     let root = libc::STATX_ATTR_MOUNT_ROOT.cast_unsigned();
     asked == 0 && data.stx_attributes & u64::from(root) != 0
 }
