@@ -399,7 +399,7 @@ impl Error for RecordError {
 
 #[cfg(test)]
 mod tests {
-    use super::{Record, RecordReader, RunRecord};
+    use super::{Record, RecordReader, RunRecord, WorkerRecord};
 
     fn run(command: Vec<String>, cgroup: usize) -> RunRecord {
         let mut run = RunRecord::new("n".repeat(64), i32::MAX, command, 1);
@@ -431,5 +431,28 @@ mod tests {
             }
         }
         assert!(!run(words("word"), 4000).fit());
+    }
+
+    #[test]
+    fn k7k_a_cut_is_seen_when_a_change_behind_it_has_made_the_file_long_again() {
+        for left in [0, 1, 4096, 8191] {
+            let run = RunRecord::new("cut".to_owned(), 1, vec!["true".to_owned()], 9);
+            let dir = tempfile::tempdir().unwrap();
+            let dir = std::fs::File::open(dir.path()).unwrap();
+            let mut record = Record::create(&dir, &run).unwrap();
+            let change_last = |record: &mut Record| {
+                record.set_worker(8, &WorkerRecord::default());
+                record.commit().unwrap();
+            };
+            change_last(&mut record);
+            assert!(!record.is_cut(&run), "nobody has");
+            record.file().set_len(left).unwrap();
+            assert!(record.is_cut(&run), "{left} bytes");
+            change_last(&mut record);
+            assert!(record.is_cut(&run), "{left} bytes and a change");
+            record.mend(&run, &[]).unwrap();
+            record.commit().unwrap();
+            assert!(!record.is_cut(&run), "{left} bytes, mended");
+        }
     }
 }

@@ -104,8 +104,11 @@ impl Record {
     /// Whether somebody has cut it.
     #[must_use]
     pub fn is_cut(&self, run: &RunRecord) -> bool {
-        let length = self.file.metadata().map(|data| data.len());
-        length.is_ok_and(|length| length < slot(run.workers))
+        // The last byte is written with the whole, and by no change: a change behind the cut makes the
+        // file as long again as it was, but not this.
+        let mut last = [0];
+        let read = self.file.read_at(&mut last, slot(run.workers) - 1);
+        read.is_ok() && last != *b"\n"
     }
 
     /// Writes it again as it was made, and who the workers are that were started since. What became
@@ -133,7 +136,8 @@ impl Record {
     pub fn set_worker(&mut self, worker: u32, what: &WorkerRecord) {
         self.pending.push((
             slot(worker) + BIRTH as u64,
-            padded(what, (SLOT - BIRTH) as u64),
+            // Without the last byte: see `is_cut`.
+            padded(what, (SLOT - BIRTH) as u64 - 1),
         ));
     }
 
