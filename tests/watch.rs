@@ -13,6 +13,7 @@ use support::need::{Need, lacks};
 use support::processes;
 use support::started::{Ended, Started, send};
 use support::terminal::Terminal;
+use support::until::until;
 
 fn start(base: &Base, workers: usize) -> Started {
     let run = base
@@ -261,8 +262,8 @@ fn while_nothing_happens_it_wakes_once_a_second_at_most() {
     terminal.wait_for("  worker 2  pid ");
     let in_pipe = base.begin(&["status", "watched", "--watch", "--json"]);
     in_pipe.wait_for("\"running\"");
-    // The end of the picture may come after what was waited for: it is whole when both sleep.
-    std::thread::sleep(Duration::from_secs(1));
+    // What was waited for may come before the end of the picture, which erases what is below it.
+    until("a whole picture", || terminal.bytes().ends_with("\x1b[J"));
     let pids = [on_terminal.pid(), in_pipe.pid()];
     let before = pids.map(processes::sleeps);
     let drawn = terminal.bytes().len();
