@@ -35,133 +35,143 @@
 //! * It never prints, exits or installs a logger: the program `stopctl` does, in
 //!   `src/bin/stopctl`.
 //! * It never restarts a worker, and never runs on more than one machine.
-//! * It starts no thread. [`supervisor::supervise`] owns the process's signals and children while
+//! * It starts no thread. [`run::supervisor::supervise`] owns the process's signals and children while
 //!   it runs, so it belongs into a program that does nothing else.
 //!
 //! # The house
 //!
-//! A file imports only from the floors below its own; a test reads the `use` lines.
+//! Eight rooms and the program. A file imports from its own room and from those above it in this
+//! list, and from no other; `tests/house.rs` reads the list.
 //!
-//! | floor | what | files |
-//! |---|---|---|
-//! | 11 | who starts and reaps | [`supervisor`] |
-//! | 10 | who waits for its death, and who finds it dead | `guard`, [`taker`] |
-//! | 9 | who enforces in its place; everything that must stand before the first worker | [`takeover`], [`launch`] |
-//! | 8 | what an owner has in its hands | `enforcement` |
-//! | 7 | one worker on its ladder, and what a run is to be | [`worker`], [`plan`] |
-//! | 6 | what happens in a run, runs in runs, starting a worker, and what the dead left | [`event`], [`leftovers`], [`outer`], [`spawn`] |
-//! | 5 | what follows from it: trees, verdicts, who owns a run; writing for others | [`standing`], [`stream`], [`tree`], [`verdict`] |
-//! | 4 | one run on one machine | [`cgroup`], [`control`], [`flag`], [`interrupts`], [`notices`], [`notify`], [`outcome`], [`process`], [`record`], [`run_dir`], [`signals`], [`terminal`], [`watch`] |
-//! | 3 | the words of the contract, and the decision | [`base`], [`ended`], [`ladder`], [`owner`] |
-//! | 2 | making, opening and writing files | [`files`] |
-//! | 1 | the border to the kernel (all that is `unsafe`), and what people type | [`duration`], [`name`], [`proc`], [`signal_name`], `sys` |
-//! | 0 | values | [`escape`], `failpoint`, [`moment`], [`reason`] |
+//! | room | what lives there |
+//! |---|---|
+//! | [`words`] | plain values, and what people type: durations, names, signals, reasons |
+//! | [`decide`] | what is decided without a clock, a process or a file: the ladder, the outcome of a worker, the verdict on a run |
+//! | [`linux`] | the border to the kernel: all that is `unsafe`, processes and their identity, signals, terminals, watches |
+//! | [`contract`] | what is on disk and on the wire: flag, owner, control, record, notify socket |
+//! | [`tree`] | the processes of a worker |
+//! | [`enforce`] | the ladder enforced, by whoever owns the run: a worker on it, the guard, a takeover |
+//! | [`outside`] | everybody who is not the owner: what the dead have left, and who takes over from them |
+//! | [`run`] | a run of our own: its plan, the launch, starting a worker, the supervisor |
+//! | `bin/stopctl` | the program: the command line, and every word that a person reads |
+//!
+//! Where to look: the SIGTERM of a worker is sent by [`enforce::worker`], as [`decide::ladder`]
+//! decides; its flag is raised by [`contract::flag::writer`]; who starts and reaps is
+//! [`run::supervisor`], around the one blocking call of the house.
 
-// Floor 0: values.
+/// Plain values, and what people type.
+pub mod words {
+    #[cfg(feature = "cli")]
+    pub mod duration;
+    #[cfg(feature = "cli")]
+    pub mod ended;
+    #[cfg(feature = "cli")]
+    pub mod escape;
+    pub mod moment;
+    #[cfg(feature = "cli")]
+    pub mod name;
+    pub mod reason;
+    #[cfg(feature = "cli")]
+    pub mod signal_name;
+}
+
+/// What is decided without a clock, a process or a file.
 #[cfg(feature = "cli")]
-pub mod escape;
+pub mod decide {
+    pub mod ladder;
+    pub mod outcome;
+    pub mod verdict;
+}
+
+/// The border to the kernel.
+pub mod linux {
+    #[cfg(feature = "cli")]
+    pub mod cgroup;
+    #[cfg(feature = "cli")]
+    pub mod files;
+    #[cfg(feature = "cli")]
+    pub mod interrupts;
+    #[cfg(feature = "cli")]
+    pub mod notices;
+    #[cfg(feature = "cli")]
+    pub mod proc;
+    #[cfg(feature = "cli")]
+    pub mod process;
+    #[cfg(feature = "cli")]
+    pub mod signals;
+    #[cfg(feature = "cli")]
+    pub mod stream;
+    pub(crate) mod sys;
+    #[cfg(feature = "cli")]
+    pub mod terminal;
+    #[cfg(feature = "cli")]
+    pub mod watch;
+}
+
+/// What is on disk and on the wire.
+pub mod contract {
+    #[cfg(feature = "cli")]
+    pub mod base;
+    #[cfg(feature = "cli")]
+    pub mod control;
+    pub mod flag;
+    #[cfg(feature = "cli")]
+    pub mod notify;
+    pub mod owner;
+    #[cfg(feature = "cli")]
+    pub mod record;
+    #[cfg(feature = "cli")]
+    pub mod run_dir;
+    #[cfg(feature = "cli")]
+    pub mod standing;
+}
+
+/// The processes of a worker.
+#[cfg(feature = "cli")]
+pub mod tree {
+    mod census;
+    mod leader;
+    mod members;
+    mod search;
+    mod straggler;
+
+    pub use census::flag_of;
+    pub use leader::Leader;
+    pub use members::Tree;
+    pub use search::Search;
+    pub use straggler::Straggler;
+}
+
+/// The ladder enforced, by whoever owns the run.
+#[cfg(feature = "cli")]
+pub mod enforce {
+    pub(crate) mod enforcement;
+    pub mod event;
+    pub(crate) mod guard;
+    pub mod takeover;
+    pub mod worker;
+}
+
+/// Everybody who is not the owner of a run.
+#[cfg(feature = "cli")]
+pub mod outside {
+    pub mod leftovers;
+    pub mod outer;
+    pub mod rescue;
+}
+
+/// A run of our own.
+#[cfg(feature = "cli")]
+pub mod run {
+    pub mod launch;
+    pub mod plan;
+    pub mod spawn;
+    pub mod supervisor;
+}
+
 #[cfg(feature = "cli")]
 mod failpoint;
-pub mod moment;
-pub mod reason;
 
-// Floor 1: the border to the kernel (all that is `unsafe`), and what people type.
-#[cfg(feature = "cli")]
-pub mod duration;
-#[cfg(feature = "cli")]
-pub mod name;
-#[cfg(feature = "cli")]
-pub mod proc;
-#[cfg(feature = "cli")]
-pub mod signal_name;
-mod sys;
-
-// Floor 2: making, opening and writing files.
-#[cfg(feature = "cli")]
-pub mod files;
-
-// Floor 3: the words of the contract, and the decision.
-#[cfg(feature = "cli")]
-pub mod base;
-#[cfg(feature = "cli")]
-pub mod ended;
-#[cfg(feature = "cli")]
-pub mod ladder;
-pub mod owner;
-
-// Floor 4: one run on one machine.
-#[cfg(feature = "cli")]
-pub mod cgroup;
-#[cfg(feature = "cli")]
-pub mod control;
-pub mod flag;
-#[cfg(feature = "cli")]
-pub mod interrupts;
-#[cfg(feature = "cli")]
-pub mod notices;
-#[cfg(feature = "cli")]
-pub mod notify;
-#[cfg(feature = "cli")]
-pub mod outcome;
-#[cfg(feature = "cli")]
-pub mod process;
-#[cfg(feature = "cli")]
-pub mod record;
-#[cfg(feature = "cli")]
-pub mod run_dir;
-#[cfg(feature = "cli")]
-pub mod signals;
-#[cfg(feature = "cli")]
-pub mod terminal;
-#[cfg(feature = "cli")]
-pub mod watch;
-
-// Floor 5: what follows from it: trees, verdicts, who owns a run; writing for others.
-#[cfg(feature = "cli")]
-pub mod standing;
-#[cfg(feature = "cli")]
-pub mod stream;
-#[cfg(feature = "cli")]
-pub mod tree;
-#[cfg(feature = "cli")]
-pub mod verdict;
-
-// Floor 6: what happens in a run, runs in runs, starting a worker, and what the dead left.
-#[cfg(feature = "cli")]
-pub mod event;
-#[cfg(feature = "cli")]
-pub mod leftovers;
-#[cfg(feature = "cli")]
-pub mod outer;
-#[cfg(feature = "cli")]
-pub mod spawn;
-
-// Floor 7: one worker on its ladder, and what a run is to be.
-#[cfg(feature = "cli")]
-pub mod plan;
-#[cfg(feature = "cli")]
-pub mod worker;
-
-// Floor 8: everything that must stand before the first worker, and what an owner has in its hands.
-#[cfg(feature = "cli")]
-mod enforcement;
-#[cfg(feature = "cli")]
-pub mod launch;
-
-// Floor 9: who enforces in the place of a supervisor.
-#[cfg(feature = "cli")]
-pub mod takeover;
-
-// Floor 10: who waits for its death, and who finds it dead.
-#[cfg(feature = "cli")]
-mod guard;
-#[cfg(feature = "cli")]
-pub mod taker;
-
-// Floor 11: who starts and reaps.
-#[cfg(feature = "cli")]
-pub mod supervisor;
-
-pub use flag::format::Request;
-pub use flag::reader::{FlagError, StopFlag};
-pub use sys::now;
+pub use contract::flag::format::Request;
+pub use contract::flag::reader::{FlagError, StopFlag};
+pub use linux::sys::now;

@@ -1,91 +1,70 @@
-//! Keeps the house as its map says: imports go downward, `unsafe` lives in one file, files are
+//! Keeps the house as its map, `src/lib.rs`, says: imports go up the list of rooms, `unsafe` lives in one file, files are
 //! short.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Every file or folder of `src`, floor by floor; a file imports only from floors below its own,
-/// and from its own folder.
-const FLOORS: [(&str, &[&str]); 15] = [
-    ("values", &["escape", "failpoint", "moment", "reason"]),
-    (
-        "the border to the kernel, and what people type",
-        &["sys", "duration", "name", "proc", "signal_name"],
-    ),
-    ("making, opening and writing files", &["files"]),
-    (
-        "the words of the contract, and the decision",
-        &["ended", "ladder", "owner", "base"],
-    ),
-    (
-        "one run on one machine",
-        &[
-            "cgroup",
-            "flag",
-            "control",
-            "record",
-            "run_dir",
-            "process",
-            "outcome",
-            "signals",
-            "terminal",
-            "notices",
-            "notify",
-            "watch",
-            "interrupts",
-        ],
-    ),
-    ("what follows", &["tree", "verdict", "standing", "stream"]),
-    (
-        "what happens, starting a worker, and what the dead left",
-        &["event", "spawn", "outer", "leftovers"],
-    ),
-    (
-        "one worker on its ladder, and what a run is to be",
-        &["worker", "plan"],
-    ),
-    (
-        "the start, and what an owner has in its hands",
-        &["launch", "enforcement"],
-    ),
-    ("who enforces in the place of a supervisor", &["takeover"]),
-    ("who waits for its death", &["guard"]),
-    ("who finds it dead", &["taker"]),
-    ("who starts and reaps", &["supervisor"]),
-    ("the map", &["lib"]),
-    ("the program", &["bin"]),
-];
-
 /// Lines of code, without comments, blank lines and unit tests.
 const LONGEST: usize = 400;
 
 #[test]
-fn every_file_has_its_floor() {
-    for file in sources() {
+fn the_map_names_every_room_in_its_order() {
+    let map = fs::read_to_string("src/lib.rs").expect("the map");
+    let declared: Vec<&str> = map
+        .lines()
+        .filter_map(|line| line.strip_prefix("pub mod ")?.strip_suffix(" {"))
+        .collect();
+    assert_eq!(rooms(), declared, "the table and the modules of src/lib.rs");
+    for folder in fs::read_dir("src").expect("src") {
+        let path = folder.expect("an entry").path();
+        let name = path.file_stem().expect("a name").to_string_lossy();
+        let is_room = path.is_dir() && rooms().contains(&name.to_string());
         assert!(
-            floor(&module(&file)).is_some(),
-            "{} is on no floor",
-            file.display()
+            is_room || ["lib", "failpoint", "bin"].contains(&&*name),
+            "{} is in no room",
+            path.display()
         );
     }
 }
 
 #[test]
-fn imports_go_downward() {
+fn imports_go_up_the_list_of_rooms() {
+    let rooms = rooms();
+    let place = |room: &str| rooms.iter().position(|other| other == room);
+    let mut seen = 0;
     for file in sources() {
-        let module = module(&file);
-        // The program uses the library, and its own files each other.
-        let Some(own) = floor(&module).filter(|_| module != "bin") else {
+        // The program uses the whole library; `failpoint` stands beside the rooms, and imports none.
+        let room = module(&file);
+        if ["bin", "lib"].contains(&&*room) {
             continue;
-        };
+        }
         let lines: Vec<String> = code(&file).into_iter().map(|(_, line)| line).collect();
         for imported in imports(&lines.join(" ")) {
-            let Some(other) = floor(&imported) else {
+            let Some(other) = place(&imported) else {
+                assert_eq!(imported, "failpoint", "{}: no room", file.display());
                 continue;
             };
             assert!(
-                other < own || imported == module,
-                "{}: {module} (floor {own}) imports {imported} (floor {other})",
+                place(&room).is_some_and(|own| other <= own),
+                "{}: {room} imports {imported}",
+                file.display()
+            );
+            seen += 1;
+        }
+    }
+    assert!(seen > 200, "{seen} imports were found");
+}
+
+/// The test above does not see a path that climbs out of its room by `super`.
+#[test]
+fn imports_between_rooms_begin_with_the_crate() {
+    let in_a_room = |file: &PathBuf| rooms().contains(&module(file));
+    for file in sources().into_iter().filter(in_a_room) {
+        let climbs_out = "super::".repeat(file.components().count() - 1);
+        for (number, line) in code(&file) {
+            assert!(
+                !line.contains(&climbs_out),
+                "{}:{number}: {line}",
                 file.display()
             );
         }
@@ -112,7 +91,7 @@ fn the_declaration_of_the_command_line_imports_nothing_of_the_house() {
 #[test]
 fn unsafe_lives_in_one_file() {
     for file in sources() {
-        if file.ends_with("src/sys.rs") {
+        if file.ends_with("src/linux/sys.rs") {
             continue;
         }
         for (number, line) in code(&file) {
@@ -150,6 +129,8 @@ fn every_file_is_one_that_another_includes() {
         let above = [
             folder.with_extension("rs"),
             folder.join("lib.rs"),
+            // The rooms are declared where they are listed.
+            folder.with_file_name("lib.rs"),
             folder.join("main.rs"),
         ];
         let declared = format!("mod {name};");
@@ -226,7 +207,7 @@ fn below(folders: &[&str]) -> Vec<PathBuf> {
     while let Some(folder) = folders.pop() {
         for entry in fs::read_dir(&folder).expect("a folder") {
             let path = entry.expect("an entry").path();
-            if path.is_dir() && !path.ends_with("target") {
+            if path.is_dir() && path != Path::new("tests/fuzz/target") {
                 folders.push(path);
             } else if path.extension().is_some_and(|extension| extension == "rs") {
                 found.push(path);
@@ -245,10 +226,19 @@ fn module(file: &Path) -> String {
     name.trim_end_matches(".rs").into()
 }
 
-fn floor(module: &str) -> Option<usize> {
-    FLOORS
-        .iter()
-        .position(|(_, modules)| modules.contains(&module))
+/// The rooms, from the table of `src/lib.rs`, which is the one map of the house.
+fn rooms() -> Vec<String> {
+    let map = fs::read_to_string("src/lib.rs").expect("the map");
+    let cell = |line: &str| {
+        let name = line.strip_prefix("//! | [`")?.split('`').next()?;
+        Some(name.to_owned())
+    };
+    let rooms: Vec<String> = map.lines().filter_map(cell).collect();
+    assert!(
+        rooms.len() > 5,
+        "the table of rooms is in src/lib.rs: {rooms:?}"
+    );
+    rooms
 }
 
 /// The lines that are not comments, with their numbers. Unit tests at the end of a file may look

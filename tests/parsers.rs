@@ -13,8 +13,8 @@ use std::time::{Duration, Instant};
 
 use proptest::prelude::{Just, Strategy, any, prop, prop_assert_eq, prop_oneof, proptest};
 
-use stopctl::owner;
-use stopctl::record::{Record, RecordError, RecordReader, RunRecord, Snapshot};
+use stopctl::contract::owner;
+use stopctl::contract::record::{Record, RecordError, RecordReader, RunRecord, Snapshot};
 
 mod properties;
 mod skipped;

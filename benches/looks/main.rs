@@ -23,8 +23,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use stopctl::StopFlag;
-use stopctl::flag::format::{Request, running};
-use stopctl::flag::writer::FlagFile;
+use stopctl::contract::flag::format::{Request, running};
+use stopctl::contract::flag::writer::FlagFile;
 use tempfile::TempDir;
 
 use languages::languages;

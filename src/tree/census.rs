@@ -10,9 +10,9 @@ use std::fs;
 use std::os::unix::ffi::OsStringExt as _;
 use std::path::{Path, PathBuf};
 
-use crate::flag::reader;
-use crate::proc::Proc;
-use crate::process::Stat;
+use crate::contract::flag::reader;
+use crate::linux::proc::Proc;
+use crate::linux::process::Stat;
 
 /// Everybody whom `/proc` showed.
 #[derive(Debug, Default)]

@@ -7,8 +7,8 @@ use std::path::PathBuf;
 use nix::unistd::getpid;
 
 use super::census::{self, Census};
-use crate::proc::Proc;
-use crate::process::{self, Stat};
+use crate::linux::proc::Proc;
+use crate::linux::process::{self, Stat};
 
 /// The looks of one wake-up, shared by all workers: a walk through `/proc` is dear, and is made
 /// only where there is somebody to find.

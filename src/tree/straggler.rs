@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use nix::unistd::getpid;
 
 use super::census;
-use crate::process::{self, Found, Sent, Stat, Target};
+use crate::linux::process::{self, Found, Sent, Stat, Target};
 
 /// A process of a worker's tree that is still there after the worker's main process ended.
 ///

@@ -10,9 +10,9 @@ mod watched;
 
 use std::time::Duration;
 
-use stopctl::duration::Limit;
-use stopctl::ladder::{Input, Times, Wanted};
-use stopctl::moment::Moment;
+use stopctl::decide::ladder::{Input, Times, Wanted};
+use stopctl::words::duration::Limit;
+use stopctl::words::moment::Moment;
 
 const ASKED: Input = Input::Stop(Wanted::NOTHING);
 

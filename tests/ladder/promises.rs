@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use proptest::prelude::{Just, Strategy, any, prop};
 use proptest::{prop_assert, prop_assert_eq, prop_oneof, proptest};
-use stopctl::duration::Limit;
-use stopctl::ladder::{Action, Input, Ladder, Rung, Times, Unaware};
-use stopctl::moment::Moment;
+use stopctl::decide::ladder::{Action, Input, Ladder, Rung, Times, Unaware};
+use stopctl::words::duration::Limit;
+use stopctl::words::moment::Moment;
 
 use crate::watched::{Watched, level};
 use crate::{ASKED, STRAGGLERS, TIMES, asked, at, ended, secs, suspended};

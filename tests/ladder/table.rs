@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use stopctl::duration::Limit;
-use stopctl::ladder::{Action, Input, Ladder, Rung, Times};
-use stopctl::moment::Moment;
+use stopctl::decide::ladder::{Action, Input, Ladder, Rung, Times};
+use stopctl::words::duration::Limit;
+use stopctl::words::moment::Moment;
 
 use crate::{ASKED, STRAGGLERS, TIMES, WAITED_FOR, asked, at, ended, secs, suspended};
 

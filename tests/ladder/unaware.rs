@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use proptest::prelude::prop;
 use proptest::{prop_assert_eq, prop_assert_ne, prop_oneof, proptest};
-use stopctl::duration::Limit;
-use stopctl::ladder::{Action, Input, Ladder, Rung, Times, Unaware, Wanted};
-use stopctl::moment::Moment;
+use stopctl::decide::ladder::{Action, Input, Ladder, Rung, Times, Unaware, Wanted};
+use stopctl::words::duration::Limit;
+use stopctl::words::moment::Moment;
 
 use crate::{ASKED, TIMES, asked, at, secs, suspended};
 

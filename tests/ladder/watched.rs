@@ -1,8 +1,8 @@
 //! A ladder, and what holds after each of its steps.
 
-use stopctl::duration::Limit;
-use stopctl::ladder::{Action, Input, Ladder, Rung, Times};
-use stopctl::moment::Moment;
+use stopctl::decide::ladder::{Action, Input, Ladder, Rung, Times};
+use stopctl::words::duration::Limit;
+use stopctl::words::moment::Moment;
 
 /// A ladder that is watched at each step, with what the promises need to remember.
 #[derive(Clone)]

@@ -1,7 +1,7 @@
 //! A flag: its first byte alone says whether it is raised, and what it says can be written again.
 
-use stopctl::flag::format;
-use stopctl::reason::Reason;
+use stopctl::contract::flag::format;
+use stopctl::words::reason::Reason;
 
 pub(crate) fn check(bytes: &[u8]) {
     let mut flag = [b'\n'; format::LEN];

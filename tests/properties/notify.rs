@@ -1,6 +1,6 @@
 //! A datagram of `sd_notify(3)`: what is heard of it can be said again, and is short.
 
-use stopctl::notify::{LONGEST, Message};
+use stopctl::contract::notify::{LONGEST, Message};
 
 /// Longer than any text that is kept.
 const TEXT: usize = 256;

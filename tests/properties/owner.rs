@@ -1,7 +1,7 @@
 //! The owner file: its first word says whether the owner lives, and it names nobody who is not in
 //! it.
 
-use stopctl::owner::{self, OwnerSeen};
+use stopctl::contract::owner::{self, OwnerSeen};
 
 /// As stopctl itself lays the file out.
 const LEN: usize = 256;

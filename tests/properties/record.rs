@@ -1,6 +1,6 @@
 //! The record: as many workers as its header says, none of them out of thin air.
 
-use stopctl::record::Snapshot;
+use stopctl::contract::record::Snapshot;
 
 /// As stopctl itself lays the file out.
 const HEADER: usize = 4096;

@@ -1,6 +1,6 @@
 //! A line for `control`: a request of one of the three kinds that can be written again, or none.
 
-use stopctl::control::{Extension, LONGEST, Request, Signalling};
+use stopctl::contract::control::{Extension, LONGEST, Request, Signalling};
 
 pub(crate) fn check(bytes: &[u8]) {
     // What is no UTF-8 is junk before it is read.

@@ -3,9 +3,9 @@
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
 
-use stopctl::duration::{Limit, in_words};
-use stopctl::name::RunName;
-use stopctl::signal_name::{parse_signal, signal_name};
+use stopctl::words::duration::{Limit, in_words};
+use stopctl::words::name::RunName;
+use stopctl::words::signal_name::{parse_signal, signal_name};
 
 pub(crate) fn check(bytes: &[u8]) {
     name(OsStr::from_bytes(bytes));

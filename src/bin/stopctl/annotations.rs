@@ -9,10 +9,10 @@ use std::io;
 use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use stopctl::duration::in_words;
-use stopctl::outcome::{Final, Outcome};
-use stopctl::signal_name::signal_name;
-use stopctl::stream::Stream;
+use stopctl::decide::outcome::{Final, Outcome};
+use stopctl::linux::stream::Stream;
+use stopctl::words::duration::in_words;
+use stopctl::words::signal_name::signal_name;
 
 use crate::cli::run::Service;
 use crate::fate::{self, Fate};

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use stopctl::moment::Moment;
+use stopctl::words::moment::Moment;
 
 /// Who is gone within this time needs no line.
 const ABOUT_TO_LEAVE: Duration = Duration::from_secs(1);

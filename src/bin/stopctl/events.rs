@@ -6,11 +6,11 @@ use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use serde_json::{Value, json};
-use stopctl::ended::Ended;
-use stopctl::event::Event;
-use stopctl::outcome::Final;
-use stopctl::signal_name::signal_name;
-use stopctl::stream::Stream;
+use stopctl::decide::outcome::Final;
+use stopctl::enforce::event::Event;
+use stopctl::linux::stream::Stream;
+use stopctl::words::ended::Ended;
+use stopctl::words::signal_name::signal_name;
 
 use crate::json::{known, milliseconds, time_of_day};
 

@@ -3,9 +3,9 @@
 use std::ffi::OsString;
 use std::process::ExitCode;
 
-use stopctl::ended::Ended;
-use stopctl::process;
-use stopctl::verdict::Verdict;
+use stopctl::decide::verdict::Verdict;
+use stopctl::linux::process;
+use stopctl::words::ended::Ended;
 
 use crate::voice;
 

@@ -1,8 +1,8 @@
 //! What became of a worker, in the words that every command uses.
 
-use stopctl::ended::Ended;
-use stopctl::outcome::{Final, Outcome};
-use stopctl::record::WorkerRecord;
+use stopctl::contract::record::WorkerRecord;
+use stopctl::decide::outcome::{Final, Outcome};
+use stopctl::words::ended::Ended;
 
 use crate::show::named;
 
@@ -110,8 +110,8 @@ fn how(ended: Ended) -> String {
 #[cfg(test)]
 mod tests {
     use super::{Fate, failures};
-    use stopctl::ended::Ended;
-    use stopctl::outcome::Outcome;
+    use stopctl::decide::outcome::Outcome;
+    use stopctl::words::ended::Ended;
 
     fn fate(worker: u32, outcome: Outcome, ended: Ended, asked: bool) -> Fate {
         Fate {

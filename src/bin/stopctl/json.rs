@@ -6,8 +6,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use humantime::format_rfc3339_millis;
 use serde_json::{Value, json};
-use stopctl::moment::Moment;
-use stopctl::record::{WorkerRecord, WorkerState};
+use stopctl::contract::record::{WorkerRecord, WorkerState};
+use stopctl::words::moment::Moment;
 
 use crate::lacks;
 use crate::runs::Run;

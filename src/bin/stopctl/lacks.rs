@@ -1,7 +1,7 @@
 //! What a run does without, because the kernel or a sandbox refuses it.
 
-use stopctl::launch::lacks::{DNOTIFY, INOTIFY, PIDFD, PROC, SUBREAPER};
-use stopctl::standing::{Owned, Standing};
+use stopctl::contract::standing::{Owned, Standing};
+use stopctl::run::launch::lacks::{DNOTIFY, INOTIFY, PIDFD, PROC, SUBREAPER};
 
 use crate::runs::Run;
 

@@ -25,7 +25,7 @@ mod words;
 
 use std::process::ExitCode;
 
-use stopctl::process::Borrowed;
+use stopctl::linux::process::Borrowed;
 
 use crate::cli::Command;
 use crate::commands::{

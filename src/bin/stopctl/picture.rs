@@ -7,10 +7,10 @@
 use std::collections::BTreeMap;
 
 use anstyle::{AnsiColor, Style};
-use stopctl::escape::escaped;
-use stopctl::moment::Moment;
-use stopctl::record::{RunRecord, WorkerRecord, WorkerState};
-use stopctl::stream::Window;
+use stopctl::contract::record::{RunRecord, WorkerRecord, WorkerState};
+use stopctl::linux::stream::Window;
+use stopctl::words::escape::escaped;
+use stopctl::words::moment::Moment;
 use unicode_width::UnicodeWidthStr as _;
 
 use crate::screen::Line;

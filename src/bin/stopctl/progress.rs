@@ -6,15 +6,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use stopctl::ended::Ended;
-use stopctl::ladder::Unaware;
-use stopctl::moment::Moment;
-use stopctl::outcome::Final;
-use stopctl::plan::Plan;
-use stopctl::reason::Reason;
-use stopctl::record::Stragglers;
-use stopctl::signal_name::signal_name;
-use stopctl::terminal::keys_reach_us;
+use stopctl::contract::record::Stragglers;
+use stopctl::decide::ladder::Unaware;
+use stopctl::decide::outcome::Final;
+use stopctl::linux::terminal::keys_reach_us;
+use stopctl::run::plan::Plan;
+use stopctl::words::ended::Ended;
+use stopctl::words::moment::Moment;
+use stopctl::words::reason::Reason;
+use stopctl::words::signal_name::signal_name;
 
 use crate::behind::Behind;
 use crate::fate::{self, Fate};

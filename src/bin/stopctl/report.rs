@@ -3,15 +3,15 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use stopctl::escape::escaped;
-use stopctl::event::{Event, Witness};
-use stopctl::moment::Moment;
-use stopctl::outcome::Final;
-use stopctl::plan::Plan;
-use stopctl::reason::Reason;
-use stopctl::signal_name::signal_name;
-use stopctl::spawn::{Exposure, Place};
-use stopctl::stream::Stream;
+use stopctl::decide::outcome::Final;
+use stopctl::enforce::event::{Event, Witness};
+use stopctl::linux::stream::Stream;
+use stopctl::run::plan::Plan;
+use stopctl::run::spawn::{Exposure, Place};
+use stopctl::words::escape::escaped;
+use stopctl::words::moment::Moment;
+use stopctl::words::reason::Reason;
+use stopctl::words::signal_name::signal_name;
 
 use crate::annotations::Annotations;
 use crate::events::Events;

@@ -5,15 +5,15 @@ use std::fmt::Write as _;
 use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use stopctl::base::Base;
-use stopctl::duration::in_words;
-use stopctl::escape::escaped;
-use stopctl::flag::reader;
-use stopctl::name::RunName;
-use stopctl::outcome::Outcome;
-use stopctl::owner::{self, OwnerSeen};
-use stopctl::record::{RecordError, RecordReader, Snapshot, WorkerRecord};
-use stopctl::run_dir::RunDir;
+use stopctl::contract::base::Base;
+use stopctl::contract::flag::reader;
+use stopctl::contract::owner::{self, OwnerSeen};
+use stopctl::contract::record::{RecordError, RecordReader, Snapshot, WorkerRecord};
+use stopctl::contract::run_dir::RunDir;
+use stopctl::decide::outcome::Outcome;
+use stopctl::words::duration::in_words;
+use stopctl::words::escape::escaped;
+use stopctl::words::name::RunName;
 
 use crate::sealed::Sealed;
 use crate::show::excerpt;

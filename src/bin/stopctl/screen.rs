@@ -8,9 +8,9 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use stopctl::interrupts::{self, Interruption, Interrupts};
-use stopctl::moment::Moment;
-use stopctl::stream::{Stream, Window};
+use stopctl::linux::interrupts::{self, Interruption, Interrupts};
+use stopctl::linux::stream::{Stream, Window};
+use stopctl::words::moment::Moment;
 
 pub(crate) use line::Line;
 

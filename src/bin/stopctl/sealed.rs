@@ -5,15 +5,15 @@
 use std::os::fd::AsFd as _;
 use std::time::Duration;
 
-use stopctl::base::Base;
-use stopctl::control::{Asker, Request};
-use stopctl::interrupts::Interrupts;
-use stopctl::name::RunName;
-use stopctl::process;
-use stopctl::record::{RecordError, RecordReader};
-use stopctl::run_dir::RunDir;
-use stopctl::standing::Standing;
-use stopctl::taker::{self, Care};
+use stopctl::contract::base::Base;
+use stopctl::contract::control::{Asker, Request};
+use stopctl::contract::record::{RecordError, RecordReader};
+use stopctl::contract::run_dir::RunDir;
+use stopctl::contract::standing::Standing;
+use stopctl::linux::interrupts::Interrupts;
+use stopctl::linux::process;
+use stopctl::outside::rescue::{self, Care};
+use stopctl::words::name::RunName;
 
 use crate::screen::heed;
 use crate::target::{Demand, Waited};
@@ -89,7 +89,7 @@ impl Sealed {
     }
 
     fn take_over(&mut self, voice: &mut Voice) {
-        match taker::care_for(&self.dir) {
+        match rescue::care_for(&self.dir) {
             Care::Owned(warnings) => {
                 for warning in warnings {
                     voice.say(Weight::Warning, &format!("{}: {warning}", self.name));

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use stopctl::outcome::Outcome;
+use stopctl::decide::outcome::Outcome;
 
 use crate::fate::{self, Fate};
 use crate::show::numbers;
@@ -100,8 +100,8 @@ fn part(words: &str, who: &[u32]) -> Option<String> {
 mod tests {
     use super::{in_words, listed};
     use crate::fate::Fate;
-    use stopctl::ended::Ended;
-    use stopctl::outcome::Outcome;
+    use stopctl::decide::outcome::Outcome;
+    use stopctl::words::ended::Ended;
 
     fn fates(ends: &[(Outcome, Ended)]) -> Vec<Fate> {
         let fate = |(worker, &(outcome, ended)): (u32, &(Outcome, Ended))| Fate {

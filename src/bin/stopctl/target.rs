@@ -3,14 +3,14 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use stopctl::duration::{Limit, in_words};
-use stopctl::ladder::{Rung, Wanted};
-use stopctl::moment::Moment;
-use stopctl::reason::Reason;
-use stopctl::record::{Phase, WorkerState};
-use stopctl::signal_name::signal_name;
-use stopctl::standing::{Doubt, Owned};
-use stopctl::taker::{self, Care};
+use stopctl::contract::record::{Phase, WorkerState};
+use stopctl::contract::standing::{Doubt, Owned};
+use stopctl::decide::ladder::{Rung, Wanted};
+use stopctl::outside::rescue::{self, Care};
+use stopctl::words::duration::{Limit, in_words};
+use stopctl::words::moment::Moment;
+use stopctl::words::reason::Reason;
+use stopctl::words::signal_name::signal_name;
 
 use crate::fate::{self, Fate};
 use crate::runs::{Run, State};
@@ -149,7 +149,7 @@ impl<'a> Target<'a> {
         if self.takeovers > TAKEOVERS {
             Care::Failed("whoever does so is ended".to_owned())
         } else {
-            taker::care_for(&self.run.dir)
+            rescue::care_for(&self.run.dir)
         }
     }
 

@@ -6,7 +6,7 @@ use std::os::unix::fs::MetadataExt as _;
 use std::sync::Mutex;
 
 use anstyle::{AnsiColor, Style};
-use stopctl::stream::Stream;
+use stopctl::linux::stream::Stream;
 
 use crate::cli::{self, Color};
 use crate::screen::Screen;

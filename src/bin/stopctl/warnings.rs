@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::path::Path;
 
-use stopctl::process::Stat;
+use stopctl::linux::process::Stat;
 
 /// Programs that do not pass the environment on.
 const SEVERING: [&str; 3] = ["sudo", "ssh", "docker"];

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use stopctl::duration::in_words;
-use stopctl::moment::Moment;
-use stopctl::record::{RunRecord, WorkerRecord, WorkerState};
-use stopctl::signal_name::signal_name;
+use stopctl::contract::record::{RunRecord, WorkerRecord, WorkerState};
+use stopctl::words::duration::in_words;
+use stopctl::words::moment::Moment;
+use stopctl::words::signal_name::signal_name;
 
 use crate::fate::{self, Fate};
 

@@ -1,9 +1,9 @@
 //! `stopctl clean`: removes what dead runs left, stopping their workers first.
 
-use stopctl::base::Base;
-use stopctl::leftovers::{self, Debris, Leftovers, Neglected};
-use stopctl::run_dir::RunDir;
-use stopctl::taker::{self, Care};
+use stopctl::contract::base::Base;
+use stopctl::contract::run_dir::RunDir;
+use stopctl::outside::leftovers::{self, Debris, Leftovers, Neglected};
+use stopctl::outside::rescue::{self, Care};
 
 use crate::cli::CleanArgs;
 use crate::exit::Leave;
@@ -102,7 +102,7 @@ fn end(runs: Vec<Neglected>, late: Vec<RunDir>, voice: &mut Voice) -> usize {
     for Neglected { dir, is_past } in runs {
         let name = dir.name().to_owned();
         if is_past {
-            match taker::care_for(&dir) {
+            match rescue::care_for(&dir) {
                 Care::Failed(why) => problems.push(format!("{name} cannot be removed: {why}")),
                 Care::Unverifiable(why) => problems.push(format!("left alone: {name}: {why}")),
                 Care::Removed | Care::Gone | Care::Owned(_) | Care::Mended => {

@@ -1,6 +1,6 @@
 //! `stopctl list`: the runs of this user.
 
-use stopctl::duration::in_words;
+use stopctl::words::duration::in_words;
 
 use crate::cli::ListArgs;
 use crate::exit::Leave;

@@ -5,12 +5,12 @@ use std::ffi::OsString;
 use std::os::fd::AsFd as _;
 use std::time::Duration;
 
-use stopctl::control::{Asker, Extension};
-use stopctl::duration::{Limit, in_words};
-use stopctl::flag::reader;
-use stopctl::moment::Moment;
-use stopctl::notify::{Link, Message, SOCKET};
-use stopctl::record::{Snapshot, WorkerState};
+use stopctl::contract::control::{Asker, Extension};
+use stopctl::contract::flag::reader;
+use stopctl::contract::notify::{Link, Message, SOCKET};
+use stopctl::contract::record::{Snapshot, WorkerState};
+use stopctl::words::duration::{Limit, in_words};
+use stopctl::words::moment::Moment;
 
 use crate::cli::notify::NotifyArgs;
 use crate::exit::Leave;

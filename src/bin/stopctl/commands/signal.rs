@@ -5,10 +5,10 @@ use std::io;
 use std::os::fd::AsFd as _;
 use std::time::Duration;
 
-use stopctl::control::{Asker, Signalling};
-use stopctl::moment::Moment;
-use stopctl::record::WorkerState;
-use stopctl::signal_name::{parse_signal, signal_name};
+use stopctl::contract::control::{Asker, Signalling};
+use stopctl::contract::record::WorkerState;
+use stopctl::words::moment::Moment;
+use stopctl::words::signal_name::{parse_signal, signal_name};
 
 use crate::cli::SignalArgs;
 use crate::exit::Leave;

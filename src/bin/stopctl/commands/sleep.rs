@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use stopctl::duration::Limit;
+use stopctl::words::duration::Limit;
 
 use crate::cli::SleepArgs;
 use crate::commands::keep_going::look;

@@ -1,8 +1,8 @@
 //! `stopctl status`: each worker of a run.
 
-use stopctl::duration::in_words;
-use stopctl::escape::escaped;
-use stopctl::record::{RunRecord, WorkerRecord};
+use stopctl::contract::record::{RunRecord, WorkerRecord};
+use stopctl::words::duration::in_words;
+use stopctl::words::escape::escaped;
 
 use crate::cli::StatusArgs;
 use crate::exit::Leave;

@@ -1,10 +1,10 @@
 //! `stopctl stop`: asks runs to stop, and waits until they have.
 
-use stopctl::duration::Limit;
-use stopctl::interrupts::Interrupts;
-use stopctl::ladder::{Rung, Wanted};
-use stopctl::outcome::Outcome;
-use stopctl::reason::Reason;
+use stopctl::decide::ladder::{Rung, Wanted};
+use stopctl::decide::outcome::Outcome;
+use stopctl::linux::interrupts::Interrupts;
+use stopctl::words::duration::Limit;
+use stopctl::words::reason::Reason;
 
 use crate::cli::StopArgs;
 use crate::commands::run::finite;

@@ -10,13 +10,13 @@ use std::time::Duration;
 
 use libc::SIGTERM;
 use nix::unistd::Uid;
-use stopctl::cgroup;
-use stopctl::duration::Limit;
-use stopctl::ended::Ended;
-use stopctl::escape::escaped;
-use stopctl::ladder::Times;
-use stopctl::plan::Plan;
-use stopctl::signal_name::signal_name;
+use stopctl::decide::ladder::Times;
+use stopctl::linux::cgroup;
+use stopctl::run::plan::Plan;
+use stopctl::words::duration::Limit;
+use stopctl::words::ended::Ended;
+use stopctl::words::escape::escaped;
+use stopctl::words::signal_name::signal_name;
 
 use crate::cli::Command;
 use crate::cli::run::RunArgs;

@@ -1,6 +1,6 @@
 //! `stopctl wait`: until a run is over.
 
-use stopctl::duration::Limit;
+use stopctl::words::duration::Limit;
 
 use crate::cli::WaitArgs;
 use crate::exit::Leave;

@@ -1,8 +1,8 @@
 //! The sentences of a stop: who was asked and why, who never looked, and what comes next.
 
-use stopctl::duration::in_words;
-use stopctl::moment::Moment;
-use stopctl::reason::Reason;
+use stopctl::words::duration::in_words;
+use stopctl::words::moment::Moment;
+use stopctl::words::reason::Reason;
 
 use super::{Progress, Stop, rounded};
 use crate::show::{counted, numbers};

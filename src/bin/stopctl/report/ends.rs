@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use stopctl::ended::Ended;
-use stopctl::outcome::{Final, Outcome};
+use stopctl::decide::outcome::{Final, Outcome};
+use stopctl::words::ended::Ended;
 
 use super::{Report, words};
 

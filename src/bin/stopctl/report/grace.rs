@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use stopctl::duration::in_words;
-use stopctl::event::Why;
+use stopctl::enforce::event::Why;
+use stopctl::words::duration::in_words;
 
 use super::Report;
 use crate::progress::rounded;

@@ -3,10 +3,10 @@
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;
 
-use stopctl::escape::escaped;
-use stopctl::event::Event;
-use stopctl::proc::Proc;
-use stopctl::process::Stat;
+use stopctl::enforce::event::Event;
+use stopctl::linux::proc::Proc;
+use stopctl::linux::process::Stat;
+use stopctl::words::escape::escaped;
 
 use crate::show::NAMES;
 use crate::voice::Weight;

@@ -3,12 +3,12 @@
 use std::path::Path;
 use std::time::Duration;
 
-use stopctl::duration::in_words;
-use stopctl::ended::Ended;
-use stopctl::outcome::{Final, Outcome};
-use stopctl::reason::Reason;
-use stopctl::signal_name::signal_name;
-use stopctl::verdict::Verdict;
+use stopctl::decide::outcome::{Final, Outcome};
+use stopctl::decide::verdict::Verdict;
+use stopctl::words::duration::in_words;
+use stopctl::words::ended::Ended;
+use stopctl::words::reason::Reason;
+use stopctl::words::signal_name::signal_name;
 
 use crate::progress::rounded;
 use crate::voice::Weight;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use stopctl::stream::{Lost, Stream};
+use stopctl::linux::stream::{Lost, Stream};
 
 use crate::events::Events;
 use crate::show::counted;

@@ -3,10 +3,10 @@
 use std::os::fd::OwnedFd;
 use std::time::Duration;
 
-use stopctl::moment::Moment;
-use stopctl::process::has_ended;
-use stopctl::record::{Phase, RecordError};
-use stopctl::standing::{Owned, Standing};
+use stopctl::contract::record::{Phase, RecordError};
+use stopctl::contract::standing::{Owned, Standing};
+use stopctl::linux::process::has_ended;
+use stopctl::words::moment::Moment;
 
 use super::Run;
 

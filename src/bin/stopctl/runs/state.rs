@@ -1,8 +1,8 @@
 //! How a run is, in one word.
 
-use stopctl::process::Stat;
-use stopctl::record::Phase;
-use stopctl::standing::{Doubt, Owned, Standing};
+use stopctl::contract::record::Phase;
+use stopctl::contract::standing::{Doubt, Owned, Standing};
+use stopctl::linux::process::Stat;
 
 use super::Run;
 

@@ -4,12 +4,12 @@ use std::collections::VecDeque;
 use std::os::fd::AsFd as _;
 use std::time::Duration;
 
-use stopctl::control::{Asker, Extension, Request};
-use stopctl::duration::Limit;
-use stopctl::ladder::Rung;
-use stopctl::moment::Moment;
-use stopctl::record::{Phase, WorkerRecord, WorkerState};
-use stopctl::taker::{self, Care};
+use stopctl::contract::control::{Asker, Extension, Request};
+use stopctl::contract::record::{Phase, WorkerRecord, WorkerState};
+use stopctl::decide::ladder::Rung;
+use stopctl::outside::rescue::{self, Care};
+use stopctl::words::duration::Limit;
+use stopctl::words::moment::Moment;
 
 use super::errand::{Fifo, Look, PATIENCE, Step};
 use super::{Demand, TAKEOVERS, Target};
@@ -189,7 +189,7 @@ impl Target<'_> {
         let care = if self.takeovers > TAKEOVERS {
             Care::Failed("whoever does so does not answer".to_owned())
         } else {
-            taker::depose(&self.run.dir, owned)
+            rescue::depose(&self.run.dir, owned)
         };
         (self.stopped_since, self.is_roused) = (None, false);
         // Whoever is the owner now may have ended everything before it is seen.
@@ -213,7 +213,7 @@ impl Target<'_> {
 
     fn is_not_heeded(&mut self) {
         let (name, pid) = (&self.run.name, self.run.seen.run.pid);
-        let control = self.run.dir.path().join(stopctl::control::FILE);
+        let control = self.run.dir.path().join(stopctl::contract::control::FILE);
         self.problem = Some(format!(
             "{name} was asked again and again, and its supervisor (pid {pid}) has taken nothing of \
              it: does something else read {}? SIGTERM to the supervisor stops the run",

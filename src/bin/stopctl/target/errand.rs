@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use stopctl::moment::Moment;
+use stopctl::words::moment::Moment;
 
 /// How long an owner may leave unread what it is asked.
 pub(super) const PATIENCE: Duration = Duration::from_secs(5);

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use stopctl::moment::Moment;
+use stopctl::words::moment::Moment;
 
 use super::Target;
 use crate::picture::{Picture, soonest, still_there};

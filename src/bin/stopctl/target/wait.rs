@@ -3,10 +3,10 @@
 use std::os::fd::AsFd as _;
 use std::time::Duration;
 
-use stopctl::interrupts::Interrupts;
-use stopctl::process::{self, Stat};
-use stopctl::record::Phase;
-use stopctl::standing::{Owned, Standing};
+use stopctl::contract::record::Phase;
+use stopctl::contract::standing::{Owned, Standing};
+use stopctl::linux::interrupts::Interrupts;
+use stopctl::linux::process::{self, Stat};
 
 use super::Target;
 use super::telling::Telling;

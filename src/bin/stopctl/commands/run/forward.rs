@@ -1,6 +1,6 @@
 //! `--forward`: which signals are passed on to the workers, and do not ask for a stop.
 
-use stopctl::signal_name::{parse_signal, signal_name};
+use stopctl::words::signal_name::{parse_signal, signal_name};
 
 /// Those that are passed on if nothing was typed.
 const USUAL: [i32; 3] = [libc::SIGUSR1, libc::SIGUSR2, libc::SIGWINCH];

@@ -1,12 +1,12 @@
 //! Before a run begins: what dead runs left is seen to, and the name that it wants is waited for if
 //! a dead run has it.
 
-use stopctl::base::Base;
-use stopctl::leftovers::{self, Leftovers, Neglected};
-use stopctl::name::RunName;
-use stopctl::run_dir::RunDir;
-use stopctl::standing::Standing;
-use stopctl::taker::{self, Care};
+use stopctl::contract::base::Base;
+use stopctl::contract::run_dir::RunDir;
+use stopctl::contract::standing::Standing;
+use stopctl::outside::leftovers::{self, Leftovers, Neglected};
+use stopctl::outside::rescue::{self, Care};
+use stopctl::words::name::RunName;
 
 use crate::runs::Run;
 use crate::show::counted;
@@ -50,7 +50,7 @@ fn hand_over(run: &Neglected, voice: &mut Voice) {
         // Nobody knows what its workers are: `clean` names it.
         Ok(_) | Err(_) => return,
     };
-    let what = match taker::care_for(&run.dir) {
+    let what = match rescue::care_for(&run.dir) {
         Care::Owned(_) if there == 0 => "cleaning up".to_owned(),
         Care::Owned(_) => format!("stopping its {}", counted(there, "worker")),
         Care::Removed => "its machine or container was restarted, so it is removed".to_owned(),

@@ -1,8 +1,8 @@
 //! What has changed in a run from one look to the next, in lines.
 
-use stopctl::moment::Moment;
-use stopctl::record::{Snapshot, WorkerRecord, WorkerState};
-use stopctl::signal_name::signal_name;
+use stopctl::contract::record::{Snapshot, WorkerRecord, WorkerState};
+use stopctl::words::moment::Moment;
+use stopctl::words::signal_name::signal_name;
 
 use crate::fate::Fate;
 use crate::runs::{Run, State};

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use stopctl::interrupts::Interrupts;
-use stopctl::moment::Moment;
-use stopctl::record::{Phase, Snapshot};
-use stopctl::stream::Stream;
+use stopctl::contract::record::{Phase, Snapshot};
+use stopctl::linux::interrupts::Interrupts;
+use stopctl::linux::stream::Stream;
+use stopctl::words::moment::Moment;
 
 use super::{changes, described};
 use crate::cli::{Color, StatusArgs};

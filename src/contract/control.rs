@@ -1,0 +1,386 @@
+//! The FIFO `control`: requests to the owner of a run, one line each. See stopctl-flag(7).
+//!
+//! A request is absolute (this worker or all, at least this rung), so a repeated one changes
+//! nothing. It can only ask to stop, to wait a little longer, or to send a signal that is no rung; never to
+//! execute.
+
+use std::fmt::Display;
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::fs::FileTypeExt;
+use std::time::Duration;
+
+use nix::errno::Errno;
+use nix::fcntl::OFlag;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::stat::{Mode, fchmod};
+use nix::unistd::mkfifoat;
+
+use crate::failpoint;
+use crate::linux::files;
+use crate::linux::sys;
+
+mod extension;
+mod lines;
+mod request;
+mod signalling;
+
+pub use extension::Extension;
+pub use request::Request;
+pub use signalling::Signalling;
+
+use lines::Lines;
+
+/// The FIFO's name in the run's directory.
+pub const FILE: &str = "control";
+
+/// The longest line: `PIPE_BUF` (pipe(7)), so that lines of several writers never mix.
+pub const LONGEST: usize = 4096;
+
+/// 0600: who may ask is who may signal.
+const MODE: Mode = Mode::S_IRUSR.union(Mode::S_IWUSR);
+
+/// How much is read at one wake-up: whoever floods the FIFO cannot hold up the ladder.
+const AT_ONCE: usize = LONGEST;
+
+/// What came through the FIFO.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Line {
+    /// A request to stop.
+    Request(Request),
+    /// A request to wait longer.
+    Extension(Extension),
+    /// A request to signal workers.
+    Signalling(Signalling),
+    /// Something else, or a line longer than [`LONGEST`].
+    Junk,
+}
+
+impl Line {
+    fn parse(bytes: &[u8]) -> Self {
+        // Its end may be missing, and the worker's number may be cut in it.
+        if bytes.len() > LONGEST {
+            return Self::Junk;
+        }
+        let Ok(line) = std::str::from_utf8(bytes) else {
+            return Self::Junk;
+        };
+        let extension = || Extension::parse(line).map(Self::Extension);
+        let request = Request::parse(line).map(Self::Request);
+        let signalling = || Signalling::parse(line).map(Self::Signalling);
+        let known = request.or_else(extension).or_else(signalling);
+        known.unwrap_or(Self::Junk)
+    }
+}
+
+/// The owner's end of the FIFO.
+#[derive(Debug)]
+pub struct Control {
+    fifo: File,
+    lines: Lines,
+}
+
+impl Control {
+    /// Makes the FIFO in `dir`.
+    ///
+    /// Opened for reading and writing: a read end alone gets POLLHUP for ever once the first
+    /// writer has closed.
+    ///
+    /// # Errors
+    ///
+    /// As mkfifo(3) and open(2).
+    pub fn create(dir: impl AsFd) -> io::Result<Self> {
+        Self::make(dir, FILE)
+    }
+
+    fn make(dir: impl AsFd, name: &str) -> io::Result<Self> {
+        mkfifoat(dir.as_fd(), name, MODE)?;
+        failpoint::pass("control made");
+        let fifo = files::open(dir, name, OFlag::O_RDWR)?;
+        fchmod(&fifo, MODE)?;
+        failpoint::pass("control opened");
+        Ok(Self {
+            fifo,
+            lines: Lines::default(),
+        })
+    }
+
+    /// Makes the FIFO again in `dir` if its name is gone, or leads to something else. What was
+    /// asked through the old one is not lost. Answers whether that was so.
+    ///
+    /// # Errors
+    ///
+    /// As [`Control::create`] and rename(2).
+    pub fn put_back(&mut self, dir: impl AsFd) -> io::Result<bool> {
+        if files::is_at(dir.as_fd(), FILE, &self.fifo) {
+            return Ok(false);
+        }
+        let mut new = Self::replace(dir)?;
+        let mut unread = Vec::new();
+        // It ends with EAGAIN; what was read until then is there.
+        let _ = self.fifo.read_to_end(&mut unread);
+        new.fifo.write_all(&unread)?;
+        self.fifo = new.fifo;
+        Ok(true)
+    }
+
+    fn replace(dir: impl AsFd) -> io::Result<Self> {
+        files::clear_aside(dir.as_fd());
+        let new = Self::make(dir.as_fd(), files::ASIDE)?;
+        files::publish(dir, FILE)?;
+        Ok(new)
+    }
+
+    /// Opens the FIFO in `dir`, which an owner made that is no more; makes it if it is missing, or
+    /// something else is in its place.
+    ///
+    /// # Errors
+    ///
+    /// As [`Control::create`] and rename(2).
+    pub fn adopt(dir: impl AsFd) -> io::Result<Self> {
+        match files::open(dir.as_fd(), FILE, OFlag::O_RDWR) {
+            Ok(fifo) if is_fifo(&fifo) => Ok(Self {
+                fifo,
+                lines: Lines::default(),
+            }),
+            Ok(_) | Err(_) => Self::replace(dir),
+        }
+    }
+
+    /// What to poll for reading.
+    #[must_use]
+    pub fn as_fd(&self) -> BorrowedFd<'_> {
+        self.fifo.as_fd()
+    }
+
+    /// Takes what has come, without waiting, and not all of a flood. The same twice is once.
+    pub fn drain(&mut self) -> Vec<Line> {
+        let mut lines = Vec::new();
+        let mut buffer = [0; AT_ONCE];
+        // It ends with EAGAIN: what does not wait is not interrupted, either.
+        let length = self.fifo.read(&mut buffer).unwrap_or(0);
+        self.lines.take(&buffer[..length], &mut lines);
+        if length < AT_ONCE {
+            self.lines.pause();
+        }
+        lines.dedup();
+        lines
+    }
+}
+
+/// The asking side of the FIFO.
+#[derive(Debug)]
+pub struct Asker {
+    fifo: File,
+}
+
+impl Asker {
+    /// Opens the FIFO of the run in `dir`.
+    ///
+    /// # Errors
+    ///
+    /// As open(2); `ENXIO` if nobody reads it: the owner is gone.
+    pub fn open(dir: impl AsFd) -> io::Result<Self> {
+        let fifo = files::open(dir, FILE, OFlag::O_WRONLY)?;
+        if is_fifo(&fifo) {
+            Ok(Self { fifo })
+        } else {
+            Err(io::ErrorKind::InvalidInput.into())
+        }
+    }
+
+    /// Sleeps until the FIFO has room, at most `timeout`.
+    pub fn wait_until_writable(&self, timeout: Duration) {
+        let timeout = PollTimeout::try_from(timeout).unwrap_or(PollTimeout::MAX);
+        let mut fds = [PollFd::new(self.fifo.as_fd(), PollFlags::POLLOUT)];
+        // Whatever it answers, the caller tries again.
+        let _ = poll(&mut fds, timeout);
+    }
+
+    /// How many bytes lie in the FIFO that the owner has not read.
+    ///
+    /// # Errors
+    ///
+    /// As ioctl(2), `FIONREAD`.
+    pub fn unread(&self) -> io::Result<usize> {
+        sys::unread(self.fifo.as_fd())
+    }
+
+    /// Sends a request of either kind whole, or not at all; `false` if the FIFO is full.
+    ///
+    /// # Errors
+    ///
+    /// As write(2); `EPIPE` if nobody reads any more.
+    pub fn send(&mut self, request: &impl Display) -> io::Result<bool> {
+        match self.fifo.write_all(format!("{request}\n").as_bytes()) {
+            Ok(()) => Ok(true),
+            Err(error) if error.raw_os_error() == Some(Errno::EAGAIN as i32) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+fn is_fifo(file: &File) -> bool {
+    file.metadata().is_ok_and(|data| data.file_type().is_fifo())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::{self, File};
+    use std::io::{self, Write as _};
+    use std::os::unix::fs::PermissionsExt as _;
+    use std::path::Path;
+    use std::time::{Duration, Instant};
+
+    use nix::fcntl::{FcntlArg, fcntl};
+    use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+
+    use super::{AT_ONCE, Asker, Control, Extension, FILE, LONGEST, Line, Request};
+
+    fn open(dir: &Path) -> File {
+        File::open(dir).unwrap()
+    }
+
+    /// Whether poll(2) finds something to read in it.
+    fn is_readable(control: &Control) -> bool {
+        let mut fds = [PollFd::new(control.as_fd(), PollFlags::POLLIN)];
+        poll(&mut fds, PollTimeout::ZERO).unwrap() == 1
+    }
+
+    #[test]
+    fn what_is_sent_is_drained_and_only_its_user_can_send() {
+        let dir = tempfile::tempdir().unwrap();
+        let missing = Asker::open(open(dir.path())).unwrap_err();
+        assert_eq!(missing.kind(), io::ErrorKind::NotFound);
+        let mut control = Control::create(open(dir.path())).unwrap();
+        let mode = fs::metadata(dir.path().join(FILE)).unwrap().permissions();
+        assert_eq!(mode.mode() & 0o7777, 0o600);
+        let request = Request::parse("1 stop worker=7").unwrap();
+        let mut asker = Asker::open(open(dir.path())).unwrap();
+        assert!(!is_readable(&control));
+        assert!(asker.send(&request).unwrap());
+        assert!(asker.send(&Extension::NOTHING).unwrap());
+        assert!(asker.send(&"rubbish").unwrap());
+        let sent = [request.to_string(), Extension::NOTHING.to_string()].concat();
+        assert_eq!(asker.unread().unwrap(), sent.len() + "\n\nrubbish\n".len());
+        assert!(is_readable(&control));
+        let expected = [
+            Line::Request(request),
+            Line::Extension(Extension::NOTHING),
+            Line::Junk,
+        ];
+        assert_eq!(control.drain(), expected);
+        assert_eq!((asker.unread().unwrap(), control.drain()), (0, vec![]));
+    }
+
+    #[test]
+    fn who_asks_of_a_full_fifo_can_wait_and_of_nobody_is_told() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut control = Control::create(open(dir.path())).unwrap();
+        let mut asker = Asker::open(open(dir.path())).unwrap();
+        let (none, short) = (Duration::ZERO, Duration::from_millis(50));
+        let long = Duration::from_secs(100);
+        let start = Instant::now();
+        asker.wait_until_writable(long);
+        let line = "x".repeat(LONGEST - 1);
+        let sent = (0..1000).take_while(|_| asker.send(&line).unwrap());
+        assert!((1..1000).contains(&sent.count()), "a pipe has an end");
+        assert!(start.elapsed() < long, "a line is whole or not there");
+        assert_eq!(asker.unread().unwrap() % LONGEST, 0);
+        let start = Instant::now();
+        asker.wait_until_writable(none);
+        asker.wait_until_writable(short);
+        assert!(start.elapsed() >= short);
+        control.drain();
+        assert!(asker.send(&line).unwrap());
+        drop(control);
+        let nobody = asker.send(&line).unwrap_err();
+        assert_eq!(nobody.kind(), io::ErrorKind::BrokenPipe);
+        assert!(Asker::open(open(dir.path())).is_err());
+    }
+
+    #[test]
+    fn what_was_asked_through_a_fifo_without_a_name_is_not_lost() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join(FILE);
+        let mut control = Control::create(open(dir.path())).unwrap();
+        assert!(!control.put_back(open(dir.path())).unwrap());
+        let mut asker = Asker::open(open(dir.path())).unwrap();
+        assert!(asker.send(&"1 stop worker=7").unwrap());
+        fs::remove_file(&path).unwrap();
+        assert!(control.put_back(open(dir.path())).unwrap());
+        assert!(!control.put_back(open(dir.path())).unwrap());
+        let mut again = Asker::open(open(dir.path())).unwrap();
+        assert!(again.send(&"1 stop worker=8").unwrap());
+        let lines = ["1 stop worker=7", "1 stop worker=8"].map(|line| Line::parse(line.as_bytes()));
+        assert_eq!(control.drain(), lines);
+        // A file is not one that somebody reads.
+        fs::remove_file(&path).unwrap();
+        fs::write(&path, "").unwrap();
+        assert!(Asker::open(open(dir.path())).is_err());
+        assert!(control.put_back(open(dir.path())).unwrap());
+        assert!(Asker::open(open(dir.path())).is_ok());
+    }
+
+    #[test]
+    fn who_takes_over_reads_what_was_asked_of_the_dead() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join(FILE);
+        let dead = Control::create(open(dir.path())).unwrap();
+        let mut asker = Asker::open(open(dir.path())).unwrap();
+        assert!(asker.send(&"1 stop").unwrap());
+        let mut taken = Control::adopt(open(dir.path())).unwrap();
+        drop(dead);
+        assert_eq!(taken.drain(), [Line::parse(b"1 stop")]);
+        drop(taken);
+        for spoil in [|path: &Path| fs::write(path, "1 stop\n"), |_: &Path| Ok(())] {
+            fs::remove_file(&path).unwrap();
+            spoil(&path).unwrap();
+            let mut taken = Control::adopt(open(dir.path())).unwrap();
+            assert_eq!(taken.drain(), []);
+            let mut asker = Asker::open(open(dir.path())).unwrap();
+            assert!(asker.send(&"1 stop").unwrap());
+            assert_eq!(taken.drain(), [Line::parse(b"1 stop")]);
+        }
+    }
+
+    #[test]
+    fn the_beginning_of_a_line_waits_for_its_end_unless_a_request_comes() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut control = Control::create(open(dir.path())).unwrap();
+        // As much as is read at once is no end of what somebody wrote.
+        let long = [&b"x".repeat(AT_ONCE)[..], b"1 stop\n"].concat();
+        control.fifo.write_all(&long).unwrap();
+        assert_eq!(
+            (control.drain(), control.drain()),
+            (vec![], vec![Line::Junk])
+        );
+        control.fifo.write_all(b"1 stop worker=").unwrap();
+        assert_eq!(control.drain(), []);
+        control.fifo.write_all(b"1 stop\n").unwrap();
+        assert_eq!(control.drain(), [Line::Junk, Line::parse(b"1 stop")]);
+        assert_eq!(Line::parse(b"1 stop\xff"), Line::Junk);
+    }
+
+    #[test]
+    fn k11a_a_flood_is_read_in_parts_and_nothing_of_it_is_lost() {
+        let dir = tempfile::tempdir().unwrap();
+        let dir = File::open(dir.path()).unwrap();
+        let mut control = Control::create(&dir).unwrap();
+        // As much as a user may have, and more than is read at once by far.
+        let room = fcntl(&control.fifo, FcntlArg::F_SETPIPE_SZ(1 << 20)).unwrap();
+        let flood = "1 stop worker=1\n".repeat(usize::try_from(room).unwrap() / 16);
+        control.fifo.write_all(flood.as_bytes()).unwrap();
+        let asker = Asker::open(&dir).unwrap();
+        for wake_up in 1..=flood.len() / AT_ONCE {
+            let lines = control.drain();
+            assert!(
+                matches!(lines[..], [Line::Request(_)]),
+                "the same is once: {lines:?}"
+            );
+            assert_eq!(asker.unread().unwrap(), flood.len() - wake_up * AT_ONCE);
+        }
+        assert_eq!(control.drain(), []);
+    }
+}

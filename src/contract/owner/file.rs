@@ -1,0 +1,327 @@
+//! The file itself: made by the supervisor, taken over by whoever follows it, read by everybody.
+
+use std::fs::File;
+use std::io;
+use std::os::fd::AsFd;
+use std::os::unix::fs::FileExt;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use nix::fcntl::OFlag;
+use nix::unistd::gettid;
+
+use super::robust::RobustWord;
+use super::{FILE, has_died};
+use crate::failpoint;
+use crate::linux::files;
+use crate::linux::process::Identity;
+use crate::linux::sys;
+
+/// The length of the file.
+const LEN: usize = 256;
+/// Where its line of text begins.
+const TEXT: usize = 64;
+
+/// The owner's own end of the file. Once made, the kernel watches the word until this process ends.
+#[derive(Debug)]
+pub struct OwnerFile {
+    file: Arc<File>,
+    word: RobustWord,
+    /// The thread that made or took it.
+    thread: u32,
+    /// What stands behind the word.
+    text: [u8; LEN - TEXT],
+    /// The words of those whose names are gone, and that some may still have open; the oldest
+    /// first. Mapped, they need no descriptor.
+    before: Vec<RobustWord>,
+}
+
+impl OwnerFile {
+    /// Makes the file in `dir`, with the calling thread as the owner.
+    ///
+    /// # Errors
+    ///
+    /// As open(2), `posix_fallocate(3)` and mmap(2).
+    pub fn create(dir: impl AsFd, identity: &Identity) -> io::Result<Self> {
+        let file = files::make(dir, FILE, files::READ_ONLY, LEN as u64)?;
+        let word = RobustWord::map(&file)?;
+        failpoint::pass("owner file made");
+        let owner = Self::of(file, word, identity);
+        owner.begin()?;
+        Ok(owner)
+    }
+
+    fn of(file: File, word: RobustWord, identity: &Identity) -> Self {
+        let mut text = [b'\n'; LEN - TEXT];
+        let line = identity.to_string();
+        text[..line.len()].copy_from_slice(line.as_bytes());
+        Self {
+            file: Arc::new(file),
+            word,
+            thread: own_tid(),
+            text,
+            before: Vec::new(),
+        }
+    }
+
+    /// Fills in a new file, which is all zeroes, and which nobody else has seen.
+    fn begin(&self) -> io::Result<()> {
+        self.sign()?;
+        failpoint::pass("owner signed");
+        self.word.own(0, self.thread);
+        failpoint::pass("owner word set");
+        Ok(())
+    }
+
+    /// Makes the file again in `dir` if its name is gone. Who has the old one open goes on seeing
+    /// whether we live. Answers whether it was gone.
+    ///
+    /// # Errors
+    ///
+    /// As [`OwnerFile::create`] and rename(2).
+    pub fn put_back(&mut self, dir: impl AsFd, identity: &Identity) -> io::Result<bool> {
+        if files::is_at(dir.as_fd(), FILE, &*self.file) {
+            return Ok(false);
+        }
+        let file = files::make(dir.as_fd(), files::ASIDE, files::READ_ONLY, LEN as u64)?;
+        let first = self.before.first().unwrap_or(&self.word);
+        let word = first.map_another(&file)?;
+        let mut new = Self::of(file, word, identity);
+        new.begin()?;
+        files::publish(dir, FILE)?;
+        new.before = std::mem::take(&mut self.before);
+        let old = std::mem::replace(self, new);
+        self.before.push(old.word);
+        Ok(true)
+    }
+
+    /// Makes the calling thread the owner of the run in `dir`, if its word still is `word`: of
+    /// several who try, one wins. `None` is who was too late.
+    ///
+    /// Until [`OwnerFile::sign`], the word and the line name two processes, and the word counts.
+    ///
+    /// # Errors
+    ///
+    /// As open(2) and mmap(2).
+    pub fn take(dir: impl AsFd, word: u32, identity: &Identity) -> io::Result<Option<Self>> {
+        let file = files::open_read_only(dir, FILE)?;
+        if word_of(&file) != Some(word) {
+            return Ok(None);
+        }
+        let mapped = RobustWord::map(&file)?;
+        Ok(Self::of(file, mapped, identity).taken(word))
+    }
+
+    /// The same where the file names nobody any more: it is missing, or was cut, or written over.
+    /// It is made whole first. Of several who try, one wins.
+    ///
+    /// # Errors
+    ///
+    /// As open(2), pwrite(2) and mmap(2).
+    pub fn claim(dir: impl AsFd, identity: &Identity) -> io::Result<Option<Self>> {
+        let file = match files::make(dir.as_fd(), FILE, files::READ_ONLY, LEN as u64) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                files::open_read_only(dir, FILE)?
+            }
+            made => made?,
+        };
+        let mapped = RobustWord::map(&file)?;
+        let owner = Self::of(file, mapped, identity);
+        let word = match word_of(&owner.file) {
+            Some(word) => word,
+            None => owner.make_whole()?,
+        };
+        Ok(owner.taken(word))
+    }
+
+    fn taken(self, word: u32) -> Option<Self> {
+        let taken = self.word.own(word, self.thread);
+        failpoint::pass("word taken");
+        // Somebody may have found us silent at once: the line is that one's then.
+        (taken && self.is_ours()).then_some(self)
+    }
+
+    /// Writes who owns it behind the word.
+    ///
+    /// # Errors
+    ///
+    /// As pwrite(2).
+    pub fn sign(&self) -> io::Result<()> {
+        files::overwrite(&self.file, &self.text, TEXT as u64)
+    }
+
+    /// Whether we still are the owner: somebody takes over who finds us silent. What somebody has
+    /// cut or written over is made whole.
+    ///
+    /// Read, not loaded from the mapping: that dies of SIGBUS when the file is cut.
+    #[must_use]
+    pub fn is_ours(&self) -> bool {
+        let mut bytes = [0; LEN];
+        let length = self.file.read_at(&mut bytes, 0).unwrap_or(0);
+        let word = u32::from_ne_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]);
+        let is_ours = if tid(word) == self.thread && length == LEN {
+            // Nobody takes over what names us. A line that says nothing is written again.
+            bytes[TEXT..] == self.text || parse(&bytes) != OwnerSeen::Spoilt || self.sign().is_ok()
+        } else {
+            // What nobody writes who takes over: that one lives until the kernel marks its death, or
+            // has signed.
+            let is_nobodys = !is_marked(word) && !lives(tid(word));
+            let is_slip = word == 0 || is_nobodys && bytes[TEXT..] == self.text;
+            if length < LEN {
+                self.make_whole().is_ok_and(|word| self.mend(word))
+            } else {
+                is_slip && self.mend(word)
+            }
+        };
+        let says_so = |word: &RobustWord| tid(word.word().load(Ordering::Acquire)) == self.thread;
+        // Whoever has an older file open may have taken over by that.
+        is_ours && self.before.iter().all(says_so)
+    }
+
+    /// Answers whether we are the owner again. Whoever finds a file that is cut may have claimed it.
+    fn mend(&self, word: u32) -> bool {
+        self.word.own(word, self.thread) && self.sign().is_ok()
+    }
+
+    /// Gives a file that is too short its length, and a word that names nobody; answers that word.
+    fn make_whole(&self) -> io::Result<u32> {
+        if word_of(&self.file).is_none() {
+            self.file.write_all_at(&[0; size_of::<u32>()], 0)?;
+            self.file.set_len(LEN as u64)?;
+        }
+        Ok(0)
+    }
+
+    /// The open file, for those who look at it by themselves: a worker before its program runs, and
+    /// the guard.
+    #[must_use]
+    pub fn file(&self) -> Arc<File> {
+        Arc::clone(&self.file)
+    }
+}
+
+/// The word in a file that is as long as it should be.
+fn word_of(file: &File) -> Option<u32> {
+    let mut bytes = [0; LEN];
+    file.read_exact_at(&mut bytes, 0).ok()?;
+    Some(u32::from_ne_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]))
+}
+
+/// What we owned is over: whoever has its file open, and lives on by leave, is not told that its
+/// supervisor died when this process ends.
+pub fn let_go() {
+    sys::forget_robust_words();
+}
+
+fn own_tid() -> u32 {
+    gettid().as_raw().cast_unsigned()
+}
+
+/// The thread in an owner word.
+#[must_use]
+pub const fn tid(word: u32) -> u32 {
+    word & !(libc::FUTEX_WAITERS | libc::FUTEX_OWNER_DIED)
+}
+
+/// Whether there is a thread of this number (kill(2), signal 0); that it is not ours to signal shows
+/// it, too.
+fn lives(thread: u32) -> bool {
+    let sent = sys::kill(thread.cast_signed(), 0);
+    let is_there = |error: io::Error| error.raw_os_error() == Some(libc::EPERM);
+    thread > 0 && sent.map_or_else(is_there, |()| true)
+}
+
+/// Whether the kernel has marked a death: it leaves no thread in the word.
+const fn is_marked(word: u32) -> bool {
+    has_died(word) && tid(word) == 0
+}
+
+/// Above the highest number that a thread can have (proc(5), `pid_max`): what is there is a text.
+const HIGHEST: u32 = 1 << 22;
+
+/// What a look at the file tells.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum OwnerSeen {
+    /// The thread in the word lives, as far as the kernel watches it: then `watched` is true.
+    Alive {
+        /// Who it is.
+        owner: Identity,
+        /// What stands in the word.
+        word: u32,
+        /// Whether the kernel marks its death.
+        watched: bool,
+    },
+    /// It died, and nobody has taken over.
+    Died {
+        /// Who it was.
+        owner: Identity,
+        /// What stands in the word.
+        word: u32,
+    },
+    /// The word names another thread than the line: that thread has taken over, and has not signed
+    /// yet.
+    Changing {
+        /// Who it was before, by the line.
+        before: Identity,
+        /// What stands in the word.
+        word: u32,
+    },
+    /// The file is of a version that this program does not know, or cannot be read.
+    Unreadable,
+    /// It is missing, or was cut or written over: it names nobody.
+    Spoilt,
+}
+
+/// What an open file tells.
+#[must_use]
+pub fn see_open(file: &File) -> OwnerSeen {
+    let mut bytes = [0; LEN];
+    match file.read_exact_at(&mut bytes, 0) {
+        Ok(()) => parse(&bytes),
+        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => OwnerSeen::Spoilt,
+        Err(_) => OwnerSeen::Unreadable,
+    }
+}
+
+/// What the bytes of the file tell. What follows the part that this program knows is ignored.
+#[must_use]
+pub fn parse(bytes: &[u8]) -> OwnerSeen {
+    let Some(bytes) = bytes.first_chunk::<LEN>() else {
+        return OwnerSeen::Spoilt;
+    };
+    let line = bytes[TEXT..].split(|&b| b == b'\n').next();
+    let line = std::str::from_utf8(line.unwrap_or_default()).unwrap_or_default();
+    let Some(owner) = Identity::parse(line) else {
+        return if Identity::is_of_another_version(line) {
+            OwnerSeen::Unreadable
+        } else {
+            OwnerSeen::Spoilt
+        };
+    };
+    let word = u32::from_ne_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]);
+    if tid(word) > HIGHEST {
+        OwnerSeen::Spoilt
+    } else if word == 0 || has_died(word) {
+        OwnerSeen::Died { owner, word }
+    } else if owner.pid.cast_unsigned() == tid(word) {
+        let watched = word & libc::FUTEX_WAITERS != 0;
+        OwnerSeen::Alive {
+            owner,
+            word,
+            watched,
+        }
+    } else {
+        let before = owner;
+        OwnerSeen::Changing { before, word }
+    }
+}
+
+/// Looks at the owner of the run in `dir`.
+#[must_use]
+pub fn see(dir: impl AsFd) -> OwnerSeen {
+    match files::open(dir, FILE, OFlag::O_RDONLY) {
+        Ok(file) => see_open(&file),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => OwnerSeen::Spoilt,
+        Err(_) => OwnerSeen::Unreadable,
+    }
+}

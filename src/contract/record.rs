@@ -1,0 +1,458 @@
+//! The file `record`: what was started and what became of it, for everybody but the owner.
+//!
+//! Text of fixed places: a header, and a slot for each worker, each one JSON object padded with
+//! newlines. In front stands a generation word: odd while the owner writes, and what `stop` and
+//! `wait` sleep on. Its form is this program's own; another version of it is refused, not guessed.
+
+use std::error::Error;
+use std::fmt;
+use std::io;
+
+use serde::{Deserialize, Serialize};
+
+use crate::words::ended::Ended;
+
+mod born;
+mod reader;
+mod writer;
+
+pub use born::Born;
+pub use reader::{RecordReader, Snapshot};
+pub(crate) use writer::MODE;
+pub use writer::{Birth, Record};
+
+/// The file's name in the run's directory.
+pub const FILE: &str = "record";
+
+/// The version of the form.
+const VERSION: u32 = 1;
+/// Where the header's text begins: behind the generation word.
+const HEADER_TEXT: u64 = 8;
+const HEADER: u64 = 4096;
+const SLOT: usize = 1024;
+/// The part of a slot that the worker itself writes before its program runs.
+const BIRTH: usize = 64;
+/// How long the header may be when it is written first: a reason and a status come later.
+const ROOM: usize = 4000;
+/// Stands for what is left out of a command line.
+const CUT: &str = "…";
+/// How long a command line may be in the header; the rest is left out.
+const COMMAND: usize = 2000;
+
+/// How far a run is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Phase {
+    /// Workers are being started or are running.
+    Running,
+    /// All of them were asked to stop.
+    Stopping,
+    /// Nobody is left.
+    Over,
+}
+
+/// What becomes of the processes that are still there after the main process of their worker ended.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Stragglers {
+    /// They are stopped, as the worker would be.
+    #[default]
+    Stop,
+    /// They are named and left.
+    Leave,
+    /// They are the worker from then on: they are waited for, and stopped when it is.
+    Wait,
+}
+
+/// Whom the stop signal reaches. SIGKILL reaches everything.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SignalTo {
+    /// The main process; the rest of the tree when that has ended, or half of kill-after is over.
+    #[default]
+    First,
+    /// The whole tree at once, as a terminal's Ctrl-C does.
+    Group,
+    /// The main process alone.
+    Main,
+}
+
+/// What became of a request that is carried out once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Answer {
+    /// The number that the request came with.
+    pub id: u32,
+    /// How many workers were signalled.
+    pub sent: u32,
+}
+
+/// What the header tells of the run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "facts that are told, not states"
+)]
+pub struct RunRecord {
+    /// The version of the record's form.
+    version: u32,
+    /// The run's name.
+    pub name: String,
+    /// The supervisor's pid.
+    pub pid: i32,
+    /// Its line in the file `owner`, should that be spoilt.
+    #[serde(default)]
+    pub signed: String,
+    /// The command line, cut if it is very long.
+    pub command: Vec<String>,
+    /// How many workers there are.
+    pub workers: u32,
+    /// Whether a service manager started it: such a run wants its name to be stopped.
+    pub managed: bool,
+    /// When it was started, in milliseconds since 1970.
+    pub started_unix_ms: u64,
+    /// The time from the flag to SIGTERM; `None` is for ever.
+    pub grace_ms: Option<u64>,
+    /// The time from SIGTERM to SIGKILL; `None` is for ever.
+    pub kill_after_ms: Option<u64>,
+    /// The grace of a worker that never looked at its flag, as it is typed; `None` is that of all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unaware_grace: Option<String>,
+    /// Whether grace and kill-after are parts of one time.
+    #[serde(default)]
+    pub is_whole: bool,
+    /// The longest time from the flag to SIGTERM, with every extension; `None` is for ever, or not
+    /// known.
+    #[serde(default)]
+    pub max_grace_ms: Option<u64>,
+    /// How long after SIGKILL something is reported as not ended.
+    pub kill_wait_ms: u64,
+    /// What is sent instead of SIGTERM.
+    pub stop_signal: i32,
+    /// Whom that reaches.
+    #[serde(default)]
+    pub signal_to: SignalTo,
+    /// What becomes of stragglers.
+    #[serde(default)]
+    pub stragglers: Stragglers,
+    /// Whether the time of its last read tells of each flag whether anybody has looked at it: until
+    /// then it is that of no read at all.
+    #[serde(default)]
+    pub notes_reads: bool,
+    /// The control group in which each worker has one of its own, if they have.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cgroup: Option<String>,
+    /// What the kernel refused its supervisor, by names of our own.
+    #[serde(default)]
+    pub lacks: Vec<String>,
+    /// Whether its owner sends signals that are asked for through `control`.
+    #[serde(default)]
+    pub takes_signals: bool,
+    /// What became of the last of those requests.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub answers: Vec<Answer>,
+    /// How far it is.
+    pub phase: Phase,
+    /// Why all of them were asked to stop.
+    pub reason: Option<String>,
+    /// The exit status, as a shell sees it, once it is over.
+    pub status: Option<u8>,
+}
+
+impl RunRecord {
+    /// The record of a run that has just begun.
+    #[must_use]
+    pub fn new(name: String, pid: i32, command: Vec<String>, workers: u32) -> Self {
+        Self {
+            version: VERSION,
+            name,
+            pid,
+            signed: String::new(),
+            command: shortened(command),
+            workers,
+            managed: false,
+            started_unix_ms: 0,
+            grace_ms: None,
+            kill_after_ms: None,
+            unaware_grace: None,
+            is_whole: false,
+            max_grace_ms: None,
+            kill_wait_ms: 0,
+            stop_signal: libc::SIGTERM,
+            signal_to: SignalTo::First,
+            stragglers: Stragglers::Stop,
+            notes_reads: false,
+            cgroup: None,
+            lacks: Vec::new(),
+            takes_signals: true,
+            answers: Vec::new(),
+            phase: Phase::Running,
+            reason: None,
+            status: None,
+        }
+    }
+}
+
+impl RunRecord {
+    /// Leaves out as much of the command's end as the header has no room for; `false` if the rest does
+    /// not fit either.
+    #[must_use]
+    pub fn fit(&mut self) -> bool {
+        let length = |run: &Self| serde_json::to_vec(run).map_or(usize::MAX, |text| text.len());
+        while length(self) > ROOM {
+            if self.command.last().is_some_and(|word| word == CUT) {
+                self.command.pop();
+            }
+            if self.command.pop().is_none() {
+                return false;
+            }
+            self.command.push(CUT.to_owned());
+        }
+        true
+    }
+}
+
+fn shortened(command: Vec<String>) -> Vec<String> {
+    let mut left = COMMAND;
+    let mut kept = Vec::new();
+    for word in command {
+        // In JSON a letter may take six bytes.
+        let length = word.len()
+            + word
+                .chars()
+                .filter(|c| c.is_control() || "\"\\".contains(*c))
+                .count()
+                * 5
+            + 3;
+        if length > left {
+            kept.push(CUT.to_owned());
+            break;
+        }
+        left -= length;
+        kept.push(word);
+    }
+    kept
+}
+
+/// How far a worker is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum WorkerState {
+    /// Not started yet.
+    Starting,
+    /// Its flag is down.
+    Running,
+    /// It was asked to stop, or what it left behind was.
+    Stopping,
+    /// Nothing of it is left, or it was given up.
+    Ended,
+}
+
+/// What a slot tells of its worker. Absent is not known, or not yet.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WorkerRecord {
+    /// How far it is.
+    pub state: WorkerState,
+    /// Its main process.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pid: Option<i32>,
+    /// Clock ticks from boot to the start of that process.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub start: Option<u64>,
+    /// The name of its flag in the run's directory.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub flag: Option<String>,
+    /// When it was started, in nanoseconds on `CLOCK_MONOTONIC`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub started_ns: Option<u64>,
+    /// When its flag was raised, on the same clock.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub raised_ns: Option<u64>,
+    /// The level of its flag: 0 to 3.
+    pub level: u8,
+    /// Whether anybody ever looked at its flag, as far as its owner has seen. Where flags note
+    /// reads, [`RecordReader::read`] adds what they tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub looked: Option<bool>,
+    /// When the next rung comes, in nanoseconds on `CLOCK_MONOTONIC`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub deadline_ns: Option<u64>,
+    /// What became of it: the word of the final record.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub outcome: Option<String>,
+    /// Its exit code.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub exit_code: Option<u8>,
+    /// The signal it died of.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub signal: Option<i32>,
+    /// Whether that was a failure of its own, as in the final record.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failed: Option<bool>,
+    /// Milliseconds from the flag to the end.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub flag_to_end_ms: Option<u64>,
+    /// What it says that it does (`STATUS=`), as it said it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status_text: Option<String>,
+    /// Milliseconds from the flag to its word that it has seen it (`STOPPING=1`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub acknowledged_ms: Option<u64>,
+    /// How often its grace was made longer.
+    pub extensions: u32,
+    /// How many processes were still there after its main process had ended.
+    pub stragglers: u32,
+    /// Those of them who are there, the first few: pid, start, and inode of the pidfd or 0. Whoever
+    /// takes over knows them by this, whatever they did to their environment.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rest: Vec<(i32, u64, u64)>,
+}
+
+impl WorkerRecord {
+    /// How its main process ended, if it has and that is known.
+    #[must_use]
+    pub fn ended(&self) -> Option<Ended> {
+        let exited = self.exit_code.map(Ended::Exited);
+        exited.or(self.signal.map(Ended::Signalled))
+    }
+}
+
+impl WorkerRecord {
+    /// One that was asked to stop before it was started, and is not started any more.
+    #[must_use]
+    pub fn not_started() -> Self {
+        Self {
+            state: WorkerState::Ended,
+            ..Self::default()
+        }
+    }
+
+    /// Whether it is such a one: everybody else has a process, or will have.
+    #[must_use]
+    pub fn was_not_started(&self) -> bool {
+        self.state == WorkerState::Ended && self.pid.is_none()
+    }
+}
+
+impl Default for WorkerRecord {
+    fn default() -> Self {
+        Self {
+            state: WorkerState::Starting,
+            pid: None,
+            start: None,
+            flag: None,
+            started_ns: None,
+            raised_ns: None,
+            level: 0,
+            looked: Some(false),
+            deadline_ns: None,
+            outcome: None,
+            exit_code: None,
+            signal: None,
+            failed: None,
+            flag_to_end_ms: None,
+            status_text: None,
+            acknowledged_ms: None,
+            extensions: 0,
+            stragglers: 0,
+            rest: Vec::new(),
+        }
+    }
+}
+
+fn slot(worker: u32) -> u64 {
+    HEADER + u64::from(worker) * SLOT as u64
+}
+
+/// The record cannot be used.
+#[derive(Debug)]
+pub enum RecordError {
+    /// It cannot be opened or read.
+    Io(io::Error),
+    /// Another version of stopctl wrote it.
+    Version(u32),
+    /// It is damaged.
+    Damaged,
+}
+
+impl fmt::Display for RecordError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Io(error) => write!(f, "the run's record cannot be read: {error}"),
+            Self::Version(version) => write!(
+                f,
+                "the run's record has version {version}, this stopctl knows {VERSION}: use the \
+                 stopctl that started the run"
+            ),
+            Self::Damaged => f.write_str("the run's record is damaged"),
+        }
+    }
+}
+
+impl Error for RecordError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::Io(error) => Some(error),
+            Self::Version(_) | Self::Damaged => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Record, RecordReader, RunRecord, WorkerRecord};
+
+    fn run(command: Vec<String>, cgroup: usize) -> RunRecord {
+        let mut run = RunRecord::new("n".repeat(64), i32::MAX, command, 1);
+        run.cgroup = Some("/".repeat(cgroup));
+        run
+    }
+
+    #[test]
+    fn k7m_a_long_command_gives_way_to_a_long_control_group() {
+        let words = |word: &str| vec![word.to_owned(); 3000];
+        for command in [
+            words("word"),
+            words(""),
+            words("\u{1}\""),
+            words(&"long".repeat(600)),
+        ] {
+            for length in [10, 1000, 2500, 3300] {
+                let mut run = run(command.clone(), length);
+                assert!(run.fit(), "{length}");
+                run.reason = Some("r".repeat(16));
+                run.status = Some(255);
+                let dir = tempfile::tempdir().unwrap();
+                let dir = std::fs::File::open(dir.path()).unwrap();
+                let mut record = Record::create(&dir, &run).unwrap();
+                record.set_run(&run);
+                record.commit().unwrap();
+                let seen = RecordReader::open(&dir).and_then(|record| record.read());
+                assert_eq!(seen.unwrap().run, run);
+            }
+        }
+        assert!(!run(words("word"), 4000).fit());
+    }
+
+    #[test]
+    fn k7k_a_cut_is_seen_when_a_change_behind_it_has_made_the_file_long_again() {
+        for left in [0, 1, 4096, 8191] {
+            let run = RunRecord::new("cut".to_owned(), 1, vec!["true".to_owned()], 9);
+            let dir = tempfile::tempdir().unwrap();
+            let dir = std::fs::File::open(dir.path()).unwrap();
+            let mut record = Record::create(&dir, &run).unwrap();
+            let change_last = |record: &mut Record| {
+                record.set_worker(8, &WorkerRecord::default());
+                record.commit().unwrap();
+            };
+            change_last(&mut record);
+            assert!(!record.is_cut(&run), "nobody has");
+            record.file().set_len(left).unwrap();
+            assert!(record.is_cut(&run), "{left} bytes");
+            change_last(&mut record);
+            assert!(record.is_cut(&run), "{left} bytes and a change");
+            record.mend(&run, &[]).unwrap();
+            record.commit().unwrap();
+            assert!(!record.is_cut(&run), "{left} bytes, mended");
+        }
+    }
+}

@@ -1,0 +1,241 @@
+//! The owner's end of the record.
+
+use std::fs::File;
+use std::io::{self, Read as _, Seek as _, SeekFrom};
+use std::os::fd::AsFd;
+use std::os::unix::fs::FileExt;
+use std::sync::Arc;
+
+use nix::fcntl::OFlag;
+use nix::sys::stat::Mode;
+use serde::Serialize;
+
+use super::{BIRTH, Born, FILE, HEADER, HEADER_TEXT, RunRecord, SLOT, WorkerRecord, slot};
+use crate::failpoint;
+use crate::linux::files;
+use crate::linux::sys::{self, SharedPage};
+
+/// 0600: it tells of commands.
+pub(crate) const MODE: Mode = Mode::S_IRUSR.union(Mode::S_IWUSR);
+
+/// The owner's end: changes are collected, and written together by [`Record::commit`].
+#[derive(Debug)]
+pub struct Record {
+    file: Arc<File>,
+    page: SharedPage,
+    /// Those whose name is gone, and that somebody may wait for.
+    before: Vec<(Arc<File>, SharedPage)>,
+    generation: u32,
+    pending: Vec<(u64, Vec<u8>)>,
+}
+
+impl Record {
+    /// Makes the record in `dir`, with storage for all workers of `run`.
+    ///
+    /// # Errors
+    ///
+    /// As open(2), `posix_fallocate(3)` and mmap(2).
+    pub fn create(dir: impl AsFd, run: &RunRecord) -> io::Result<Self> {
+        let file = files::make(dir, FILE, MODE, slot(run.workers))?;
+        failpoint::pass("record made");
+        let page = SharedPage::map(&file)?;
+        // Nobody else sees it yet: one write, as if it had been there before.
+        file.write_all_at(&blank(run), HEADER_TEXT)?;
+        failpoint::pass("record written");
+        Ok(Self {
+            file: Arc::new(file),
+            page,
+            before: Vec::new(),
+            generation: 0,
+            pending: Vec::new(),
+        })
+    }
+
+    /// Opens the record in `dir`, which an owner made that is no more.
+    ///
+    /// # Errors
+    ///
+    /// As open(2), pread(2) and mmap(2).
+    pub fn open(dir: impl AsFd) -> io::Result<Self> {
+        let file = files::open(dir, FILE, OFlag::O_RDWR)?;
+        let mut generation = [0; 4];
+        file.read_exact_at(&mut generation, 0)?;
+        let page = SharedPage::map(&file)?;
+        Ok(Self {
+            file: Arc::new(file),
+            page,
+            before: Vec::new(),
+            generation: u32::from_ne_bytes(generation),
+            pending: Vec::new(),
+        })
+    }
+
+    /// Makes the record again in `dir` if its name is gone, as it is. Both are written, the old one
+    /// and this. Answers whether it was gone.
+    ///
+    /// # Errors
+    ///
+    /// As [`Record::create`] and rename(2).
+    pub fn put_back(&mut self, dir: impl AsFd) -> io::Result<bool> {
+        if files::is_at(dir.as_fd(), FILE, &*self.file) {
+            return Ok(false);
+        }
+        let mut bytes = Vec::new();
+        (&*self.file).seek(SeekFrom::Start(0))?;
+        (&*self.file).read_to_end(&mut bytes)?;
+        let file = files::make(dir.as_fd(), files::ASIDE, MODE, bytes.len() as u64)?;
+        file.write_all_at(&bytes, 0)?;
+        let page = SharedPage::map(&file)?;
+        files::publish(dir, FILE)?;
+        let old = std::mem::replace(&mut self.file, Arc::new(file));
+        self.before
+            .push((old, std::mem::replace(&mut self.page, page)));
+        // Who has none of these open cannot open one any more.
+        self.before.retain(|(file, _)| sys::is_open_elsewhere(file));
+        Ok(true)
+    }
+
+    /// Whether there is something to commit.
+    #[must_use]
+    pub fn is_due(&self) -> bool {
+        !self.pending.is_empty()
+    }
+
+    /// Whether somebody has cut it.
+    #[must_use]
+    pub fn is_cut(&self, run: &RunRecord) -> bool {
+        // The last byte is written with the whole, and by no change: a change behind the cut makes the
+        // file as long again as it was, but not this.
+        let mut last = [0];
+        let read = self.file.read_at(&mut last, slot(run.workers) - 1);
+        read.is_ok() && last != *b"\n"
+    }
+
+    /// Writes it again as it was made, and who the workers are that were started since. What became
+    /// of them has to be set anew.
+    ///
+    /// # Errors
+    ///
+    /// As pwrite(2): its storage was given back when it was cut.
+    pub fn mend(&mut self, run: &RunRecord, born: &[(u32, Born)]) -> io::Result<()> {
+        // Odd until the next commit, should there be one or not.
+        self.generation |= 1;
+        self.write(&self.generation.to_ne_bytes(), 0)?;
+        self.write(&blank(run), HEADER_TEXT)?;
+        born.iter()
+            .try_for_each(|(worker, born)| self.write(&born.line()?, slot(*worker)))
+    }
+
+    /// Has the header written by the next [`Record::commit`].
+    pub fn set_run(&mut self, run: &RunRecord) {
+        self.pending
+            .push((HEADER_TEXT, padded(run, HEADER - HEADER_TEXT)));
+    }
+
+    /// Has a worker's slot written by the next [`Record::commit`].
+    pub fn set_worker(&mut self, worker: u32, what: &WorkerRecord) {
+        self.pending.push((
+            slot(worker) + BIRTH as u64,
+            // Without the last byte: see `is_cut`.
+            padded(what, (SLOT - BIRTH) as u64 - 1),
+        ));
+    }
+
+    /// Writes what was changed, as one step for every reader, and wakes those who wait for it.
+    ///
+    /// # Errors
+    ///
+    /// As pwrite(2).
+    pub fn commit(&mut self) -> io::Result<()> {
+        if self.pending.is_empty() {
+            return Ok(());
+        }
+        // ORDER: odd, the changes, even: a reader that saw the same even number before and after
+        // read no half of anything. An owner that died in between has left it odd.
+        if self.generation.is_multiple_of(2) {
+            self.step()?;
+        }
+        failpoint::pass("record: odd");
+        for (place, bytes) in std::mem::take(&mut self.pending) {
+            self.write(&bytes, place)?;
+            failpoint::pass("record: a place written");
+        }
+        self.step()?;
+        failpoint::pass("record: even");
+        let before = self.before.iter().map(|(_, page)| page);
+        before.chain([&self.page]).for_each(sys::futex_wake_all);
+        failpoint::pass("record written");
+        Ok(())
+    }
+
+    fn step(&mut self) -> io::Result<()> {
+        self.generation = self.generation.wrapping_add(1);
+        self.write(&self.generation.to_ne_bytes(), 0)
+    }
+
+    fn write(&self, bytes: &[u8], place: u64) -> io::Result<()> {
+        let before = self.before.iter().map(|(file, _)| file);
+        let mut all = before.chain([&self.file]);
+        all.try_for_each(|file| files::overwrite(file, bytes, place))
+    }
+
+    /// The open file, for whoever puts it back after our death.
+    #[must_use]
+    pub fn file(&self) -> Arc<File> {
+        Arc::clone(&self.file)
+    }
+
+    /// What worker `worker` wrote before its program ran.
+    #[must_use]
+    pub fn born(&self, worker: u32) -> Option<Born> {
+        Born::read(&self.file, slot(worker))
+    }
+
+    /// The place where a worker writes who it is, before its program runs.
+    #[must_use]
+    pub fn birth(&self, worker: u32) -> Birth {
+        Birth {
+            file: Arc::clone(&self.file),
+            place: slot(worker),
+        }
+    }
+}
+
+/// All but the generation of a record in which nothing has happened yet.
+fn blank(run: &RunRecord) -> Vec<u8> {
+    let mut bytes = padded(run, HEADER - HEADER_TEXT);
+    let mut slot = vec![0; BIRTH];
+    slot.extend(padded(&WorkerRecord::default(), (SLOT - BIRTH) as u64));
+    bytes.extend(slot.repeat(run.workers as usize));
+    bytes
+}
+
+fn padded(what: &impl Serialize, length: u64) -> Vec<u8> {
+    // UNWRAP: plain structs of texts and numbers cannot fail to be written as JSON.
+    let mut bytes = serde_json::to_vec(what).unwrap_or_default();
+    debug_assert!(
+        bytes.len() < usize::try_from(length).unwrap_or(0),
+        "the text outgrew its place"
+    );
+    bytes.resize(usize::try_from(length).unwrap_or(0), b'\n');
+    bytes
+}
+
+/// A worker's own place in the record.
+#[derive(Debug)]
+pub struct Birth {
+    file: Arc<File>,
+    place: u64,
+}
+
+impl Birth {
+    /// Writes who a worker is. One pwrite(2), for the child between fork and exec: so a crash of
+    /// the supervisor leaves no process that nobody knows.
+    ///
+    /// # Errors
+    ///
+    /// As pwrite(2).
+    pub fn write(&self, born: &Born) -> io::Result<()> {
+        self.file.write_all_at(&born.line()?, self.place)
+    }
+}

@@ -1,0 +1,289 @@
+//! What a supervisor tells while it works. The library never prints: whoever runs it listens.
+
+use std::io;
+use std::path::Path;
+use std::time::Duration;
+
+use crate::contract::record::RunRecord;
+use crate::decide::outcome::Final;
+use crate::tree::Straggler;
+use crate::words::ended::Ended;
+use crate::words::moment::Moment;
+use crate::words::reason::Reason;
+
+/// Something that happened in a run.
+#[derive(Debug)]
+pub enum Event<'a> {
+    /// The run has its name; no worker has been started.
+    RunStarted {
+        /// The run.
+        run: &'a RunRecord,
+        /// Its directory.
+        directory: &'a Path,
+    },
+    /// A worker's program runs.
+    WorkerStarted {
+        /// Its number.
+        worker: u32,
+        /// Its main process.
+        pid: i32,
+        /// Its flag.
+        flag: &'a Path,
+    },
+    /// This signal is why SIGTERM's reason stands in the flags.
+    Signalled {
+        /// Its number.
+        signal: i32,
+    },
+    /// Workers were asked to stop for the first time.
+    StopRequested {
+        /// Why.
+        reason: &'a Reason,
+        /// Which.
+        workers: &'a [u32],
+        /// Which of them never looked at their flags.
+        unaware: &'a [u32],
+        /// Whether that is the whole run.
+        all: bool,
+    },
+    /// A worker was asked to stop before it was started, and is not started any more.
+    CalledOff {
+        /// Which.
+        worker: u32,
+        /// Why.
+        reason: &'a Reason,
+    },
+    /// A flag was raised, or shows another deadline.
+    FlagRaised {
+        /// Whose.
+        worker: u32,
+        /// Why.
+        reason: &'a Reason,
+        /// The level that it shows.
+        level: u8,
+        /// The time until the next rung.
+        deadline: Option<Duration>,
+    },
+    /// A worker's flag was opened for the first time.
+    FirstLook {
+        /// Whose.
+        worker: u32,
+    },
+    /// A worker has more time than it had.
+    Extended {
+        /// Which.
+        worker: u32,
+        /// Why.
+        why: Why,
+        /// The time until the next rung.
+        deadline: Option<Duration>,
+        /// How often that was so, with this time.
+        times: u32,
+    },
+    /// A worker said that what it had to set up is there.
+    WorkerReady {
+        /// Which.
+        worker: u32,
+    },
+    /// A worker said that it has seen its flag, and stops.
+    Acknowledged {
+        /// Which.
+        worker: u32,
+        /// The time since its flag was raised.
+        after: Duration,
+    },
+    /// A signal of the ladder was sent.
+    SignalSent {
+        /// To a process of this worker.
+        worker: u32,
+        /// To this one.
+        pid: i32,
+        /// Its number.
+        signal: i32,
+    },
+    /// The main process of a worker ignores the signal that is to end it.
+    Ignored {
+        /// Whose.
+        worker: u32,
+        /// The signal's number.
+        signal: i32,
+    },
+    /// A signal was passed on to a worker.
+    Forwarded {
+        /// To the main process of this worker.
+        worker: u32,
+        /// Its number.
+        signal: i32,
+    },
+    /// The kernel did not let us signal a process.
+    SignalRefused {
+        /// A process of this worker.
+        worker: u32,
+        /// This one.
+        pid: i32,
+        /// The signal's number.
+        signal: i32,
+        /// What the kernel said.
+        error: &'a io::Error,
+    },
+    /// The main process of a worker ended.
+    MainEnded {
+        /// Which.
+        worker: u32,
+        /// How; `None` if somebody else took the status.
+        ended: Option<Ended>,
+        /// Whether it had been asked to stop.
+        asked: bool,
+        /// How many workers of the run are left.
+        left: usize,
+    },
+    /// A process of a worker is still there after its main process ended.
+    Straggler {
+        /// Whose.
+        worker: u32,
+        /// The process.
+        straggler: &'a Straggler,
+    },
+    /// A straggler ended.
+    StragglerEnded {
+        /// Whose.
+        worker: u32,
+        /// Its pid.
+        pid: i32,
+    },
+    /// A straggler is left alone, as it was asked for.
+    StragglerLeft {
+        /// Whose.
+        worker: u32,
+        /// The process.
+        straggler: &'a Straggler,
+    },
+    /// The run ends, and this process became our child without being of any worker.
+    Nobodys {
+        /// Its pid.
+        pid: i32,
+        /// Its program's name.
+        program: &'a str,
+    },
+    /// Something of a worker is still there after SIGKILL and the wait for it.
+    NotEnded {
+        /// Whose.
+        worker: u32,
+        /// These processes.
+        pids: &'a [i32],
+    },
+    /// A worker is over, with everything it started.
+    WorkerEnded(&'a Final),
+    /// A child that is not ours by any sign ended and was reaped.
+    ForeignReaped {
+        /// Its pid.
+        pid: i32,
+    },
+    /// A signal asked again so soon that it is one request with the last.
+    Repeated {
+        /// Its number.
+        signal: i32,
+    },
+    /// Something came through `control` that is no request.
+    Junk,
+    /// Something does not work as it should; the run goes on.
+    Warning(&'a str),
+    /// The guard has this pid.
+    GuardStarted {
+        /// Its pid.
+        pid: i32,
+    },
+    /// The guard ended before the run did; it will be replaced.
+    GuardEnded {
+        /// Its pid.
+        pid: i32,
+    },
+    /// The supervisor died, and whoever tells this goes on with the ladders.
+    SupervisorDied {
+        /// Its pid.
+        pid: i32,
+        /// The run's name.
+        name: &'a str,
+    },
+    /// A worker of the supervisor that died was taken in.
+    Adopted {
+        /// Its number.
+        worker: u32,
+        /// Its main process.
+        pid: i32,
+    },
+    /// The run's directory, or a file in it, was deleted by somebody and is there again.
+    PutBack {
+        /// The directory.
+        directory: &'a Path,
+    },
+    /// The flag of this worker was written by somebody else, and says again what it should.
+    Healed {
+        /// Whose.
+        worker: u32,
+    },
+    /// The run is suspended: its workers are stopped, and its clocks stand still.
+    Suspended,
+    /// It goes on.
+    Resumed {
+        /// After so long.
+        suspended: Duration,
+    },
+    /// Somebody found us silent, and goes on with the ladders in our place.
+    Deposed,
+    /// Nobody is left.
+    RunEnded {
+        /// The exit status as a shell sees it; `None` after the supervisor died.
+        status: Option<u8>,
+        /// Why it was stopped, if it was.
+        reason: Option<&'a Reason>,
+        /// How long the run was.
+        duration: Duration,
+    },
+}
+
+/// Why a worker has more time than it had.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Why {
+    /// It looked at its flag, and had a shorter grace because nobody had seen it do that.
+    Looked,
+    /// It said that it needs more.
+    Said,
+    /// Somebody gave it more.
+    Given,
+}
+
+impl Why {
+    /// The word of the machine-readable output.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Looked => "looked",
+            Self::Said => "said",
+            Self::Given => "given",
+        }
+    }
+}
+
+/// Who listens to a supervisor.
+///
+/// It is called from the loop that enforces the ladder, so it must never wait for anything.
+pub trait Witness {
+    /// Something happened, at the moment `now`.
+    fn see(&mut self, now: Moment, event: &Event<'_>);
+
+    /// The next moment at which it wants to be called without an event.
+    fn deadline(&self) -> Option<Moment>;
+
+    /// Called at the end of each wake-up, after its events.
+    fn tick(&mut self, now: Moment);
+
+    /// The processes that it has started: they are of no worker.
+    fn helpers(&self) -> Vec<i32> {
+        Vec::new()
+    }
+
+    /// Called when all is over, and nobody is left. What it has not written yet it may wait for, but
+    /// not for ever.
+    fn end(&mut self) {}
+}

@@ -1,0 +1,332 @@
+//! Taking over a run whose owner is no more: its workers are asked to stop, with the reason
+//! `lost`, and each ladder goes on from the rung where it stands.
+//!
+//! Of several who try, the kernel lets one win (a compare-and-swap of the owner word). The guard
+//! does this when the supervisor dies; `stop`, `clean` and a new `run` do it when there was no
+//! guard left.
+
+use std::error::Error;
+use std::fmt;
+use std::io;
+use std::time::Duration;
+
+use nix::sys::signal::SigSet;
+
+use crate::contract::control::Control;
+use crate::contract::flag::writer::Nameless;
+use crate::contract::owner::{self, OwnerFile, OwnerSeen};
+use crate::contract::record::{
+    Born, Record, RecordError, RecordReader, RunRecord, Snapshot, WorkerState,
+};
+use crate::contract::run_dir::RunDir;
+use crate::decide::ladder::{Times, Unaware};
+use crate::enforce::enforcement::{Enforcement, Files, How, Rules};
+use crate::enforce::event::{Event, Witness};
+use crate::enforce::worker::{Heritage, Stranger, Worker};
+use crate::failpoint;
+use crate::linux::cgroup::Cgroup;
+use crate::linux::process::{self, Identity};
+use crate::linux::sys;
+use crate::tree::Search;
+use crate::words::duration::Limit;
+use crate::words::reason::Reason;
+
+use first::Raised;
+
+mod first;
+
+/// Who enforced a run to its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Taken {
+    /// We did, and nothing is left.
+    Whole,
+    /// We did, and something could not be ended: the directory stays.
+    Part,
+    /// Somebody deposed us.
+    ByOthers,
+}
+
+/// A run could not be taken over.
+#[derive(Debug)]
+pub enum TakeoverError {
+    /// What its owner has left cannot be opened. Its flags were raised all the same.
+    Io(io::Error),
+    /// Its record cannot be used. Its flags were raised all the same.
+    Record(RecordError),
+}
+
+impl fmt::Display for TakeoverError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Io(error) => error.fmt(f),
+            Self::Record(error) => write!(f, "its workers were asked to stop, but {error}"),
+        }
+    }
+}
+
+impl Error for TakeoverError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::Io(error) => Some(error),
+            Self::Record(error) => Some(error),
+        }
+    }
+}
+
+impl From<io::Error> for TakeoverError {
+    fn from(error: io::Error) -> Self {
+        Self::Io(error)
+    }
+}
+
+impl From<RecordError> for TakeoverError {
+    fn from(error: RecordError) -> Self {
+        Self::Record(error)
+    }
+}
+
+/// What a taker knows before it has read anything.
+#[derive(Debug, Default)]
+pub struct Known {
+    /// Flags that only their maker has open.
+    pub nameless: Nameless,
+    /// The grace of the run.
+    pub grace: Option<Limit>,
+}
+
+/// A run that was taken over: from here on we are its owner, and every flag is raised.
+pub struct Takeover {
+    dir: RunDir,
+    owner: OwnerFile,
+    control: io::Result<Control>,
+    search: Search,
+    raised: Raised,
+}
+
+impl Takeover {
+    /// Takes over the run in `dir` if its owner word still is `word`, and raises its flags; `None`
+    /// if somebody else was quicker. Without a word the owner file names nobody any more.
+    ///
+    /// The caller has all signals blocked, and does nothing else: its thread is the owner.
+    ///
+    /// # Errors
+    ///
+    /// As open(2) and mmap(2), for the file `owner`.
+    pub fn begin(dir: RunDir, word: Option<u32>, known: Known) -> io::Result<Option<Self>> {
+        let us = own_time(process::own_identity(), &dir)?;
+        process::raise_open_files();
+        // ORDER: the FIFO first: whoever sees us as the owner can ask us.
+        let control = Control::adopt(&dir);
+        let taken = match word {
+            Some(word) => OwnerFile::take(&dir, word, &us),
+            None => OwnerFile::claim(&dir, &us),
+        };
+        let Some(owner) = taken? else {
+            return Ok(None);
+        };
+        let signed = owner.sign();
+        failpoint::pass("line signed");
+        // ORDER: who is whose child, before anybody is asked.
+        let search = Search::of_stranger();
+        // ORDER: the flags before all else. Whatever goes wrong after this, they are raised.
+        let mut raised = Raised::all(&dir, known)?;
+        if let Err(error) = signed {
+            let what = format!(
+                "the file 'owner' of {} cannot be signed: {error}",
+                dir.name()
+            );
+            raised.problems.push(what);
+        }
+        Ok(Some(Self {
+            dir,
+            owner,
+            control,
+            search,
+            raised,
+        }))
+    }
+
+    /// Takes in the workers, and goes on with the ladder of each.
+    ///
+    /// # Errors
+    ///
+    /// If what the owner before has left cannot be used. Everybody was asked all the same.
+    pub fn adopt(mut self, witness: &mut dyn Witness) -> Result<TakenOver<'_>, TakeoverError> {
+        for problem in self.raised.problems.drain(..) {
+            witness.see(sys::now(), &Event::Warning(&problem));
+        }
+        let adopted = RecordReader::open(&self.dir).and_then(|reader| reader.read());
+        let snapshot = match adopted {
+            Ok(snapshot) => snapshot,
+            Err(error) => {
+                self.raised.rest();
+                return Err(error.into());
+            }
+        };
+        failpoint::pass("record read");
+        let Self {
+            dir,
+            owner,
+            control,
+            search,
+            raised,
+        } = self;
+        let files = Files {
+            owner,
+            control: control?,
+            record: Record::open(&dir)?,
+            run: snapshot.run.clone(),
+        };
+        failpoint::pass("files adopted");
+        let cgroup = snapshot.run.cgroup.as_deref().and_then(Cgroup::at);
+        let rules = rules(&snapshot.run);
+        let mut run = Enforcement::new(files, rules, search, witness);
+        take_in(&mut run, &dir, snapshot, raised, cgroup.as_ref());
+        Ok(TakenOver { dir, run, cgroup })
+    }
+}
+
+/// A run whose ladders we go on with.
+pub struct TakenOver<'a> {
+    dir: RunDir,
+    run: Enforcement<'a>,
+    cgroup: Option<Cgroup>,
+}
+
+impl TakenOver<'_> {
+    /// Enforces the ladders until nobody is left.
+    pub fn enforce(self) -> Taken {
+        let Self {
+            dir,
+            mut run,
+            cgroup,
+        } = self;
+        go_on(&mut run);
+        if !run.files.owner.is_ours() {
+            return Taken::ByOthers;
+        }
+        // Known only if the owner before had come so far, and left what it could not end.
+        run.finish(run.files.run.status);
+        if let Some(cgroup) = cgroup {
+            cgroup.remove();
+        }
+        if run.leaves_something() {
+            return Taken::Part;
+        }
+        dir.remove();
+        owner::let_go();
+        Taken::Whole
+    }
+}
+
+/// Who we are, with the clock of the owner before: its deadlines stand in the flags, and its workers
+/// read them. That a start is counted by another clock nobody needs to know.
+fn own_time(us: Identity, dir: &RunDir) -> io::Result<Identity> {
+    let (OwnerSeen::Died { owner, .. } | OwnerSeen::Alive { owner, .. }) = owner::see(dir) else {
+        return Ok(us);
+    };
+    if owner.shares_clock(&us) != Some(false) {
+        return Ok(us);
+    }
+    let (Some(theirs), Some(ours)) = (owner.clock_offset, us.clock_offset) else {
+        return Err(io::Error::other(
+            "it is of another time namespace, and nobody can tell how far its clock is from ours",
+        ));
+    };
+    sys::shift_clock(theirs.wrapping_sub(ours));
+    Ok(Identity {
+        start: 0,
+        time_namespace: owner.time_namespace,
+        clock_offset: owner.clock_offset,
+        ..us
+    })
+}
+
+fn rules(run: &RunRecord) -> Rules {
+    Rules {
+        stop_signal: run.stop_signal,
+        signal_to: run.signal_to,
+        kill_wait: Duration::from_millis(run.kill_wait_ms),
+        max_grace: limit(run.max_grace_ms),
+        stragglers: run.stragglers,
+    }
+}
+
+fn times(run: &RunRecord) -> Times {
+    let unaware = run.unaware_grace.as_deref().map(str::parse);
+    Times {
+        grace: limit(run.grace_ms),
+        kill_after: limit(run.kill_after_ms),
+        kill_wait: ms_long(run.kill_wait_ms),
+        unaware: unaware.and_then(Result::ok).unwrap_or(Unaware::Same),
+        whole: run.is_whole,
+    }
+}
+
+fn limit(ms: Option<u64>) -> Limit {
+    ms.map_or(Limit::Never, |ms| Limit::After(ms_long(ms)))
+}
+
+const fn ms_long(ms: u64) -> Duration {
+    Duration::from_millis(ms)
+}
+
+/// Takes in every worker that was started and is not known to be over, and asks those that were
+/// not asked yet.
+fn take_in(
+    run: &mut Enforcement<'_>,
+    dir: &RunDir,
+    snapshot: Snapshot,
+    mut raised: Raised,
+    cgroup: Option<&Cgroup>,
+) {
+    let times = times(&snapshot.run);
+    let notes_reads = snapshot.run.notes_reads;
+    let workers = snapshot.workers.into_iter().zip(0..);
+    for (record, number) in workers.filter(|(record, _)| {
+        record.state != WorkerState::Ended || record.outcome.as_deref() == Some("not_ended")
+    }) {
+        // Should it be on its way, it looks at its flag before its program runs.
+        let Some(born) = run.files.record.born(number) else {
+            continue;
+        };
+        let told = raised.of(number, record.flag.as_deref(), dir);
+        let named = |&(pid, start, inode): &(i32, u64, u64)| {
+            let inode = Some(inode).filter(|&inode| inode != 0);
+            (pid, Stranger::named(Born { pid, start, inode }))
+        };
+        let heritage = Heritage {
+            rest: record.rest.iter().map(named).collect(),
+            number,
+            born,
+            main: Stranger::find(born),
+            request: told.request,
+            flag: told.flag,
+            // The one that it had would tell.
+            notes_reads: notes_reads && !told.is_new,
+            record,
+            cgroup: cgroup.map(|cgroup| cgroup.of_worker(number)),
+        };
+        run.adopt(|hands| Worker::adopt(heritage, times, hands));
+        failpoint::pass("worker adopted");
+    }
+    raised.rest();
+    // As of the moment at which their flags were raised, so that what those say is true.
+    run.stop_all(&Reason::LOST, How::OWN_TIMES, raised.at);
+    failpoint::pass("asked");
+}
+
+fn go_on(run: &mut Enforcement<'_>) {
+    let blocked = SigSet::all();
+    run.settle(sys::now());
+    while !run.all_over() && run.files.owner.is_ours() {
+        run.publish();
+        run.wait(std::iter::empty(), None, &blocked);
+        let now = sys::now();
+        let lines = run.files.control.drain();
+        run.on_each(now, Worker::see_read);
+        run.settle(now);
+        run.obey(lines, now);
+        run.tick(now);
+    }
+}

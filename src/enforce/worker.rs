@@ -1,0 +1,442 @@
+//! One worker on its ladder: every rung that is used on it is used here, by the supervisor and
+//! by whoever takes over from one.
+
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::time::Duration;
+
+use crate::contract::flag::writer::FlagFile;
+use crate::contract::record::{SignalTo, Stragglers};
+use crate::decide::ladder::{Action, Input, Ladder, Rung};
+use crate::decide::outcome::Final;
+use crate::enforce::event::{Event, Why, Witness};
+use crate::linux::cgroup::Cgroup;
+use crate::linux::process::SignalSet;
+use crate::tree::{Leader, Search, Tree};
+use crate::words::duration::Limit;
+use crate::words::ended::Ended;
+use crate::words::moment::Moment;
+use crate::words::reason::Reason;
+
+use suspend::Halt;
+
+pub use adopted::Heritage;
+pub use stranger::Stranger;
+
+mod adopted;
+mod care;
+mod end;
+mod recorded;
+mod rungs;
+mod said;
+mod stranger;
+mod suspend;
+
+use said::Said;
+
+/// How the ladder is enforced: the same for all workers of a run.
+pub struct Hands<'a> {
+    /// Who listens.
+    pub witness: &'a mut dyn Witness,
+    /// What is sent instead of SIGTERM.
+    pub stop_signal: i32,
+    /// Whom that reaches.
+    pub signal_to: SignalTo,
+    /// How long after SIGKILL something is reported as not ended.
+    pub kill_wait: Duration,
+    /// The longest time from the flag to SIGTERM, with every extension.
+    pub max_grace: Limit,
+    /// What becomes of stragglers.
+    pub stragglers: Stragglers,
+    /// Where the processes of a worker are looked for.
+    pub search: &'a mut Search,
+    /// The moment of this wake-up.
+    pub now: Moment,
+}
+
+impl Hands<'_> {
+    /// Whether what a main process left behind has the stop signal, too: it does not if that is for
+    /// the main process alone, unless there is nothing else that the worker could be.
+    pub(super) fn signals_rest(&self) -> bool {
+        self.signal_to != SignalTo::Main || self.stragglers == Stragglers::Wait
+    }
+}
+
+/// A worker that was started.
+#[derive(Debug)]
+pub struct Worker {
+    number: u32,
+    pid: i32,
+    main: Main,
+    program: Program,
+    /// Whether it was told that it was started.
+    told: bool,
+    start: Option<u64>,
+    flag: FlagFile,
+    tree: Tree,
+    ladder: Ladder,
+    /// When it was started.
+    began: Moment,
+    /// Whether anybody opened the flag; `None` where that cannot be known.
+    looked: Option<bool>,
+    asked: Option<Asked>,
+    /// The signals that it had handlers for when it was asked.
+    handled: SignalSet,
+    said: Said,
+    /// When the rest of the tree gets the stop signal, too, if the main process has not ended.
+    rest_at: Option<Moment>,
+    life: Life,
+    /// When it is looked again whether somebody else has care of what it left behind.
+    care_at: Option<Moment>,
+    halt: Halt,
+    /// Whether it was continued so that it can look at its flag: once, for it may stop itself
+    /// again and again.
+    continued: bool,
+    extensions: u32,
+    stragglers: u32,
+    /// Whether its slot in the record is out of date.
+    changed: bool,
+}
+
+/// What is known of a worker's program.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Program {
+    /// The main process is on the way to it.
+    Awaited,
+    Runs,
+    /// It cannot be run: that was told, and the main process only has to end.
+    Impossible,
+}
+
+/// What is known of a stop once it was asked for.
+#[derive(Clone, Debug)]
+struct Asked {
+    reason: Reason,
+    at: Moment,
+}
+
+/// What proves that the main process is the worker's.
+#[derive(Debug)]
+enum Main {
+    /// It is our child, and nobody else reaps it.
+    Child,
+    /// It is the child of an owner that is no more.
+    Stranger(Stranger),
+}
+
+impl Main {
+    /// Has `act` use what its number proves.
+    fn as_leader<T>(&self, life: &Life, act: impl FnOnce(Leader<'_>) -> T) -> T {
+        match (self, life) {
+            (Self::Child, Life::Main) => act(Leader::Unreaped),
+            (Self::Child, Life::Remains { .. } | Life::Over(_)) => act(Leader::Reaped),
+            (Self::Stranger(main), _) => act(Leader::Stranger(&main.look())),
+        }
+    }
+}
+
+#[derive(Debug)]
+enum Life {
+    /// The main process has not ended.
+    Main,
+    /// It has; what it left behind has not.
+    Remains { ended: Option<Ended>, at: Moment },
+    /// Nothing is left, or it was given up: the final record was made.
+    Over(Final),
+}
+
+impl Worker {
+    /// A worker that was forked as `pid` at `began`, in the control group `cgroup` if it has one. Its
+    /// slot in the record is written when its program runs, or when there is something to say before.
+    #[must_use]
+    pub fn new(
+        number: u32,
+        pid: i32,
+        flag: FlagFile,
+        cgroup: Option<Cgroup>,
+        (began, ladder): (Moment, Ladder),
+    ) -> Self {
+        Self {
+            number,
+            pid,
+            main: Main::Child,
+            program: Program::Awaited,
+            told: false,
+            start: None,
+            tree: Tree::new(number, pid, flag.path().to_owned(), cgroup),
+            flag,
+            ladder,
+            began,
+            looked: Some(false),
+            asked: None,
+            handled: SignalSet::default(),
+            said: Said::default(),
+            rest_at: None,
+            life: Life::Main,
+            care_at: None,
+            halt: Halt::No,
+            continued: false,
+            extensions: 0,
+            stragglers: 0,
+            changed: false,
+        }
+    }
+
+    /// Its program runs, in a process that began at `start`.
+    pub fn runs(&mut self, start: Option<u64>, hands: &mut Hands<'_>) {
+        self.program = Program::Runs;
+        self.start = start;
+        self.changed = true;
+        if self.asked.is_none() {
+            // What it took to come here is no time in which it could have looked.
+            let way = hands.now.since(self.began);
+            let _ = self.ladder.step(Input::Suspended(way), hands.now);
+            self.began = self.began + way;
+        }
+        self.tell_start(hands);
+    }
+
+    /// Its program cannot be run. The main process ends without our asking.
+    pub fn cannot_run(&mut self) {
+        self.program = Program::Impossible;
+    }
+
+    /// Whether there is anything that can be asked to stop: what was not asked before, and has not
+    /// ended.
+    #[must_use]
+    pub fn can_be_asked(&self) -> bool {
+        let has_program = self.program != Program::Impossible;
+        has_program && !self.is_asked() && self.is_over().is_none()
+    }
+
+    /// Says that it was started, once: when its program runs, or when it is about to be asked to stop
+    /// on the way there.
+    pub fn tell_start(&mut self, hands: &mut Hands<'_>) {
+        if self.told || self.program == Program::Impossible {
+            return;
+        }
+        self.told = true;
+        let started = Event::WorkerStarted {
+            worker: self.number,
+            pid: self.pid,
+            flag: self.flag.path(),
+        };
+        hands.witness.see(hands.now, &started);
+    }
+
+    /// Its program does not run for so long that people should see it starting.
+    pub fn is_slow(&mut self) {
+        self.changed = true;
+    }
+
+    /// Its number.
+    #[must_use]
+    pub fn number(&self) -> u32 {
+        self.number
+    }
+
+    /// Its main process.
+    #[must_use]
+    pub fn pid(&self) -> i32 {
+        self.pid
+    }
+
+    /// Its flag.
+    #[must_use]
+    pub fn flag(&self) -> &FlagFile {
+        &self.flag
+    }
+
+    /// What is known of its tree, besides the main process.
+    #[must_use]
+    pub fn tree(&self) -> &Tree {
+        &self.tree
+    }
+
+    /// Makes its flag again in `dir` if its name is gone. Answers whether it was.
+    ///
+    /// # Errors
+    ///
+    /// As [`FlagFile::put_back`].
+    pub fn put_back_flag(&mut self, dir: impl AsFd) -> io::Result<bool> {
+        self.flag.put_back(dir)
+    }
+
+    /// Writes its flag again if somebody else has written it. Answers whether that was so.
+    ///
+    /// # Errors
+    ///
+    /// As [`FlagFile::heal`].
+    pub fn heal(&self) -> io::Result<bool> {
+        self.flag.heal()
+    }
+
+    /// Whether its flag was raised.
+    #[must_use]
+    pub fn is_asked(&self) -> bool {
+        self.asked.is_some()
+    }
+
+    /// Its final record, once it has one.
+    #[must_use]
+    pub fn is_over(&self) -> Option<&Final> {
+        match &self.life {
+            Life::Over(last) => Some(last),
+            Life::Main | Life::Remains { .. } => None,
+        }
+    }
+
+    /// Says that its looks cannot be seen: then it has the time of one that looks.
+    pub fn cannot_be_watched(&mut self, hands: &mut Hands<'_>) {
+        self.looked = None;
+        self.gain(Input::Looked, Why::Looked, hands);
+    }
+
+    /// The next moment at which [`Worker::tick`] does something.
+    #[must_use]
+    pub fn deadline(&self) -> Option<Moment> {
+        match self.life {
+            Life::Main => self.ladder.deadline().into_iter().chain(self.rest_at).min(),
+            Life::Remains { .. } => self.ladder.deadline().into_iter().chain(self.care_at).min(),
+            Life::Over(_) => None,
+        }
+    }
+
+    /// The highest rung that was used on it.
+    #[must_use]
+    pub fn rung(&self) -> Option<Rung> {
+        self.ladder.rung()
+    }
+
+    /// How long what is left of its ladder can take; `None` if it was not asked, or is over.
+    #[must_use]
+    pub fn rest(&self, now: Moment) -> Option<Limit> {
+        match self.life {
+            Life::Main | Life::Remains { .. } => self.ladder.rest(now),
+            Life::Over(_) => None,
+        }
+    }
+
+    /// What to poll for reading besides the end of a main process that is our child.
+    pub fn fds(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
+        let (main, tree) = match (&self.life, &self.main) {
+            (Life::Main, Main::Stranger(main)) => (main.fd(), None),
+            (Life::Remains { .. }, _) => (None, Some(&self.tree)),
+            // Whoever lives beside a main process that lives needs no watching.
+            (Life::Main | Life::Over(_), _) => (None, None),
+        };
+        main.into_iter().chain(tree.into_iter().flat_map(Tree::fds))
+    }
+
+    /// Whether something of it ends unseen, because there is no descriptor to poll: then it has to be
+    /// looked at now and then.
+    #[must_use]
+    pub fn ends_unseen(&self) -> bool {
+        match (&self.life, &self.main) {
+            (Life::Main, Main::Stranger(main)) => main.fd().is_none(),
+            (Life::Remains { .. }, _) => self.tree.fds().count() < self.tree.rest().len(),
+            (Life::Main, Main::Child) | (Life::Over(_), _) => false,
+        }
+    }
+
+    /// Whether its main process has ended, and it has no final record yet.
+    #[must_use]
+    pub fn is_to_settle(&self) -> bool {
+        matches!(self.life, Life::Remains { .. })
+    }
+
+    /// Whether its main process has ended and what that left has not.
+    #[must_use]
+    pub fn leaves_others(&self) -> bool {
+        self.is_to_settle() && !self.tree.rest().is_empty()
+    }
+
+    /// Its main process was stopped, or continued, by whomever.
+    pub fn set_stopped(&mut self, stopped: bool, hands: &mut Hands<'_>) {
+        self.halt = match (stopped, self.halt) {
+            (false, _) => Halt::No,
+            (true, Halt::No | Halt::ByOthers) => Halt::ByOthers,
+            (true, Halt::Suspended) => Halt::Suspended,
+        };
+        self.let_it_look(hands);
+    }
+
+    /// Whether it ever looked at its flag; `None` where that cannot be known.
+    #[must_use]
+    pub fn has_looked(&self) -> Option<bool> {
+        self.looked
+    }
+
+    /// Whether it has more time once it looks.
+    #[must_use]
+    pub fn gains_by_look(&self) -> bool {
+        self.looked == Some(false) && self.ladder.gains_by_look()
+    }
+
+    /// Takes note if its flag was read, when the news of that may have been lost.
+    pub fn see_any_read(&mut self, hands: &mut Hands<'_>) {
+        self.see_read(hands);
+        if self.looked == Some(false) && !self.flag.notes_reads() {
+            self.cannot_be_watched(hands);
+        }
+    }
+
+    /// Takes note if its flag was read since that was last asked.
+    pub fn see_read(&mut self, hands: &mut Hands<'_>) {
+        if self.flag.take_read() {
+            self.first_look(hands);
+        }
+    }
+
+    /// Its flag was opened for the first time. Asked already, it gets back the whole grace,
+    /// counted from the raise.
+    pub fn first_look(&mut self, hands: &mut Hands<'_>) {
+        if self.looked == Some(true) {
+            return;
+        }
+        self.looked = Some(true);
+        self.changed = true;
+        hands.witness.see(
+            hands.now,
+            &Event::FirstLook {
+                worker: self.number,
+            },
+        );
+        self.gain(Input::Looked, Why::Looked, hands);
+    }
+
+    /// Takes in what happened, and does what the ladder answers.
+    pub fn input(&mut self, input: Input, reason: &Reason, hands: &mut Hands<'_>) {
+        if matches!(self.life, Life::Over(_)) || self.program == Program::Impossible {
+            return;
+        }
+        match self.ladder.step(input, hands.now) {
+            Action::Nothing => {}
+            Action::Climb(rung) => self.climb(rung, reason, hands),
+            Action::Retime => self.write_flag(reason, hands),
+            Action::GiveUp => self.give_up(hands),
+        }
+    }
+
+    /// Does what is due at this moment.
+    pub fn tick(&mut self, hands: &mut Hands<'_>) {
+        let reason = self
+            .asked
+            .as_ref()
+            .map_or(Reason::USER, |asked| asked.reason.clone());
+        if self.gains_by_look() && self.ladder.deadline().is_some_and(|at| at <= hands.now) {
+            self.see_read(hands);
+        }
+        self.input(Input::Tick, &reason, hands);
+        if self.care_at.is_some_and(|at| at <= hands.now) {
+            self.ask_stragglers(hands);
+        }
+        if self.rest_at.is_some_and(|at| at <= hands.now) {
+            self.rest_at = None;
+            if matches!(self.life, Life::Main) {
+                self.look_for_tree(hands);
+                self.signal_rest(hands.stop_signal, hands);
+            }
+        }
+    }
+}

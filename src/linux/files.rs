@@ -1,0 +1,187 @@
+//! Making and opening the files of a run, by their names in its directory.
+//!
+//! A name is never followed if it is a link, an open never waits for the other end of a FIFO, and
+//! no descriptor reaches a worker.
+
+use std::fs::File;
+use std::io::{self, Write as _};
+use std::os::fd::{AsFd, AsRawFd as _};
+use std::os::unix::fs::FileExt as _;
+use std::path::PathBuf;
+
+use nix::NixPath;
+use nix::errno::Errno;
+use nix::fcntl::{AT_FDCWD, AtFlags, OFlag, openat, posix_fallocate, renameat};
+use nix::sys::stat::{Mode, fchmod, fstat, fstatat};
+use nix::unistd::{UnlinkatFlags, pipe2, unlinkat};
+
+use crate::linux::sys::WritablePart;
+
+/// How every file is opened.
+const ALWAYS: OFlag = OFlag::O_NOFOLLOW
+    .union(OFlag::O_NONBLOCK)
+    .union(OFlag::O_CLOEXEC);
+
+/// How often a file is opened again whose mode others change at the same moment.
+const TRIES: u32 = 100;
+
+/// The name of a file that is being put back.
+pub const ASIDE: &str = ".aside";
+
+/// 0444: read by everybody, broken by nobody's slip.
+pub const READ_ONLY: Mode = Mode::S_IRUSR.union(Mode::S_IRGRP).union(Mode::S_IROTH);
+
+/// Makes the file `name` in `dir`, with exactly this mode whatever the umask, and with storage
+/// for `length` bytes.
+///
+/// # Errors
+///
+/// As open(2) and `posix_fallocate(3)`: a full file system says so here, not by SIGBUS later.
+pub fn make(dir: impl AsFd, name: &str, mode: Mode, length: u64) -> io::Result<File> {
+    let flags = ALWAYS | OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_RDWR;
+    let file: File = retried(|| openat(dir.as_fd(), name, flags, mode))?.into();
+    retried(|| fchmod(&file, mode))?;
+    retried(|| posix_fallocate(&file, 0, length.cast_signed()))?;
+    Ok(file)
+}
+
+/// Opens the file `name` in `dir`, for what `access` says.
+///
+/// # Errors
+///
+/// As open(2).
+pub fn open(dir: impl AsFd, name: &(impl NixPath + ?Sized), access: OFlag) -> io::Result<File> {
+    Ok(retried(|| openat(dir.as_fd(), name, ALWAYS | access, Mode::empty()))?.into())
+}
+
+/// Opens a file of ours that is read-only for everybody to read and write it all the same: root
+/// needs no more, others give themselves the right for the moment of opening.
+///
+/// # Errors
+///
+/// As open(2) and fchmod(2).
+pub fn open_read_only(dir: impl AsFd, name: &str) -> io::Result<File> {
+    let mut tries = 0..TRIES;
+    loop {
+        // Our own reads are nobody's look.
+        match open(dir.as_fd(), name, OFlag::O_RDWR | OFlag::O_NOATIME) {
+            // Another who opens it may take the right away again between the two.
+            Err(error)
+                if error.kind() == io::ErrorKind::PermissionDenied && tries.next().is_some() =>
+            {
+                let file = open(dir.as_fd(), name, OFlag::O_RDONLY)?;
+                retried(|| fchmod(&file, READ_ONLY | Mode::S_IWUSR))?;
+            }
+            Ok(file) if tries.start > 0 => {
+                retried(|| fchmod(&file, READ_ONLY))?;
+                return Ok(file);
+            }
+            opened => return opened,
+        }
+    }
+}
+
+/// Writes over what stands at `place` of a file, whatever limit of the length of files this process
+/// has (`RLIMIT_FSIZE`): who takes over a run has inherited that from somebody else.
+///
+/// # Errors
+///
+/// As pwrite(2); above the limit, as mmap(2), and `EFAULT` where the file is not that long.
+pub fn overwrite(file: &File, bytes: &[u8], place: u64) -> io::Result<()> {
+    let written = file.write_all_at(bytes, place);
+    let is_limited = |error: &io::Error| error.raw_os_error() == Some(Errno::EFBIG as i32);
+    if written.as_ref().is_err_and(is_limited) {
+        return fill(file, bytes, place);
+    }
+    written
+}
+
+/// Has the kernel copy the bytes into a mapping of the file, to which the limit does not apply. No
+/// store of our own, which would die of SIGBUS if somebody cut the file.
+fn fill(file: &File, bytes: &[u8], place: u64) -> io::Result<()> {
+    /// As much as a pipe takes at once, on any machine.
+    const PIECE: usize = 4096;
+    let (end, feed) = pipe2(OFlag::O_CLOEXEC)?;
+    let mut feed = File::from(feed);
+    let mut place = place;
+    for piece in bytes.chunks(PIECE) {
+        feed.write_all(piece)?;
+        let copied = WritablePart::map(file, place, piece.len())?.fill(end.as_fd())?;
+        if copied < piece.len() {
+            return Err(Errno::EFAULT.into());
+        }
+        place += piece.len() as u64;
+    }
+    // Who watches the file is told nothing of a mapping; so this tells it (inotify(7), IN_MODIFY).
+    file.set_len(file.metadata()?.len())
+}
+
+/// Whether the name still leads to this very file, and to no link to it.
+pub fn is_at(dir: impl AsFd, name: &(impl NixPath + ?Sized), file: impl AsFd) -> bool {
+    let there = fstatat(dir, name, AtFlags::AT_SYMLINK_NOFOLLOW).ok();
+    let ours = fstat(file.as_fd()).ok();
+    there
+        .zip(ours)
+        .is_some_and(|(a, b)| (a.st_dev, a.st_ino) == (b.st_dev, b.st_ino))
+}
+
+/// Whether there is anything of this name.
+pub fn is_any(dir: impl AsFd, name: &(impl NixPath + ?Sized)) -> bool {
+    fstatat(dir, name, AtFlags::AT_SYMLINK_NOFOLLOW).is_ok()
+}
+
+/// Whether the file of this name has been read since the time of its last read was made that of no
+/// read at all.
+pub fn was_read(dir: impl AsFd, name: &str) -> bool {
+    let there = fstatat(dir, name, AtFlags::AT_SYMLINK_NOFOLLOW);
+    there.is_ok_and(|there| (there.st_atime, there.st_atime_nsec) != (0, 0))
+}
+
+/// Where a directory is now, whatever name it had when it was opened; `None` if it was deleted, or
+/// the kernel does not tell.
+pub fn path_of(dir: impl AsFd) -> Option<PathBuf> {
+    let link = format!("/proc/self/fd/{}", dir.as_fd().as_raw_fd());
+    let path = std::fs::read_link(link).ok()?;
+    // `/proc` may be of another pid namespace, and the name of a deleted one is made up.
+    is_at(AT_FDCWD, &path, dir).then_some(path)
+}
+
+/// Makes a copy of `from` under this name in `dir`, in the place of whatever has it.
+///
+/// # Errors
+///
+/// As open(2), pread(2) and rename(2).
+pub fn copy(dir: impl AsFd, name: &str, from: &File, mode: Mode) -> io::Result<()> {
+    let mut bytes = vec![0; usize::try_from(from.metadata()?.len()).unwrap_or(0)];
+    from.read_exact_at(&mut bytes, 0)?;
+    clear_aside(dir.as_fd());
+    let copy = make(dir.as_fd(), ASIDE, mode, bytes.len() as u64)?;
+    copy.write_all_at(&bytes, 0)?;
+    publish(dir, name)
+}
+
+/// Gives the file that was made aside its name. Whatever has that name is replaced: in the
+/// directory of a run nothing is anybody else's.
+///
+/// # Errors
+///
+/// As rename(2): a directory is not replaced.
+pub fn publish(dir: impl AsFd, name: &str) -> io::Result<()> {
+    Ok(renameat(dir.as_fd(), ASIDE, dir.as_fd(), name)?)
+}
+
+/// Removes what was made aside, and got no name.
+pub fn clear_aside(dir: impl AsFd) {
+    // Nearly always there is none.
+    let _ = unlinkat(dir, ASIDE, UnlinkatFlags::NoRemoveDir);
+}
+
+/// Makes a call again as long as a signal interrupts it.
+fn retried<T>(mut call: impl FnMut() -> nix::Result<T>) -> nix::Result<T> {
+    loop {
+        match call() {
+            Err(Errno::EINTR) => {}
+            result => return result,
+        }
+    }
+}

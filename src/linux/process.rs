@@ -1,0 +1,274 @@
+//! Processes: who they are, and the only place in the house that signals one.
+//!
+//! A process is signalled only through something that proves it is ours: our own unreaped child,
+//! whose pid nobody else can have, or a pidfd that was opened while it was known to be ours.
+
+use std::fs;
+use std::io;
+use std::os::fd::{AsFd, AsRawFd as _, BorrowedFd, OwnedFd, RawFd};
+use std::time::Duration;
+
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use nix::sys::signal::{SigSet, Signal};
+use nix::sys::wait::{Id, WaitPidFlag};
+use nix::unistd::{Pid, getpid};
+
+use crate::linux::sys::{self, Whom};
+use crate::words::ended::Ended;
+
+pub use found::{Found, find, named, own_identity, pidfs_inode};
+pub use identity::{Identity, UNKNOWN};
+pub use rights::Borrowed;
+pub use stat::{SignalSet, Stat, own_start};
+
+mod found;
+mod identity;
+mod rights;
+mod stat;
+
+/// A process that is proven to be ours.
+#[derive(Clone, Copy, Debug)]
+pub enum Target<'a> {
+    /// Our own child, not yet reaped: the pid is pinned.
+    Child(i32),
+    /// The process group of our own child, not yet reaped: the number is pinned.
+    GroupOf(i32),
+    /// What this pidfd names.
+    Pidfd(BorrowedFd<'a>),
+    /// Our own process group: a signal of a key that the terminal gave to a worker's group in the
+    /// place of ours.
+    OwnGroup,
+}
+
+/// What became of a signal.
+#[derive(Debug)]
+pub enum Sent {
+    /// It was sent.
+    Yes,
+    /// There is nobody any more: while stopping that is success.
+    Nobody,
+    /// The kernel refused; the process is of another uid, say.
+    Refused(io::Error),
+}
+
+/// Sends a signal. The only way to do so in the house.
+#[must_use = "a refusal has to be told"]
+pub fn signal(target: Target<'_>, number: i32) -> Sent {
+    let result = match target {
+        Target::Pidfd(pidfd) => sys::pidfd_signal(pidfd, number, Whom::Process),
+        // Never everybody, init, or ourselves: kill(2) gives 0, 1 and -1 meanings of their own.
+        Target::Child(pid) | Target::GroupOf(pid) if pid <= 1 || pid == getpid().as_raw() => {
+            Err(io::ErrorKind::InvalidInput.into())
+        }
+        Target::Child(pid) => sys::kill(pid, number),
+        Target::GroupOf(leader) => sys::kill(-leader, number),
+        // 0 is the group of the caller (kill(2)).
+        Target::OwnGroup => sys::kill(0, number),
+    };
+    match result {
+        Ok(()) => Sent::Yes,
+        Err(error) if error.raw_os_error() == Some(Errno::ESRCH as i32) => Sent::Nobody,
+        Err(error) => Sent::Refused(error),
+    }
+}
+
+/// Opens a pidfd to a process that the caller knows to be ours while it does.
+///
+/// # Errors
+///
+/// As `pidfd_open(2)`.
+pub fn open(pid: i32) -> io::Result<OwnedFd> {
+    sys::pidfd_open(pid)
+}
+
+/// Whether the kernel lets us have descriptors that name processes, and signal through them.
+#[must_use]
+pub fn has_pidfds() -> bool {
+    // Signal 0 reaches nobody.
+    let works = |pidfd: OwnedFd| sys::pidfd_signal(pidfd.as_fd(), 0, Whom::Process).is_ok();
+    open(getpid().as_raw()).is_ok_and(works)
+}
+
+/// Whether the process that `pidfd` names has ended: its pidfd is readable then (`pidfd_open(2)`).
+/// `/proc` would show a dead leader whose threads live on.
+#[must_use]
+pub fn has_ended(pidfd: &OwnedFd) -> bool {
+    let mut fds = [PollFd::new(pidfd.as_fd(), PollFlags::POLLIN)];
+    poll(&mut fds, PollTimeout::ZERO) != Ok(0)
+}
+
+/// Sleeps until the process that `pidfd` names has ended, at most `timeout`.
+pub fn wait_for_end(pidfd: &OwnedFd, timeout: Duration) {
+    let timeout = PollTimeout::try_from(timeout).unwrap_or(PollTimeout::MAX);
+    let mut fds = [PollFd::new(pidfd.as_fd(), PollFlags::POLLIN)];
+    // Whatever it answers, the caller looks again.
+    let _ = poll(&mut fds, timeout);
+}
+
+/// Whether the process that `pidfd` names has any living process in the group it leads or led.
+/// `None` if the kernel cannot tell (before 6.9).
+#[must_use]
+pub fn group_lives(pidfd: &OwnedFd) -> Option<bool> {
+    match sys::pidfd_signal(pidfd.as_fd(), 0, Whom::Group) {
+        Ok(()) => Some(true),
+        Err(error) => match error.raw_os_error().map(Errno::from_raw) {
+            Some(Errno::ESRCH) => Some(false),
+            Some(Errno::EPERM) => Some(true),
+            Some(_) | None => None,
+        },
+    }
+}
+
+/// A dead child that has not been reaped, if there is one.
+#[must_use]
+pub fn peek_dead_child() -> Option<i32> {
+    loop {
+        match sys::dead_child(None, true) {
+            Ok(dead) => return dead.map(|(pid, _, _)| pid),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(_) => return None,
+        }
+    }
+}
+
+/// Whether we have any child, one that has ended included (waitid(2), `ECHILD`).
+#[must_use]
+pub fn has_child() -> bool {
+    is_there(None)
+}
+
+/// Whether `pid` still is our child, ended or not: somebody else in this process may have waited
+/// for it.
+#[must_use]
+pub fn is_child(pid: i32) -> bool {
+    is_there(Some(pid))
+}
+
+fn is_there(child: Option<i32>) -> bool {
+    let error = sys::dead_child(child, true).err();
+    error.and_then(|error| error.raw_os_error()) != Some(Errno::ECHILD as i32)
+}
+
+/// Reaps our child `pid`; `None` if its status was lost to somebody else who waited for it.
+#[must_use]
+pub fn reap(pid: i32) -> Option<Ended> {
+    loop {
+        match sys::dead_child(Some(pid), false) {
+            Ok(dead) => return dead.map(|(_, code, status)| ended(code, status)),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(_) => return None,
+        }
+    }
+}
+
+/// Waits for our child `pid`, which is about to end, and reaps it; `None` if its status was lost.
+#[must_use]
+pub fn wait_for(pid: i32) -> Option<Ended> {
+    // A child that is dying needs nothing of us: so this is no second place to wait in.
+    while let Err(nix::Error::EINTR) = nix::sys::wait::waitid(
+        Id::Pid(Pid::from_raw(pid)),
+        WaitPidFlag::WEXITED | WaitPidFlag::WNOWAIT,
+    ) {}
+    reap(pid)
+}
+
+/// The descriptors that are open in this process.
+pub fn open_descriptors() -> impl Iterator<Item = RawFd> {
+    let entries = fs::read_dir("/proc/self/fd")
+        .into_iter()
+        .flatten()
+        .flatten();
+    let numbers: Vec<RawFd> = entries
+        .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+        .collect();
+    numbers.into_iter()
+}
+
+/// How many descriptors are left for what is opened for a moment.
+const SPARE: RawFd = 64;
+
+/// Whether a descriptor may be kept, and more can be opened all the same: the kernel gives the
+/// lowest number that is free.
+#[must_use]
+pub fn may_keep(fd: &OwnedFd) -> bool {
+    let limit = getrlimit(Resource::RLIMIT_NOFILE).map_or(0, |(soft, _)| soft);
+    let number = fd.as_raw_fd().saturating_add(SPARE);
+    u64::try_from(number).is_ok_and(|number| number < limit)
+}
+
+/// Allows this process as many descriptors as it may allow itself. Right for one that executes no
+/// program: some have a loop up to that number.
+pub fn raise_open_files() {
+    let limits = getrlimit(Resource::RLIMIT_NOFILE).ok();
+    if let Some((_, hard)) = limits.filter(|(soft, hard)| soft < hard) {
+        // Where that is refused, fewer have to do.
+        let _ = setrlimit(Resource::RLIMIT_NOFILE, hard, hard);
+    }
+}
+
+/// Translates what waitid(2) tells.
+fn ended(code: i32, status: i32) -> Ended {
+    if code == libc::CLD_EXITED {
+        Ended::Exited(u8::try_from(status & 0xff).unwrap_or(u8::MAX))
+    } else {
+        Ended::Signalled(status)
+    }
+}
+
+/// The next child that was stopped, by which signal, or that was continued (`None`).
+#[must_use]
+pub fn next_stopped_or_continued() -> Option<(i32, Option<i32>)> {
+    loop {
+        match sys::stopped_child(None) {
+            Ok(child) => {
+                return child.map(|(pid, code, signal)| {
+                    (pid, (code != libc::CLD_CONTINUED).then_some(signal))
+                });
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(_) => return None,
+        }
+    }
+}
+
+/// Whether our child `pid` was stopped since this was last asked.
+#[must_use]
+pub fn is_newly_stopped(pid: i32) -> bool {
+    let news = sys::stopped_child(Some(pid)).ok().flatten();
+    news.is_some_and(|(_, code, _)| code != libc::CLD_CONTINUED)
+}
+
+/// Ends this process by `signal`, as if it had never had a handler; returns only if that signal
+/// does not end a process. Leaves no core file: it would be a picture of the wrong program.
+pub fn die_of(signal: i32) {
+    let _ = setrlimit(Resource::RLIMIT_CORE, 0, 0);
+    let _ = sys::set_disposition(signal, sys::Disposition::Default);
+    // Let through, it arrives before kill(2) returns: there is no other thread. Of another one that
+    // came too late to be read we do not die; only a set of real-time signals cannot be made.
+    let only = Signal::try_from(signal).map(|signal| SigSet::from_iter([signal]));
+    let _ = only.map_or_else(
+        |_| SigSet::empty().thread_set_mask(),
+        |only| only.thread_unblock(),
+    );
+    let _ = sys::kill(getpid().as_raw(), signal);
+}
+
+#[cfg(test)]
+mod tests {
+    use nix::unistd::getpid;
+
+    use super::{Sent, Target, signal};
+
+    /// To kill(2) these are everybody, our own group, the first process, and ourselves.
+    #[test]
+    fn k1n_numbers_that_name_no_child_are_never_signalled() {
+        for pid in [-7, -1, 0, 1, getpid().as_raw()] {
+            for target in [Target::Child(pid), Target::GroupOf(pid)] {
+                // Signal 0 would reach nobody.
+                assert!(matches!(signal(target, 0), Sent::Refused(_)), "{target:?}");
+            }
+        }
+    }
+}

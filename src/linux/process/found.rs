@@ -1,0 +1,242 @@
+//! Which process an identity names: proven, or not signalled.
+
+use std::fs;
+use std::io::{self, Read as _};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::fs::MetadataExt;
+
+use nix::errno::Errno;
+use nix::sys::stat::fstat;
+use nix::sys::statfs::{FsType, fstatfs};
+use nix::unistd::getpid;
+
+use super::identity::{Identity, UNKNOWN};
+use super::stat::{Stat, is_thread, own_start};
+use super::{Sent, Target, has_ended, signal};
+use crate::linux::sys;
+
+/// Who this process is.
+#[must_use]
+pub fn own_identity() -> Identity {
+    Identity {
+        pid: getpid().as_raw(),
+        start: own_start(&mut [0; 1024]),
+        boot_id: own_boot().unwrap_or_else(|| UNKNOWN.to_owned()),
+        pid_namespace: own_namespace("pid", sys::pid_namespace),
+        time_namespace: own_namespace("time", sys::time_namespace),
+        clock_offset: own_clock_offset(),
+    }
+}
+
+/// How far our clock is ahead of the machine's own (`time_namespaces(7)`); `None` where nobody can
+/// tell. A kernel without time namespaces has no other clock.
+fn own_clock_offset() -> Option<i64> {
+    match fs::read_to_string("/proc/self/timens_offsets") {
+        Ok(offsets) => monotonic(&offsets),
+        Err(_) if fs::metadata("/proc/self/stat").is_ok() => Some(0),
+        Err(_) => None,
+    }
+}
+
+/// The nanoseconds in the line of the monotonic clock: whole seconds, and the rest of one.
+fn monotonic(offsets: &str) -> Option<i64> {
+    let line = offsets
+        .lines()
+        .find_map(|line| line.strip_prefix("monotonic"))?;
+    let mut words = line.split_ascii_whitespace().map(str::parse::<i64>);
+    let (Some(Ok(seconds)), Some(Ok(rest))) = (words.next(), words.next()) else {
+        return None;
+    };
+    seconds.checked_mul(1_000_000_000)?.checked_add(rest)
+}
+
+/// The number that the kernel gave this boot. A container may have put a file of its own over it,
+/// which would make another boot of every container.
+fn own_boot() -> Option<String> {
+    let mut file = fs::File::open("/proc/sys/kernel/random/boot_id").ok()?;
+    let is_proc = file.metadata().ok()?.dev() == fs::metadata("/proc/self").ok()?.dev();
+    if !is_proc || sys::is_mounted_over(file.as_fd()) {
+        return None;
+    }
+    let mut buffer = [0; 64];
+    let length = file.read(&mut buffer).ok()?;
+    let boot_id = String::from_utf8_lossy(&buffer[..length]);
+    let boot_id = boot_id.trim();
+    (!boot_id.is_empty()).then(|| boot_id.to_owned())
+}
+
+/// The inode of a namespace of ours; 0 where neither `/proc` nor the kernel itself tells it.
+fn own_namespace(kind: &str, told: fn(BorrowedFd<'_>) -> io::Result<OwnedFd>) -> u64 {
+    let shown = fs::metadata(format!("/proc/self/ns/{kind}"));
+    shown.map_or_else(|_| asked_for(told).unwrap_or(0), |data| data.ino())
+}
+
+fn asked_for(told: fn(BorrowedFd<'_>) -> io::Result<OwnedFd>) -> Option<u64> {
+    let us = sys::pidfd_open(getpid().as_raw()).ok()?;
+    // A kernel that knows no such question has no pidfs either, and may answer with anything.
+    pidfs_inode(&us)?;
+    let namespace = told(us.as_fd()).ok()?;
+    fstat(namespace).map(|data| data.st_ino).ok()
+}
+
+/// What became of the process that an identity names.
+#[derive(Debug)]
+pub enum Found {
+    /// It is there, and this names it for ever.
+    Ours(OwnedFd),
+    /// It has ended; whoever has its pid now is somebody else.
+    Gone,
+    /// Nobody can tell: it is of another pid namespace, or the kernel does not say enough.
+    Unverifiable,
+}
+
+impl Found {
+    /// Whether it has ended, as far as that can be told.
+    #[must_use]
+    pub fn has_ended(&self) -> bool {
+        match self {
+            Self::Ours(pidfd) => has_ended(pidfd),
+            Self::Gone => true,
+            Self::Unverifiable => false,
+        }
+    }
+
+    /// Sends it a signal; nobody gets one who cannot be proven to be meant.
+    #[must_use = "a refusal has to be told"]
+    pub fn signal(&self, number: i32) -> Sent {
+        match self {
+            Self::Ours(pidfd) => signal(Target::Pidfd(pidfd.as_fd()), number),
+            Self::Gone => Sent::Nobody,
+            Self::Unverifiable => {
+                Sent::Refused(io::Error::other("it cannot be verified to be the worker"))
+            }
+        }
+    }
+}
+
+/// Looks for the process that had this pid and started at `start`, and had the inode `inode` in pidfs
+/// if that is known. The caller knows that the three are of this boot, and were read in our own pid
+/// and time namespaces.
+#[must_use]
+pub fn find(pid: i32, start: u64, inode: Option<u64>) -> Found {
+    if pid <= 0 {
+        return Found::Unverifiable;
+    }
+    // ORDER: the descriptor first, then the looks: what it names cannot change under us.
+    let pidfd = match named(pid) {
+        Found::Ours(pidfd) => pidfd,
+        other @ (Found::Gone | Found::Unverifiable) => return other,
+    };
+    let same = match (inode, pidfs_inode(&pidfd)) {
+        // Never used twice before the next boot, while two starts may share a tick of 10 ms.
+        (Some(then), Some(now)) => Some(then == now),
+        (Some(_) | None, _) if start == 0 => None,
+        (Some(_) | None, _) => Stat::of(pid).map(|stat| stat.start == start),
+    };
+    match same {
+        Some(true) => Found::Ours(pidfd),
+        Some(false) => Found::Gone,
+        // It ended while we looked, or `/proc` does not show it.
+        None if has_ended(&pidfd) => Found::Gone,
+        None => Found::Unverifiable,
+    }
+}
+
+/// The process that has this pid, for a caller who knows whose it is.
+#[must_use]
+pub fn named(pid: i32) -> Found {
+    match sys::pidfd_open(pid) {
+        Ok(pidfd) => Found::Ours(pidfd),
+        Err(error) if error.raw_os_error() == Some(Errno::ESRCH as i32) => Found::Gone,
+        // The kernel gives processes and threads numbers of one kind, and refuses a pidfd for a
+        // thread with an error that differs by version. No process has the pid then.
+        Err(_) if is_thread(pid) => Found::Gone,
+        Err(_) => Found::Unverifiable,
+    }
+}
+
+/// The number that no other process has or had since boot: the inode of its pidfd, where pidfds
+/// have a file system of their own (since Linux 6.9).
+#[must_use]
+pub fn pidfs_inode(pidfd: &OwnedFd) -> Option<u64> {
+    /// `PID_FS_MAGIC` of `<linux/magic.h>`.
+    const PIDFS: FsType = FsType(0x5049_4446);
+    let is_own = fstatfs(pidfd).is_ok_and(|fs| fs.filesystem_type() == PIDFS);
+    is_own
+        .then(|| fstat(pidfd).map(|data| data.st_ino).ok())
+        .flatten()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::thread;
+
+    use nix::unistd::gettid;
+
+    use super::{Found, Stat, asked_for, find, monotonic, named, own_identity, pidfs_inode};
+    use crate::linux::sys;
+
+    #[test]
+    fn k1a_whoever_has_the_pid_and_another_start_or_number_is_somebody_else() {
+        let us = own_identity();
+        let Found::Ours(pidfd) = named(us.pid) else {
+            return;
+        };
+        assert!(matches!(find(us.pid, us.start, None), Found::Ours(_)));
+        assert!(matches!(find(us.pid, us.start - 1, None), Found::Gone));
+        // Nobody knows when it was started.
+        assert!(matches!(find(us.pid, 0, None), Found::Unverifiable));
+        assert!(matches!(find(0, us.start, None), Found::Unverifiable));
+        if let Some(inode) = pidfs_inode(&pidfd) {
+            // It says all that is to be known: the start may be of another clock.
+            assert!(matches!(find(us.pid, 0, Some(inode)), Found::Ours(_)));
+            assert!(matches!(
+                find(us.pid, us.start, Some(inode + 1)),
+                Found::Gone
+            ));
+        }
+    }
+
+    #[test]
+    fn k1e_how_far_a_clock_is_ahead_is_read_with_its_sign() {
+        let offset = |text| monotonic(text);
+        let both = "monotonic       86400         5\nboottime            7         0\n";
+        assert_eq!(offset(both), Some(86_400_000_000_005));
+        // A rest is never negative.
+        assert_eq!(offset("monotonic  -20  500000000"), Some(-19_500_000_000));
+        for text in [
+            "",
+            "boottime 1 0",
+            "monotonic 1",
+            "monotonic 9223372036854775807 0",
+        ] {
+            assert_eq!(offset(text), None, "{text:?}");
+        }
+    }
+
+    /// Where there is no `/proc` the kernel is asked.
+    #[test]
+    fn k1b_the_kernel_tells_the_same_namespaces_as_proc() {
+        let us = own_identity();
+        for (told, shown) in [
+            (asked_for(sys::pid_namespace), us.pid_namespace),
+            (asked_for(sys::time_namespace), us.time_namespace),
+        ] {
+            assert!(told.is_none_or(|told| told == shown), "{told:?} {shown}");
+        }
+    }
+
+    #[test]
+    fn a_pid_that_a_thread_has_by_now_is_no_process() {
+        let us = own_identity();
+        assert!(matches!(find(us.pid, us.start, None), Found::Ours(_)));
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                let pid = gettid().as_raw();
+                // Even one that was started in the same tick.
+                let start = Stat::of(pid).unwrap().start;
+                assert!(matches!(find(pid, start, None), Found::Gone));
+            });
+        });
+    }
+}

@@ -1,0 +1,195 @@
+//! What `/proc` tells of a process.
+
+use std::fs;
+use std::io::Read as _;
+use std::path::Path;
+
+use crate::linux::proc::Proc;
+
+/// What `/proc/PID/stat` tells (`proc_pid_stat(5)`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stat {
+    /// The program's name, at most 15 bytes; it comes from the process and is not to be trusted.
+    pub program: String,
+    /// One letter: `R`, `S`, `D`, `T`, `Z`, …
+    pub state: char,
+    /// Its parent.
+    pub parent: i32,
+    /// Its process group.
+    pub group: i32,
+    /// Its session.
+    pub session: i32,
+    /// Clock ticks from boot to its start.
+    pub start: u64,
+}
+
+/// Longer than the line is: some 50 numbers, and a name.
+const LINE: usize = 2048;
+
+/// As much of the status as the sets of signals lie in, with as many groups before them as a
+/// process usually has.
+const STATUS: usize = 8192;
+
+/// Reads a small file of `/proc` by one call, which is whole: such a file has no length that one could
+/// ask for, and a reader that begins with little room makes nine.
+fn read_once(path: &Path, into: &mut [u8]) -> Option<usize> {
+    let mut file = fs::File::open(path).ok()?;
+    file.read(into).ok()
+}
+
+impl Stat {
+    /// Reads it; `None` if there is no such process, or no `/proc` of our own.
+    #[must_use]
+    pub fn of(pid: i32) -> Option<Self> {
+        let mut line = [0; LINE];
+        let length = read_once(&Proc::of(pid, "stat")?, &mut line)?;
+        Self::parse(&String::from_utf8_lossy(&line[..length]))
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        // The name may hold anything, parentheses and spaces too: the last `)` ends it.
+        let (head, tail) = text.rsplit_once(')')?;
+        let program = head.split_once('(')?.1.to_owned();
+        let mut words = tail.split_ascii_whitespace();
+        let state = words.next()?.chars().next()?;
+        let parent = words.next()?.parse().ok()?;
+        let group = words.next()?.parse().ok()?;
+        let session = words.next()?.parse().ok()?;
+        // Field 22; the state is field 3, and three more were read.
+        let start = words.nth(15)?.parse().ok()?;
+        Some(Self {
+            program,
+            state,
+            parent,
+            group,
+            session,
+            start,
+        })
+    }
+
+    /// Whether it was stopped, by a signal or by a debugger.
+    #[must_use]
+    pub fn is_stopped(&self) -> bool {
+        matches!(self.state, 'T' | 't')
+    }
+
+    /// Whether it has ended, and only waits to be reaped.
+    #[must_use]
+    pub fn is_dead(&self) -> bool {
+        matches!(self.state, 'Z' | 'X')
+    }
+}
+
+/// Whether this number is that of a thread that leads no process (`proc_pid_status(5)`, Tgid). Such
+/// a thread has a directory in `/proc`, but is not listed there.
+#[must_use]
+pub(super) fn is_thread(number: i32) -> bool {
+    let status = Proc::of(number, "status").and_then(|path| fs::read(path).ok());
+    let status = String::from_utf8_lossy(status.as_deref().unwrap_or_default());
+    let leader = status.lines().find_map(|line| line.strip_prefix("Tgid:"));
+    let leader = leader.and_then(|number| number.trim().parse().ok());
+    leader.is_some_and(|leader: i32| leader != number)
+}
+
+/// A set of signals, as the kernel writes it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SignalSet(u64);
+
+impl SignalSet {
+    /// Those that `pid` ignores (`proc_pid_status(5)`); none where that cannot be read.
+    #[must_use]
+    pub fn ignored_by(pid: i32) -> Self {
+        Self::of(pid, "SigIgn:")
+    }
+
+    /// Those that `pid` has a handler for; none where that cannot be read.
+    #[must_use]
+    pub fn handled_by(pid: i32) -> Self {
+        Self::of(pid, "SigCgt:")
+    }
+
+    fn of(pid: i32, name: &str) -> Self {
+        let mut status = [0; STATUS];
+        let length = Proc::of(pid, "status").and_then(|path| read_once(&path, &mut status));
+        let text = String::from_utf8_lossy(&status[..length.unwrap_or(0)]);
+        Self::parse(&text, name)
+    }
+
+    fn parse(status: &str, name: &str) -> Self {
+        let set = status.lines().find_map(|line| line.strip_prefix(name));
+        let set = set.and_then(|digits| u64::from_str_radix(digits.trim(), 16).ok());
+        Self(set.unwrap_or(0))
+    }
+
+    /// Whether `signal` is one of them.
+    #[must_use]
+    pub fn has(self, signal: i32) -> bool {
+        (1..=64).contains(&signal) && self.0 >> (signal - 1) & 1 == 1
+    }
+}
+
+impl FromIterator<i32> for SignalSet {
+    /// Numbers that no signal has are left out.
+    fn from_iter<T: IntoIterator<Item = i32>>(signals: T) -> Self {
+        let signals = signals
+            .into_iter()
+            .filter(|signal| (1..=64).contains(signal));
+        Self(signals.fold(0, |set, signal| set | 1 << (signal - 1)))
+    }
+}
+
+/// Clock ticks from boot to the start of the process that reads: for a child before its exec.
+/// Reads into `buffer`; zero where there is no `/proc`.
+#[must_use]
+pub fn own_start(buffer: &mut [u8]) -> u64 {
+    let length = read_once(Path::new("/proc/self/stat"), buffer);
+    let text = &buffer[..length.unwrap_or(0)];
+    let tail = text
+        .iter()
+        .rposition(|&b| b == b')')
+        .map_or(&[][..], |end| &text[end..]);
+    let field = tail.split(|&b| b == b' ').nth(20);
+    let digits = field.and_then(|digits| std::str::from_utf8(digits).ok());
+    digits.and_then(|digits| digits.parse().ok()).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{SignalSet, Stat, own_start};
+
+    #[test]
+    fn what_is_ignored_is_one_bit_of_a_set() {
+        let status = "Name:\ta\nSigBlk:\tffffffffffffffff\nSigIgn:\t8000000000004001\n";
+        let ignored = SignalSet::parse(status, "SigIgn:");
+        assert_eq!(ignored, [1, 15, 64].into_iter().collect());
+        let has: Vec<i32> = (-1..=70).filter(|&n| ignored.has(n)).collect();
+        assert_eq!(has, [1, 15, 64]);
+        assert_eq!(
+            SignalSet::parse("Name:\tSigIgn", "SigIgn:"),
+            SignalSet::default()
+        );
+    }
+
+    #[test]
+    fn what_this_process_handles_is_known() {
+        // Rust's runtime has a handler for this one, and for SIGTERM nobody has.
+        let own = SignalSet::handled_by(std::process::id().cast_signed());
+        assert!(own.has(libc::SIGSEGV) && !own.has(libc::SIGTERM));
+    }
+
+    #[test]
+    fn a_program_cannot_fool_the_reader_by_its_name() {
+        let line = "42 (a) S 1 (b) Z 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 777 25 0";
+        let stat = Stat::parse(line).unwrap();
+        assert_eq!((stat.program.as_str(), stat.state), ("a) S 1 (b", 'Z'));
+        assert_eq!((stat.parent, stat.group, stat.session), (7, 8, 9));
+        assert_eq!(stat.start, 777);
+    }
+
+    #[test]
+    fn both_readers_of_the_start_time_agree() {
+        let own = Stat::of(std::process::id().cast_signed()).unwrap();
+        assert_eq!(own.start, own_start(&mut [0; 1024]));
+        assert!(own.start > 0);
+    }
+}

@@ -1,0 +1,375 @@
+//! Everything that must stand before the first worker is started. Whatever fails here fails with
+//! nothing left.
+
+use std::error::Error;
+use std::fmt;
+use std::fs::File;
+use std::io;
+use std::os::fd::AsFd;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
+
+use crate::contract::base::{Base, BaseError};
+use crate::contract::control::Control;
+use crate::contract::notify::{Inbox, InboxError};
+use crate::contract::owner::OwnerFile;
+use crate::contract::record::{Record, RecordReader, RunRecord};
+use crate::contract::run_dir::{PublishError, RunDir};
+use crate::contract::standing::{Owned, Standing, Unverifiable};
+use crate::failpoint;
+use crate::linux::cgroup::{Cgroup, Use};
+use crate::linux::process::{self, Identity};
+use crate::linux::signals::Signals;
+use crate::linux::terminal::Terminal;
+use crate::run::plan::{Notify, Plan};
+use crate::run::spawn::{self, Environment, Place, Program, Recipe, Stdin};
+use crate::tree::Search;
+use crate::words::duration::{Limit, in_words};
+use crate::words::escape::escaped;
+use crate::words::name::RunName;
+
+pub mod lacks;
+
+/// Descriptors that we need beside the one of each worker's flag and those that are open by then,
+/// with room for the moment of a spawn.
+const DESCRIPTORS: u64 = 12;
+
+/// How many workers may be on the way to their programs at once, where there are descriptors for
+/// their pipes: more would say no more about what holds them up.
+const ON_THE_WAY: u64 = 32;
+
+/// What workers read that have no standard input.
+const NULL: &str = "/dev/null, which the workers are to read (--stdin inherit does without)";
+
+/// How many names made from a command are tried, should each be taken.
+const NAMES: u32 = 100;
+
+/// A run with a name, a directory and no worker yet.
+#[derive(Debug)]
+pub struct Launched {
+    /// Its directory.
+    pub dir: RunDir,
+    /// Its owner file, whose word is ours.
+    pub owner: OwnerFile,
+    /// Where requests come in.
+    pub control: Control,
+    /// Where it is told what becomes of it.
+    pub record: Record,
+    /// The header of that.
+    pub run: RunRecord,
+    /// Where workers speak to us, if they may.
+    pub inbox: Option<Inbox>,
+    /// Where signals are noted.
+    pub signals: Signals,
+    /// How a worker is started.
+    pub recipe: Recipe,
+    /// How many workers may be on the way to their programs at once.
+    pub on_the_way: usize,
+    /// What is lent to a worker that runs in the foreground.
+    pub terminal: Option<Terminal>,
+    /// Where the processes of workers are looked for.
+    pub search: Search,
+    /// The control group in which each worker gets one of its own, if they do.
+    pub cgroup: Option<Cgroup>,
+}
+
+/// A run could not begin.
+#[derive(Debug)]
+pub enum LaunchError {
+    /// The base directory cannot be used.
+    Base(BaseError),
+    /// A run has the name: who, and what to do about it, in words.
+    Taken(RunName, String),
+    /// The limit of open files is too low: what is needed, and the hard limit.
+    OpenFiles(u64, u64),
+    /// Workers cannot be given a socket to speak to.
+    Inbox(InboxError),
+    /// Making this did not succeed.
+    System(&'static str, io::Error),
+}
+
+impl fmt::Display for LaunchError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Base(error) => error.fmt(f),
+            Self::Taken(name, who) => {
+                write!(
+                    f,
+                    "there is a run named '{name}' already: {who}, or use another --name"
+                )
+            }
+            Self::Inbox(error) => error.fmt(f),
+            Self::OpenFiles(need, limit) => write!(
+                f,
+                "too few files may be open: {need} are needed, the limit is {limit}; raise it \
+                 (ulimit -n) or start fewer workers"
+            ),
+            Self::System(what, error) if error.raw_os_error() == Some(libc::ENOSPC) => {
+                write!(f, "{what}: the file system is full (space or inodes)")
+            }
+            Self::System(what, error) => write!(f, "{what}: {error}"),
+        }
+    }
+}
+
+impl Error for LaunchError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::Base(error) => Some(error),
+            Self::Inbox(error) => Some(error),
+            Self::System(_, error) => Some(error),
+            Self::Taken(..) | Self::OpenFiles(..) => None,
+        }
+    }
+}
+
+impl From<BaseError> for LaunchError {
+    fn from(error: BaseError) -> Self {
+        Self::Base(error)
+    }
+}
+
+/// Prepares the run of `plan`: takes its name and becomes its owner.
+///
+/// # Errors
+///
+/// If any part of it cannot be had. Nothing is left then.
+pub fn launch(plan: &Plan) -> Result<Launched, LaunchError> {
+    let system = |what| move |error: io::Error| LaunchError::System(what, error);
+    failpoint::pass("start");
+    let signals = Signals::install(&plan.forward).map_err(system("signals"))?;
+    let path = std::env::var_os("PATH");
+    let program = Program::of(&plan.command, path.as_deref());
+    let program = program.map_err(system("the command has a zero byte in it"))?;
+    let null = match plan.stdin {
+        Stdin::Inherit => None,
+        Stdin::Null => Some(File::open("/dev/null").map_err(system(NULL))?),
+    };
+    let Room {
+        open_files,
+        on_the_way,
+    } = make_room(plan.workers)?;
+    // An orphan of a worker becomes our child: so it is reaped, and cannot get lost.
+    let lacks = lacks::ask();
+    let search = if lacks.iter().any(|what| what == lacks::SUBREAPER) {
+        Search::of_stranger()
+    } else {
+        Search::of_subreaper()
+    };
+
+    failpoint::pass("signals taken");
+    let identity = process::own_identity();
+    let mut dir = RunDir::build()?;
+    let owner = OwnerFile::create(&dir, &identity).map_err(system("the file 'owner'"))?;
+    let control = Control::create(&dir).map_err(system("the FIFO 'control'"))?;
+    let mut name = match &plan.name {
+        Some(name) => name.clone(),
+        None => RunName::from_command(&plan.command[0], identity.pid.cast_unsigned()),
+    };
+    let mut run = described(plan, &identity, &name);
+    run.lacks = lacks;
+    run.notes_reads = dir.base().storage().notes_reads;
+    let mut record = Record::create(&dir, &run).map_err(system("the file 'record'"))?;
+    let mut others = 2..NAMES;
+    while let Err(error) = dir.publish(&name) {
+        match (error, &plan.name, others.next()) {
+            (PublishError::Taken, None, Some(number)) => {
+                name = RunName::from_command(&plan.command[0], identity.pid.cast_unsigned())
+                    .again(number);
+            }
+            (PublishError::Taken, _, _) => {
+                return Err(LaunchError::Taken(name.clone(), winner(dir.base(), &name)));
+            }
+            (PublishError::Io(error), _, _) => {
+                return Err(LaunchError::System("publishing the run", error));
+            }
+        }
+        name.as_str().clone_into(&mut run.name);
+        record.set_run(&run);
+        record.commit().map_err(system("the file 'record'"))?;
+    }
+    let inbox = match plan.notify {
+        Notify::Off => None,
+        Notify::Heard | Notify::Ready => {
+            Some(Inbox::create(&dir, dir.path()).map_err(LaunchError::Inbox)?)
+        }
+    };
+    let cgroup = control_group(plan.cgroup, &mut run, &mut record)?;
+    let recipe = Recipe {
+        program,
+        environment: Environment::inherited(&spawn::ours_alone()),
+        run: run.name.clone(),
+        notify: inbox.as_ref().map(|inbox| inbox.path().to_owned()),
+        workers: plan.workers,
+        place: plan.place,
+        null,
+        exposure: plan.exposure,
+        stop_signal: plan.stop_signal,
+        open_files,
+    };
+    failpoint::pass("published");
+    let terminal = match plan.place {
+        Place::OwnSession => None,
+        Place::Foreground => Terminal::open(),
+    };
+    Ok(Launched {
+        dir,
+        owner,
+        control,
+        record,
+        run,
+        inbox,
+        signals,
+        recipe,
+        on_the_way,
+        terminal,
+        search,
+        cgroup,
+    })
+}
+
+/// Makes the control group of the run, if it is to have one.
+fn control_group(
+    usage: Use,
+    run: &mut RunRecord,
+    record: &mut Record,
+) -> Result<Option<Cgroup>, LaunchError> {
+    let system = |what| move |error: io::Error| LaunchError::System(what, error);
+    let required = "--cgroup require: no control group can be made";
+    let group = Cgroup::for_run(&run.name, usage).map_err(system(required))?;
+    let Some(group) = group else {
+        return Ok(None);
+    };
+    // ORDER: on record before it is there: whoever takes over removes it.
+    let command = run.command.clone();
+    run.cgroup = Some(group.path().display().to_string());
+    if !run.fit() {
+        // Whoever takes over would not know of it.
+        (run.command, run.cgroup) = (command, None);
+        let error = io::Error::other("its path is too long to be on record");
+        return match usage {
+            Use::Require => Err(LaunchError::System(required, error)),
+            Use::Auto | Use::Off => Ok(None),
+        };
+    }
+    record.set_run(run);
+    record.commit().map_err(system("the file 'record'"))?;
+    match (group.make(), usage) {
+        (Ok(()), Use::Auto | Use::Off | Use::Require) => Ok(Some(group)),
+        (Err(error), Use::Require) => Err(LaunchError::System(required, error)),
+        (Err(_), Use::Auto | Use::Off) => {
+            run.cgroup = None;
+            record.set_run(run);
+            Ok(None)
+        }
+    }
+}
+
+/// What the limit of open files is, and allows.
+struct Room {
+    /// Soft and hard, as it was.
+    open_files: (u64, u64),
+    /// How many workers may be on the way to their programs at once.
+    on_the_way: usize,
+}
+
+/// Raises the soft limit of open files as far as needed.
+fn make_room(workers: u32) -> Result<Room, LaunchError> {
+    let limits = getrlimit(Resource::RLIMIT_NOFILE);
+    let (soft, hard) = limits.map_err(|e| LaunchError::System("RLIMIT_NOFILE", e.into()))?;
+    let room = |spare: u64| Room {
+        open_files: (soft, hard),
+        on_the_way: usize::try_from(ON_THE_WAY.min(1 + spare)).unwrap_or(1),
+    };
+    let ours = u64::from(workers) + DESCRIPTORS;
+    if ours + ON_THE_WAY < soft / 2 {
+        // Nobody inherits as many as that: they are not counted.
+        return Ok(room(ON_THE_WAY));
+    }
+    let inherited = std::fs::read_dir("/proc/self/fd").map_or(3, |fds| fds.count() as u64);
+    let need = ours + inherited;
+    if need > hard {
+        return Err(LaunchError::OpenFiles(need, hard));
+    }
+    let wanted = need + ON_THE_WAY.min(workers.into());
+    if wanted <= soft {
+        return Ok(room(soft - need));
+    }
+    setrlimit(Resource::RLIMIT_NOFILE, hard, hard)
+        .map_err(|e| LaunchError::System("RLIMIT_NOFILE", e.into()))?;
+    Ok(room(hard - need))
+}
+
+/// Raises the soft limit of open files as far as it goes: more is open than was to be expected.
+/// Workers get the one that we were started with.
+pub(crate) fn allow_all_descriptors() {
+    if let Ok((_, hard)) = getrlimit(Resource::RLIMIT_NOFILE) {
+        // Refused, it stays what it was.
+        let _ = setrlimit(Resource::RLIMIT_NOFILE, hard, hard);
+    }
+}
+
+fn described(plan: &Plan, identity: &Identity, name: &RunName) -> RunRecord {
+    let command = plan
+        .command
+        .iter()
+        .map(|word| word.to_string_lossy().into_owned())
+        .collect();
+    let milliseconds = |limit: Limit| match limit {
+        Limit::After(time) => u64::try_from(time.as_millis()).ok(),
+        Limit::Never => None,
+    };
+    let since_1970 = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
+    let mut run = RunRecord::new(name.to_string(), identity.pid, command, plan.workers);
+    run.signed = identity.to_string();
+    run.managed = plan.managed;
+    run.started_unix_ms = u64::try_from(since_1970.as_millis()).unwrap_or(0);
+    run.grace_ms = milliseconds(plan.times.grace);
+    run.kill_after_ms = milliseconds(plan.times.kill_after);
+    run.unaware_grace = plan.times.unaware.typed();
+    run.is_whole = plan.times.whole;
+    run.max_grace_ms = milliseconds(plan.max_grace);
+    run.kill_wait_ms = u64::try_from(plan.times.kill_wait.as_millis()).unwrap_or(u64::MAX);
+    run.stop_signal = plan.stop_signal;
+    run.signal_to = plan.signal_to;
+    run.stragglers = plan.stragglers;
+    run
+}
+
+/// Who has the name, in words: pid, age and command, and whether they still live; and what to do.
+fn winner(base: &Base, name: &RunName) -> String {
+    let Ok(Some(dir)) = base.open_run(name) else {
+        return "it has just ended; try again".to_owned();
+    };
+    let what = RecordReader::open(dir.as_fd()).and_then(|record| record.read());
+    let what = what.map_or_else(
+        |error| error.to_string(),
+        |seen| {
+            let started = UNIX_EPOCH + Duration::from_millis(seen.run.started_unix_ms);
+            let age = SystemTime::now()
+                .duration_since(started)
+                .unwrap_or_default();
+            let command = escaped(seen.run.command.join(" "));
+            format!("started {} ago: {command}", in_words(age))
+        },
+    );
+    match Standing::of(&dir) {
+        Standing::Owned(Owned { owner, .. }) => {
+            format!("pid {}, {what}; stop it (stopctl stop {name})", owner.pid)
+        }
+        Standing::Changing => {
+            format!("{what}; its supervisor died, and what is left of it is being stopped")
+        }
+        Standing::Orphaned(_) => format!(
+            "{what}; its supervisor died, and what it left could not be ended (stopctl stop {name})"
+        ),
+        Standing::Unverifiable(Unverifiable { owner, why }) => format!(
+            "pid {}, {what}; it cannot be verified from here ({why}): stop it there",
+            owner.pid
+        ),
+        Standing::Unreadable => format!("{what}; end what is left of it"),
+    }
+}

@@ -1,0 +1,202 @@
+//! The environment of a worker: ours as it is, in order, with duplicates and with entries that have
+//! no `=`, but for the variables that stopctl itself sets and those that are meant for one process.
+
+use std::ffi::{CStr, CString};
+use std::io::Write as _;
+
+use nix::unistd::getpid;
+
+use crate::linux::process;
+use crate::linux::sys;
+
+/// A socket activation is for the process that `LISTEN_PID` names (`sd_listen_fds(3)`), and on new
+/// systems for the one whose pidfd has this inode, too.
+const LISTEN_PID: &str = "LISTEN_PID";
+const LISTEN_PIDFDID: &str = "LISTEN_PIDFDID";
+
+/// What all workers of a run inherit.
+#[derive(Debug)]
+pub struct Environment {
+    entries: Vec<CString>,
+    listen: Listen,
+}
+
+/// The entries that name us, and are to name the worker instead. Sockets that somebody handed to us
+/// are the worker's: we have no use for them.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Listen {
+    pid: Option<usize>,
+    inode: Option<usize>,
+}
+
+impl Environment {
+    /// Ours, without the variables of these `names`.
+    #[must_use]
+    pub fn inherited(names: &[&str]) -> Self {
+        let us = getpid().as_raw();
+        let inode = || {
+            process::open(us)
+                .ok()
+                .as_ref()
+                .and_then(process::pidfs_inode)
+        };
+        Self::of(sys::environment(), names, us, inode)
+    }
+
+    /// Of the process `pid`, whose pidfd has this `inode`, which is asked for if that is needed.
+    fn of(
+        mut entries: Vec<CString>,
+        names: &[&str],
+        pid: i32,
+        inode: impl Fn() -> Option<u64>,
+    ) -> Self {
+        entries.retain(|entry| !names.iter().any(|name| value(entry, name).is_some()));
+        // Of several entries of a name the first one counts (getenv(3)).
+        let first = |name| {
+            let mut found = entries.iter().enumerate();
+            found.find_map(|(place, entry)| Some((place, value(entry, name)?)))
+        };
+        let says = |found: Option<(usize, &[u8])>, number: String| {
+            let found = found.filter(|(_, value)| *value == number.as_bytes());
+            found.map(|(place, _)| place)
+        };
+        let by_inode = first(LISTEN_PIDFDID);
+        let inode = by_inode.and_then(|_| says(by_inode, inode()?.to_string()));
+        let pid = says(first(LISTEN_PID), pid.to_string());
+        // Where one of the two names another process, both do.
+        let is_ours = pid.is_some() && inode.is_some() == by_inode.is_some();
+        let listen = if is_ours {
+            Listen { pid, inode }
+        } else {
+            Listen::default()
+        };
+        Self { entries, listen }
+    }
+
+    /// The inherited entries, in order.
+    pub(super) fn entries(&self) -> impl Iterator<Item = &CStr> {
+        self.entries.iter().map(CString::as_c_str)
+    }
+
+    /// Puts the worker's own numbers in the place of ours, in its own copy of the list. Allocates
+    /// nothing: it is done between fork and exec, where they are known.
+    pub(super) fn name_the_worker<'a>(
+        &self,
+        list: &mut sys::Words<'a>,
+        (pid, inode): (i32, Option<u64>),
+        room: &'a mut Room,
+    ) {
+        let Room(for_pid, for_inode) = room;
+        if let Some(place) = self.listen.pid {
+            list.set(place, entry(for_pid, LISTEN_PID, pid.into()));
+        }
+        if let (Some(place), Some(inode)) = (self.listen.inode, inode) {
+            list.set(place, entry(for_inode, LISTEN_PIDFDID, inode.into()));
+        }
+    }
+}
+
+/// Longer than either entry.
+const LONGEST: usize = 64;
+
+/// Where entries are written between fork and exec.
+pub(super) struct Room([u8; LONGEST], [u8; LONGEST]);
+
+impl Room {
+    pub(super) const fn new() -> Self {
+        Self([0; LONGEST], [0; LONGEST])
+    }
+}
+
+fn entry<'a>(room: &'a mut [u8; LONGEST], name: &str, number: i128) -> &'a CStr {
+    // It fits: a name and 20 digits. What is left of the room are zeroes.
+    let _ = write!(&mut room[..LONGEST - 1], "{name}={number}");
+    CStr::from_bytes_until_nul(room).unwrap_or_default()
+}
+
+/// The value in `entry` if it is of the variable `name`.
+fn value<'a>(entry: &'a CStr, name: &str) -> Option<&'a [u8]> {
+    let rest = entry.to_bytes().strip_prefix(name.as_bytes())?;
+    rest.strip_prefix(b"=")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::ffi::{CStr, CString};
+
+    use super::{Environment, Listen, Room, entry};
+
+    fn of(entries: &[&str], inode: Option<u64>) -> Environment {
+        let entries = entries.iter().map(|one| CString::new(*one).unwrap());
+        Environment::of(entries.collect(), &["OURS", "EMPTY"], 42, || inode)
+    }
+
+    fn texts(environment: &Environment) -> Vec<&str> {
+        let entries = environment.entries();
+        entries.map(|one| one.to_str().unwrap()).collect()
+    }
+
+    #[test]
+    fn what_is_not_ours_stays_as_it_is() {
+        let given = [
+            "Z=1",
+            "A=first",
+            "OURS=1",
+            "A=second",
+            "NOEQUALS",
+            "OURS",
+            "OURSELVES=1",
+            "=x",
+            "",
+            "EMPTY=",
+            "OURS=2",
+            "B==",
+        ];
+        let kept = [
+            "Z=1",
+            "A=first",
+            "A=second",
+            "NOEQUALS",
+            "OURS",
+            "OURSELVES=1",
+            "=x",
+            "",
+            "B==",
+        ];
+        assert_eq!(texts(&of(&given, None)), kept);
+    }
+
+    #[test]
+    fn only_what_names_us_will_name_the_worker() {
+        let listen = |entries: &[&str], inode| {
+            let Listen { pid, inode } = of(entries, inode).listen;
+            (pid, inode)
+        };
+        assert_eq!(listen(&["A=1", "LISTEN_PID=42"], Some(7)), (Some(1), None));
+        for other in [
+            "LISTEN_PID=41",
+            "LISTEN_PID=",
+            "LISTEN_PID",
+            "LISTEN_PID=042",
+        ] {
+            assert_eq!(
+                listen(&[other, "LISTEN_PID=42"], None).0.is_some(),
+                other == "LISTEN_PID"
+            );
+        }
+        let both = ["LISTEN_PIDFDID=7", "LISTEN_PID=42"];
+        assert_eq!(listen(&both, Some(7)), (Some(1), Some(0)));
+        for inode in [Some(8), None] {
+            assert_eq!(listen(&both, inode), (None, None));
+        }
+        assert_eq!(listen(&["LISTEN_PIDFDID=7"], Some(7)), (None, None));
+    }
+
+    #[test]
+    fn the_longest_numbers_fit() {
+        let mut room = Room::new();
+        let longest = entry(&mut room.1, super::LISTEN_PIDFDID, u64::MAX.into());
+        let expected = CString::new(format!("LISTEN_PIDFDID={}", u64::MAX)).unwrap();
+        assert_eq!(longest, expected.as_c_str() as &CStr);
+    }
+}

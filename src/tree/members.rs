@@ -1,0 +1,377 @@
+//! The tree of a worker: its main process, and everything that came from it, wherever that went.
+//!
+//! It answers for finding what is of a worker while that can be proven, and for holding on to it.
+//! It must never find a process by its name, and never keep a bare number to signal later.
+//!
+//! A process is of a worker if one of these is true of it:
+//!
+//! * its parent is of the worker (*descent*): the main process, or somebody who is held;
+//! * its session or its group is led, or was, by somebody of the worker, and that number is in use
+//!   all the time, so that it cannot have become another's;
+//! * its environment names the worker's flag, which no other start of a worker ever had;
+//! * it is in the worker's control group;
+//! * it is an orphan that became our child (*adoption*) when only workers could have made it one.
+//!
+//! An orphan of a supervisor's worker becomes the supervisor's child, for that is a subreaper. So
+//! "has this worker left anything?" is "have we any child that we do not know?", which is one small
+//! file, and nothing is searched as long as the answer is no.
+
+use std::collections::HashSet;
+use std::os::fd::BorrowedFd;
+use std::path::PathBuf;
+
+use nix::unistd::getpid;
+
+use super::census;
+use super::leader::Leader;
+use super::search::{Orphan, Search};
+use super::straggler::Straggler;
+use crate::linux::cgroup::Cgroup;
+use crate::linux::process::{Found, Stat};
+
+/// How many of those who are held are written into the record.
+const FEW: usize = 4;
+
+/// What is known of a worker's tree, besides its main process.
+#[derive(Debug)]
+pub struct Tree {
+    worker: u32,
+    /// The pid of the main process.
+    leader: i32,
+    flag: PathBuf,
+    cgroup: Option<Cgroup>,
+    held: Vec<Straggler>,
+    /// How many of them, from the first on, were greeted.
+    greeted: usize,
+}
+
+impl Tree {
+    /// The tree of a worker whose main process is `leader` and whose flag is at `flag`.
+    #[must_use]
+    pub fn new(worker: u32, leader: i32, flag: PathBuf, cgroup: Option<Cgroup>) -> Self {
+        Self {
+            worker,
+            leader,
+            flag,
+            cgroup,
+            held: Vec::new(),
+            greeted: 0,
+        }
+    }
+
+    /// Everybody who is held.
+    #[must_use]
+    pub fn rest(&self) -> &[Straggler] {
+        &self.held
+    }
+
+    /// The members of the main process's group who are held.
+    pub fn group(&self) -> impl Iterator<Item = &Straggler> {
+        self.held.iter().filter(|one| one.group == self.leader)
+    }
+
+    /// Those who are held and in another group than the main process.
+    pub fn beyond_group(&self) -> impl Iterator<Item = &Straggler> {
+        self.held.iter().filter(|one| one.group != self.leader)
+    }
+
+    /// Those who were not greeted yet: they have had none of the signals of the others.
+    #[must_use]
+    pub fn newcomers(&self) -> &[Straggler] {
+        &self.held[self.greeted..]
+    }
+
+    /// All of them were.
+    pub fn have_greeted(&mut self) {
+        self.greeted = self.held.len();
+    }
+
+    /// Pid, start, and inode or 0, of the first few who are held.
+    #[must_use]
+    pub fn identities(&self) -> Vec<(i32, u64, u64)> {
+        self.held
+            .iter()
+            .take(FEW)
+            .map(Straggler::identity)
+            .collect()
+    }
+
+    /// Holds somebody of whom an owner that is no more has left word, if it is still there.
+    pub fn hold_found(&mut self, pid: i32, found: Found) {
+        self.held.extend(Straggler::found(pid, found));
+    }
+
+    /// Everybody who is held has had this signal.
+    pub fn have_had(&self, signal: i32) {
+        for one in &self.held {
+            let _ = one.is_news(signal);
+        }
+    }
+
+    /// Holds nobody any more.
+    pub fn let_go(&mut self) {
+        self.held.clear();
+        self.greeted = 0;
+    }
+
+    /// Its control group, if it has one of its own.
+    #[must_use]
+    pub fn cgroup(&self) -> Option<&Cgroup> {
+        self.cgroup.as_ref()
+    }
+
+    /// What to poll for reading: it becomes readable when somebody who is held ends.
+    pub fn fds(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
+        self.held.iter().filter_map(Straggler::fd)
+    }
+
+    /// Lets go of those who have ended; answers the pids of those who had been greeted.
+    ///
+    /// ORDER: before the looks of [`Tree::refresh`]: the children of whoever has ended by now are
+    /// orphans by then, and are seen.
+    pub fn forget_ended(&mut self) -> Vec<i32> {
+        let mut ended = Vec::new();
+        let (mut place, greeted) = (0, self.greeted);
+        self.held.retain(|one| {
+            let is_there = one.is_there();
+            if !is_there && place < greeted {
+                ended.push(one.pid);
+            }
+            place += 1;
+            is_there
+        });
+        self.greeted -= ended.len();
+        ended
+    }
+
+    /// Looks for everybody who is of the worker and not held yet, and holds them.
+    pub fn refresh(&mut self, leader: Leader<'_>, search: &mut Search) {
+        let in_cgroup = self.cgroup.as_ref().map(Cgroup::pids).unwrap_or_default();
+        let orphans = search.unclaimed().map(<[Orphan]>::to_vec);
+        let is_lonely = !leader.is_there() && self.held.is_empty() && in_cgroup.is_empty();
+        if is_lonely && orphans.as_ref().is_some_and(Vec::is_empty) {
+            return;
+        }
+        self.find_by_number(leader, orphans.as_deref(), search);
+        self.find_by_sign(orphans.as_deref(), search);
+        self.find_in_cgroup(&in_cgroup, search);
+        self.find_by_descent(leader, search);
+    }
+
+    /// Holds those who show only now whose they are: by the numbers of the main process, and by
+    /// descent.
+    pub fn remember(&mut self, leader: Leader<'_>, search: &mut Search) {
+        let orphans = search.unclaimed().map(<[Orphan]>::to_vec);
+        self.find_by_number(leader, orphans.as_deref(), search);
+        self.find_by_descent(leader, search);
+    }
+
+    /// Holds those who descended from the main process, which started at `start`, when a taker began
+    /// to look; whoever came between may have left since.
+    pub fn recall(&mut self, start: u64, search: &mut Search) {
+        let mut found = Vec::new();
+        let mut parents = vec![(self.leader, start)];
+        while let (Some((parent, start)), Some(past)) = (parents.pop(), search.past()) {
+            if past.of(parent).is_none_or(|then| then.start != start) {
+                continue;
+            }
+            for &pid in past.children(parent) {
+                let then = past.of(pid).map_or(0, |stat| stat.start);
+                parents.push((pid, then));
+                found.extend(Straggler::take(pid, |now| now.start == then));
+            }
+        }
+        self.hold(found, search);
+    }
+
+    /// By session and group.
+    fn find_by_number(
+        &mut self,
+        leader: Leader<'_>,
+        orphans: Option<&[Orphan]>,
+        search: &mut Search,
+    ) {
+        let certain = search.is_certain();
+        if !certain && !self.number_is_taken(leader) {
+            return;
+        }
+        let us = getpid().as_raw();
+        let is_numbered = |stat: &Stat| stat.session == self.leader || stat.group == self.leader;
+        let found: Vec<Straggler> = if let Some(orphans) = orphans {
+            let numbered = orphans.iter().filter(|orphan| is_numbered(&orphan.stat));
+            let is_ours = |stat: &Stat| stat.parent == us && is_numbered(stat);
+            let taken = numbered.map(|orphan| Straggler::take(orphan.pid, is_ours));
+            taken.flatten().collect()
+        } else {
+            let everybody = search.census().everybody().iter();
+            let numbered = everybody.filter(|(_, stat)| is_numbered(stat));
+            let others = numbered.filter(|(pid, _)| self.lacks(*pid));
+            let taken = others.map(|&(pid, _)| Straggler::take(pid, is_numbered));
+            taken.flatten().collect()
+        };
+        // ORDER: taken before the search and after it: a number that is in use all the time cannot
+        // have become another's. No test sees it: the number would have to change hands while `/proc`
+        // is read, and nothing in between can be made to wait for that.
+        if certain || self.number_is_taken(leader) {
+            self.hold(found, search);
+        }
+    }
+
+    /// Whether the number of the main process is still that of its session or group.
+    fn number_is_taken(&self, leader: Leader<'_>) -> bool {
+        let number = self.leader;
+        let mut held = self.held.iter();
+        leader.pins()
+            || held.any(|one| (one.group == number || one.session == number) && one.is_there())
+    }
+
+    /// By the flag in the environment, by a session or group that somebody leads who is held, or by
+    /// being nobody else's.
+    fn find_by_sign(&mut self, orphans: Option<&[Orphan]>, search: &mut Search) {
+        let us = getpid().as_raw();
+        let is_led = |stat: &Stat| {
+            let leads = |one: &&Straggler| one.pid == stat.session || one.pid == stat.group;
+            self.held
+                .iter()
+                .find(leads)
+                .is_some_and(Straggler::is_there)
+        };
+        let names_it = |pid: i32| census::flag_of(pid).is_some_and(|path| path == self.flag);
+        let found: Vec<Straggler> = if let Some(orphans) = orphans {
+            let is_heir = search.heir() == Some(self.worker);
+            let shows_sign = |one: &&Orphan| {
+                is_heir || one.flag.as_ref() == Some(&self.flag) || is_led(&one.stat)
+            };
+            let take = |one: &Orphan| {
+                let is_ours = |stat: &Stat| is_heir || names_it(one.pid) || is_led(stat);
+                Straggler::take(one.pid, |stat| stat.parent == us && is_ours(stat))
+            };
+            orphans.iter().filter(shows_sign).filter_map(take).collect()
+        } else {
+            let heirs = search.census().heirs(&self.flag).iter();
+            let others = heirs.filter(|&&pid| self.lacks(pid));
+            let taken = others.map(|&pid| Straggler::take(pid, |_| names_it(pid)));
+            taken.flatten().collect()
+        };
+        self.hold(found, search);
+    }
+
+    /// By the list that the kernel keeps.
+    fn find_in_cgroup(&mut self, pids: &[i32], search: &mut Search) {
+        let Some(cgroup) = self.cgroup.as_ref().filter(|_| !pids.is_empty()) else {
+            return;
+        };
+        let others = pids.iter().filter(|&&pid| self.lacks(pid));
+        let taken = others.map(|&pid| Straggler::take(pid, |_| true));
+        let mut found: Vec<Straggler> = taken.flatten().collect();
+        // ORDER: held, then a member, then still there: so the member is who is held.
+        let members: HashSet<i32> = cgroup.pids().into_iter().collect();
+        found.retain(|one| members.contains(&one.pid) && one.is_there());
+        self.hold(found, search);
+    }
+
+    /// Whoever is the child of somebody who is there, and so on.
+    fn find_by_descent(&mut self, leader: Leader<'_>, search: &mut Search) {
+        let mut parents: Vec<i32> = self.held.iter().map(|one| one.pid).collect();
+        if leader.is_there() {
+            parents.push(self.leader);
+        }
+        while let Some(parent) = parents.pop() {
+            let is_child = |stat: &Stat| stat.parent == parent;
+            let children = search.census().children(parent).iter();
+            let others = children.filter(|&&pid| self.lacks(pid));
+            let taken = others.map(|&pid| Straggler::take(pid, is_child));
+            let found: Vec<Straggler> = taken.flatten().collect();
+            // ORDER: the parent is there after the look, so it was that parent all the time.
+            let is_there = match self.held.iter().find(|one| one.pid == parent) {
+                Some(parent) => parent.is_there(),
+                None => leader.is_there(),
+            };
+            if is_there {
+                parents.extend(found.iter().map(|one| one.pid));
+                self.hold(found, search);
+            }
+        }
+    }
+
+    /// Whether this is neither the main process nor anybody who is held.
+    fn lacks(&self, pid: i32) -> bool {
+        pid != self.leader && self.held.iter().all(|one| one.pid != pid)
+    }
+
+    fn hold(&mut self, found: Vec<Straggler>, search: &mut Search) {
+        for one in found {
+            if self.lacks(one.pid) {
+                search.claim(one.pid);
+                self.held.push(one);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::io::{BufRead as _, BufReader};
+    use std::path::PathBuf;
+    use std::process::{Child, Command, Stdio};
+
+    use super::{Leader, Search, Straggler, Tree};
+    use crate::linux::cgroup::Cgroup;
+    use crate::linux::process;
+
+    /// A shell, and the pid of a child that it has; both end with the shell's standard input.
+    fn family() -> (Child, i32) {
+        let mut shell = Command::new("sh");
+        shell.args(["-c", "exec 3<&0; cat <&3 & echo $!; exec cat"]);
+        shell.stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut shell = shell.spawn().unwrap();
+        let mut line = String::new();
+        let mut out = BufReader::new(shell.stdout.take().unwrap());
+        out.read_line(&mut line).unwrap();
+        (shell, line.trim().parse().unwrap())
+    }
+
+    fn tree(cgroup: Option<Cgroup>) -> Tree {
+        // A pid that nobody has.
+        Tree::new(0, i32::MAX, PathBuf::from("/nowhere"), cgroup)
+    }
+
+    fn pids(tree: &Tree) -> Vec<i32> {
+        tree.held.iter().map(|one| one.pid).collect()
+    }
+
+    #[test]
+    fn k1o_the_children_of_whoever_has_the_pid_of_one_that_ended_are_strangers() {
+        let (shell, child) = family();
+        let parent = shell.id().cast_signed();
+        let mut ended = Command::new("true").spawn().unwrap();
+        let pidfd = process::open(ended.id().cast_signed());
+        ended.wait().unwrap();
+        let held = || Straggler::take(parent, |_| true).unwrap();
+        let mut search = Search::of_stranger();
+        let mut of_parent = tree(None);
+        of_parent.held.push(held());
+        of_parent.find_by_descent(Leader::Reaped, &mut search);
+        assert_eq!(pids(&of_parent), [parent, child]);
+        let Ok(pidfd) = pidfd else { return };
+        let mut of_stranger = tree(None);
+        of_stranger.held.push(held().whose_pid_is_anothers(pidfd));
+        of_stranger.find_by_descent(Leader::Reaped, &mut search);
+        assert_eq!(pids(&of_stranger), [parent]);
+        drop(shell.stdin);
+    }
+
+    #[test]
+    fn k1p_whoever_is_in_no_list_any_more_once_it_is_held_is_a_stranger() {
+        let dir = tempfile::tempdir().unwrap();
+        let (shell, child) = family();
+        for (listed, is_held) in [(child, true), (i32::MAX, false)] {
+            fs::write(dir.path().join("cgroup.procs"), format!("{listed}\n")).unwrap();
+            let mut tree = tree(Some(Cgroup::pretended(dir.path())));
+            tree.find_in_cgroup(&[child], &mut Search::of_stranger());
+            assert_eq!(pids(&tree) == [child], is_held);
+        }
+        drop(shell.stdin);
+    }
+}
