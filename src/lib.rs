@@ -80,6 +80,7 @@ pub mod words {
 pub mod decide {
     pub mod ladder;
     pub mod outcome;
+    pub mod times;
     pub mod verdict;
 }
 

@@ -27,7 +27,7 @@ mod request;
 mod signalling;
 
 pub use extension::Extension;
-pub use request::Request;
+pub use request::StopRequest;
 pub use signalling::Signalling;
 
 use lines::Lines;
@@ -48,7 +48,7 @@ const AT_ONCE: usize = LONGEST;
 #[derive(Debug, PartialEq, Eq)]
 pub enum Line {
     /// A request to stop.
-    Request(Request),
+    Stop(StopRequest),
     /// A request to wait longer.
     Extension(Extension),
     /// A request to signal workers.
@@ -67,7 +67,7 @@ impl Line {
             return Self::Junk;
         };
         let extension = || Extension::parse(line).map(Self::Extension);
-        let request = Request::parse(line).map(Self::Request);
+        let request = StopRequest::parse(line).map(Self::Stop);
         let signalling = || Signalling::parse(line).map(Self::Signalling);
         let known = request.or_else(extension).or_else(signalling);
         known.unwrap_or(Self::Junk)
@@ -236,7 +236,7 @@ mod tests {
     use nix::fcntl::{FcntlArg, fcntl};
     use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
-    use super::{AT_ONCE, Asker, Control, Extension, FILE, LONGEST, Line, Request};
+    use super::{AT_ONCE, Asker, Control, Extension, FILE, LONGEST, Line, StopRequest};
 
     fn open(dir: &Path) -> File {
         File::open(dir).unwrap()
@@ -256,7 +256,7 @@ mod tests {
         let mut control = Control::create(open(dir.path())).unwrap();
         let mode = fs::metadata(dir.path().join(FILE)).unwrap().permissions();
         assert_eq!(mode.mode() & 0o7777, 0o600);
-        let request = Request::parse("1 stop worker=7").unwrap();
+        let request = StopRequest::parse("1 stop worker=7").unwrap();
         let mut asker = Asker::open(open(dir.path())).unwrap();
         assert!(!is_readable(&control));
         assert!(asker.send(&request).unwrap());
@@ -266,7 +266,7 @@ mod tests {
         assert_eq!(asker.unread().unwrap(), sent.len() + "\n\nrubbish\n".len());
         assert!(is_readable(&control));
         let expected = [
-            Line::Request(request),
+            Line::Stop(request),
             Line::Extension(Extension::NOTHING),
             Line::Junk,
         ];
@@ -376,7 +376,7 @@ mod tests {
         for wake_up in 1..=flood.len() / AT_ONCE {
             let lines = control.drain();
             assert!(
-                matches!(lines[..], [Line::Request(_)]),
+                matches!(lines[..], [Line::Stop(_)]),
                 "the same is once: {lines:?}"
             );
             assert_eq!(asker.unread().unwrap(), flood.len() - wake_up * AT_ONCE);

@@ -7,9 +7,12 @@
 use std::error::Error;
 use std::fmt;
 use std::io;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::decide::times::{Times, Unaware};
+use crate::words::duration::Limit;
 use crate::words::ended::Ended;
 
 mod born;
@@ -111,21 +114,21 @@ pub struct RunRecord {
     /// When it was started, in milliseconds since 1970.
     pub started_unix_ms: u64,
     /// The time from the flag to SIGTERM; `None` is for ever.
-    pub grace_ms: Option<u64>,
+    grace_ms: Option<u64>,
     /// The time from SIGTERM to SIGKILL; `None` is for ever.
-    pub kill_after_ms: Option<u64>,
+    kill_after_ms: Option<u64>,
     /// The grace of a worker that never looked at its flag, as it is typed; `None` is that of all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub unaware_grace: Option<String>,
+    unaware_grace: Option<String>,
     /// Whether grace and kill-after are parts of one time.
     #[serde(default)]
-    pub is_whole: bool,
+    is_whole: bool,
     /// The longest time from the flag to SIGTERM, with every extension; `None` is for ever, or not
     /// known.
     #[serde(default)]
-    pub max_grace_ms: Option<u64>,
+    max_grace_ms: Option<u64>,
     /// How long after SIGKILL something is reported as not ended.
-    pub kill_wait_ms: u64,
+    kill_wait_ms: u64,
     /// What is sent instead of SIGTERM.
     pub stop_signal: i32,
     /// Whom that reaches.
@@ -193,6 +196,35 @@ impl RunRecord {
 }
 
 impl RunRecord {
+    /// The times of its ladders.
+    #[must_use]
+    pub fn times(&self) -> Times {
+        let unaware = self.unaware_grace.as_deref().map(str::parse);
+        Times {
+            grace: limit(self.grace_ms),
+            kill_after: limit(self.kill_after_ms),
+            kill_wait: Duration::from_millis(self.kill_wait_ms),
+            unaware: unaware.and_then(Result::ok).unwrap_or(Unaware::Same),
+            whole: self.is_whole,
+        }
+    }
+
+    /// The longest time from the flag to SIGTERM, with every extension.
+    #[must_use]
+    pub fn max_grace(&self) -> Limit {
+        limit(self.max_grace_ms)
+    }
+
+    /// Notes the times of its ladders, and the longest grace.
+    pub fn set_times(&mut self, times: &Times, max_grace: Limit) {
+        self.grace_ms = milliseconds(times.grace);
+        self.kill_after_ms = milliseconds(times.kill_after);
+        self.unaware_grace = times.unaware.typed();
+        self.is_whole = times.whole;
+        self.kill_wait_ms = u64::try_from(times.kill_wait.as_millis()).unwrap_or(u64::MAX);
+        self.max_grace_ms = milliseconds(max_grace);
+    }
+
     /// Leaves out as much of the command's end as the header has no room for; `false` if the rest does
     /// not fit either.
     #[must_use]
@@ -208,6 +240,18 @@ impl RunRecord {
             self.command.push(CUT.to_owned());
         }
         true
+    }
+}
+
+fn limit(milliseconds: Option<u64>) -> Limit {
+    let after = |time| Limit::After(Duration::from_millis(time));
+    milliseconds.map_or(Limit::Never, after)
+}
+
+fn milliseconds(limit: Limit) -> Option<u64> {
+    match limit {
+        Limit::After(time) => u64::try_from(time.as_millis()).ok(),
+        Limit::Never => None,
     }
 }
 
@@ -399,12 +443,37 @@ impl Error for RecordError {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::{Record, RecordReader, RunRecord, WorkerRecord};
+    use crate::decide::times::{Times, Unaware};
+    use crate::words::duration::Limit;
 
     fn run(command: Vec<String>, cgroup: usize) -> RunRecord {
         let mut run = RunRecord::new("n".repeat(64), i32::MAX, command, 1);
         run.cgroup = Some("/".repeat(cgroup));
         run
+    }
+
+    #[test]
+    fn whoever_takes_over_reads_the_times_that_the_run_was_started_with() {
+        let after = |time| Limit::After(Duration::from_millis(time));
+        let wait = Duration::from_secs(5);
+        let auto = Times {
+            unaware: Unaware::SinceStart,
+            ..Times::plain(after(1500), after(1), wait)
+        };
+        for (times, longest) in [
+            (auto, after(4500)),
+            (Times::plain(Limit::Never, Limit::Never, wait), Limit::Never),
+            (Times::within(Duration::from_secs(60)), after(180_000)),
+        ] {
+            let mut run = run(Vec::new(), 1);
+            run.set_times(&times, longest);
+            let text = serde_json::to_vec(&run).unwrap();
+            let read: RunRecord = serde_json::from_slice(&text).unwrap();
+            assert_eq!((read.times(), read.max_grace()), (times, longest));
+        }
     }
 
     #[test]

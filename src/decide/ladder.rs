@@ -15,10 +15,11 @@
 
 use std::time::Duration;
 
+use crate::decide::times::{Times, Unaware, Wanted};
 use crate::words::duration::Limit;
 use crate::words::moment::Moment;
 
-pub use words::{Action, Input, Rung, Times, Unaware, Wanted};
+pub use words::{Action, Input, Rung};
 
 mod words;
 
@@ -60,17 +61,18 @@ struct Next {
 }
 
 impl Next {
-    fn after(grace: Limit, kill_after: Limit, now: Moment) -> Self {
+    fn after(times: &Times, now: Moment) -> Self {
         Self {
-            until: after(grace, now),
-            kill_after,
+            until: after(times.grace, now),
+            kill_after: times.kill_after,
         }
     }
 
     /// Brings both nearer, if these times from now on do.
-    fn shorten(&mut self, (grace, kill_after): (Limit, Limit), now: Moment) {
-        self.until = self.until.into_iter().chain(after(grace, now)).min();
-        self.kill_after = self.kill_after.min(kill_after);
+    fn shorten(&mut self, times: &Times, now: Moment) {
+        let until = after(times.grace, now);
+        self.until = self.until.into_iter().chain(until).min();
+        self.kill_after = self.kill_after.min(times.kill_after);
     }
 }
 
@@ -242,12 +244,12 @@ impl Ladder {
             }
             State::Flag(flag) => {
                 let never = Times::plain(Limit::Never, Limit::Never, flag.kill_wait);
-                let times = never.with(wanted, Duration::ZERO);
-                let aware = (times.grace, times.kill_after);
-                let unaware = times.of_unaware(Duration::ZERO);
+                let aware = never.with(wanted, Duration::ZERO);
+                let unaware = aware.of_unaware(Duration::ZERO);
                 let before = flag.next.until;
-                flag.aware.shorten(aware, now);
-                flag.next.shorten(if looked { aware } else { unaware }, now);
+                flag.aware.shorten(&aware, now);
+                let next = if looked { &aware } else { &unaware };
+                flag.next.shorten(next, now);
                 if flag.next.until == before {
                     Action::Nothing
                 } else {
@@ -380,17 +382,17 @@ impl Ladder {
     /// The first climb, of a worker that was started `age` ago. Without a grace it is SIGTERM's; the
     /// flag is written with it all the same.
     fn raise(&mut self, times: Times, age: Duration, now: Moment) -> Action {
-        let (grace, kill_after) = if self.looked {
-            (times.grace, times.kill_after)
+        let first = if self.looked {
+            times
         } else {
             times.of_unaware(age)
         };
-        if grace == Limit::After(Duration::ZERO) {
-            return self.term(kill_after, times.kill_wait, now);
+        if first.grace == Limit::After(Duration::ZERO) {
+            return self.term(first.kill_after, times.kill_wait, now);
         }
         self.state = State::Flag(Flag {
-            next: Next::after(grace, kill_after, now),
-            aware: Next::after(times.grace, times.kill_after, now),
+            next: Next::after(&first, now),
+            aware: Next::after(&times, now),
             kill_wait: times.kill_wait,
         });
         Action::Climb(Rung::Flag)

@@ -168,7 +168,7 @@ impl<'a> Enforcement<'a> {
         for line in lines {
             failpoint::pass("request read");
             match line {
-                Line::Request(request) => self.apply_request(&request, now),
+                Line::Stop(request) => self.apply_request(&request, now),
                 Line::Extension(extension) => self.give_time(extension, now),
                 Line::Signalling(asked) => self.send_signal(asked, now),
                 Line::Junk => self.witness.see(now, &Event::Junk),

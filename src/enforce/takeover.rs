@@ -8,7 +8,6 @@
 use std::error::Error;
 use std::fmt;
 use std::io;
-use std::time::Duration;
 
 use nix::sys::signal::SigSet;
 
@@ -19,7 +18,6 @@ use crate::contract::record::{
     Born, Record, RecordError, RecordReader, RunRecord, Snapshot, WorkerState,
 };
 use crate::contract::run_dir::RunDir;
-use crate::decide::ladder::{Times, Unaware};
 use crate::enforce::enforcement::{Enforcement, Files, How, Rules};
 use crate::enforce::event::{Event, Witness};
 use crate::enforce::worker::{Heritage, Stranger, Worker};
@@ -246,29 +244,10 @@ fn rules(run: &RunRecord) -> Rules {
     Rules {
         stop_signal: run.stop_signal,
         signal_to: run.signal_to,
-        kill_wait: Duration::from_millis(run.kill_wait_ms),
-        max_grace: limit(run.max_grace_ms),
+        kill_wait: run.times().kill_wait,
+        max_grace: run.max_grace(),
         stragglers: run.stragglers,
     }
-}
-
-fn times(run: &RunRecord) -> Times {
-    let unaware = run.unaware_grace.as_deref().map(str::parse);
-    Times {
-        grace: limit(run.grace_ms),
-        kill_after: limit(run.kill_after_ms),
-        kill_wait: ms_long(run.kill_wait_ms),
-        unaware: unaware.and_then(Result::ok).unwrap_or(Unaware::Same),
-        whole: run.is_whole,
-    }
-}
-
-fn limit(ms: Option<u64>) -> Limit {
-    ms.map_or(Limit::Never, |ms| Limit::After(ms_long(ms)))
-}
-
-const fn ms_long(ms: u64) -> Duration {
-    Duration::from_millis(ms)
 }
 
 /// Takes in every worker that was started and is not known to be over, and asks those that were
@@ -280,7 +259,7 @@ fn take_in(
     mut raised: Raised,
     cgroup: Option<&Cgroup>,
 ) {
-    let times = times(&snapshot.run);
+    let times = snapshot.run.times();
     let notes_reads = snapshot.run.notes_reads;
     let workers = snapshot.workers.into_iter().zip(0..);
     for (record, number) in workers.filter(|(record, _)| {

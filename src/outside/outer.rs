@@ -8,7 +8,7 @@ use crate::contract::flag::format::Request;
 use crate::contract::flag::reader::{FlagError, StopFlag};
 use crate::contract::owner::{self, OwnerSeen};
 use crate::contract::standing::Standing;
-use crate::decide::ladder::{Times, Wanted};
+use crate::decide::times::{Times, Wanted};
 use crate::linux::process;
 use crate::linux::sys;
 use crate::words::duration::Limit;

@@ -25,7 +25,7 @@ use crate::linux::terminal::Terminal;
 use crate::run::plan::{Notify, Plan};
 use crate::run::spawn::{self, Environment, Place, Program, Recipe, Stdin};
 use crate::tree::Search;
-use crate::words::duration::{Limit, in_words};
+use crate::words::duration::in_words;
 use crate::words::escape::escaped;
 use crate::words::name::RunName;
 
@@ -316,10 +316,6 @@ fn described(plan: &Plan, identity: &Identity, name: &RunName) -> RunRecord {
         .iter()
         .map(|word| word.to_string_lossy().into_owned())
         .collect();
-    let milliseconds = |limit: Limit| match limit {
-        Limit::After(time) => u64::try_from(time.as_millis()).ok(),
-        Limit::Never => None,
-    };
     let since_1970 = SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .unwrap_or_default();
@@ -327,12 +323,7 @@ fn described(plan: &Plan, identity: &Identity, name: &RunName) -> RunRecord {
     run.signed = identity.to_string();
     run.managed = plan.managed;
     run.started_unix_ms = u64::try_from(since_1970.as_millis()).unwrap_or(0);
-    run.grace_ms = milliseconds(plan.times.grace);
-    run.kill_after_ms = milliseconds(plan.times.kill_after);
-    run.unaware_grace = plan.times.unaware.typed();
-    run.is_whole = plan.times.whole;
-    run.max_grace_ms = milliseconds(plan.max_grace);
-    run.kill_wait_ms = u64::try_from(plan.times.kill_wait.as_millis()).unwrap_or(u64::MAX);
+    run.set_times(&plan.times, plan.max_grace);
     run.stop_signal = plan.stop_signal;
     run.signal_to = plan.signal_to;
     run.stragglers = plan.stragglers;

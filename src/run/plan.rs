@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::time::Duration;
 
 use crate::contract::record::{SignalTo, Stragglers};
-use crate::decide::ladder::Times;
+use crate::decide::times::Times;
 use crate::decide::verdict::Policy;
 use crate::linux::cgroup;
 use crate::run::spawn::{Exposure, Place, Stdin};

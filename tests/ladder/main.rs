@@ -10,7 +10,8 @@ mod watched;
 
 use std::time::Duration;
 
-use stopctl::decide::ladder::{Input, Times, Wanted};
+use stopctl::decide::ladder::Input;
+use stopctl::decide::times::{Times, Wanted};
 use stopctl::words::duration::Limit;
 use stopctl::words::moment::Moment;
 

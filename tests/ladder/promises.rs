@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use proptest::prelude::{Just, Strategy, any, prop};
 use proptest::{prop_assert, prop_assert_eq, prop_oneof, proptest};
-use stopctl::decide::ladder::{Action, Input, Ladder, Rung, Times, Unaware};
+use stopctl::decide::ladder::{Action, Input, Ladder, Rung};
+use stopctl::decide::times::{Times, Unaware};
 use stopctl::words::duration::Limit;
 use stopctl::words::moment::Moment;
 

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use stopctl::decide::ladder::{Action, Input, Ladder, Rung, Times};
+use stopctl::decide::ladder::{Action, Input, Ladder, Rung};
+use stopctl::decide::times::Times;
 use stopctl::words::duration::Limit;
 use stopctl::words::moment::Moment;
 

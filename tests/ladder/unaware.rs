@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use proptest::prelude::prop;
 use proptest::{prop_assert_eq, prop_assert_ne, prop_oneof, proptest};
-use stopctl::decide::ladder::{Action, Input, Ladder, Rung, Times, Unaware, Wanted};
+use stopctl::decide::ladder::{Action, Input, Ladder, Rung};
+use stopctl::decide::times::{Times, Unaware, Wanted};
 use stopctl::words::duration::Limit;
 use stopctl::words::moment::Moment;
 

@@ -1,6 +1,7 @@
 //! A ladder, and what holds after each of its steps.
 
-use stopctl::decide::ladder::{Action, Input, Ladder, Rung, Times};
+use stopctl::decide::ladder::{Action, Input, Ladder, Rung};
+use stopctl::decide::times::Times;
 use stopctl::words::duration::Limit;
 use stopctl::words::moment::Moment;
 

@@ -1,13 +1,13 @@
 //! A line for `control`: a request of one of the three kinds that can be written again, or none.
 
-use stopctl::contract::control::{Extension, LONGEST, Request, Signalling};
+use stopctl::contract::control::{Extension, LONGEST, Signalling, StopRequest};
 
 pub(crate) fn check(bytes: &[u8]) {
     // What is no UTF-8 is junk before it is read.
     let Ok(line) = std::str::from_utf8(bytes) else {
         return;
     };
-    let (request, extension) = (Request::parse(line), Extension::parse(line));
+    let (request, extension) = (StopRequest::parse(line), Extension::parse(line));
     let signalling = Signalling::parse(line);
     let kinds = [request.is_some(), extension.is_some(), signalling.is_some()];
     assert!(kinds.into_iter().filter(|&is| is).count() <= 1);
@@ -19,7 +19,7 @@ pub(crate) fn check(bytes: &[u8]) {
     if let Some(request) = request {
         let written = request.to_string();
         assert!(written.len() < LONGEST && !written.contains('\n'));
-        assert_eq!(Request::parse(&written), Some(request), "{written}");
+        assert_eq!(StopRequest::parse(&written), Some(request), "{written}");
     }
     if let Some(extension) = extension {
         let written = extension.to_string();

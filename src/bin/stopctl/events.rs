@@ -12,7 +12,7 @@ use stopctl::linux::stream::Stream;
 use stopctl::words::ended::Ended;
 use stopctl::words::signal_name::signal_name;
 
-use crate::json::{known, milliseconds, time_of_day};
+use crate::json::{known, limit_ms, milliseconds, time_of_day};
 
 /// Where events are written.
 pub(crate) struct Events {
@@ -106,8 +106,8 @@ fn fields(event: &Event<'_>) -> Option<(&'static str, Value)> {
                 "workers": run.workers,
                 "command": run.command,
                 "directory": directory.display().to_string(),
-                "grace_ms": run.grace_ms,
-                "kill_after_ms": run.kill_after_ms,
+                "grace_ms": limit_ms(run.times().grace),
+                "kill_after_ms": limit_ms(run.times().kill_after),
             }),
         ),
         Event::WorkerStarted { worker, pid, flag } => (

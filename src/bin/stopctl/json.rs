@@ -7,6 +7,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use humantime::format_rfc3339_millis;
 use serde_json::{Value, json};
 use stopctl::contract::record::{WorkerRecord, WorkerState};
+use stopctl::words::duration::Limit;
 use stopctl::words::moment::Moment;
 
 use crate::lacks;
@@ -33,6 +34,14 @@ pub(crate) fn milliseconds(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
+/// A time that may be for ever, which has no number.
+pub(crate) fn limit_ms(limit: Limit) -> Option<u64> {
+    match limit {
+        Limit::After(time) => Some(milliseconds(time)),
+        Limit::Never => None,
+    }
+}
+
 fn run(run: &Run) -> Value {
     let seen = &run.seen;
     let workers = seen
@@ -41,6 +50,7 @@ fn run(run: &Run) -> Value {
         .zip(0..)
         .map(|(one, number)| worker(run, number, one));
     let workers: Vec<Value> = workers.collect();
+    let times = seen.run.times();
     let value = json!({
         "name": run.name,
         "state": run.state().word(),
@@ -49,8 +59,8 @@ fn run(run: &Run) -> Value {
         "directory": run.dir.path().display().to_string(),
         "started": time_of_day(run.started()),
         "age_ms": milliseconds(run.age()),
-        "grace_ms": seen.run.grace_ms,
-        "kill_after_ms": seen.run.kill_after_ms,
+        "grace_ms": limit_ms(times.grace),
+        "kill_after_ms": limit_ms(times.kill_after),
         "reason": seen.run.reason,
         "lacks": lacks::of(run),
         "status": seen.run.status,

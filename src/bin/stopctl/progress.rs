@@ -7,8 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use stopctl::contract::record::Stragglers;
-use stopctl::decide::ladder::Unaware;
 use stopctl::decide::outcome::Final;
+use stopctl::decide::times::Unaware;
 use stopctl::linux::terminal::keys_reach_us;
 use stopctl::run::plan::Plan;
 use stopctl::words::ended::Ended;

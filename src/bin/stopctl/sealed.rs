@@ -6,7 +6,7 @@ use std::os::fd::AsFd as _;
 use std::time::Duration;
 
 use stopctl::contract::base::Base;
-use stopctl::contract::control::{Asker, Request};
+use stopctl::contract::control::{Asker, StopRequest};
 use stopctl::contract::record::{RecordError, RecordReader};
 use stopctl::contract::run_dir::RunDir;
 use stopctl::contract::standing::Standing;
@@ -72,7 +72,7 @@ impl Sealed {
         let each = demand.workers.iter().copied().map(Some);
         let all = demand.workers.is_empty().then_some(None);
         for worker in each.chain(all) {
-            let request = Request {
+            let request = StopRequest {
                 worker,
                 rung: demand.rung,
                 times: demand.times,

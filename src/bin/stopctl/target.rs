@@ -1,11 +1,11 @@
 //! One run that is being stopped: asked, waited for, and told about.
 
 use std::collections::BTreeSet;
-use std::time::Duration;
 
 use stopctl::contract::record::{Phase, WorkerState};
 use stopctl::contract::standing::{Doubt, Owned};
-use stopctl::decide::ladder::{Rung, Wanted};
+use stopctl::decide::ladder::Rung;
+use stopctl::decide::times::Wanted;
 use stopctl::outside::rescue::{self, Care};
 use stopctl::words::duration::{Limit, in_words};
 use stopctl::words::moment::Moment;
@@ -211,10 +211,7 @@ impl<'a> Target<'a> {
             .iter()
             .filter(|&&worker| !self.has_ended(worker))
             .count();
-        let own = run
-            .grace_ms
-            .map(Duration::from_millis)
-            .map_or(Limit::Never, Limit::After);
+        let own = run.times().grace;
         let next = match (demand.rung, demand.times.grace.unwrap_or(own)) {
             (Rung::Kill, _) => "SIGKILL now".to_owned(),
             (Rung::Term, _) => "SIGTERM now".to_owned(),

@@ -67,7 +67,7 @@ impl Extension {
 #[cfg(test)]
 mod tests {
     use super::{Duration, Extension, Limit};
-    use crate::contract::control::Request;
+    use crate::contract::control::StopRequest;
 
     #[test]
     fn an_extension_is_read_back_as_it_was_written_and_is_no_request_to_stop() {
@@ -77,7 +77,7 @@ mod tests {
                 let extension = Extension { worker, time };
                 let line = extension.to_string();
                 assert_eq!(Extension::parse(&line), Some(extension), "{line}");
-                assert_eq!(Request::parse(&line), None, "{line}");
+                assert_eq!(StopRequest::parse(&line), None, "{line}");
             }
         }
     }

@@ -76,8 +76,8 @@ mod tests {
             cutter.pause();
         }
         let letter = |line: &Line| match line {
-            Line::Request(request) if request.worker == Some(7) => '7',
-            Line::Request(_) => 'r',
+            Line::Stop(request) if request.worker == Some(7) => '7',
+            Line::Stop(_) => 'r',
             Line::Extension(_) => 'e',
             Line::Signalling(_) => 's',
             Line::Junk => '-',

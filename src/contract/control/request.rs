@@ -3,13 +3,14 @@
 use std::fmt;
 use std::time::Duration;
 
-use crate::decide::ladder::{Rung, Wanted};
+use crate::decide::ladder::Rung;
+use crate::decide::times::Wanted;
 use crate::words::duration::Limit;
 use crate::words::reason::Reason;
 
 /// A request to stop.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Request {
+pub struct StopRequest {
     /// This worker only; `None` is all of them.
     pub worker: Option<u32>,
     /// At least this rung.
@@ -20,7 +21,7 @@ pub struct Request {
     pub reason: Reason,
 }
 
-impl fmt::Display for Request {
+impl fmt::Display for StopRequest {
     /// The line, without its newline.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("1 stop worker=")?;
@@ -54,7 +55,7 @@ impl fmt::Display for Request {
     }
 }
 
-impl Request {
+impl StopRequest {
     /// Reads a line. Keys that it does not know are for later versions, and ignored; a missing
     /// one has its default. `None` is no request of a version this program understands.
     #[must_use]
@@ -106,8 +107,9 @@ pub(super) fn limit(milliseconds: &str) -> Option<Limit> {
 
 #[cfg(test)]
 mod tests {
-    use super::Request;
-    use crate::decide::ladder::{Rung, Wanted};
+    use super::StopRequest;
+    use crate::decide::ladder::Rung;
+    use crate::decide::times::Wanted;
     use crate::words::duration::Limit;
     use crate::words::reason::Reason;
 
@@ -128,13 +130,13 @@ mod tests {
                                 kill_after,
                                 unaware,
                             };
-                            let request = Request {
+                            let request = StopRequest {
                                 worker,
                                 rung,
                                 times,
                                 reason: Reason::INTERRUPT,
                             };
-                            assert_eq!(Request::parse(&request.to_string()), Some(request));
+                            assert_eq!(StopRequest::parse(&request.to_string()), Some(request));
                         }
                     }
                 }
@@ -144,23 +146,23 @@ mod tests {
 
     #[test]
     fn a_time_between_two_milliseconds_is_written_as_the_longer_one() {
-        let request = Request {
+        let request = StopRequest {
             times: Wanted::within(std::time::Duration::from_micros(6500)),
-            ..Request::parse("1 stop").unwrap()
+            ..StopRequest::parse("1 stop").unwrap()
         };
         let line = request.to_string();
         assert!(
             line.contains(" grace_ms=6 kill_after_ms=1 unaware_ms=1 "),
             "{line}"
         );
-        assert!(Request::parse(&line).is_some());
+        assert!(StopRequest::parse(&line).is_some());
         let nothing = Limit::After(std::time::Duration::ZERO);
         let times = Wanted {
             grace: Some(nothing),
             kill_after: Some(nothing),
             unaware: Some(nothing),
         };
-        let least = Request { times, ..request };
+        let least = StopRequest { times, ..request };
         let line = least.to_string();
         assert!(
             line.contains(" grace_ms=0 kill_after_ms=1 unaware_ms=0 "),
@@ -170,16 +172,16 @@ mod tests {
 
     #[test]
     fn what_a_person_would_type_is_enough() {
-        let plain = Request::parse("1 stop").unwrap();
+        let plain = StopRequest::parse("1 stop").unwrap();
         assert_eq!(
             plain,
-            Request::parse("1 stop worker=all rung=flag reason=user").unwrap()
+            StopRequest::parse("1 stop worker=all rung=flag reason=user").unwrap()
         );
     }
 
     #[test]
     fn keys_of_later_versions_are_ignored_and_wrong_values_are_no_request() {
-        assert!(Request::parse("1 stop colour=red worker=1").is_some());
+        assert!(StopRequest::parse("1 stop colour=red worker=1").is_some());
         for line in [
             "",
             "2 stop",
@@ -196,7 +198,7 @@ mod tests {
             "1 stop reason=-",
             "\0\u{7f}",
         ] {
-            assert_eq!(Request::parse(line), None, "{line:?}");
+            assert_eq!(StopRequest::parse(line), None, "{line:?}");
         }
     }
 }

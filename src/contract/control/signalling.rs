@@ -65,7 +65,7 @@ impl Signalling {
 #[cfg(test)]
 mod tests {
     use super::{Moment, Signalling};
-    use crate::contract::control::{Extension, Request};
+    use crate::contract::control::{Extension, StopRequest};
 
     #[test]
     fn a_line_is_read_back_as_it_was_written_and_is_of_no_other_kind() {
@@ -80,7 +80,7 @@ mod tests {
                 };
                 let line = one.to_string();
                 assert_eq!(Signalling::parse(&line), Some(one), "{line}");
-                assert_eq!(Request::parse(&line), None, "{line}");
+                assert_eq!(StopRequest::parse(&line), None, "{line}");
                 assert_eq!(Extension::parse(&line), None, "{line}");
             }
         }

@@ -190,9 +190,7 @@ impl RecordReader {
     /// If the record is of another version, or damaged.
     pub fn grace(&self) -> Result<Limit, RecordError> {
         let header = self.part(HEADER_TEXT..HEADER).ok_or(RecordError::Damaged)?;
-        let grace_ms = header_of(&header)?.grace_ms;
-        let after = |ms| Limit::After(Duration::from_millis(ms));
-        Ok(grace_ms.map_or(Limit::Never, after))
+        Ok(header_of(&header)?.times().grace)
     }
 
     /// What worker `worker` wrote before its program ran.
@@ -248,6 +246,7 @@ mod tests {
         WorkerRecord, WorkerState, slot, unwritten,
     };
     use crate::contract::record::{Born, FILE, Record, RunRecord};
+    use crate::decide::times::Times;
 
     /// The record of a run of so many workers in a directory of its own.
     struct Made {
@@ -384,11 +383,9 @@ mod tests {
     #[test]
     fn the_grace_is_read_without_the_workers() {
         let mut made = Made::new(1);
-        for (grace_ms, grace) in [
-            (None, Limit::Never),
-            (Some(1500), Limit::After(Duration::from_millis(1500))),
-        ] {
-            made.run.grace_ms = grace_ms;
+        for grace in [Limit::Never, Limit::After(Duration::from_millis(1500))] {
+            let times = Times::plain(grace, Limit::Never, Duration::ZERO);
+            made.run.set_times(&times, Limit::Never);
             made.record.set_run(&made.run);
             made.record.commit().unwrap();
             made.write(b"x", slot(0) + 64);

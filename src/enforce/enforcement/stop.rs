@@ -1,9 +1,10 @@
 //! Stopping: one worker or the whole run, from the flag on or from a later rung.
 
 use super::Enforcement;
-use crate::contract::control::{Extension, Request};
+use crate::contract::control::{Extension, StopRequest};
 use crate::contract::record::{Phase, WorkerRecord};
-use crate::decide::ladder::{Input, Rung, Wanted};
+use crate::decide::ladder::{Input, Rung};
+use crate::decide::times::Wanted;
 use crate::enforce::event::{Event, Why};
 use crate::enforce::worker::Worker;
 use crate::failpoint;
@@ -59,7 +60,7 @@ impl Enforcement<'_> {
         });
     }
 
-    pub(super) fn apply_request(&mut self, request: &Request, now: Moment) {
+    pub(super) fn apply_request(&mut self, request: &StopRequest, now: Moment) {
         let how = match request.rung {
             Rung::Flag => How::Ask(request.times),
             rung @ (Rung::Term | Rung::Kill) => How::AtLeast(rung),

@@ -6,8 +6,9 @@ use libc::SIGKILL;
 
 use super::{Hands, Life, Main, Program, Worker, care};
 use crate::contract::record::Stragglers;
-use crate::decide::ladder::{Input, Rung, Times};
+use crate::decide::ladder::{Input, Rung};
 use crate::decide::outcome::{Before, Final, Outcome};
+use crate::decide::times::Times;
 use crate::enforce::event::Event;
 use crate::failpoint;
 use crate::linux::process;

@@ -5,7 +5,7 @@ use std::io::IsTerminal as _;
 use std::time::Duration;
 
 use stopctl::contract::record::{SignalTo, Stragglers};
-use stopctl::decide::ladder::Times;
+use stopctl::decide::times::Times;
 use stopctl::decide::verdict::Policy;
 use stopctl::linux::cgroup::Use;
 use stopctl::outside::outer::Outer;

@@ -1,7 +1,8 @@
 //! `stopctl stop`: asks runs to stop, and waits until they have.
 
-use stopctl::decide::ladder::{Rung, Wanted};
+use stopctl::decide::ladder::Rung;
 use stopctl::decide::outcome::Outcome;
+use stopctl::decide::times::Wanted;
 use stopctl::linux::interrupts::Interrupts;
 use stopctl::words::duration::Limit;
 use stopctl::words::reason::Reason;

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use libc::SIGTERM;
 use nix::unistd::Uid;
-use stopctl::decide::ladder::Times;
+use stopctl::decide::times::Times;
 use stopctl::linux::cgroup;
 use stopctl::run::plan::Plan;
 use stopctl::words::duration::Limit;

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::os::fd::AsFd as _;
 use std::time::Duration;
 
-use stopctl::contract::control::{Asker, Extension, Request};
+use stopctl::contract::control::{Asker, Extension, StopRequest};
 use stopctl::contract::record::{Phase, WorkerRecord, WorkerState};
 use stopctl::decide::ladder::Rung;
 use stopctl::outside::rescue::{self, Care};
@@ -91,7 +91,7 @@ impl Target<'_> {
             self.asked.iter().copied().map(Some).collect()
         };
         let line = |worker| {
-            let request = Request {
+            let request = StopRequest {
                 worker,
                 rung: demand.rung,
                 times: demand.times,
