@@ -1,5 +1,5 @@
-//! Keeps the house as its map, `src/lib.rs`, says: imports go up the list of rooms, `unsafe` lives in one file, files are
-//! short.
+//! Keeps the house as its map, `src/lib.rs`, describes it: imports go up the list of rooms, `unsafe` lives in one
+//! folder, files are short.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -89,15 +89,17 @@ fn the_declaration_of_the_command_line_imports_nothing_of_the_house() {
 }
 
 #[test]
-fn unsafe_lives_in_one_file() {
+fn unsafe_lives_in_one_folder() {
     for file in sources() {
-        if file.ends_with("src/linux/sys.rs") {
+        if file.starts_with("src/linux/sys") {
             continue;
         }
+        // The head of the folder is the one place that lifts the lint.
+        let lifts = file.ends_with("src/linux/sys.rs");
         for (number, line) in code(&file) {
             let found = line
                 .split(|letter: char| !letter.is_alphanumeric() && letter != '_')
-                .any(|word| word == "unsafe" || word == "unsafe_code");
+                .any(|word| word == "unsafe" || (word == "unsafe_code" && !lifts));
             assert!(!found, "{}:{number}: {line}", file.display());
         }
     }

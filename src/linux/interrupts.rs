@@ -82,5 +82,5 @@ impl Interrupts {
 /// continue it (an orphaned process group, setpgid(2)).
 pub fn suspend() {
     // If the handler could not be taken away, the process is not stopped.
-    let _ = sys::take_as_by_default(SIGTSTP);
+    let _ = sys::act_by_default(SIGTSTP);
 }

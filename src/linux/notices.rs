@@ -44,7 +44,7 @@ impl Notices {
     pub fn of(run: impl AsFd, base: impl AsFd, path: &Path) -> io::Result<Self> {
         let of = |dir: io::Result<File>, changes| {
             let dir = dir?;
-            sys::tell_changes(dir.as_fd(), changes)?;
+            sys::signal_changes(dir.as_fd(), changes)?;
             Ok(dir)
         };
         let directories = [

@@ -141,7 +141,7 @@ impl Signals {
             let blocked = |signal: &i32| is_blocked(&blocked, *signal);
             for signal in (1..=libc::SIGRTMAX()).filter(blocked) {
                 // Refused for SIGKILL, SIGSTOP and what the C library keeps for itself.
-                let _ = sys::bring_here(signal);
+                let _ = sys::redirect_to_main_thread(signal);
             }
         }
         let suspend = Suspend::new(forward)?;

@@ -43,7 +43,7 @@ impl RobustWord {
         for (place, value) in list {
             pages.own(place).store(value, Ordering::Relaxed);
         }
-        let watched = pages.watch().is_ok();
+        let watched = pages.register().is_ok();
         Ok(Self { pages, watched })
     }
 

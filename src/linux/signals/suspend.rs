@@ -84,7 +84,7 @@ impl Suspend {
         let _ = self.signals.thread_unblock();
         let _ = self.signals.thread_block();
         for signal in &self.signals {
-            let _ = sys::bring_here(signal as i32);
+            let _ = sys::redirect_to_main_thread(signal as i32);
         }
     }
 }
