@@ -1,16 +1,16 @@
-//! The ladder: when the flag is raised, when SIGTERM and when SIGKILL follow.
+//! The ladder: when the flag is raised, and when SIGTERM and SIGKILL follow.
 //!
-//! One ladder belongs to one worker. It decides and does nothing: it has no clock, no process and
-//! no file. What happened goes in together with the time, what to do now comes out, and
-//! [`Ladder::deadline`] says when to come back at the latest. So every order of events can be
-//! tried without waiting for any of them.
+//! Each worker has one ladder. It decides and does nothing: it has no clock, no process and no file.
+//! It is told what happened and at what time, it returns what to do now, and [`Ladder::deadline`]
+//! tells when to call it again at the latest. So every order of events can be tested without
+//! waiting for any of them.
 //!
-//! What it keeps, whatever comes in:
+//! Whatever it is told, this holds:
 //!
-//! * the rung never goes down, and SIGKILL is asked for once;
+//! * the rung never goes down, and SIGKILL is returned once;
 //! * a deadline is counted from the moment its rung was climbed, without the time for which the
-//!   run was suspended. Who comes late with a tick gets one rung, and the next one its full
-//!   distance away: late, never early;
+//!   run was suspended. A tick that is late climbs one rung, and the next one is its full distance
+//!   away: late, never early;
 //! * with finite times, ticks alone lead to [`Action::GiveUp`].
 
 use std::time::Duration;
@@ -35,7 +35,7 @@ enum State {
         until: Option<Moment>,
         kill_wait: Duration,
     },
-    /// `until` is `None` once the wait was given up.
+    /// `until` is `None` when the wait is over and nothing more will be done.
     Kill {
         until: Option<Moment>,
     },
@@ -44,11 +44,11 @@ enum State {
     },
 }
 
-/// The flag is raised, and the other rungs are to come.
+/// The flag is raised, and the other rungs are still to come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Flag {
     next: Next,
-    /// The same if the worker is seen to look.
+    /// What `next` becomes if the worker is seen to look.
     aware: Next,
     kill_wait: Duration,
 }
@@ -68,7 +68,7 @@ impl Next {
         }
     }
 
-    /// Brings both nearer, if these times from now on do.
+    /// Shortens both, if these times, counted from now, are shorter.
     fn shorten(&mut self, times: &Times, now: Moment) {
         let until = after(times.grace, now);
         self.until = self.until.into_iter().chain(until).min();
@@ -77,27 +77,27 @@ impl Next {
 }
 
 impl Flag {
-    /// Brings SIGTERM to a later moment, or away. SIGKILL stays where it is, as long as there is
-    /// the kill-after of a worker that looks.
-    fn put_off(&mut self, later: Option<Moment>) -> Action {
-        let is_later = |until: &Moment| later.is_none_or(|later| *until < later);
-        let Some(until) = self.next.until.filter(is_later) else {
+    /// Defers SIGTERM to this moment, or removes it (`None`). SIGKILL stays where it is, unless less
+    /// than the kill-after of a worker that looks would be left.
+    fn defer(&mut self, to: Option<Moment>) -> Action {
+        let is_earlier = |until: &Moment| to.is_none_or(|to| *until < to);
+        let Some(until) = self.next.until.filter(is_earlier) else {
             return Action::Nothing;
         };
-        let rest = match (after(self.next.kill_after, until), later) {
-            (Some(kill), Some(later)) => Limit::After(kill.since(later)),
+        let rest = match (after(self.next.kill_after, until), to) {
+            (Some(kill), Some(to)) => Limit::After(kill.since(to)),
             (Some(_), None) => Limit::After(Duration::ZERO),
             (None, _) => Limit::Never,
         };
         self.next = Next {
-            until: later,
+            until: to,
             kill_after: rest.max(self.aware.kill_after),
         };
         Action::Retime
     }
 }
 
-/// The worker's main process, to which the outcome belongs.
+/// The worker's main process, which the outcome is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum MainProcess {
     Alive,
@@ -109,12 +109,12 @@ enum MainProcess {
 pub struct Ladder {
     state: State,
     main: MainProcess,
-    /// Whether the worker was seen to look at its flag, or that cannot be known.
+    /// Whether the worker was seen to look at its flag; also true if that cannot be known.
     looked: bool,
 }
 
 impl Ladder {
-    /// The ladder of a worker that was started at the moment `began` and was not asked to stop.
+    /// The ladder of a worker that was started at the moment `began` and runs.
     #[must_use]
     pub const fn new(times: Times, began: Moment) -> Ladder {
         Ladder {
@@ -124,11 +124,12 @@ impl Ladder {
         }
     }
 
-    /// The same ladder for a worker on which `rung` was used already, and which stands on it `until`
-    /// then; its flag was `raised` at that moment.
+    /// The same ladder, standing on `rung` `until` that moment; the flag was raised at the moment
+    /// `raised`.
     ///
-    /// For whoever takes over: what was climbed is not climbed again, and the time that went by
-    /// counts. What is on SIGKILL is given its wait anew, for somebody has to see it end.
+    /// For a new owner of the run: a rung that was climbed is not climbed again, and the time that
+    /// has passed counts. After SIGKILL the wait begins anew, for somebody has to see the worker
+    /// end.
     #[must_use]
     pub fn resumed(self, rung: Rung, raised: Moment, until: Option<Moment>, now: Moment) -> Ladder {
         let State::Running { times, .. } = self.state else {
@@ -165,13 +166,13 @@ impl Ladder {
         Ladder { state, ..self }
     }
 
-    /// Takes in what happened at the moment `now`, and answers what to do.
+    /// Takes what happened at the moment `now`, and returns what to do.
     pub fn step(&mut self, input: Input, now: Moment) -> Action {
         match input {
             Input::Stop(wanted) => self.stop(wanted, now),
             Input::AtLeast(rung) => self.at_least(rung, now),
             Input::Hurry => self.hurry(now),
-            Input::Extend(later) => self.extend(later),
+            Input::Extend(to) => self.extend(to),
             Input::Looked => self.look(),
             Input::Tick => self.tick(now),
             Input::Suspended(time) => self.suspended(time),
@@ -190,7 +191,7 @@ impl Ladder {
         }
     }
 
-    /// How long what is left of it can take; `None` if nobody was asked, or nobody is left.
+    /// How long the rest of the ladder can take; `None` before a stop, and when there is no rest.
     #[must_use]
     pub fn rest(&self, now: Moment) -> Option<Limit> {
         let (until, then) = match self.state {
@@ -216,10 +217,9 @@ impl Ladder {
         }
     }
 
-    /// The highest rung that was used before the main process ended; the highest so far while it
-    /// has not.
+    /// The highest rung that was used before the main process ended, or so far if it has not.
     ///
-    /// What its stragglers needed is not held against a worker that left when it was asked.
+    /// A worker that left when it was asked is not blamed for the rungs that its stragglers needed.
     #[must_use]
     pub fn outcome_rung(&self) -> Option<Rung> {
         match self.main {
@@ -228,7 +228,7 @@ impl Ladder {
         }
     }
 
-    /// Whether nothing of the worker's tree is left.
+    /// Whether no process of the worker's tree is left.
     #[must_use]
     pub fn is_gone(&self) -> bool {
         matches!(self.state, State::Gone { .. })
@@ -289,9 +289,9 @@ impl Ladder {
         }
     }
 
-    fn extend(&mut self, later: Option<Moment>) -> Action {
+    fn extend(&mut self, to: Option<Moment>) -> Action {
         match &mut self.state {
-            State::Flag(flag) => flag.put_off(later),
+            State::Flag(flag) => flag.defer(to),
             State::Running { .. }
             | State::Term { .. }
             | State::Kill { .. }
@@ -299,13 +299,11 @@ impl Ladder {
         }
     }
 
-    /// Whether a look would move its next rung.
+    /// Whether a look would defer the next rung.
     #[must_use]
     pub fn gains_by_look(&self) -> bool {
         match self.state {
-            State::Flag(mut flag) => {
-                !self.looked && flag.put_off(flag.aware.until) == Action::Retime
-            }
+            State::Flag(mut flag) => !self.looked && flag.defer(flag.aware.until) == Action::Retime,
             State::Running { .. }
             | State::Term { .. }
             | State::Kill { .. }
@@ -318,7 +316,7 @@ impl Ladder {
             return Action::Nothing;
         }
         match &mut self.state {
-            State::Flag(flag) => flag.put_off(flag.aware.until),
+            State::Flag(flag) => flag.defer(flag.aware.until),
             State::Running { .. }
             | State::Term { .. }
             | State::Kill { .. }
@@ -337,7 +335,7 @@ impl Ladder {
                 self.state = State::Kill { until: None };
                 Action::GiveUp
             }
-            // Neither has a deadline that could be over.
+            // Neither has a deadline.
             State::Running { .. } | State::Gone { .. } => Action::Nothing,
         }
     }
@@ -349,10 +347,10 @@ impl Ladder {
                 Action::Nothing
             }
             State::Flag(flag) => {
-                let _ = later(&mut flag.aware.until, time);
-                later(&mut flag.next.until, time)
+                let _ = defer_by(time, &mut flag.aware.until);
+                defer_by(time, &mut flag.next.until)
             }
-            State::Term { until, .. } | State::Kill { until } => later(until, time),
+            State::Term { until, .. } | State::Kill { until } => defer_by(time, until),
             State::Gone { .. } => Action::Nothing,
         }
     }
@@ -379,8 +377,8 @@ impl Ladder {
         Action::Nothing
     }
 
-    /// The first climb, of a worker that was started `age` ago. Without a grace it is SIGTERM's; the
-    /// flag is written with it all the same.
+    /// Climbs the first rung, for a worker that was started `age` ago. Without a grace that is
+    /// SIGTERM; the flag is written with it all the same.
     fn raise(&mut self, times: Times, age: Duration, now: Moment) -> Action {
         let first = if self.looked {
             times
@@ -398,7 +396,7 @@ impl Ladder {
         Action::Climb(Rung::Flag)
     }
 
-    /// SIGTERM without a grace before it.
+    /// Climbs to SIGTERM without a grace before it.
     fn term_at_once(&mut self, times: Times, now: Moment) -> Action {
         let kill_after = if self.looked {
             times.kill_after
@@ -424,7 +422,7 @@ impl Ladder {
     }
 }
 
-/// The end of a time that begins now.
+/// The moment at which a time that begins now is over.
 fn after(limit: Limit, now: Moment) -> Option<Moment> {
     match limit {
         Limit::After(time) => Some(now + time),
@@ -432,8 +430,8 @@ fn after(limit: Limit, now: Moment) -> Option<Moment> {
     }
 }
 
-/// Moves a deadline, if there is one.
-fn later(until: &mut Option<Moment>, time: Duration) -> Action {
+/// Defers a deadline, if there is one.
+fn defer_by(time: Duration, until: &mut Option<Moment>) -> Action {
     match until {
         Some(until) => {
             *until = *until + time;

@@ -1,4 +1,4 @@
-//! What became of a worker: its final record, exactly one for each, and true.
+//! What became of a worker: its final record. Each worker has exactly one, and it is true.
 
 use std::time::Duration;
 
@@ -6,22 +6,23 @@ use crate::decide::ladder::Rung;
 use crate::words::ended::Ended;
 
 /// How a worker ended and what it took: the highest rung that was used before its main process
-/// ended, and whether that was what ended it.
+/// ended, and whether that rung ended it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// Nobody had asked it.
+    /// It ended by itself: nobody had asked it to stop, or it had not looked at its flag.
     ByItself,
-    /// It left when it was asked by its flag.
+    /// It left because its flag asked it to.
     Flag,
     /// It needed SIGTERM, or the signal chosen instead.
     Term,
     /// It needed SIGKILL.
     Kill,
-    /// A signal killed it that was not ours.
+    /// A signal that was not ours killed it.
     ByOthers,
-    /// It is gone, but its status was lost to somebody else who waited for our child.
+    /// It is gone, and whoever keeps the record has not seen its status: somebody else waited for
+    /// it, or it ended while it was nobody's child.
     Unobserved,
-    /// It is still there, after SIGKILL.
+    /// It still exists after SIGKILL.
     NotEnded,
 }
 
@@ -30,16 +31,16 @@ pub enum Outcome {
 pub struct Before {
     /// The highest rung that was used.
     pub rung: Option<Rung>,
-    /// Whether anybody had looked at its flag; `None` where that cannot be known.
+    /// Whether anybody had looked at its flag; `None` if that cannot be known.
     pub looked: Option<bool>,
-    /// Whether it had a handler for the signal that it died of when it was asked.
+    /// Whether, at the time of the stop, it had a handler for the signal that it died of.
     pub handled: bool,
     /// What the ladder sends instead of SIGTERM.
     pub stop_signal: i32,
 }
 
 impl Outcome {
-    /// The outcome of a worker whose main process ended so.
+    /// The outcome of a worker whose main process ended in this way.
     #[must_use]
     pub fn of(ended: Option<Ended>, before: Before) -> Self {
         let Some(ended) = ended else {
@@ -55,12 +56,13 @@ impl Outcome {
         }
     }
 
-    /// The outcome of one whose flag was raised, and that no signal of ours was sent to.
+    /// The outcome of a worker whose flag was raised and to which we sent no signal.
     fn on_flag(ended: Ended, before: Before) -> Self {
         let unaware = before.looked == Some(false);
         match ended {
-            // Who has a handler for a signal dies of it only by its own hand: it has taken the
-            // handler away and raised the signal again, as servers do at the end of a shutdown.
+            // A process with a handler for a signal dies of that signal only by its own doing: it
+            // has removed the handler and raised the signal again, as servers do at the end of a
+            // shutdown.
             Ended::Signalled(_) if is_from_outside(ended, before.stop_signal) => {
                 if before.handled && !unaware {
                     Self::Flag
@@ -73,14 +75,14 @@ impl Outcome {
         }
     }
 
-    /// Whether a worker with this outcome that ended so has failed by itself: by a crash, or with
-    /// an exit status that neither the stop nor somebody else explains.
+    /// Whether a worker with this outcome, which ended in this way, has failed by itself: it
+    /// crashed, or has an exit status that neither the stop nor somebody else explains.
     #[must_use]
     pub fn is_failure(self, ended: Ended, stop_signal: i32) -> bool {
         match self {
             Self::ByItself => !ended.is_success(),
             Self::Flag => !ended.is_success() && !is_from_outside(ended, stop_signal),
-            // Shells, JVM and Node exit with this status where others die of the signal.
+            // Shells, the JVM and Node exit with this status where other programs die of the signal.
             Self::Term => {
                 let stopped = Ended::Signalled(stop_signal);
                 let same = [stopped, Ended::Exited(stopped.shell_status())];
@@ -90,7 +92,7 @@ impl Outcome {
         }
     }
 
-    /// The word of the machine-readable output.
+    /// Its word in the machine-readable output.
     #[must_use]
     pub const fn word(self) -> &'static str {
         match self {
@@ -104,7 +106,7 @@ impl Outcome {
         }
     }
 
-    /// The outcome that has this word.
+    /// The outcome with this word.
     #[must_use]
     pub fn from_word(word: &str) -> Option<Self> {
         let all = [
@@ -120,8 +122,8 @@ impl Outcome {
     }
 }
 
-/// Whether the death is of a signal by which others end a program: a crash (SIGSEGV, SIGABRT, …)
-/// comes from within.
+/// Whether it died of a signal that others use to end a program. A crash (SIGSEGV, SIGABRT, …) comes
+/// from within.
 fn is_from_outside(ended: Ended, stop_signal: i32) -> bool {
     let others = [
         libc::SIGKILL,
@@ -144,24 +146,24 @@ pub struct Final {
     pub worker: u32,
     /// Its main process.
     pub pid: i32,
-    /// How that ended. `None` if nobody saw, or if it has not.
+    /// How its main process ended. `None` if nobody saw that, or if it has not ended.
     pub ended: Option<Ended>,
-    /// What it took.
+    /// How the worker ended, and what that took.
     pub outcome: Outcome,
     /// Whether that was a failure of its own: see [`Outcome::is_failure`].
     pub failed: bool,
-    /// From the flag to the end of the main process, if it was asked before.
+    /// The time from the flag to the end of the main process, if the flag was raised before that.
     pub flag_to_end: Option<Duration>,
-    /// Whether anybody ever looked at its flag; `None` where that cannot be known.
+    /// Whether anybody ever looked at its flag; `None` if that cannot be known.
     pub looked: Option<bool>,
-    /// How often its grace was made longer.
+    /// How often its grace was extended.
     pub extensions: u32,
     /// How many processes were still there after the main process had ended.
     pub stragglers: u32,
 }
 
 impl Final {
-    /// Whether it failed after it was asked to stop: while it saved its work, perhaps.
+    /// Whether it failed after it was asked to stop, perhaps while it saved its work.
     #[must_use]
     pub fn failed_when_asked(&self) -> bool {
         self.failed && self.flag_to_end.is_some()

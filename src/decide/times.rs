@@ -9,7 +9,7 @@ use crate::words::duration::{DurationError, Limit};
 /// How long the ladder stays on each rung.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Times {
-    /// From the flag to SIGTERM. Zero skips the wait: the flag is raised and SIGTERM sent at once.
+    /// From the flag to SIGTERM. If it is zero, the flag is raised and SIGTERM is sent at once.
     pub grace: Limit,
     /// From SIGTERM to SIGKILL.
     pub kill_after: Limit,
@@ -18,7 +18,7 @@ pub struct Times {
     /// The grace of a worker that was never seen to look at its flag.
     pub unaware: Unaware,
     /// Whether grace and kill-after are parts of one time, so that SIGKILL comes at the same moment
-    /// however long the grace of an unaware worker is.
+    /// no matter how long the grace of an unaware worker is.
     pub whole: bool,
 }
 
@@ -37,7 +37,7 @@ pub enum Unaware {
 }
 
 impl Unaware {
-    /// The word for the grace that is counted from the start.
+    /// What is typed for the grace that is counted from the start.
     const AUTO: &str = "auto";
 
     /// What a person types for it; `None` where there is nothing to type.
@@ -63,7 +63,7 @@ impl FromStr for Unaware {
 }
 
 impl Times {
-    /// Times that are the same whether a worker looks or not.
+    /// Times that are the same whether or not a worker looks.
     #[must_use]
     pub const fn plain(grace: Limit, kill_after: Limit, kill_wait: Duration) -> Self {
         Self {
@@ -108,7 +108,7 @@ impl Times {
         }
     }
 
-    /// The time from SIGTERM to SIGKILL of a worker that never looked, after so much grace.
+    /// The time from SIGTERM to SIGKILL of a worker that never looked and has used this much grace.
     pub(crate) fn unaware_kill_after(&self, used: Limit) -> Limit {
         let rest = match (self.whole, self.grace, used) {
             (true, Limit::After(grace), Limit::After(used)) => {
@@ -126,7 +126,7 @@ impl Times {
                 unaware: Some(grace),
                 ..
             } => Unaware::Grace(grace.min(self.unaware_grace(age))),
-            // A grace that somebody asks for is everybody's.
+            // A grace that a request names applies to every worker.
             Wanted { grace: Some(_), .. } => Unaware::Same,
             Wanted { .. } => self.unaware,
         };
@@ -140,7 +140,7 @@ impl Times {
     }
 }
 
-/// The times that a request asks for; what it does not name is the ladder's own.
+/// The times that a request names; the ladder uses its own times for the rest.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Wanted {
     /// From the flag to SIGTERM.
@@ -153,7 +153,7 @@ pub struct Wanted {
 }
 
 impl Wanted {
-    /// Nothing: all times are the ladder's own.
+    /// No times: the ladder uses its own.
     pub const NOTHING: Self = Self {
         grace: None,
         kill_after: None,

@@ -1,27 +1,28 @@
-//! The exit status of a run: one pure function of what became of its workers.
+//! The verdict on a run: its exit status, one pure function of what became of its workers.
 
 use crate::decide::outcome::{Final, Outcome};
 use crate::words::ended::Ended;
 use crate::words::reason::Reason;
 
-/// How `stopctl run` leaves.
+/// How `stopctl run` ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
     /// With this exit status.
     Exit(u8),
-    /// By this signal, so that whoever waits sees the truth; as PID 1 with 128 + its number.
+    /// By this signal, so that whoever waits for it sees the truth. As PID 1: with the status 128
+    /// plus the number of the signal.
     DieOf(i32),
 }
 
 impl Verdict {
-    /// Something could not be ended.
+    /// A process could not be ended.
     pub const NOT_ENDED: u8 = 120;
     /// `--timeout` ran out.
     pub const TIMED_OUT: u8 = 124;
     /// stopctl itself failed.
     pub const FAILED: u8 = 125;
 
-    /// The status as a shell shows it.
+    /// The status that a shell shows.
     #[must_use]
     pub fn shell_status(self) -> u8 {
         match self {
@@ -31,7 +32,7 @@ impl Verdict {
     }
 }
 
-/// What the person chose about the status.
+/// The options that the user chose for the status.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Policy {
     /// `--stopped-status`.
@@ -45,18 +46,19 @@ pub struct Policy {
 pub struct Ending<'a> {
     /// The final records, in the order in which the workers ended.
     pub finals: &'a [Final],
-    /// Why all workers were asked to stop.
+    /// Why all workers were asked to stop, if they were.
     pub reason: Option<&'a Reason>,
-    /// Whether Ctrl-C was pressed, for this reason or after another one.
+    /// Whether Ctrl-C was pressed: as the reason of the stop, or after it began.
     pub interrupted: bool,
-    /// The worker that made us stop the others.
+    /// The worker because of which the others were stopped.
     pub culprit: Option<u32>,
-    /// Whether stopctl itself failed: a worker could not be started, say.
+    /// Whether stopctl itself failed: for example, a worker could not be started.
     pub failed: bool,
 }
 
 impl Ending<'_> {
-    /// The verdict. Where several apply: 125, 120, SIGINT, 124, then the worker's.
+    /// The verdict. If several apply, the first of these: 125, 120, SIGINT, 124, the status of a
+    /// worker.
     #[must_use]
     pub fn verdict(&self, policy: Policy) -> Verdict {
         let any = |outcome| self.finals.iter().any(|last| last.outcome == outcome);
@@ -66,7 +68,7 @@ impl Ending<'_> {
         if any(Outcome::NotEnded) {
             return Verdict::Exit(Verdict::NOT_ENDED);
         }
-        // A shell ends its loop or script after Ctrl-C only if we die of it, too.
+        // After Ctrl-C a shell ends its loop or script only if we die of SIGINT too.
         if self.interrupted && !policy.preserve_status {
             return Verdict::DieOf(libc::SIGINT);
         }
@@ -83,9 +85,9 @@ impl Ending<'_> {
         }
     }
 
-    /// The worker whose status counts: the one that made us stop, or the first, in the order in
-    /// which they ended, that failed unasked, failed when it was asked, or needed a signal. `None`
-    /// if all is well.
+    /// The worker whose status counts: the one because of which the others were stopped; else the
+    /// first, in the order in which they ended, that failed unasked; else the first that failed when
+    /// it was asked; else the first that needed a signal. `None` if all is well.
     fn counts(&self) -> Option<&Final> {
         let culprit = |last: &&Final| Some(last.worker) == self.culprit;
         let unasked = |last: &&Final| matches!(last.outcome, Outcome::ByItself | Outcome::ByOthers);
@@ -98,13 +100,13 @@ impl Ending<'_> {
     }
 }
 
-/// Whether it ended as it should: with 0, or by its own way out after it was asked by its flag.
+/// Whether it ended as it should: with status 0, or in its own way after its flag asked it to.
 fn is_well(last: &Final) -> bool {
     let left = last.outcome == Outcome::Flag && !last.failed;
     left || last.ended.is_none_or(Ended::is_success)
 }
 
-/// Whether its end says no more than that it was stopped: it is well, or our own SIGTERM ended it.
+/// Whether its end shows only that it was stopped: it ended as it should, or our SIGTERM ended it.
 fn is_only_the_stop(last: &Final) -> bool {
     is_well(last) || (last.outcome == Outcome::Term && !last.failed)
 }

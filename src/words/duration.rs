@@ -1,8 +1,8 @@
-//! What a person types for a time, and how a time is said to a person.
+//! Times as people type them, and as messages show them.
 //!
-//! The grammar is small on purpose. A time that was misread stops a worker too early or never, so
-//! what is not plainly one time is refused: no blanks, no sign, no exponent, no unit in capitals
-//! (`1M` is a month to some programs and a minute to others).
+//! The grammar is small on purpose. A time that is misread stops a worker too early or never, so
+//! anything ambiguous is refused: no blanks, no sign, no exponent, no unit in capitals (`1M` is a
+//! month to some programs and a minute to others).
 
 use std::error::Error;
 use std::fmt;
@@ -18,17 +18,17 @@ mod grammar;
 ///
 /// It is typed as `10` (seconds), `1.5s`, `500ms`, `1m30s`, `2h`, `1d` or `infinity`: whole
 /// numbers with units from the longest to the shortest, each at most once, the last one with a
-/// fraction if need be. What it displays can be typed again. The shorter one is the lesser.
+/// fraction if needed. What it displays can be typed again. A shorter limit compares as less.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Limit {
-    /// After this time; zero is at once.
+    /// After this time; zero means at once.
     After(Duration),
     /// Never: `infinity`.
     Never,
 }
 
 impl Limit {
-    /// This much longer.
+    /// The limit that is this much longer.
     #[must_use]
     pub const fn plus(self, time: Duration) -> Self {
         match self {
@@ -37,7 +37,7 @@ impl Limit {
         }
     }
 
-    /// This much shorter, at least zero.
+    /// The limit that is this much shorter, at least zero.
     #[must_use]
     pub const fn minus(self, time: Duration) -> Self {
         match self {
@@ -100,7 +100,7 @@ impl fmt::Display for DurationError {
 impl Error for DurationError {}
 
 /// Writes `1m30s`, `1.5s`, `500ms`: only the last part can have a fraction, and a fraction of a
-/// second alone is said in milliseconds.
+/// second alone is written in milliseconds.
 fn write_parts(nanos: u128, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     if nanos == 0 {
         return f.write_str("0s");
@@ -123,14 +123,14 @@ fn write_decimal(nanos: u128, length: u128, unit: &str, f: &mut fmt::Formatter<'
     write!(f, "{}", nanos / length)?;
     let fraction = nanos % length;
     if fraction != 0 {
-        // The sum begins with a 1 that keeps the zeros in front.
+        // The sum begins with a 1, which keeps the leading zeros.
         let digits = (length + fraction).to_string();
         write!(f, ".{}", digits[1..].trim_end_matches('0'))?;
     }
     f.write_str(unit)
 }
 
-/// A time as messages say it: `0.2 s`, `5 s`, `1 m 30 s`, `2 h 5 m`, `3 d 4 h`.
+/// A time as messages show it: `0.2 s`, `5 s`, `1 m 30 s`, `2 h 5 m`, `3 d 4 h`.
 ///
 /// It is rounded to the nearest tenth below ten seconds, to the nearest second below an hour, and
 /// to the smaller of its two largest units above.

@@ -1,7 +1,7 @@
 //! How a process ended: with an exit status of its own, or killed by a signal.
 //!
-//! The numbers of `wait(2)` become these two words once, where a process is reaped, and nothing
-//! above works with raw statuses.
+//! The statuses of `wait(2)` are turned into these two cases once, where a process is reaped; no
+//! other code works with raw statuses.
 
 use std::fmt;
 
@@ -23,8 +23,8 @@ impl Ended {
         self == Ended::Exited(0)
     }
 
-    /// The status a shell shows in `$?`: the exit status, or 128 and the signal's number, at most
-    /// 255.
+    /// The status that a shell shows in `$?`: the exit status, or 128 plus the number of the
+    /// signal, at most 255.
     #[must_use]
     pub fn shell_status(self) -> u8 {
         match self {

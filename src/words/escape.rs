@@ -1,8 +1,8 @@
 //! Texts that come from elsewhere, made harmless before they are printed.
 //!
 //! A worker's name or a command line may hold anything: a newline would forge a line of ours, an
-//! escape sequence would drive the terminal, and some invisible characters turn the direction of
-//! writing around so that a text reads as another one.
+//! escape sequence would control the terminal, and some invisible characters reverse the direction
+//! of writing, so that a text reads as another one.
 
 use std::ffi::OsStr;
 use std::fmt::Write as _;
@@ -12,7 +12,7 @@ use std::os::unix::ffi::OsStrExt;
 ///
 /// Control characters and bytes that are not UTF-8 become `\xNN`; invisible characters that
 /// change how their neighbours are shown become `\u{...}`; a backslash becomes `\\`, so that what
-/// is printed stands for one text only. Every other character, of any script, stays.
+/// is printed stands for one text only. Every other character, of any script, stays as it is.
 #[must_use]
 pub fn escaped(text: impl AsRef<OsStr>) -> String {
     let bytes = text.as_ref().as_bytes();

@@ -1,9 +1,8 @@
 //! A point on `CLOCK_MONOTONIC`.
 //!
-//! Deadlines are kept on the clock that nobody can set, and cross the border to other processes
-//! as nanoseconds of that clock, which is the same for every process of one boot. There is no
-//! clock in this file: whoever needs the time is given it, so that everything that decides by
-//! time can be tested without waiting.
+//! Deadlines use the clock that nobody can set, and are passed to other processes as nanoseconds of
+//! that clock, which is the same for every process of one boot. No clock is read here: functions
+//! are given the time, so that every decision that depends on it can be tested without waiting.
 
 use std::ops::Add;
 use std::time::Duration;
@@ -28,7 +27,7 @@ impl Moment {
         self.0
     }
 
-    /// The time from `earlier` to this moment; zero if `earlier` is in fact the later one.
+    /// The time from `earlier` to this moment; zero if `earlier` is in fact later.
     #[must_use]
     pub fn since(self, earlier: Moment) -> Duration {
         Duration::from_nanos(self.0.saturating_sub(earlier.0))

@@ -1,4 +1,5 @@
-//! The name of a run: also the name of its directory, so it is kept to what is plain everywhere.
+//! The name of a run. It is also the name of its directory, so only characters that are harmless
+//! everywhere are allowed.
 
 use std::error::Error;
 use std::ffi::{OsStr, OsString};
@@ -10,7 +11,8 @@ use crate::words::escape::escaped;
 /// The longest name, in characters.
 const LONGEST: usize = 64;
 
-/// How much of a command's name a run's name takes: the supervisor's pid has room after it.
+/// How many characters of a command's name go into the name of a run, so that the pid of the
+/// supervisor fits after them.
 const LONGEST_FROM_COMMAND: usize = 50;
 
 /// The name of a run: 1 to 64 of `A-Z`, `a-z`, `0-9`, `.`, `_` and `-`, the first neither `.` nor
@@ -21,13 +23,13 @@ const LONGEST_FROM_COMMAND: usize = 50;
 pub struct RunName(String);
 
 impl RunName {
-    /// Takes a name that was typed.
+    /// Parses a name that was typed.
     ///
     /// # Errors
     ///
-    /// When it is empty, too long, begins with `.` or `-`, or has another character.
+    /// If it is empty, too long, begins with `.` or `-`, or contains any other character.
     pub fn parse(typed: &OsStr) -> Result<RunName, NameError> {
-        // The length comes first, so that no message repeats more than a line of what was typed.
+        // The length is checked first, so that no message repeats more than a line of input.
         let fault = match typed.to_str() {
             _ if length(typed) > LONGEST => Fault::TooLong,
             Some("") => Fault::Empty,
@@ -42,8 +44,8 @@ impl RunName {
         })
     }
 
-    /// The name of a run that was given none: the base name of its program, with `-` for every
-    /// other character, and the supervisor's pid.
+    /// The name of a run that was given none: the base name of its program, with `-` in place of
+    /// every character that is not allowed, and the supervisor's pid.
     #[must_use]
     pub fn from_command(program: &OsStr, pid: u32) -> RunName {
         let base = Path::new(program).file_name().unwrap_or_default();
@@ -61,9 +63,9 @@ impl RunName {
         }
     }
 
-    /// This name with the suffix `-N`, for when it exists already.
+    /// This name with the suffix `-N`, for a name that is already in use.
     ///
-    /// A name that would become too long loses characters before the suffix.
+    /// A name that would become too long is shortened before the suffix.
     #[must_use]
     pub fn again(&self, n: u32) -> RunName {
         let suffix = format!("-{n}");
@@ -98,7 +100,7 @@ impl fmt::Display for RunName {
     }
 }
 
-/// A text that cannot be the name of a run; its message says why, and what to write.
+/// The error for a text that cannot be the name of a run; its message says why, and what to write.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NameError {
     typed: OsString,

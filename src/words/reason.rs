@@ -1,13 +1,13 @@
-//! Why a stop was asked for: the word in the flag.
+//! The reason of a stop: the word in the flag.
 
 use std::borrow::Cow;
 use std::error::Error;
 use std::fmt;
 
-/// One word of `[a-z0-9-]`, 1 to 16 letters, but not `-` alone: why a stop was asked for.
+/// Why a stop was requested: one word of 1 to 16 characters of `[a-z0-9-]`, but not `-` alone.
 ///
-/// The words of stopctl itself are the constants; `stopctl stop --reason` sets others, and a
-/// reader must expect words it does not know.
+/// The constants are the words that stopctl itself uses; `stopctl stop --reason` sets others, and a
+/// reader must expect words that it does not know.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Reason(Cow<'static, str>);
 
@@ -24,20 +24,20 @@ impl Reason {
     pub const TIMEOUT: Self = Self(Cow::Borrowed("timeout"));
     /// Another worker of the run ended.
     pub const SIBLING: Self = Self(Cow::Borrowed("sibling"));
-    /// An outer stopctl asked.
+    /// An outer stopctl stopped this one.
     pub const PARENT: Self = Self(Cow::Borrowed("parent"));
     /// The supervisor died.
     pub const LOST: Self = Self(Cow::Borrowed("lost"));
 
-    /// The longest word a flag has room for.
+    /// The length of the longest word that fits into a flag.
     pub const MAX: usize = 16;
 
-    /// Takes a word.
+    /// Parses a word.
     ///
     /// # Errors
     ///
-    /// If it is empty, too long, has a letter outside `[a-z0-9-]`, or is `-`: in a flag that is
-    /// what stands for none.
+    /// If it is empty, too long, contains a character outside `[a-z0-9-]`, or is `-`: in a flag,
+    /// `-` means that there is no reason.
     pub fn parse(word: &str) -> Result<Self, ReasonError> {
         let known = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
         let fits = (1..=Self::MAX).contains(&word.len());
@@ -61,7 +61,7 @@ impl fmt::Display for Reason {
     }
 }
 
-/// The text is not a reason.
+/// The error for a text that is not a reason.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ReasonError;
 

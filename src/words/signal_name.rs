@@ -8,7 +8,7 @@ use std::fmt;
 
 use crate::words::escape::escaped;
 
-/// The number of each signal that has a name; of two names for one number, the first is printed.
+/// The signals that have a name. If two names have the same number, the first one is printed.
 const NAMES: [(i32, &str); 34] = [
     (1, "HUP"),
     (2, "INT"),
@@ -46,15 +46,15 @@ const NAMES: [(i32, &str); 34] = [
     (31, "SYS"),
 ];
 
-/// The first and the last real-time signal that a program may use.
+/// The first and last real-time signals that a program may use.
 const RTMIN: i32 = 34;
 const RTMAX: i32 = 64;
 
-/// Up to this one, real-time signals are counted from `SIGRTMIN`, later ones from `SIGRTMAX`, as
-/// `kill -l` of the shells has it.
+/// Real-time signals up to this one are counted from `SIGRTMIN`, later ones from `SIGRTMAX`, as
+/// shells do in `kill -l`.
 const LAST_FROM_RTMIN: i32 = 49;
 
-/// The name of a signal: `SIGTERM`, `SIGRTMIN+3`; `signal 99` for one that has none.
+/// The name of a signal: `SIGTERM`, `SIGRTMIN+3`; `signal 99` if it has no name.
 #[must_use]
 pub fn signal_name(signal: i32) -> String {
     if let Some((_, name)) = NAMES.iter().find(|(number, _)| *number == signal) {
@@ -76,7 +76,7 @@ pub fn signal_name(signal: i32) -> String {
 ///
 /// # Errors
 ///
-/// When the text is no signal that a program can be sent, 32 and 33 included.
+/// If the text does not name a signal that a program can be sent; 32 and 33 are refused too.
 pub fn parse_signal(typed: &str) -> Result<i32, SignalError> {
     let upper = typed.to_ascii_uppercase();
     let number = match number(&upper) {
@@ -98,7 +98,7 @@ fn named(name: &str) -> Option<i32> {
     counted.filter(|number| (RTMIN..=RTMAX).contains(number))
 }
 
-/// How far `text`, what follows `RTMIN` or `RTMAX`, counts from it.
+/// The distance from `RTMIN` or `RTMAX` that `text`, which follows that word, stands for.
 fn offset(text: &str, sign: char) -> Option<i32> {
     if text.is_empty() {
         return Some(0);
@@ -106,7 +106,7 @@ fn offset(text: &str, sign: char) -> Option<i32> {
     number(text.strip_prefix(sign)?)
 }
 
-/// A number of digits alone: `parse` would take a sign as well.
+/// Parses a number that consists of digits alone: `parse` would accept a sign as well.
 fn number(text: &str) -> Option<i32> {
     let digits = text.bytes().all(|byte| byte.is_ascii_digit());
     digits.then(|| text.parse().ok()).flatten()
@@ -116,7 +116,7 @@ fn is_signal(number: i32) -> bool {
     NAMES.iter().any(|(known, _)| *known == number) || (RTMIN..=RTMAX).contains(&number)
 }
 
-/// A text that names no signal; its message says what to write.
+/// The error for a text that does not name a signal; its message says what to write.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SignalError(String);
 

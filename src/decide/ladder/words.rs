@@ -1,4 +1,4 @@
-//! The words of the ladder: its rungs, what it takes in and what it answers.
+//! The words of the ladder: its rungs, its inputs and its actions.
 
 use std::time::Duration;
 
@@ -17,8 +17,8 @@ pub enum Rung {
 }
 
 impl Rung {
-    /// The rung on which a flag shows this character; `None` is one that is down, or that shows
-    /// what no owner writes.
+    /// The rung that this character of a flag stands for; `None` for a flag that is down, or that
+    /// shows what no owner writes.
     #[must_use]
     pub const fn of_level(level: u8) -> Option<Self> {
         match level {
@@ -29,7 +29,8 @@ impl Rung {
         }
     }
 
-    /// The digit that a flag shows while the ladder stands on this rung; 0 is a worker that runs.
+    /// The digit that a flag shows while the ladder stands on this rung; 0 means that the worker
+    /// runs.
     #[must_use]
     pub const fn level(self) -> u8 {
         match self {
@@ -40,51 +41,51 @@ impl Rung {
     }
 }
 
-/// What happened.
+/// What has happened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Input {
-    /// Somebody asked the worker to stop.
+    /// Somebody requested that the worker stop.
     ///
-    /// The first stop decides the times. While the ladder is on the flag, another may bring the
-    /// deadline nearer and shorten the kill-after, but only by a time it names itself; later ones
-    /// change nothing.
+    /// The first request decides the times. While the ladder is on the flag, another one may bring
+    /// the deadline forward and shorten the kill-after, but only with a time that it names itself;
+    /// after that, requests change nothing.
     Stop(Wanted),
-    /// Be on this rung at least. Repeating it changes nothing.
+    /// The ladder has to be on this rung at least. Repeating it changes nothing.
     AtLeast(Rung),
-    /// Climb one rung now.
+    /// The ladder has to climb one rung now.
     Hurry,
-    /// The worker needs until this moment before SIGTERM, or for ever: a deadline on the flag
-    /// moves later, or goes.
+    /// The worker needs until this moment before SIGTERM, or needs unlimited time (`None`): a
+    /// deadline on the flag is deferred, or removed.
     Extend(Option<Moment>),
-    /// The worker was seen to look at its flag for the first time: from now on it has the grace
-    /// of one that looks, counted from the flag.
+    /// The worker was seen to look at its flag for the first time: from now on it has the grace of a
+    /// worker that looks, counted from the flag.
     Looked,
-    /// Time went by.
+    /// Time has passed.
     Tick,
-    /// The run was suspended for this long, until now: its clocks stood still. A deadline moves
-    /// later by that.
+    /// The run was suspended for this long, until now, and its clocks stood still. A deadline is
+    /// deferred by that time.
     Suspended(Duration),
-    /// The worker's main process ended. What it left behind is asked with these times, unless the
-    /// ladder was being climbed already: then that goes on.
+    /// The worker's main process ended. The processes that it left behind are stopped with these
+    /// times, unless the ladder is being climbed already: then that continues.
     MainEnded {
-        /// The times for what the main process left behind; `None` if that is the worker from now
-        /// on, and is asked when the worker is.
+        /// The times for what the main process left behind; `None` if the rest of the tree is the
+        /// worker from now on, and is stopped when the worker is.
         stragglers: Option<Times>,
     },
-    /// Nothing of the worker's tree is left.
+    /// No process of the worker's tree is left.
     TreeEnded,
 }
 
 /// What to do now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[must_use = "the ladder has moved on already: an action not taken is a signal never sent"]
+#[must_use = "the ladder has moved already: if the action is not taken, its signal is never sent"]
 pub enum Action {
-    /// Nothing changed.
+    /// Nothing has changed.
     Nothing,
     /// Write the flag with the level of this rung and the new deadline, then use the rung.
     Climb(Rung),
-    /// The rung is the same, its deadline is another: write the flag again.
+    /// The rung is the same but its deadline has changed: write the flag again.
     Retime,
-    /// Something outlived SIGKILL for the whole wait: report it as not ended. Answered once.
+    /// A process has survived SIGKILL for the whole wait: report it as not ended. Returned once.
     GiveUp,
 }

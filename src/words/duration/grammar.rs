@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-/// The longest time that can be typed: ten years. More is a slip of the finger, and `infinity`
-/// says what was meant.
+/// The longest time that can be typed: ten years. A longer one is a typing error, or means
+/// `infinity`.
 pub(super) const LONGEST: Duration = Duration::from_secs(10 * 365 * 24 * 60 * 60);
 
 /// The units, the longest first, each with its length in nanoseconds.
@@ -29,7 +29,7 @@ pub(super) enum Fault {
     TooLong,
 }
 
-/// The time that `typed` is, but for `infinity`.
+/// Parses every time but `infinity`.
 pub(super) fn parse(typed: &str) -> Result<Duration, Fault> {
     if typed.is_empty() {
         return Err(Fault::Empty);
@@ -74,12 +74,12 @@ pub(super) fn parse(typed: &str) -> Result<Duration, Fault> {
     }
 }
 
-/// The part of `text` before the first character that `ends` it, and what follows.
+/// The part of `text` before the first character for which `ends` is true, and the rest.
 fn split_at_first(text: &str, ends: impl Fn(char) -> bool) -> (&str, &str) {
     text.split_at(text.find(ends).unwrap_or(text.len()))
 }
 
-/// The length of `unit`, and `units` becomes those that may follow it.
+/// Returns the length of `unit`, and leaves in `units` only those that may follow it.
 fn take_unit(unit: &str, units: &mut &[(&str, u128)]) -> Result<u128, Fault> {
     let Some(place) = units.iter().position(|(name, _)| *name == unit) else {
         let known = UNITS.iter().any(|(name, _)| *name == unit);
