@@ -22,7 +22,7 @@ pub(crate) fn compare(name: &str, fresh: &str, test: &str) {
     panic!(
         "{name} is not what the command line's declaration says, from line {} on:\n\
          committed: {}\n generated: {}\n\
-         Rewrite it with: STOPCTL_UPDATE=1 cargo test --test {test}",
+         Rewrite it with: STOPCTL_UPDATE=1 cargo test --test pages {test}",
         same + 1,
         committed.lines().nth(same).unwrap_or("(end)"),
         fresh.lines().nth(same).unwrap_or("(end)"),

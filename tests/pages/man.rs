@@ -1,0 +1,197 @@
+//! The man pages: what is generated in them is what the command line is, and all of them are clean.
+
+use std::collections::BTreeSet;
+use std::process::Command as Process;
+
+use clap::{Command, CommandFactory};
+
+use crate::cli;
+use crate::committed;
+use crate::generated;
+use crate::skipped;
+
+mod roff;
+
+/// The whole declaration, with the options that clap adds by itself.
+fn declaration() -> Command {
+    let mut command = cli::Cli::command();
+    command.build();
+    command
+}
+
+/// `page` with `fresh` between the two marker comments called `block`.
+fn splice(page: &str, block: &str, fresh: &str) -> String {
+    let (begin, end) = (
+        format!(".\\\" {block}: generated\n"),
+        format!(".\\\" {block}: end\n"),
+    );
+    let (before, rest) = page
+        .split_once(&begin)
+        .unwrap_or_else(|| panic!("no line {begin}"));
+    let (_, after) = rest
+        .split_once(&end)
+        .unwrap_or_else(|| panic!("no line {end}"));
+    format!("{before}{begin}{fresh}{end}{after}")
+}
+
+fn pages() -> Vec<String> {
+    let mut names: Vec<String> = std::fs::read_dir(committed::path("man"))
+        .expect("man/")
+        .map(|entry| {
+            entry
+                .expect("man/")
+                .file_name()
+                .to_string_lossy()
+                .into_owned()
+        })
+        .filter(|name| name.ends_with(".1") || name.ends_with(".7"))
+        .collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn the_page_of_each_command_has_its_synopsis_and_options() {
+    for command in declaration().get_subcommands_mut() {
+        let command_name = format!("stopctl {}", command.get_name());
+        let name = format!("man/stopctl-{}.1", command.get_name());
+        let page = committed::read(&name);
+        let page = splice(&page, "synopsis", &roff::synopsis(command, &command_name));
+        let page = splice(&page, "options", &roff::options(command));
+        generated::compare(&name, &page, "man");
+    }
+}
+
+#[test]
+fn the_first_page_has_every_command() {
+    let mut root = declaration();
+    let page = committed::read("man/stopctl.1");
+    let page = splice(&page, "synopsis", &roff::synopsis(&mut root, "stopctl"));
+    let page = splice(&page, "commands", &roff::commands(&root));
+    let page = splice(&page, "options", &roff::options(&root));
+    generated::compare("man/stopctl.1", &page, "man");
+}
+
+#[test]
+fn each_command_has_a_page_and_each_page_a_command() {
+    let root = declaration();
+    let mut wanted: BTreeSet<String> = root
+        .get_subcommands()
+        .map(|command| format!("stopctl-{}.1", command.get_name()))
+        .collect();
+    let others = ["stopctl.1", "stopctl-engines.7", "stopctl-flag.7"];
+    wanted.extend(others.map(str::to_owned));
+    assert_eq!(wanted, pages().into_iter().collect());
+}
+
+#[test]
+fn every_option_of_every_command_is_in_its_page() {
+    for command in declaration().get_subcommands() {
+        let page = committed::read(&format!("man/stopctl-{}.1", command.get_name()));
+        for long in command.get_arguments().filter_map(clap::Arg::get_long) {
+            let option = format!("\\fB\\-\\-{}\\fR", roff::escape(long));
+            assert!(
+                page.contains(&option),
+                "--{long} is not in the page of {}",
+                command.get_name()
+            );
+        }
+    }
+}
+
+#[test]
+fn every_page_has_the_sections_that_make_it_a_contract() {
+    for name in pages() {
+        let page = committed::read(&format!("man/{name}"));
+        let sections: Vec<&str> = page
+            .lines()
+            .filter_map(|l| l.strip_prefix(".SH "))
+            .collect();
+        let wanted: &[&str] = match name.as_str() {
+            "stopctl-flag.7" => &["NAME", "DESCRIPTION", "ENVIRONMENT", "FILES", "EXAMPLES"],
+            "stopctl-engines.7" => &["NAME", "DESCRIPTION", "FILES", "SEE ALSO"],
+            "stopctl-run.1" => &[
+                "EXIT STATUS",
+                "SIGNALS",
+                "EVENTS",
+                "ENVIRONMENT",
+                "FILES",
+                "EXAMPLES",
+                "LIMITS",
+            ],
+            _ => &[
+                "NAME",
+                "SYNOPSIS",
+                "DESCRIPTION",
+                "OPTIONS",
+                "EXIT STATUS",
+                "SEE ALSO",
+            ],
+        };
+        for section in wanted {
+            let found = sections.iter().any(|s| s.trim_matches('"') == *section);
+            assert!(found, "{name} has no section {section}: {sections:?}");
+        }
+    }
+}
+
+#[test]
+fn the_page_of_engines_shows_every_recipe_as_it_is() {
+    let page = committed::read("man/stopctl-engines.7");
+    for recipe in std::fs::read_dir(committed::path("man/engines")).expect("man/engines") {
+        let name = recipe.expect("a recipe").file_name();
+        let name = format!("man/engines/{}", name.display());
+        let shown = committed::read(&name)
+            .replace('\\', "\\e")
+            .replace('-', "\\-");
+        let shown = shown.replace("\n.", "\n\\&.").replace("\n'", "\n\\&'");
+        assert!(
+            page.contains(&format!(".EX\n{shown}.EE\n")),
+            "{name} is not in the page"
+        );
+    }
+}
+
+#[test]
+fn mandoc_finds_nothing_to_say_about_any_page() {
+    if Process::new("mandoc")
+        .arg("-T")
+        .arg("null")
+        .arg("/dev/null")
+        .output()
+        .is_err()
+    {
+        skipped::skipped("no mandoc here");
+        return;
+    }
+    for name in pages() {
+        let lint = Process::new("mandoc")
+            .args(["-T", "lint", "-W", "warning"])
+            .arg(committed::path("man").join(&name))
+            .output()
+            .expect("mandoc");
+        let said = String::from_utf8_lossy(&lint.stdout).into_owned();
+        assert!(lint.status.success() && said.is_empty(), "{name}:\n{said}");
+    }
+}
+
+#[test]
+fn man_shows_every_page_without_a_warning() {
+    if Process::new("man").arg("--version").output().is_err() {
+        skipped::skipped("no man here");
+        return;
+    }
+    for name in pages() {
+        let shown = Process::new("man")
+            .args(["--warnings", "-l"])
+            .arg(committed::path("man").join(&name))
+            .env("LC_ALL", "C.UTF-8")
+            .env("MANWIDTH", "80")
+            .output()
+            .expect("man");
+        let said = String::from_utf8_lossy(&shown.stderr).into_owned();
+        assert!(shown.status.success() && said.is_empty(), "{name}:\n{said}");
+        let text = String::from_utf8_lossy(&shown.stdout).into_owned();
+        assert!(text.contains("NAME"), "{name} is shown as:\n{text}");
+    }
+}
