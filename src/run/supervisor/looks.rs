@@ -1,135 +1,203 @@
-//! Who looks at its flag.
+//! How it is seen that workers look at their flags.
 //!
-//! The kernel keeps with each flag when it was last read, and that is enough to tell whether a worker
-//! has looked when somebody wants to know: when a stop begins, before a rung, at its end. Only who is
-//! to be told at once needs a watch (inotify(7)), of which a user has 128; and to end one takes the
-//! kernel longer than a short command does.
+//! The kernel keeps with each flag when it was last read, and that is enough to tell whether a
+//! worker has looked at the moments when it matters: when a stop begins, before a rung, at its end.
+//! Only somebody who is to be told at once needs a watch (inotify(7)). A user has 128 of those, and
+//! to end one takes the kernel longer than a short command takes.
 
 use std::io;
 use std::os::fd::BorrowedFd;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use super::Supervisor;
 use crate::contract::flag::writer::FlagFile;
+use crate::enforce::enforcement::Enforcement;
 use crate::enforce::worker::Worker;
 use crate::linux::watch::{Seen, Watch};
-use crate::outside::outer::Outer;
 use crate::run::launch::lacks::INOTIFY;
 use crate::words::moment::Moment;
 
 /// How looks are seen.
-#[derive(Default)]
+#[derive(Debug)]
 pub(super) struct Looks {
     /// Whether the kernel keeps when a flag was read.
-    pub(super) noted: bool,
+    noted: bool,
+    /// Whether somebody is to be told of a look at once.
+    told_at_once: bool,
+    /// The flag of the run that we are a worker of: it is watched with those of our workers.
+    outer: Option<PathBuf>,
     watch: Option<Watch>,
     /// Whether it was said that there can be no watch.
     warned: bool,
 }
 
 impl Looks {
+    /// `noted` is whether the kernel keeps when a flag was read, `told` whether somebody wants to
+    /// be told of a look at once. An outer run asks us by writing to our flag, which `outer` is the
+    /// path of: that is to be seen at once, too.
+    pub(super) fn new(noted: bool, told: bool, outer: Option<&Path>) -> Self {
+        Self {
+            noted,
+            told_at_once: told || outer.is_some(),
+            outer: outer.map(Path::to_owned),
+            watch: None,
+            warned: false,
+        }
+    }
+
     /// What to poll for reading.
     pub(super) fn fd(&self) -> Option<BorrowedFd<'_>> {
         self.watch.as_ref().map(Watch::as_fd)
     }
-}
 
-impl Supervisor<'_> {
-    /// Sees to it that the looks at a new flag will be seen; answers whether they can be.
-    pub(super) fn will_see(&mut self, flag: &mut FlagFile, worker: u32) -> bool {
-        let noted = self.looks.noted && flag.note_reads();
-        // A run that ends at once needs no watch.
-        let is_told = self.tells_looks() && self.looks.watch.is_some();
+    /// Sees to it that looks at the new flag of `worker` will be seen; answers whether they can be.
+    pub(super) fn follow(
+        &mut self,
+        flag: &mut FlagFile,
+        worker: u32,
+        run: &mut Enforcement<'_>,
+    ) -> bool {
+        let noted = self.noted && flag.note_reads();
+        // Without a watch by now, the run may be one that ends at once, and needs none.
+        let is_told = self.told_at_once && self.watch.is_some();
         if noted && !is_told {
             return true;
         }
-        self.watch_flag(flag.path(), worker) || noted
+        self.watch_flag(flag.path(), worker, run) || noted
     }
 
-    /// Whether somebody is to be told at once. An outer run asks us by writing to our flag, too.
-    fn tells_looks(&self) -> bool {
-        self.plan.tells_looks || self.outer.is_some()
-    }
-
-    /// Has looks told at once from now on, if somebody wants to be told.
-    pub(super) fn watch_if_told(&mut self, now: Moment) {
-        if self.tells_looks() {
-            self.watch(now);
+    /// Sees every look at once from now on, if somebody wants to be told.
+    pub(super) fn watch_if_told(&mut self, run: &mut Enforcement<'_>, now: Moment) {
+        if self.told_at_once {
+            self.watch(run, now);
         }
     }
 
-    /// The same if a worker gains time by a look, and has to know how much.
-    pub(super) fn watch_if_gained(&mut self, now: Moment) {
+    /// Sees every look at once from now on, if a worker gains time by one: its ladder has to know
+    /// when.
+    pub(super) fn watch_if_gained(&mut self, run: &mut Enforcement<'_>, now: Moment) {
         let gains = |worker: &Worker| worker.is_over().is_none() && worker.gains_by_look();
-        if self.looks.watch.is_none() && self.run.workers().iter().any(gains) {
-            self.watch(now);
+        if self.watch.is_none() && run.workers().iter().any(gains) {
+            self.watch(run, now);
         }
     }
 
-    fn watch(&mut self, now: Moment) {
-        if self.looks.watch.is_some() || self.looks.warned {
+    fn watch(&mut self, run: &mut Enforcement<'_>, now: Moment) {
+        if self.watch.is_some() || self.warned {
             return;
         }
-        for index in 0..self.run.workers().len() {
-            let worker = &self.run.workers()[index];
+        for index in 0..run.workers().len() {
+            let worker = &run.workers()[index];
             if worker.is_over().is_none() && worker.has_looked() == Some(false) {
                 let (path, number) = (worker.flag().path().to_owned(), worker.number());
-                self.watch_flag(&path, number);
+                self.watch_flag(&path, number, run);
                 // It may have looked before there was a watch.
-                self.run.on_index(index, now, Worker::see_read);
+                run.on_index(index, now, Worker::see_read);
             }
         }
     }
 
-    /// Watches a flag; answers whether that can be.
-    fn watch_flag(&mut self, path: &Path, worker: u32) -> bool {
-        if self.looks.watch.is_none() {
-            self.looks.watch = Watch::new().ok();
-            let outer = self.outer.as_ref().and_then(Outer::path);
-            if let (Some(watch), Some(outer)) = (&mut self.looks.watch, outer) {
-                // Should it not be watched, the outer run's SIGTERM asks us the same, later.
-                let _ = watch.outer(outer);
-            }
-        }
-        let watched = self.looks.watch.as_mut().map(|one| one.flag(path, worker));
-        // One that was deleted is watched when it is put back.
-        let is_gone = |error: &io::Error| error.kind() == io::ErrorKind::NotFound;
-        let is_watched = watched.is_some_and(|watched| watched.as_ref().err().is_none_or(is_gone));
-        if !is_watched && !std::mem::replace(&mut self.looks.warned, true) {
-            self.run.lacks(INOTIFY);
-            self.run.warn(
+    /// Watches a flag; answers whether that can be done, and says once that it cannot.
+    fn watch_flag(&mut self, path: &Path, worker: u32, run: &mut Enforcement<'_>) -> bool {
+        let is_watched = self.try_to_watch(path, worker);
+        if !is_watched && !std::mem::replace(&mut self.warned, true) {
+            run.lacks(INOTIFY);
+            run.warn(
                 "no inotify instance or watch left: looks at a flag cannot be told when they happen",
             );
         }
         is_watched
     }
 
+    fn try_to_watch(&mut self, path: &Path, worker: u32) -> bool {
+        if self.watch.is_none() {
+            self.watch = Watch::new().ok();
+            if let (Some(watch), Some(outer)) = (&mut self.watch, &self.outer) {
+                // If it cannot be watched, the outer run's SIGTERM asks us the same, later.
+                let _ = watch.outer(outer);
+            }
+        }
+        let watched = self.watch.as_mut().map(|watch| watch.flag(path, worker));
+        // A flag that was deleted is watched when it is put back.
+        let is_gone = |error: &io::Error| error.kind() == io::ErrorKind::NotFound;
+        watched.is_some_and(|watched| watched.as_ref().err().is_none_or(is_gone))
+    }
+
     /// Watches the flags that were put back.
-    pub(super) fn watch_again(&mut self) {
-        if let Some(watch) = &mut self.looks.watch {
-            for worker in self.run.workers().iter().filter(|w| w.is_over().is_none()) {
-                // Where that is not possible any more, it is not: the run goes on.
+    pub(super) fn watch_again(&mut self, workers: &[Worker]) {
+        if let Some(watch) = &mut self.watch {
+            for worker in workers.iter().filter(|one| one.is_over().is_none()) {
+                // If that is not possible any more, the run goes on without.
                 let _ = watch.flag(worker.flag().path(), worker.number());
             }
         }
     }
 
-    pub(super) fn see_looks(&mut self, now: Moment) {
-        let Some(watch) = &mut self.looks.watch else {
+    /// Takes in the looks that the watch has seen.
+    pub(super) fn take(&mut self, run: &mut Enforcement<'_>, now: Moment) {
+        let Some(watch) = &mut self.watch else {
             return;
         };
         let seen = watch.drain();
         // The first worker may have opened its flag before there was a watch, and read it after.
-        self.run.on_index(0, now, Worker::see_read);
+        run.on_index(0, now, Worker::see_read);
         for seen in seen {
             match seen {
                 Seen::Look(worker) => {
-                    self.run.on_worker(worker, now, Worker::first_look);
+                    run.on_worker(worker, now, Worker::first_look);
                 }
-                Seen::Something => self.run.on_each(now, Worker::see_any_read),
-                // The outer flag is looked at in each turn.
+                Seen::Something => run.on_each(now, Worker::see_any_read),
+                // The outer flag is read in each turn.
                 Seen::Outer => {}
             }
         }
+    }
+
+    /// Ends all watches.
+    pub(super) fn let_go(&mut self) {
+        self.watch = None;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::{self, File};
+
+    use super::{Looks, Seen};
+
+    #[test]
+    fn an_outer_run_is_somebody_who_is_told_at_once() {
+        let path = "/flag".as_ref();
+        assert!(!Looks::new(true, false, None).told_at_once);
+        assert!(Looks::new(true, true, None).told_at_once);
+        assert!(Looks::new(true, false, Some(path)).told_at_once);
+    }
+
+    #[test]
+    fn the_flag_of_the_outer_run_is_watched_with_that_of_a_worker() {
+        let dir = tempfile::tempdir().unwrap();
+        let (outer, flag) = (dir.path().join("outer"), dir.path().join("flag"));
+        fs::write(&outer, "0").unwrap();
+        fs::write(&flag, "0").unwrap();
+        let mut looks = Looks::new(true, false, Some(&outer));
+        assert!(looks.fd().is_none());
+        assert!(looks.try_to_watch(&flag, 7));
+        assert!(looks.fd().is_some());
+        File::open(&flag).unwrap();
+        fs::write(&outer, "1").unwrap();
+        let seen = looks.watch.as_mut().unwrap().drain();
+        assert_eq!(seen.first(), Some(&Seen::Look(7)));
+        assert!(seen.contains(&Seen::Outer));
+        looks.let_go();
+        assert!(looks.fd().is_none());
+    }
+
+    #[test]
+    fn a_flag_that_was_deleted_is_no_lack_of_watches() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut looks = Looks::new(true, true, None);
+        assert!(looks.try_to_watch(&dir.path().join("gone"), 0));
+        // A path that leads through a file cannot be watched, now or later.
+        fs::write(dir.path().join("file"), "").unwrap();
+        assert!(!looks.try_to_watch(&dir.path().join("file/flag"), 0));
     }
 }

@@ -1,33 +1,66 @@
-//! Which of the signals that ask for a stop are one request.
+//! What the signals that ask for a stop come to, and which of them are one request.
 //!
 //! One wish often arrives as several signals: a terminal and a wrapper both pass on a Ctrl-C,
-//! timeout(1) signals its child and then the whole group, and a tree-killer signals everybody it
-//! finds. Only a request of its own may take a rung from the workers.
+//! timeout(1) signals its child and then the whole group, and a tree-killer signals every process
+//! that it finds. Only a request of its own may take a rung from the workers.
 
 use std::time::Duration;
 
+use crate::decide::ladder::Rung;
+use crate::enforce::enforcement::How;
 use crate::linux::signals::Ask;
 use crate::words::moment::Moment;
+use crate::words::reason::Reason;
 
 /// Signals that come within this time are one request.
 const TOGETHER: Duration = Duration::from_millis(500);
 
-/// What has been asked by signals so far.
+/// The signals that have asked so far.
 #[derive(Debug, Default)]
 pub(super) struct Presses {
     /// When the first request came.
     first: Option<Moment>,
-    /// When the last one came that was a request of its own.
+    /// When the last request came that was one of its own.
     last: Option<Moment>,
     interrupted: bool,
 }
 
+/// What one signal comes to.
+#[derive(Debug)]
+pub(super) enum Press {
+    /// It belongs to a request that came before.
+    Repeats,
+    /// Every worker is to climb one rung.
+    Hurries,
+    /// The run is to stop, for this reason and in this way.
+    Stops(Reason, How),
+    /// The run is to stop as at SIGTERM. The signal has no reason of its own, so it is named.
+    StopsUnnamed(i32),
+}
+
 impl Presses {
+    /// Takes note of a signal that asks, and answers what it comes to in a run that is stopping
+    /// already, or is not.
+    pub(super) fn press(&mut self, ask: Ask, is_stopping: bool, now: Moment) -> Press {
+        if self.repeats(ask, now) {
+            return Press::Repeats;
+        }
+        match ask {
+            Ask::Interrupt if is_stopping => Press::Hurries,
+            Ask::Term if is_stopping => Press::Stops(Reason::TERM, How::AtLeast(Rung::Term)),
+            Ask::Quit if is_stopping => Press::Stops(Reason::TERM, How::AtLeast(Rung::Kill)),
+            Ask::Interrupt => Press::Stops(Reason::INTERRUPT, How::OWN_TIMES),
+            Ask::Term => Press::Stops(Reason::TERM, How::OWN_TIMES),
+            Ask::Hangup => Press::Stops(Reason::HANGUP, How::OWN_TIMES),
+            Ask::Quit | Ask::Other(_) | Ask::Forward(_) => Press::StopsUnnamed(ask.signal()),
+        }
+    }
+
     /// Takes note of a signal that asks; answers whether it belongs to a request that came before.
-    pub(super) fn repeats(&mut self, ask: Ask, now: Moment) -> bool {
+    fn repeats(&mut self, ask: Ask, now: Moment) -> bool {
         self.interrupted |= ask == Ask::Interrupt;
         let is_near = |before: Option<Moment>| before.is_some_and(|at| now.since(at) < TOGETHER);
-        // Whoever has hurried may see at once that only SIGKILL helps: SIGQUIT says so.
+        // A person who has hurried may see at once that only SIGKILL helps: SIGQUIT says so.
         let repeats = is_near(self.first) || (is_near(self.last) && ask != Ask::Quit);
         if !repeats {
             self.accept(now);
@@ -41,12 +74,12 @@ impl Presses {
         self.last = Some(now);
     }
 
-    /// Takes note of what came too late to change anything.
+    /// Takes note of signals that came too late to change anything.
     pub(super) fn note_late(&mut self, asks: &[Ask]) {
         self.interrupted |= asks.contains(&Ask::Interrupt);
     }
 
-    /// Whether Ctrl-C was among them.
+    /// Whether Ctrl-C was pressed, whether or not it changed anything.
     pub(super) fn interrupted(&self) -> bool {
         self.interrupted
     }
@@ -54,9 +87,12 @@ impl Presses {
 
 #[cfg(test)]
 mod tests {
-    use super::Presses;
+    use super::{Press, Presses};
+    use crate::decide::ladder::Rung;
+    use crate::enforce::enforcement::How;
     use crate::linux::signals::Ask;
     use crate::words::moment::Moment;
+    use crate::words::reason::Reason;
 
     const ASKS: [Ask; 5] = [
         Ask::Interrupt,
@@ -119,5 +155,54 @@ mod tests {
         assert!(!late.interrupted());
         late.note_late(&[Ask::Hangup, Ask::Interrupt]);
         assert!(late.interrupted());
+    }
+
+    /// What `ask` comes to as a request of its own.
+    fn alone(ask: Ask, is_stopping: bool) -> Press {
+        Presses::default().press(ask, is_stopping, at(0))
+    }
+
+    fn stops(press: &Press, why: &Reason) -> bool {
+        matches!(press, Press::Stops(reason, How::Ask(_)) if reason == why)
+    }
+
+    #[test]
+    fn the_first_request_stops_the_run_from_the_flag_on() {
+        assert!(stops(&alone(Ask::Interrupt, false), &Reason::INTERRUPT));
+        assert!(stops(&alone(Ask::Term, false), &Reason::TERM));
+        assert!(stops(&alone(Ask::Hangup, false), &Reason::HANGUP));
+        for signal in [libc::SIGQUIT, libc::SIGALRM] {
+            let ask = if signal == libc::SIGQUIT {
+                Ask::Quit
+            } else {
+                Ask::Other(signal)
+            };
+            let press = alone(ask, false);
+            assert!(matches!(press, Press::StopsUnnamed(named) if named == signal));
+        }
+    }
+
+    #[test]
+    fn a_later_request_uses_the_rung_that_its_signal_means() {
+        assert!(matches!(alone(Ask::Interrupt, true), Press::Hurries));
+        let rung = |ask| match alone(ask, true) {
+            Press::Stops(_, How::AtLeast(rung)) => Some(rung),
+            Press::Stops(_, How::Ask(_))
+            | Press::Repeats
+            | Press::Hurries
+            | Press::StopsUnnamed(_) => None,
+        };
+        assert_eq!(rung(Ask::Term), Some(Rung::Term));
+        assert_eq!(rung(Ask::Quit), Some(Rung::Kill));
+        assert!(stops(&alone(Ask::Hangup, true), &Reason::HANGUP));
+    }
+
+    #[test]
+    fn a_repetition_comes_to_nothing() {
+        let mut presses = Presses::default();
+        presses.accept(at(0));
+        for ask in ASKS {
+            assert!(matches!(presses.press(ask, true, at(1)), Press::Repeats));
+        }
     }
 }

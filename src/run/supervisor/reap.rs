@@ -5,6 +5,7 @@ use libc::SIGCONT;
 use std::time::Duration;
 
 use super::Supervisor;
+use super::foreground::Stops;
 use crate::contract::record::Stragglers;
 use crate::enforce::enforcement::How;
 use crate::enforce::event::Event;
@@ -60,7 +61,7 @@ impl Supervisor<'_> {
                         // Whoever that was meant the program.
                         let _ = process::signal(Target::Child(pid), SIGCONT);
                     } else {
-                        self.stopped_at_terminal(index, signal, now);
+                        self.stop_with(index, signal, now);
                     }
                 }
             }
@@ -79,7 +80,7 @@ impl Supervisor<'_> {
                 break;
             }
             // ORDER: what it looked at and what it said before it ended is told by now.
-            self.see_looks(now);
+            self.looks.take(&mut self.run, now);
             self.hear(now);
             if let Some(index) = self.by_pid.remove(&pid) {
                 ended.push(self.main_ended(index, now));
@@ -88,7 +89,7 @@ impl Supervisor<'_> {
                 let _ = process::reap(pid);
                 self.run.search.forget(pid);
                 failpoint::pass("orphan reaped");
-                if !self.guard_ended(pid, now) {
+                if !self.guard.has_ended(pid, &mut self.run, now) {
                     self.run.witness.see(now, &Event::ForeignReaped { pid });
                 }
             }
@@ -107,6 +108,21 @@ impl Supervisor<'_> {
             } else {
                 self.ended.push(worker);
             }
+        }
+    }
+
+    /// A worker was stopped by `signal`. What we are a job of may have to be stopped with it.
+    fn stop_with(&mut self, index: usize, signal: i32, now: Moment) {
+        let worker = &self.run.workers()[index];
+        let (group, is_asked) = (worker.pid(), worker.is_asked());
+        let Some(stops) = self.foreground.stopped(group, signal, is_asked) else {
+            return;
+        };
+        self.run
+            .on_index(index, now, |worker, _| worker.stopped_by_terminal());
+        match stops {
+            Stops::Us(signal) => self.signals.suspend().ask(signal),
+            Stops::Group(signal) => self.signals.suspend_mut().ask_group(signal),
         }
     }
 
@@ -140,8 +156,9 @@ impl Supervisor<'_> {
             ended = ended.or_else(|| process::reap(pid));
             self.run.write_off(index, ended, false, now);
         }
-        self.share_key(index, ended);
-        self.take_terminal_back(ended);
+        let rung = self.run.workers()[index].rung();
+        self.foreground.share_key(rung, ended);
+        self.foreground.take_back(ended);
         MainEnded {
             index,
             number,

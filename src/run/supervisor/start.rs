@@ -5,7 +5,6 @@ use std::fs::File;
 use std::io;
 
 use super::Supervisor;
-use super::guarded::SHORT;
 use crate::contract::flag::writer::FlagFile;
 use crate::decide::ladder::Ladder;
 use crate::enforce::enforcement::{How, Unstarted};
@@ -15,7 +14,6 @@ use crate::failpoint;
 use crate::linux::cgroup::{Cgroup, Use};
 use crate::linux::proc::Proc;
 use crate::linux::sys;
-use crate::linux::terminal::Terminal;
 use crate::run::spawn::{Outfit, SpawnError};
 use crate::words::moment::Moment;
 use crate::words::reason::Reason;
@@ -23,12 +21,11 @@ use crate::words::reason::Reason;
 impl Supervisor<'_> {
     /// Says what is to be said before, and starts the first worker.
     pub(super) fn open(&mut self) {
-        let (run, directory) = (&self.run.files.run, self.dir.path());
+        let (run, directory) = (&self.run.files.run, self.upkeep.dir().path());
         let started = Event::RunStarted { run, directory };
         self.run.witness.see(self.run.begun, &started);
-        self.looks.noted = self.run.files.run.notes_reads;
-        if !self.dir.base().storage().in_memory {
-            let path = self.dir.base().path().display();
+        if !self.upkeep.dir().base().storage().in_memory {
+            let path = self.upkeep.dir().base().path().display();
             self.run.warn(&format!(
                 "{path} is not in memory (tmpfs): looking at a flag may be slow"
             ));
@@ -61,7 +58,8 @@ impl Supervisor<'_> {
                 self.could_not_start(number, error, now);
             }
         }
-        self.tell_guard();
+        let are_all = self.to_start() == 0;
+        self.guard.hand_over(self.run.workers(), are_all);
     }
 
     /// When the next worker is to be started, if nothing happens before.
@@ -72,7 +70,7 @@ impl Supervisor<'_> {
 
     /// Starts one worker.
     fn start(&mut self, number: u32) -> Result<(), SpawnError> {
-        if !self.dir.is_there() {
+        if !self.upkeep.dir().is_there() {
             // Somebody has just deleted it: no worker is told of a flag that is not there.
             self.put_back(sys::now());
             if !self.run.files.owner.is_ours() {
@@ -81,9 +79,9 @@ impl Supervisor<'_> {
                 return Err(SpawnError::Lacks("its flag", error));
             }
         }
-        let flag = FlagFile::create(&self.dir, self.dir.path(), number);
+        let flag = FlagFile::create(self.upkeep.dir(), self.upkeep.dir().path(), number);
         let mut flag = flag.map_err(|error| SpawnError::Lacks("its flag", error))?;
-        let watched = self.will_see(&mut flag, number);
+        let watched = self.looks.follow(&mut flag, number, &mut self.run);
         failpoint::pass("flag watched");
         let (cgroup, entry) = self.cgroup_of(number)?.unzip();
         let outfit = Outfit {
@@ -92,12 +90,12 @@ impl Supervisor<'_> {
             birth: self.run.files.record.birth(number),
             owner: self.run.files.owner.file(),
             entry,
-            terminal: self.terminal.as_mut().and_then(Terminal::lend_to_child),
+            terminal: self.foreground.lend_to_child(),
         };
         let started = self.recipe.start(&outfit);
         if started.is_err() {
             cgroup.iter().for_each(Cgroup::remove);
-            self.take_terminal_back(None);
+            self.foreground.take_back(None);
         }
         let child = started?;
         let (pid, now) = (child.pid(), sys::now());
@@ -112,9 +110,7 @@ impl Supervisor<'_> {
         }
         self.newborns.add(place, child, now);
         failpoint::pass("worker noted");
-        if self.guard.is_none() && self.guard_at.is_none() {
-            self.guard_at = Some(now + SHORT);
-        }
+        self.guard.worker_started(now);
         Ok(())
     }
 
