@@ -184,10 +184,10 @@ impl<'a> Enforcement<'a> {
         self.on_each(now, Worker::forget_ended);
         self.look_anew();
         self.pass_orphans_on();
-        let heir = self.search.heir();
-        for is_heir in [false, true] {
+        let adopter = self.search.adopter();
+        for is_adopter in [false, true] {
             self.on_each(now, |worker, hands| {
-                if (Some(worker.number()) == heir) == is_heir {
+                if (Some(worker.number()) == adopter) == is_adopter {
                     worker.settle(hands);
                 }
             });
@@ -197,12 +197,12 @@ impl<'a> Enforcement<'a> {
     /// Orphans without any sign go to a worker that can take them: who is over takes nobody any more.
     fn pass_orphans_on(&mut self) {
         let is_over = |one: &Worker| one.is_over().is_some();
-        let heir = self.search.heir();
+        let adopter = self.search.adopter();
         let mut over = self.workers.iter().filter(|one| is_over(one));
-        if over.any(|one| Some(one.number()) == heir) {
+        if over.any(|one| Some(one.number()) == adopter) {
             let mut others = self.workers.iter().filter(|one| one.is_to_settle());
             if let Some(next) = others.next() {
-                self.search.give_to(next.number());
+                self.search.set_adopter(next.number());
             }
         }
     }
@@ -211,7 +211,7 @@ impl<'a> Enforcement<'a> {
     fn look_anew(&mut self) {
         let trees = self.workers.iter().map(Worker::tree);
         let held = trees.flat_map(|tree| tree.rest().iter().map(|one| one.pid));
-        self.search.look_anew(held);
+        self.search.restart(held);
     }
 
     /// Does what is due.
@@ -359,7 +359,7 @@ impl<'a> Enforcement<'a> {
         }
         self.witness.tick(sys::now());
         for pid in self.witness.helpers() {
-            self.search.know(pid);
+            self.search.exclude(pid);
         }
     }
 

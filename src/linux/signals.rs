@@ -28,7 +28,7 @@ mod suspend;
 
 /// What a signal asks the supervisor for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ask {
+pub enum Meaning {
     /// SIGINT: stop; again: hurry.
     Interrupt,
     /// SIGTERM: stop; again: at least SIGTERM.
@@ -43,7 +43,7 @@ pub enum Ask {
     Forward(i32),
 }
 
-impl Ask {
+impl Meaning {
     /// Its number.
     #[must_use]
     pub fn signal(self) -> i32 {
@@ -57,7 +57,7 @@ impl Ask {
     }
 
     /// When it is looked at, if several have come.
-    fn turn(self) -> u8 {
+    fn priority(self) -> u8 {
         match self {
             Self::Term => 0,
             Self::Hangup => 1,
@@ -103,7 +103,7 @@ pub struct Signals {
     /// Whether there was news of a directory that nobody has acted on.
     noticed: Cell<bool>,
     /// Whether somebody has sent the same signal.
-    asked_by_io: Cell<bool>,
+    requested_by_io: Cell<bool>,
 }
 
 impl Signals {
@@ -160,13 +160,13 @@ impl Signals {
             blocked,
             forward: forward.to_vec(),
             noticed: Cell::new(false),
-            asked_by_io: Cell::new(false),
+            requested_by_io: Cell::new(false),
         })
     }
 
     /// What was asked for since the last call. The same signal twice in between is once: they
     /// are levels, as in the kernel.
-    pub fn take(&self) -> Vec<Ask> {
+    pub fn take(&self) -> Vec<Meaning> {
         let mut signals = Vec::new();
         for _ in 0..AT_ONCE {
             let Ok(Some(come)) = self.awaited.read_signal() else {
@@ -175,27 +175,30 @@ impl Signals {
             signals.push(come.ssi_signo.cast_signed());
         }
         self.note();
-        if self.asked_by_io.take() {
+        if self.requested_by_io.take() {
             signals.push(SIGIO);
         }
         signals.sort_unstable();
         signals.dedup();
         // Blocked, one that is ignored comes all the same.
         signals.retain(|&signal| !sys::is_ignored(signal));
-        let mut asks: Vec<Ask> = signals.into_iter().map(|one| self.ask(one)).collect();
-        asks.sort_by_key(|ask| ask.turn());
-        asks
+        let mut meanings: Vec<Meaning> = signals
+            .into_iter()
+            .map(|one| self.meaning_of(one))
+            .collect();
+        meanings.sort_by_key(|meaning| meaning.priority());
+        meanings
     }
 
-    fn ask(&self, signal: i32) -> Ask {
+    fn meaning_of(&self, signal: i32) -> Meaning {
         match signal {
-            _ if self.forward.contains(&signal) => Ask::Forward(signal),
-            SIGTERM => Ask::Term,
-            SIGHUP => Ask::Hangup,
-            SIGINT => Ask::Interrupt,
-            SIGQUIT => Ask::Quit,
+            _ if self.forward.contains(&signal) => Meaning::Forward(signal),
+            SIGTERM => Meaning::Term,
+            SIGHUP => Meaning::Hangup,
+            SIGINT => Meaning::Interrupt,
+            SIGQUIT => Meaning::Quit,
             // Its default would have ended us.
-            _ => Ask::Other(signal),
+            _ => Meaning::Other(signal),
         }
     }
 
@@ -207,8 +210,8 @@ impl Signals {
 
     /// Whether somebody has sent what the kernel tells changes by.
     #[must_use]
-    pub fn has_ask(&self) -> bool {
-        self.asked_by_io.get()
+    pub fn has_request(&self) -> bool {
+        self.requested_by_io.get()
     }
 
     fn note(&self) {
@@ -221,7 +224,7 @@ impl Signals {
             let news = if is_notice {
                 &self.noticed
             } else {
-                &self.asked_by_io
+                &self.requested_by_io
             };
             news.set(true);
         }

@@ -15,7 +15,7 @@ use crate::enforce::worker::Worker;
 use crate::failpoint;
 use crate::linux::cgroup::Cgroup;
 use crate::linux::process::{self, Target};
-use crate::linux::signals::{Ask, Signals};
+use crate::linux::signals::{Meaning, Signals};
 use crate::linux::sys;
 use crate::outside::outer::{self, Outer};
 use crate::run::launch::Launched;
@@ -184,7 +184,7 @@ impl<'a> Supervisor<'a> {
     }
 
     fn wait(&self) {
-        let has_news = self.signals.children().has_news() || self.signals.has_ask();
+        let has_news = self.signals.children().has_news() || self.signals.has_request();
         let at_once = has_news.then(|| Moment::from_nanos(0));
         let manager = self.manager.as_ref().and_then(Manager::deadline);
         let own = [
@@ -260,8 +260,8 @@ impl<'a> Supervisor<'a> {
         }
     }
 
-    fn apply_ask(&mut self, ask: Ask, now: Moment) {
-        if let Ask::Forward(signal) = ask {
+    fn apply_ask(&mut self, ask: Meaning, now: Moment) {
+        if let Meaning::Forward(signal) = ask {
             return self.pass_on(signal, now);
         }
         if self.is_rung_of_outer() {
@@ -323,7 +323,7 @@ impl<'a> Supervisor<'a> {
     /// A SIGSTOP to us alone is no Ctrl-Z: nobody can tell how long we were meant to be away, and
     /// rungs come late then.
     fn suspend_if_asked(&mut self) {
-        if !self.signals.suspend().is_asked() {
+        if !self.signals.suspend().is_pending() {
             return;
         }
         let began = sys::now();
@@ -407,7 +407,7 @@ impl<'a> Supervisor<'a> {
 
     /// Writes the last word, and gives up the name.
     fn close(mut self) -> Result<Verdict, SpawnError> {
-        for (pid, program) in self.run.search.nobodys() {
+        for (pid, program) in self.run.search.unowned() {
             let program = program.as_str();
             let nobodys = Event::Nobodys { pid, program };
             self.run.witness.see(sys::now(), &nobodys);

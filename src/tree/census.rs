@@ -20,7 +20,7 @@ pub(super) struct Census {
     everybody: Vec<(i32, Stat)>,
     /// By parent.
     children: HashMap<i32, Vec<i32>>,
-    heirs: OnceCell<HashMap<PathBuf, Vec<i32>>>,
+    inheritors: OnceCell<HashMap<PathBuf, Vec<i32>>>,
 }
 
 impl Census {
@@ -58,17 +58,17 @@ impl Census {
 
     /// Those who were given the flag at `path`. No other start of a worker ever had it, so whoever
     /// inherited the name is of this one.
-    pub(super) fn heirs(&self, path: &Path) -> &[i32] {
-        let heirs = self.heirs.get_or_init(|| {
-            let mut heirs: HashMap<PathBuf, Vec<i32>> = HashMap::new();
+    pub(super) fn inheritors(&self, path: &Path) -> &[i32] {
+        let inheritors = self.inheritors.get_or_init(|| {
+            let mut inheritors: HashMap<PathBuf, Vec<i32>> = HashMap::new();
             for (pid, _) in &self.everybody {
                 if let Some(path) = flag_of(*pid) {
-                    heirs.entry(path).or_default().push(*pid);
+                    inheritors.entry(path).or_default().push(*pid);
                 }
             }
-            heirs
+            inheritors
         });
-        heirs.get(path).map_or(&[], Vec::as_slice)
+        inheritors.get(path).map_or(&[], Vec::as_slice)
     }
 }
 

@@ -82,7 +82,7 @@ impl Tree {
     }
 
     /// All of them were.
-    pub fn have_greeted(&mut self) {
+    pub fn mark_greeted(&mut self) {
         self.greeted = self.held.len();
     }
 
@@ -102,14 +102,14 @@ impl Tree {
     }
 
     /// Everybody who is held has had this signal.
-    pub fn have_had(&self, signal: i32) {
+    pub fn mark_sent(&self, signal: i32) {
         for one in &self.held {
-            let _ = one.is_news(signal);
+            let _ = one.mark_sent(signal);
         }
     }
 
     /// Holds nobody any more.
-    pub fn let_go(&mut self) {
+    pub fn release_all(&mut self) {
         self.held.clear();
         self.greeted = 0;
     }
@@ -238,18 +238,18 @@ impl Tree {
         };
         let names_it = |pid: i32| census::flag_of(pid).is_some_and(|path| path == self.flag);
         let found: Vec<Straggler> = if let Some(orphans) = orphans {
-            let is_heir = search.heir() == Some(self.worker);
+            let is_adopter = search.adopter() == Some(self.worker);
             let shows_sign = |one: &&Orphan| {
-                is_heir || one.flag.as_ref() == Some(&self.flag) || is_led(&one.stat)
+                is_adopter || one.flag.as_ref() == Some(&self.flag) || is_led(&one.stat)
             };
             let take = |one: &Orphan| {
-                let is_ours = |stat: &Stat| is_heir || names_it(one.pid) || is_led(stat);
+                let is_ours = |stat: &Stat| is_adopter || names_it(one.pid) || is_led(stat);
                 Straggler::take(one.pid, |stat| stat.parent == us && is_ours(stat))
             };
             orphans.iter().filter(shows_sign).filter_map(take).collect()
         } else {
-            let heirs = search.census().heirs(&self.flag).iter();
-            let others = heirs.filter(|&&pid| self.lacks(pid));
+            let inheritors = search.census().inheritors(&self.flag).iter();
+            let others = inheritors.filter(|&&pid| self.lacks(pid));
             let taken = others.map(|&pid| Straggler::take(pid, |_| names_it(pid)));
             taken.flatten().collect()
         };

@@ -40,7 +40,7 @@ struct Adoption {
     /// Whether nobody but workers can have made an orphan of ours.
     certain: bool,
     /// The worker to which orphans without any sign are given.
-    heir: Option<u32>,
+    adopter: Option<u32>,
     /// Children of which nothing is known, as of the last look.
     unclaimed: Option<Vec<Orphan>>,
 }
@@ -73,7 +73,7 @@ impl Search {
                 known: before,
                 held: HashSet::new(),
                 certain,
-                heir: None,
+                adopter: None,
                 unclaimed: None,
             }),
             census: None,
@@ -97,15 +97,15 @@ impl Search {
     }
 
     /// Has everything looked at anew. `held` are those whose worker is known.
-    pub fn look_anew(&mut self, held: impl Iterator<Item = i32>) {
-        self.look_again();
+    pub fn restart(&mut self, held: impl Iterator<Item = i32>) {
+        self.discard();
         if let Orphans::Ours(adoption) = &mut self.orphans {
             adoption.held = held.collect();
         }
     }
 
     /// The same, with nobody more or less held.
-    pub fn look_again(&mut self) {
+    pub fn discard(&mut self) {
         self.census = None;
         if let Orphans::Ours(adoption) = &mut self.orphans {
             adoption.unclaimed = None;
@@ -113,7 +113,7 @@ impl Search {
     }
 
     /// This child of ours is no orphan, or is left alone.
-    pub fn know(&mut self, pid: i32) {
+    pub fn exclude(&mut self, pid: i32) {
         if let Orphans::Ours(adoption) = &mut self.orphans {
             adoption.known.insert(pid);
         }
@@ -128,9 +128,9 @@ impl Search {
     }
 
     /// Gives orphans without any sign to this worker: it is the only one, or the last.
-    pub fn give_to(&mut self, worker: u32) {
+    pub fn set_adopter(&mut self, worker: u32) {
         if let Orphans::Ours(adoption) = &mut self.orphans {
-            adoption.heir = Some(worker);
+            adoption.adopter = Some(worker);
         }
     }
 
@@ -144,9 +144,9 @@ impl Search {
     /// The worker to which orphans without any sign are given. It is to look last, when every other
     /// one has taken what shows its own.
     #[must_use]
-    pub fn heir(&self) -> Option<u32> {
+    pub fn adopter(&self) -> Option<u32> {
         match &self.orphans {
-            Orphans::Ours(adoption) if adoption.certain => adoption.heir,
+            Orphans::Ours(adoption) if adoption.certain => adoption.adopter,
             Orphans::Ours(_) | Orphans::Elsewhere => None,
         }
     }
@@ -182,11 +182,11 @@ impl Search {
     /// The orphans that were of no worker by any sign, by pid and program: they are not ours to
     /// signal.
     #[must_use]
-    pub fn nobodys(&mut self) -> Vec<(i32, String)> {
+    pub fn unowned(&mut self) -> Vec<(i32, String)> {
         if self.is_certain() {
             return Vec::new();
         }
-        self.look_again();
+        self.discard();
         let orphans = self.unclaimed().unwrap_or_default().iter();
         let there = orphans.filter(|orphan| !orphan.stat.is_dead());
         there

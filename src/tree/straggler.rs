@@ -128,7 +128,7 @@ impl Straggler {
     /// Whether this signal of the ladder is news to it; from now on it is not. A second SIGTERM
     /// means "at once" to some programs.
     #[must_use]
-    pub fn is_news(&self, number: i32) -> bool {
+    pub fn mark_sent(&self, number: i32) -> bool {
         self.sent.replace(Some(number)) != Some(number)
     }
 

@@ -79,7 +79,7 @@ impl Worker {
         }
         if let (Stragglers::Wait, ended @ Some(_)) = (hands.stragglers, record.ended()) {
             worker.life = Life::Remains { ended, at: now };
-            worker.tree.have_greeted();
+            worker.tree.mark_greeted();
             worker.stragglers = record.stragglers;
         }
         worker.extensions = record.extensions;

@@ -35,7 +35,7 @@ impl Worker {
                 failpoint::pass("end seen");
                 if !hands.search.is_certain() {
                     // ORDER: found while the zombie pins the number of its session and group.
-                    hands.search.look_again();
+                    hands.search.discard();
                     self.look_for_tree(hands);
                 }
                 failpoint::pass("tree swept");
@@ -138,7 +138,7 @@ impl Worker {
                 self.signal_straggler(straggler, signal, hands);
             }
         }
-        self.tree.have_greeted();
+        self.tree.mark_greeted();
         self.ask_stragglers(hands);
     }
 
@@ -181,10 +181,10 @@ impl Worker {
         for straggler in self.tree.rest() {
             let left = Event::StragglerLeft { worker, straggler };
             hands.witness.see(hands.now, &left);
-            hands.search.know(straggler.pid);
+            hands.search.exclude(straggler.pid);
             self.stragglers = self.stragglers.saturating_add(1);
         }
-        self.tree.let_go();
+        self.tree.release_all();
     }
 
     /// Its main process, our child, ended, and another owner has to do with whatever is left. If
@@ -234,7 +234,7 @@ impl Worker {
             // The last one may have ended a moment ago: after the look of this wake-up, which came before
             // the tick, so that no test can have it end there.
             self.forget_ended(hands);
-            hands.search.look_again();
+            hands.search.discard();
             self.settle(hands);
             if matches!(self.life, Life::Over(_)) {
                 return;

@@ -61,7 +61,7 @@ impl Worker {
                 for one in self.tree.beyond_group() {
                     self.signal_straggler(one, signal, hands);
                 }
-                self.tree.have_had(signal);
+                self.tree.mark_sent(signal);
             }
         }
         failpoint::pass("main process signalled");
@@ -76,7 +76,7 @@ impl Worker {
     /// more.
     pub(super) fn have_signalled_all(&mut self, hands: &mut Hands<'_>) {
         self.look_for_tree(hands);
-        self.tree.have_had(hands.stop_signal);
+        self.tree.mark_sent(hands.stop_signal);
     }
 
     /// SIGKILL for everything that is left of it.
@@ -274,7 +274,7 @@ impl Worker {
         signal: i32,
         hands: &mut Hands<'_>,
     ) {
-        if !straggler.is_news(signal) {
+        if !straggler.mark_sent(signal) {
             return;
         }
         self.tell(straggler.pid, signal, &straggler.signal(signal), hands);

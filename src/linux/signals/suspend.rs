@@ -11,7 +11,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 
 use libc::{SIGTSTP, SIGTTIN, SIGTTOU};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use nix::sys::signal::{SigSet, Signal, raise};
+use nix::sys::signal::{self, SigSet, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 
 use crate::linux::sys::{self, Disposition};
@@ -52,26 +52,26 @@ impl Suspend {
 
     /// Whether one is pending.
     #[must_use]
-    pub fn is_asked(&self) -> bool {
+    pub fn is_pending(&self) -> bool {
         let mut fds = [PollFd::new(self.pending.as_fd(), PollFlags::POLLIN)];
         poll(&mut fds, PollTimeout::ZERO) == Ok(1)
     }
 
     /// Asks us alone.
-    pub fn ask(&self, signal: Signal) {
-        let _ = raise(signal);
+    pub fn raise(&self, signal: Signal) {
+        let _ = signal::raise(signal);
     }
 
     /// Asks everybody of our group, as the terminal does: us now, and the others when we are ready.
-    pub fn ask_group(&mut self, signal: Signal) {
+    pub fn raise_in_group(&mut self, signal: Signal) {
         self.for_group = Some(signal).filter(|one| self.signals.contains(*one));
-        self.ask(signal);
+        self.raise(signal);
     }
 
     /// What the rest of our group is to have now, before we obey. A SIGCONT that came in between has
     /// taken it back from all of them.
     pub fn take_for_group(&mut self) -> Option<i32> {
-        let for_group = self.for_group.take().filter(|_| self.is_asked());
+        let for_group = self.for_group.take().filter(|_| self.is_pending());
         for_group.map(|signal| signal as i32)
     }
 

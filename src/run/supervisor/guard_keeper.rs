@@ -78,7 +78,7 @@ impl GuardKeeper {
             Ok(guard) => {
                 let started = Event::GuardStarted { pid: guard.pid() };
                 run.witness.see(now, &started);
-                run.search.know(guard.pid());
+                run.search.exclude(guard.pid());
                 self.guard = Some(guard);
                 self.told = run.workers().len();
             }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use crate::decide::ladder::Rung;
 use crate::enforce::enforcement::How;
-use crate::linux::signals::Ask;
+use crate::linux::signals::Meaning;
 use crate::words::moment::Moment;
 use crate::words::reason::Reason;
 
@@ -41,27 +41,29 @@ pub(super) enum Press {
 impl Presses {
     /// Takes note of a signal that asks, and answers what it comes to in a run that is stopping
     /// already, or is not.
-    pub(super) fn press(&mut self, ask: Ask, is_stopping: bool, now: Moment) -> Press {
+    pub(super) fn press(&mut self, ask: Meaning, is_stopping: bool, now: Moment) -> Press {
         if self.repeats(ask, now) {
             return Press::Repeats;
         }
         match ask {
-            Ask::Interrupt if is_stopping => Press::Hurries,
-            Ask::Term if is_stopping => Press::Stops(Reason::TERM, How::AtLeast(Rung::Term)),
-            Ask::Quit if is_stopping => Press::Stops(Reason::TERM, How::AtLeast(Rung::Kill)),
-            Ask::Interrupt => Press::Stops(Reason::INTERRUPT, How::OWN_TIMES),
-            Ask::Term => Press::Stops(Reason::TERM, How::OWN_TIMES),
-            Ask::Hangup => Press::Stops(Reason::HANGUP, How::OWN_TIMES),
-            Ask::Quit | Ask::Other(_) | Ask::Forward(_) => Press::StopsUnnamed(ask.signal()),
+            Meaning::Interrupt if is_stopping => Press::Hurries,
+            Meaning::Term if is_stopping => Press::Stops(Reason::TERM, How::AtLeast(Rung::Term)),
+            Meaning::Quit if is_stopping => Press::Stops(Reason::TERM, How::AtLeast(Rung::Kill)),
+            Meaning::Interrupt => Press::Stops(Reason::INTERRUPT, How::OWN_TIMES),
+            Meaning::Term => Press::Stops(Reason::TERM, How::OWN_TIMES),
+            Meaning::Hangup => Press::Stops(Reason::HANGUP, How::OWN_TIMES),
+            Meaning::Quit | Meaning::Other(_) | Meaning::Forward(_) => {
+                Press::StopsUnnamed(ask.signal())
+            }
         }
     }
 
     /// Takes note of a signal that asks; answers whether it belongs to a request that came before.
-    fn repeats(&mut self, ask: Ask, now: Moment) -> bool {
-        self.interrupted |= ask == Ask::Interrupt;
+    fn repeats(&mut self, ask: Meaning, now: Moment) -> bool {
+        self.interrupted |= ask == Meaning::Interrupt;
         let is_near = |before: Option<Moment>| before.is_some_and(|at| now.since(at) < TOGETHER);
         // A person who has hurried may see at once that only SIGKILL helps: SIGQUIT says so.
-        let repeats = is_near(self.first) || (is_near(self.last) && ask != Ask::Quit);
+        let repeats = is_near(self.first) || (is_near(self.last) && ask != Meaning::Quit);
         if !repeats {
             self.accept(now);
         }
@@ -75,8 +77,8 @@ impl Presses {
     }
 
     /// Takes note of signals that came too late to change anything.
-    pub(super) fn note_late(&mut self, asks: &[Ask]) {
-        self.interrupted |= asks.contains(&Ask::Interrupt);
+    pub(super) fn note_late(&mut self, asks: &[Meaning]) {
+        self.interrupted |= asks.contains(&Meaning::Interrupt);
     }
 
     /// Whether Ctrl-C was pressed, whether or not it changed anything.
@@ -90,16 +92,16 @@ mod tests {
     use super::{Press, Presses};
     use crate::decide::ladder::Rung;
     use crate::enforce::enforcement::How;
-    use crate::linux::signals::Ask;
+    use crate::linux::signals::Meaning;
     use crate::words::moment::Moment;
     use crate::words::reason::Reason;
 
-    const ASKS: [Ask; 5] = [
-        Ask::Interrupt,
-        Ask::Term,
-        Ask::Hangup,
-        Ask::Quit,
-        Ask::Other(libc::SIGALRM),
+    const ASKS: [Meaning; 5] = [
+        Meaning::Interrupt,
+        Meaning::Term,
+        Meaning::Hangup,
+        Meaning::Quit,
+        Meaning::Other(libc::SIGALRM),
     ];
 
     fn at(milliseconds: u64) -> Moment {
@@ -123,7 +125,7 @@ mod tests {
     #[test]
     fn a_repetition_does_not_make_the_half_second_longer() {
         let mut presses = Presses::default();
-        let repeats = |time| presses.repeats(Ask::Interrupt, at(time));
+        let repeats = |time| presses.repeats(Meaning::Interrupt, at(time));
         let answers: Vec<bool> = [0, 400, 600, 1000, 1200].map(repeats).to_vec();
         assert_eq!(answers, [false, true, false, true, false]);
     }
@@ -131,34 +133,34 @@ mod tests {
     #[test]
     fn a_later_request_may_come_as_several_signals_too_but_sigquit_is_one_of_its_own() {
         let mut presses = Presses::default();
-        assert!(!presses.repeats(Ask::Term, at(0)));
-        assert!(!presses.repeats(Ask::Term, at(2000)));
-        assert!(presses.repeats(Ask::Interrupt, at(2001)));
-        assert!(!presses.repeats(Ask::Quit, at(2002)));
+        assert!(!presses.repeats(Meaning::Term, at(0)));
+        assert!(!presses.repeats(Meaning::Term, at(2000)));
+        assert!(presses.repeats(Meaning::Interrupt, at(2001)));
+        assert!(!presses.repeats(Meaning::Quit, at(2002)));
     }
 
     #[test]
     fn signals_that_come_with_another_request_repeat_it() {
         let mut presses = Presses::default();
         presses.accept(at(0));
-        assert!(presses.repeats(Ask::Term, at(3)));
-        assert!(!presses.repeats(Ask::Term, at(600)));
+        assert!(presses.repeats(Meaning::Term, at(3)));
+        assert!(!presses.repeats(Meaning::Term, at(600)));
     }
 
     #[test]
     fn ctrl_c_is_remembered_whether_it_counted_or_not() {
         let mut presses = Presses::default();
-        assert!(!presses.repeats(Ask::Term, at(0)) && !presses.interrupted());
-        assert!(presses.repeats(Ask::Interrupt, at(1)) && presses.interrupted());
+        assert!(!presses.repeats(Meaning::Term, at(0)) && !presses.interrupted());
+        assert!(presses.repeats(Meaning::Interrupt, at(1)) && presses.interrupted());
         let mut late = Presses::default();
-        late.note_late(&[Ask::Hangup]);
+        late.note_late(&[Meaning::Hangup]);
         assert!(!late.interrupted());
-        late.note_late(&[Ask::Hangup, Ask::Interrupt]);
+        late.note_late(&[Meaning::Hangup, Meaning::Interrupt]);
         assert!(late.interrupted());
     }
 
     /// What `ask` comes to as a request of its own.
-    fn alone(ask: Ask, is_stopping: bool) -> Press {
+    fn alone(ask: Meaning, is_stopping: bool) -> Press {
         Presses::default().press(ask, is_stopping, at(0))
     }
 
@@ -168,14 +170,14 @@ mod tests {
 
     #[test]
     fn the_first_request_stops_the_run_from_the_flag_on() {
-        assert!(stops(&alone(Ask::Interrupt, false), &Reason::INTERRUPT));
-        assert!(stops(&alone(Ask::Term, false), &Reason::TERM));
-        assert!(stops(&alone(Ask::Hangup, false), &Reason::HANGUP));
+        assert!(stops(&alone(Meaning::Interrupt, false), &Reason::INTERRUPT));
+        assert!(stops(&alone(Meaning::Term, false), &Reason::TERM));
+        assert!(stops(&alone(Meaning::Hangup, false), &Reason::HANGUP));
         for signal in [libc::SIGQUIT, libc::SIGALRM] {
             let ask = if signal == libc::SIGQUIT {
-                Ask::Quit
+                Meaning::Quit
             } else {
-                Ask::Other(signal)
+                Meaning::Other(signal)
             };
             let press = alone(ask, false);
             assert!(matches!(press, Press::StopsUnnamed(named) if named == signal));
@@ -184,7 +186,7 @@ mod tests {
 
     #[test]
     fn a_later_request_uses_the_rung_that_its_signal_means() {
-        assert!(matches!(alone(Ask::Interrupt, true), Press::Hurries));
+        assert!(matches!(alone(Meaning::Interrupt, true), Press::Hurries));
         let rung = |ask| match alone(ask, true) {
             Press::Stops(_, How::AtLeast(rung)) => Some(rung),
             Press::Stops(_, How::Ask(_))
@@ -192,9 +194,9 @@ mod tests {
             | Press::Hurries
             | Press::StopsUnnamed(_) => None,
         };
-        assert_eq!(rung(Ask::Term), Some(Rung::Term));
-        assert_eq!(rung(Ask::Quit), Some(Rung::Kill));
-        assert!(stops(&alone(Ask::Hangup, true), &Reason::HANGUP));
+        assert_eq!(rung(Meaning::Term), Some(Rung::Term));
+        assert_eq!(rung(Meaning::Quit), Some(Rung::Kill));
+        assert!(stops(&alone(Meaning::Hangup, true), &Reason::HANGUP));
     }
 
     #[test]

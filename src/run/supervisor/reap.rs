@@ -96,7 +96,7 @@ impl Supervisor<'_> {
         }
         if let Some(last) = ended.last().filter(|_| self.by_pid.is_empty()) {
             // Whose an orphan is that shows no sign cannot be told; but nobody needs it any more.
-            self.run.search.give_to(last.number);
+            self.run.search.set_adopter(last.number);
         }
         self.run.settle(now);
         self.ended.extend(ended);
@@ -121,8 +121,8 @@ impl Supervisor<'_> {
         self.run
             .on_index(index, now, |worker, _| worker.stopped_by_terminal());
         match stops {
-            Stops::Us(signal) => self.signals.suspend().ask(signal),
-            Stops::Group(signal) => self.signals.suspend_mut().ask_group(signal),
+            Stops::Us(signal) => self.signals.suspend().raise(signal),
+            Stops::Group(signal) => self.signals.suspend_mut().raise_in_group(signal),
         }
     }
 

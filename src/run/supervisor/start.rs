@@ -41,7 +41,7 @@ impl Supervisor<'_> {
                 .warn("there is no /proc: what workers leave behind cannot be found"),
         }
         if self.plan.workers == 1 {
-            self.run.search.give_to(0);
+            self.run.search.set_adopter(0);
         }
     }
 
@@ -99,7 +99,7 @@ impl Supervisor<'_> {
         }
         let child = started?;
         let (pid, now) = (child.pid(), sys::now());
-        self.run.search.know(pid);
+        self.run.search.exclude(pid);
         failpoint::pass("worker started");
         let ladder = Ladder::new(self.plan.times, now);
         let worker = Worker::new(number, pid, flag, cgroup, (now, ladder));
