@@ -32,6 +32,29 @@ impl Verdict {
     }
 }
 
+/// Why the first worker of a run could not be started: the run never began.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NotStarted {
+    /// Its program was not found.
+    NotFound,
+    /// Its program was found and cannot be run.
+    NotRunnable,
+    /// Something that every worker needs could not be had.
+    Lacks,
+}
+
+impl NotStarted {
+    /// The exit status, as shells and env(1) have it.
+    #[must_use]
+    pub fn status(self) -> u8 {
+        match self {
+            Self::NotFound => 127,
+            Self::NotRunnable => 126,
+            Self::Lacks => Verdict::FAILED,
+        }
+    }
+}
+
 /// The options that the user chose for the status.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Policy {
@@ -123,7 +146,7 @@ fn status_of(last: &Final) -> Verdict {
 
 #[cfg(test)]
 mod tests {
-    use super::{Ending, Policy, Verdict};
+    use super::{Ending, NotStarted, Policy, Verdict};
     use crate::decide::outcome::{Final, Outcome};
     use crate::words::ended::Ended;
     use crate::words::reason::Reason;
@@ -317,5 +340,15 @@ mod tests {
         for (one, reason, expected) in cases {
             assert_eq!(verdict(&[one], reason, policy).shell_status(), expected);
         }
+    }
+
+    #[test]
+    fn a_run_that_never_began_says_why_by_its_status() {
+        let all = [
+            NotStarted::NotFound,
+            NotStarted::NotRunnable,
+            NotStarted::Lacks,
+        ];
+        assert_eq!(all.map(NotStarted::status), [127, 126, 125]);
     }
 }

@@ -38,7 +38,7 @@ mod error;
 mod newborn;
 mod program;
 
-/// The variables that tell a worker of its run, besides that of its flag.
+/// The variables that tell a worker about its run, besides the one of its flag.
 const RUN: &str = "STOPCTL_RUN";
 const WORKER: &str = "STOPCTL_WORKER";
 const WORKERS: &str = "STOPCTL_WORKERS";
@@ -55,21 +55,21 @@ pub enum Stdin {
 /// Where a worker runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Place {
-    /// In a session of its own: with a mere group the kernel would send SIGHUP to a stopped worker
-    /// when we die, and stop a worker that reads the terminal.
+    /// In a session of its own: in a mere group a stopped worker would get SIGHUP from the kernel
+    /// when we die, and a worker that reads the terminal would be stopped.
     OwnSession,
-    /// In our session, in a group of its own that is lent the terminal, if there is one.
+    /// In our session, in a group of its own, which is lent the terminal if there is one.
     Foreground,
 }
 
-/// What it means to a worker that an engine signals all processes at once, the supervisor's and
-/// the workers' alike.
+/// What it means to a worker when an engine signals all processes at once, the supervisor and the
+/// workers alike.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exposure {
     /// What it means to any program.
     Open,
-    /// Nothing: it starts with SIGTERM and SIGINT ignored. A program that wants them installs a
-    /// handler.
+    /// Nothing: the worker starts with SIGTERM and SIGINT ignored. A program that wants them installs
+    /// a handler.
     Shielded,
 }
 
@@ -88,43 +88,43 @@ pub struct Recipe {
     pub workers: u32,
     /// Where it runs.
     pub place: Place,
-    /// What it reads, if that is not what we read.
+    /// What it reads instead of what we read.
     pub null: Option<File>,
-    /// Whether it is shielded from what is not meant for it.
+    /// Whether it is shielded from signals that are not meant for it.
     pub exposure: Exposure,
-    /// What the ladder sends instead of SIGTERM: it must not be ignored.
+    /// What the ladder sends instead of SIGTERM: the worker must not start with it ignored.
     pub stop_signal: i32,
     /// `RLIMIT_NOFILE` as it was before we raised it, soft and hard.
     pub open_files: (rlim_t, rlim_t),
 }
 
-/// The names of the variables that a worker does not inherit: those that it gets anew, and those
-/// that whoever started us did not mean for our workers.
+/// The names of the variables that a worker does not inherit: those that we set for it, and those
+/// that whoever started us meant for us and not for our workers.
 #[must_use]
 pub fn ours_alone() -> Vec<&'static str> {
     let anew = [reader::VARIABLE, RUN, WORKER, WORKERS];
     anew.into_iter().chain(notify::OURS_ALONE).collect()
 }
 
-/// What one worker gets, besides what all of them get.
+/// What one worker gets besides what all of them get.
 #[derive(Debug)]
 pub struct Outfit<'a> {
     /// Its number.
     pub number: u32,
     /// Its flag.
     pub flag: &'a FlagFile,
-    /// Its place in the record.
+    /// Where it puts itself on record.
     pub birth: Birth,
     /// The file with the owner word.
     pub owner: Arc<File>,
     /// The way into its control group, if it has one.
     pub entry: Option<File>,
-    /// The terminal of which it takes the foreground before its program runs.
+    /// The terminal whose foreground it takes before its program runs.
     pub terminal: Option<Arc<File>>,
 }
 
 impl Recipe {
-    /// Starts a worker: its process is there afterwards, and on the way to its program.
+    /// Starts a worker: afterwards its process is there, and on the way to its program.
     ///
     /// The caller has every signal blocked.
     ///
@@ -133,8 +133,8 @@ impl Recipe {
     /// As pipe(2) and fork(2).
     pub fn start(&self, outfit: &Outfit<'_>) -> Result<Newborn, SpawnError> {
         let lacks = |error| SpawnError::Lacks(SpawnError::PROCESS, error);
-        // All that the child needs is made by now: it may have been forked while another thread,
-        // of a library that was loaded into this process, held the lock of the allocator.
+        // Everything that the child needs is made before the fork: a thread of a library that was
+        // loaded into this process may hold the lock of the allocator at that moment.
         let ours = self.variables(outfit.number, outfit.flag);
         let entries = self.environment.entries();
         let entries = entries.chain(ours.iter().map(CString::as_c_str));
@@ -157,15 +157,15 @@ impl Recipe {
         if let Some(pid) = sys::fork().map_err(lacks)? {
             return Ok(Newborn::new(pid, told));
         }
-        // A panic must not unwind into the copy of the supervisor: that would stop its workers.
+        // A panic must not unwind into the copy of the supervisor: it would stop the workers.
         let room = &mut room;
         let way = AssertUnwindSafe(move || child.go(room));
         let status = match catch_unwind(way) {
             Ok(Err(failure)) => {
                 telling.tell(failure);
-                failure.error().status()
+                failure.error().why().status()
             }
-            // It was asked to stop in time, and left.
+            // The worker was asked to stop before its program ran, so it just leaves.
             Ok(Ok(NotToRun)) => 0,
             Err(_) => Verdict::FAILED,
         };
@@ -186,14 +186,14 @@ impl Recipe {
         let variables = variables.into_iter();
         let entry = |(name, value): (&str, Option<&OsStr>)| {
             let entry = [name.as_bytes(), value?.as_bytes()].join(&b'=');
-            // None of them can have a zero byte: they are names of files, and numbers.
+            // No value can have a zero byte: they are names of files, and numbers.
             CString::new(entry).ok()
         };
         variables.filter_map(entry).collect()
     }
 }
 
-/// A child found, before its program ran, that this must not run.
+/// The child has found that its program must not run any more.
 struct NotToRun;
 
 /// All that a child needs between fork and exec, where nothing may be allocated and no lock taken.
@@ -218,7 +218,7 @@ impl<'a> Child<'a> {
         }
         .map_err(Step::Session.failed())?;
         if let Some(terminal) = &outfit.terminal {
-            // Who has closed it meanwhile stops the run.
+            // If it fails, somebody has closed the terminal, and that stops the run.
             let _ = tcsetpgrp(terminal, getpid());
         }
         restore_dispositions(recipe.stop_signal).map_err(Step::Signals.failed())?;
@@ -230,11 +230,11 @@ impl<'a> Child<'a> {
         if let Some(null) = &recipe.null {
             dup2_stdin(null).map_err(Step::Stdin.failed())?;
         }
-        // ORDER: on record first, then the look whether to run at all. Whoever takes over
-        // after a crash in between finds either no process or one that it knows.
+        // ORDER: first on record, then the check whether to run at all. Whoever takes over after
+        // a crash in between finds either no process or one that is on record.
         failpoint::pass("child prepared");
         if let Some(mut entry) = outfit.entry.as_ref() {
-            // Whoever writes 0 is meant (cgroups(7)).
+            // 0 means the process that writes it (cgroups(7)).
             entry.write_all(b"0").map_err(Step::Cgroup.failed())?;
         }
         let born = born();
@@ -260,7 +260,7 @@ impl<'a> Child<'a> {
 /// What must be true for a worker's program to run.
 struct Conditions<'a> {
     supervisor: i32,
-    /// The one that the owner word names.
+    /// The thread that the owner word names.
     thread: u32,
     flag: Option<&'a File>,
     owner: &'a File,
@@ -270,26 +270,27 @@ impl Conditions<'_> {
     /// Whether the parent is still the supervisor, it still enforces, and nobody asked to stop.
     fn hold(&self) -> bool {
         let mut word = [0; 4];
-        // Of a supervisor that lives, too: whoever has taken over from one that was silent cannot
-        // know of a child that was not on record by then.
+        // This is checked even though the supervisor lives: whoever has taken over from one that was
+        // silent cannot know of a child that was not on record by then.
         let owned = self.owner.read_exact_at(&mut word, 0).is_ok()
             && owner::is_owned_by(u32::from_ne_bytes(word), self.thread);
         let mut level = [0];
         let read = |file: &File| file.read_exact_at(&mut level, 0).is_ok();
         let down = self.flag.is_some_and(read) && level[0] == RUNNING;
-        // Where the kernel may not mark the death of an owner, its child tells it by its parent.
+        // In case the kernel cannot mark the death of an owner: its children get another parent.
         getppid().as_raw() == self.supervisor && owned && down
     }
 }
 
-/// Sets every signal to what a program expects. What was ignored when we started stays ignored
-/// (nohup, background jobs), but for what the ladder itself is made of, which we have reset for us.
+/// Sets every signal to what a program expects. A signal that was ignored when we started stays
+/// ignored (nohup, background jobs), except for those of the ladder, which we have reset for
+/// ourselves.
 fn restore_dispositions(stop_signal: i32) -> io::Result<()> {
     if stop_signal != SIGTERM {
         sys::set_disposition(stop_signal, Disposition::Default)?;
     }
-    // A Ctrl-Z that reached us in this window may be pending: a child that it stops is continued, as
-    // any that is stopped before its program runs.
+    // A Ctrl-Z that reached us in this window may be pending. A child that it stops is continued, as
+    // is every child that is stopped before its program runs.
     for (signal, was_ignored) in sys::ignored_by_us() {
         let to = if was_ignored {
             Disposition::Ignore
@@ -301,7 +302,7 @@ fn restore_dispositions(stop_signal: i32) -> io::Result<()> {
     Ok(())
 }
 
-/// Has the program start with what engines send to everybody ignored: that is inherited (execve(2)).
+/// Ignores what engines send to every process. The program inherits that (execve(2)).
 fn shield() -> io::Result<()> {
     for signal in [SIGTERM, SIGINT] {
         sys::set_disposition(signal, Disposition::Ignore)?;
@@ -309,7 +310,7 @@ fn shield() -> io::Result<()> {
     Ok(())
 }
 
-/// Who we are, between fork and exec.
+/// What goes on record about this process, between fork and exec.
 fn born() -> Born {
     let pid = getpid().as_raw();
     let inode = process::open(pid).ok();

@@ -426,9 +426,11 @@ impl<'a> Supervisor<'a> {
             None => Ok(ending.verdict(self.plan.policy)),
         };
         if self.run.files.owner.is_ours() {
-            let verdict = end.as_ref().copied().map(Verdict::shell_status);
-            self.run
-                .finish(Some(verdict.unwrap_or_else(SpawnError::status)));
+            let status = match &end {
+                Ok(verdict) => verdict.shell_status(),
+                Err(refusal) => refusal.why().status(),
+            };
+            self.run.finish(Some(status));
         }
         self.cgroup.iter().for_each(Cgroup::remove);
         if self.run.leaves_something() {

@@ -1,5 +1,5 @@
 //! The environment of a worker: ours as it is, in order, with duplicates and with entries that have
-//! no `=`, but for the variables that stopctl itself sets and those that are meant for one process.
+//! no `=`, except for the variables that stopctl sets and those that are meant for one process only.
 
 use std::ffi::{CStr, CString};
 use std::io::Write as _;
@@ -9,8 +9,8 @@ use nix::unistd::getpid;
 use crate::linux::process;
 use crate::linux::sys;
 
-/// A socket activation is for the process that `LISTEN_PID` names (`sd_listen_fds(3)`), and on new
-/// systems for the one whose pidfd has this inode, too.
+/// Sockets are handed to the process that `LISTEN_PID` names (`sd_listen_fds(3)`), which new systems
+/// name by the inode of its pidfd too.
 const LISTEN_PID: &str = "LISTEN_PID";
 const LISTEN_PIDFDID: &str = "LISTEN_PIDFDID";
 
@@ -21,8 +21,8 @@ pub struct Environment {
     listen: Listen,
 }
 
-/// The entries that name us, and are to name the worker instead. Sockets that somebody handed to us
-/// are the worker's: we have no use for them.
+/// The places of the entries that name us and are to name the worker instead. We have no use for
+/// sockets that were handed to us: they are the worker's.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Listen {
     pid: Option<usize>,
@@ -30,7 +30,7 @@ struct Listen {
 }
 
 impl Environment {
-    /// Ours, without the variables of these `names`.
+    /// Our environment, without the variables of these `names`.
     #[must_use]
     pub fn inherited(names: &[&str]) -> Self {
         let us = getpid().as_raw();
@@ -43,7 +43,8 @@ impl Environment {
         Self::of(sys::environment(), names, us, inode)
     }
 
-    /// Of the process `pid`, whose pidfd has this `inode`, which is asked for if that is needed.
+    /// The environment made of `entries` of the process `pid`, whose pidfd has this `inode`: that is
+    /// asked for only if it matters.
     fn of(
         mut entries: Vec<CString>,
         names: &[&str],
@@ -63,7 +64,7 @@ impl Environment {
         let by_inode = first(LISTEN_PIDFDID);
         let inode = by_inode.and_then(|_| says(by_inode, inode()?.to_string()));
         let pid = says(first(LISTEN_PID), pid.to_string());
-        // Where one of the two names another process, both do.
+        // If one of the two names another process, both do.
         let is_ours = pid.is_some() && inode.is_some() == by_inode.is_some();
         let listen = if is_ours {
             Listen { pid, inode }
@@ -78,8 +79,8 @@ impl Environment {
         self.entries.iter().map(CString::as_c_str)
     }
 
-    /// Puts the worker's own numbers in the place of ours, in its own copy of the list. Allocates
-    /// nothing: it is done between fork and exec, where they are known.
+    /// Puts the worker's own numbers in the place of ours, in its own copy of the list. They are
+    /// known only between fork and exec, so this allocates nothing.
     pub(super) fn name_the_worker<'a>(
         &self,
         list: &mut sys::Words<'a>,
@@ -99,7 +100,7 @@ impl Environment {
 /// Longer than either entry.
 const LONGEST: usize = 64;
 
-/// Where entries are written between fork and exec.
+/// Room for the entries that are written between fork and exec.
 pub(super) struct Room([u8; LONGEST], [u8; LONGEST]);
 
 impl Room {
@@ -109,7 +110,7 @@ impl Room {
 }
 
 fn entry<'a>(room: &'a mut [u8; LONGEST], name: &str, number: i128) -> &'a CStr {
-    // It fits: a name and 20 digits. What is left of the room are zeroes.
+    // A name and 20 digits fit. The rest of the room stays zero.
     let _ = write!(&mut room[..LONGEST - 1], "{name}={number}");
     CStr::from_bytes_until_nul(room).unwrap_or_default()
 }

@@ -1,4 +1,4 @@
-//! Why a worker could not be started, and how its child tells that through a pipe.
+//! Why a worker could not be started, and how the child tells us so through a pipe.
 
 use std::error::Error;
 use std::fmt;
@@ -6,7 +6,7 @@ use std::io;
 
 use nix::errno::Errno;
 
-use crate::decide::verdict::Verdict;
+use crate::decide::verdict::NotStarted;
 
 /// A worker could not be started.
 #[derive(Debug)]
@@ -15,21 +15,21 @@ pub enum SpawnError {
     NotFound(io::Error),
     /// The program was found and cannot be run.
     NotRunnable(io::Error),
-    /// Something that every worker needs could not be had: what that was.
+    /// Something that every worker needs could not be had: what it was.
     Lacks(&'static str, io::Error),
 }
 
 impl SpawnError {
-    /// Of fork(2), and of an exec for which there was no room.
+    /// What is lacking when fork(2) fails, or when there is no room for an exec.
     pub(super) const PROCESS: &'static str = "no process for it";
 
-    /// The exit status of a run whose first worker could not be started.
+    /// What that means for a run whose first worker it is.
     #[must_use]
-    pub fn status(&self) -> u8 {
+    pub fn why(&self) -> NotStarted {
         match self {
-            Self::NotFound(_) => 127,
-            Self::NotRunnable(_) => 126,
-            Self::Lacks(..) => Verdict::FAILED,
+            Self::NotFound(_) => NotStarted::NotFound,
+            Self::NotRunnable(_) => NotStarted::NotRunnable,
+            Self::Lacks(..) => NotStarted::Lacks,
         }
     }
 
@@ -97,7 +97,7 @@ impl Step {
         }
     }
 
-    /// What may follow this step by `?`.
+    /// Turns an error of this step into the failure that the child tells of.
     pub(super) fn failed<E: Into<io::Error>>(self) -> impl FnOnce(E) -> Failure {
         move |error| Failure {
             step: self,
@@ -107,7 +107,7 @@ impl Step {
 }
 
 /// The step at which a child failed, and the error of the system call. It is made between fork and
-/// exec: nothing of it is allocated.
+/// exec, so it allocates nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Failure {
     step: Step,
@@ -115,7 +115,7 @@ pub(super) struct Failure {
 }
 
 impl Failure {
-    /// How many bytes it has on its way through the pipe.
+    /// How many bytes it takes in the pipe.
     pub(super) const LENGTH: usize = 5;
 
     pub(super) fn bytes(self) -> [u8; Self::LENGTH] {
@@ -143,7 +143,7 @@ impl Failure {
 mod tests {
     use std::io;
 
-    use super::{Failure, SpawnError, Step};
+    use super::{Failure, NotStarted, SpawnError, Step};
 
     #[test]
     fn every_failure_comes_through_the_pipe_as_it_was() {
@@ -157,22 +157,25 @@ mod tests {
     }
 
     #[test]
-    fn only_the_exec_has_statuses_of_its_own() {
-        let status = |step: Step, errno| {
+    fn only_the_exec_tells_of_the_program() {
+        let why = |step: Step, errno| {
             let failure = step.failed()(io::Error::from_raw_os_error(errno));
-            failure.error().status()
+            failure.error().why()
         };
         for step in Step::ALL.into_iter().filter(|step| *step != Step::Exec) {
             for errno in [libc::ENOENT, libc::EACCES, libc::ENOMEM] {
-                assert_eq!(status(step, errno), 125, "{step:?}");
+                assert_eq!(why(step, errno), NotStarted::Lacks, "{step:?}");
             }
         }
-        let exec = |errno| status(Step::Exec, errno);
-        assert_eq!([libc::ENOENT, libc::ENOTDIR].map(exec), [127, 127]);
+        let exec = |errno| why(Step::Exec, errno);
+        assert_eq!(
+            [libc::ENOENT, libc::ENOTDIR].map(exec),
+            [NotStarted::NotFound; 2]
+        );
         let cannot = [libc::EACCES, libc::ENOEXEC, libc::ETXTBSY, libc::E2BIG];
-        assert_eq!(cannot.map(exec), [126; 4]);
+        assert_eq!(cannot.map(exec), [NotStarted::NotRunnable; 4]);
         let room = [libc::EAGAIN, libc::ENOMEM, libc::EMFILE, libc::ENFILE];
-        assert_eq!(room.map(exec), [125; 4]);
+        assert_eq!(room.map(exec), [NotStarted::Lacks; 4]);
     }
 
     #[test]

@@ -1,6 +1,6 @@
-//! The program of a worker: where it may be, and becoming it, as execvp(3) does.
+//! The program of a worker: which files it may be, and how a child becomes it, as with execvp(3).
 //!
-//! Everything is prepared before the fork: between fork and exec nothing may be allocated.
+//! Everything is prepared before the fork, because nothing may be allocated between fork and exec.
 
 use std::ffi::{CStr, CString, OsStr, OsString};
 use std::io;
@@ -10,13 +10,13 @@ use libc::{EACCES, ENODEV, ENOENT, ENOEXEC, ENOTDIR, ESTALE, ETIMEDOUT};
 
 use crate::linux::sys::{self, Words};
 
-/// What runs a file that is executable and has no form that the kernel knows.
+/// What runs an executable file whose format the kernel does not know.
 const SHELL: &CStr = c"/bin/sh";
 
-/// Where programs are without a PATH (`_CS_PATH`).
+/// Where programs are looked for if there is no PATH (`_CS_PATH`).
 const DEFAULT_PATH: &str = "/bin:/usr/bin";
 
-/// The longest name of a file, and the longest part of PATH that is tried.
+/// The longest name that a file can have, and the longest part of PATH that is tried.
 const NAME_MAX: usize = 255;
 const PATH_MAX: usize = 4096;
 
@@ -24,9 +24,9 @@ const PATH_MAX: usize = 4096;
 #[derive(Debug)]
 pub struct Program {
     words: Vec<CString>,
-    /// In the order in which they are tried.
+    /// The files that may be the program, in the order in which they are tried.
     files: Vec<CString>,
-    /// What it comes to when there is no file to try.
+    /// The error if there is no file to try.
     none: i32,
 }
 
@@ -35,7 +35,7 @@ impl Program {
     ///
     /// # Errors
     ///
-    /// If a word has a zero byte in it: no program could be given that.
+    /// If a word has a zero byte in it: it cannot be passed to a program.
     pub fn of(command: &[OsString], path: Option<&OsStr>) -> io::Result<Self> {
         let words: Result<Vec<CString>, _> = command
             .iter()
@@ -53,18 +53,18 @@ impl Program {
         Ok(Self { words, files, none })
     }
 
-    /// The arguments, with the name.
+    /// The arguments, with the name of the program as the first one.
     pub(super) fn arguments(&self) -> Words<'_> {
         Words::of(self.words.iter().map(CString::as_c_str))
     }
 
-    /// The arguments of a shell that runs it; the second one is the file, and comes later.
+    /// The arguments of a shell that runs the program. The second one is the file: it is set later.
     pub(super) fn shell(&self) -> Words<'_> {
         let rest = self.words[1..].iter().map(CString::as_c_str);
         Words::of([SHELL, SHELL].into_iter().chain(rest))
     }
 
-    /// Becomes it. Comes back only with the error.
+    /// Becomes the program. Comes back only with an error.
     pub(super) fn run<'a>(
         &'a self,
         arguments: &Words<'_>,
@@ -80,13 +80,13 @@ impl Program {
                 error = sys::execve(SHELL, shell, environment);
             }
             last = match error.raw_os_error() {
-                // It is not there, or not for us: perhaps the next one is.
+                // It is not there, or we may not run it: perhaps the next one is ours.
                 Some(errno @ (EACCES | ENOENT | ESTALE | ENOTDIR | ENODEV | ETIMEDOUT)) => errno,
                 Some(_) | None => return error,
             };
             is_denied |= last == EACCES;
         }
-        // One that we may not run says more than that others are not there.
+        // That we may not run one file says more than that the others are not there.
         io::Error::from_raw_os_error(if is_denied { EACCES } else { last })
     }
 }
@@ -99,7 +99,7 @@ fn candidates(name: &[u8], path: &[u8]) -> Vec<CString> {
         b"" => name.to_vec(),
         directory => [directory, name].join(&b'/'),
     });
-    // There is no zero byte in a variable, nor in the name by now.
+    // A variable has no zero byte, and the name was checked.
     files.filter_map(|file| CString::new(file).ok()).collect()
 }
 

@@ -82,7 +82,7 @@ pub(crate) fn run(args: &RunArgs) -> Leave {
     let mut report = Report::new(voice, events, annotations, &plan);
     match supervise(&plan, launched, outer, &mut report) {
         Ok(verdict) => verdict.into(),
-        Err(error) => Leave::With(error.status()).saying(&not_started(&plan, &error)),
+        Err(error) => Leave::With(error.why().status()).saying(&not_started(&plan, &error)),
     }
 }
 
