@@ -73,6 +73,8 @@ pub mod words {
     pub mod reason;
     #[cfg(feature = "cli")]
     pub mod signal_name;
+    #[cfg(feature = "cli")]
+    pub mod worker_number;
 }
 
 /// What is decided without a clock, a process or a file.

@@ -128,7 +128,12 @@ impl Flag {
     fn new() -> Self {
         let dir = tempfile::tempdir_in("/dev/shm").expect("a directory in shared memory");
         let handle = File::open(dir.path()).expect("the directory");
-        let file = FlagFile::create(&handle, dir.path(), 0).expect("a flag");
+        let file = FlagFile::create(
+            &handle,
+            dir.path(),
+            stopctl::words::worker_number::WorkerNumber::FIRST,
+        )
+        .expect("a flag");
         Self { file, _dir: dir }
     }
 }

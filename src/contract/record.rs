@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use crate::decide::times::{Times, Unaware};
 use crate::words::duration::Limit;
 use crate::words::ended::Ended;
+use crate::words::worker_number::WorkerNumber;
 
 mod born;
 mod reader;
@@ -403,8 +404,14 @@ impl Default for WorkerRecord {
     }
 }
 
-fn slot(worker: u32) -> u64 {
-    HEADER + u64::from(worker) * SLOT as u64
+/// Where the slot of a worker begins.
+fn slot(worker: WorkerNumber) -> u64 {
+    behind(worker.get())
+}
+
+/// Where the first so many slots end.
+fn behind(workers: u32) -> u64 {
+    HEADER + u64::from(workers) * SLOT as u64
 }
 
 /// The record cannot be used.
@@ -448,6 +455,7 @@ mod tests {
     use super::{Record, RecordReader, RunRecord, WorkerRecord};
     use crate::decide::times::{Times, Unaware};
     use crate::words::duration::Limit;
+    use crate::words::worker_number::WorkerNumber;
 
     fn run(command: Vec<String>, cgroup: usize) -> RunRecord {
         let mut run = RunRecord::new("n".repeat(64), i32::MAX, command, 1);
@@ -510,7 +518,7 @@ mod tests {
             let dir = std::fs::File::open(dir.path()).unwrap();
             let mut record = Record::create(&dir, &run).unwrap();
             let change_last = |record: &mut Record| {
-                record.set_worker(8, &WorkerRecord::default());
+                record.set_worker(WorkerNumber::new(8), &WorkerRecord::default());
                 record.commit().unwrap();
             };
             change_last(&mut record);

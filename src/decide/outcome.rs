@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::decide::ladder::Rung;
 use crate::words::ended::Ended;
+use crate::words::worker_number::WorkerNumber;
 
 /// How a worker ended and what it took: the highest rung that was used before its main process
 /// ended, and whether that rung ended it.
@@ -143,7 +144,7 @@ fn is_from_outside(ended: Ended, stop_signal: i32) -> bool {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Final {
     /// The worker's number.
-    pub worker: u32,
+    pub worker: WorkerNumber,
     /// Its main process.
     pub pid: i32,
     /// How its main process ended. `None` if nobody saw that, or if it has not ended.
@@ -175,6 +176,7 @@ mod tests {
     use super::{Before, Duration, Final, Outcome};
     use crate::decide::ladder::Rung;
     use crate::words::ended::Ended;
+    use crate::words::worker_number::WorkerNumber;
     use Outcome::{ByItself, ByOthers, Flag, Kill, Term};
 
     const RUNGS: [Option<Rung>; 4] = [None, Some(Rung::Flag), Some(Rung::Term), Some(Rung::Kill)];
@@ -307,7 +309,7 @@ mod tests {
         for failed in [false, true] {
             for flag_to_end in [None, Some(Duration::ZERO)] {
                 let last = Final {
-                    worker: 0,
+                    worker: WorkerNumber::FIRST,
                     pid: 2,
                     ended: Some(Ended::Exited(1)),
                     outcome: ByItself,

@@ -3,6 +3,7 @@
 use crate::decide::outcome::{Final, Outcome};
 use crate::words::ended::Ended;
 use crate::words::reason::Reason;
+use crate::words::worker_number::WorkerNumber;
 
 /// How `stopctl run` ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,7 +75,7 @@ pub struct Ending<'a> {
     /// Whether Ctrl-C was pressed: as the reason of the stop, or after it began.
     pub interrupted: bool,
     /// The worker because of which the others were stopped.
-    pub culprit: Option<u32>,
+    pub culprit: Option<WorkerNumber>,
     /// Whether stopctl itself failed: for example, a worker could not be started.
     pub failed: bool,
 }
@@ -150,11 +151,12 @@ mod tests {
     use crate::decide::outcome::{Final, Outcome};
     use crate::words::ended::Ended;
     use crate::words::reason::Reason;
+    use crate::words::worker_number::WorkerNumber;
 
     fn last(worker: u32, ended: Ended, outcome: Outcome) -> Final {
         let (flag_to_end, looked, extensions, stragglers) = (None, Some(true), 0, 0);
         Final {
-            worker,
+            worker: WorkerNumber::new(worker),
             pid: 2,
             ended: Some(ended),
             outcome,
@@ -221,7 +223,7 @@ mod tests {
             finals: &finals,
             reason: Some(&Reason::SIBLING),
             interrupted: false,
-            culprit: Some(0),
+            culprit: Some(WorkerNumber::FIRST),
             failed: false,
         };
         assert_eq!(ending.verdict(Policy::default()), Verdict::Exit(0));
@@ -284,7 +286,7 @@ mod tests {
             finals: &left,
             reason: Some(&Reason::SIBLING),
             interrupted: false,
-            culprit: Some(0),
+            culprit: Some(WorkerNumber::FIRST),
             failed: false,
         };
         assert_eq!(first.verdict(Policy::default()), Verdict::Exit(0));

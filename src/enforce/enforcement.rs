@@ -16,7 +16,7 @@ use crate::contract::flag::writer::FlagFile;
 use crate::contract::owner::OwnerFile;
 use crate::contract::record::{Phase, Record, RunRecord, SignalTo, Stragglers};
 use crate::contract::run_dir::RunDir;
-use crate::decide::outcome::{Final, Outcome};
+use crate::decide::outcome::Outcome;
 use crate::enforce::event::{Event, Witness};
 use crate::enforce::worker::{Hands, Worker};
 use crate::failpoint;
@@ -26,11 +26,14 @@ use crate::words::duration::Limit;
 use crate::words::ended::Ended;
 use crate::words::moment::Moment;
 use crate::words::reason::Reason;
+use crate::words::worker_number::WorkerNumber;
 
+mod roster;
 mod signal;
 mod stop;
 mod unstarted;
 
+pub(crate) use roster::Roster;
 pub(crate) use stop::How;
 pub(crate) use unstarted::Unstarted;
 
@@ -46,10 +49,9 @@ pub(crate) struct Enforcement<'a> {
     pub(crate) begun: Moment,
     /// Nobody of them, where we have taken over.
     pub(crate) unstarted: Unstarted,
-    workers: Vec<Worker>,
+    workers: Roster,
     /// Why the whole run was asked to stop: a latch.
     stopping: Option<Reason>,
-    finals: Vec<Final>,
 }
 
 /// The files of a run that only its owner writes.
@@ -84,16 +86,14 @@ impl<'a> Enforcement<'a> {
             search,
             begun: sys::now(),
             unstarted: Unstarted::default(),
-            workers: Vec::new(),
+            workers: Roster::default(),
             stopping: None,
-            finals: Vec::new(),
         }
     }
 
-    /// Takes a worker in; answers its place.
-    pub(crate) fn add(&mut self, worker: Worker) -> usize {
-        self.workers.push(worker);
-        self.workers.len() - 1
+    /// Takes in a worker that was started.
+    pub(crate) fn add(&mut self, worker: Worker) {
+        self.workers.add(worker);
     }
 
     /// Takes in a worker of an owner that is no more. Not if we are no owner any more: to take it in
@@ -112,26 +112,16 @@ impl<'a> Enforcement<'a> {
             search: &mut self.search,
             now: sys::now(),
         };
-        self.workers.push(worker(&mut hands));
+        self.workers.add(worker(&mut hands));
     }
 
-    pub(crate) fn workers(&self) -> &[Worker] {
+    pub(crate) fn workers(&self) -> &Roster {
         &self.workers
     }
 
     /// Why the whole run was asked to stop. Once it was, no worker is started any more.
     pub(crate) fn stopping(&self) -> Option<&Reason> {
         self.stopping.as_ref()
-    }
-
-    /// The final records, in the order in which they were made.
-    pub(crate) fn finals(&self) -> &[Final] {
-        &self.finals
-    }
-
-    /// Whether every worker has its final record.
-    pub(crate) fn all_over(&self) -> bool {
-        self.finals.len() == self.workers.len()
     }
 
     /// The one blocking call: until something of the run happens or of `others`, at the latest at
@@ -219,22 +209,36 @@ impl<'a> Enforcement<'a> {
         self.on_each(now, Worker::tick);
     }
 
-    /// Does the same to every worker that is not over.
+    /// Does the same to every worker that is not over. Nothing is done by an owner that was deposed:
+    /// another one does it.
     pub(crate) fn on_each(
         &mut self,
         now: Moment,
         mut act: impl FnMut(&mut Worker, &mut Hands<'_>),
     ) {
-        for index in 0..self.workers.len() {
-            self.on_index(index, now, &mut act);
-        }
+        let mut hands = Hands {
+            witness: self.witness,
+            stop_signal: self.rules.stop_signal,
+            signal_to: self.rules.signal_to,
+            kill_wait: self.rules.kill_wait,
+            max_grace: self.rules.max_grace,
+            stragglers: self.rules.stragglers,
+            search: &mut self.search,
+            now,
+        };
+        let owner = &self.files.owner;
+        self.workers.on_each(|worker| {
+            if owner.is_ours() {
+                act(worker, &mut hands);
+            }
+        });
     }
 
-    /// Does something to a worker, and keeps its final record if that was its end. Nothing is done
-    /// by an owner that was deposed: another one does it.
-    pub(crate) fn on_index(
+    /// Does something to the worker that has this number, if it is not over. Nothing is done by an
+    /// owner that was deposed: another one does it.
+    pub(crate) fn on_worker(
         &mut self,
-        index: usize,
+        number: WorkerNumber,
         now: Moment,
         act: impl FnOnce(&mut Worker, &mut Hands<'_>),
     ) {
@@ -248,33 +252,9 @@ impl<'a> Enforcement<'a> {
             search: &mut self.search,
             now,
         };
-        // A flag may be opened whose worker could not be started.
-        let Some(worker) = self.workers.get_mut(index) else {
-            return;
-        };
-        if worker.is_over().is_none() && self.files.owner.is_ours() {
-            act(worker, &mut hands);
-            self.finals.extend(worker.is_over().cloned());
+        if self.files.owner.is_ours() {
+            self.workers.on(number, |worker| act(worker, &mut hands));
         }
-    }
-
-    /// Does something to the worker that has this number.
-    pub(crate) fn on_worker(
-        &mut self,
-        number: u32,
-        now: Moment,
-        act: impl FnOnce(&mut Worker, &mut Hands<'_>),
-    ) {
-        if let Some(index) = self.index_of(number) {
-            self.on_index(index, now, act);
-        }
-    }
-
-    fn index_of(&self, number: u32) -> Option<usize> {
-        // They are taken in in the order of their numbers.
-        self.workers
-            .binary_search_by_key(&number, Worker::number)
-            .ok()
     }
 
     /// Makes the flags again in `dir` whose names are gone. Answers whether there were any, and
@@ -291,9 +271,9 @@ impl<'a> Enforcement<'a> {
     }
 
     /// Other ends of the flags of workers that are not over, by number.
-    pub(crate) fn flags(&self) -> BTreeMap<u32, FlagFile> {
-        let workers = self.workers.iter().filter(|w| w.is_over().is_none());
-        let flags = workers.map(|worker| (worker.number(), worker.flag().twin()));
+    pub(crate) fn flags(&self) -> BTreeMap<WorkerNumber, FlagFile> {
+        let there = self.workers.there();
+        let flags = there.map(|worker| (worker.number(), worker.flag().twin()));
         flags.collect()
     }
 
@@ -313,7 +293,7 @@ impl<'a> Enforcement<'a> {
     /// happened.
     pub(crate) fn write_off(
         &mut self,
-        index: usize,
+        number: WorkerNumber,
         ended: Option<Ended>,
         just_now: bool,
         now: Moment,
@@ -328,9 +308,9 @@ impl<'a> Enforcement<'a> {
             search: &mut self.search,
             now,
         };
-        let worker = &mut self.workers[index];
-        worker.write_off(ended, just_now, &mut hands);
-        self.finals.extend(worker.is_over().cloned());
+        self.workers.on(number, |worker| {
+            worker.write_off(ended, just_now, &mut hands);
+        });
     }
 
     /// Has the record tell of something that the kernel refuses.
@@ -349,7 +329,7 @@ impl<'a> Enforcement<'a> {
         // Who was deposed has nothing to write any more.
         if self.files.owner.is_ours() {
             self.mend_record();
-            for worker in &mut self.workers {
+            for worker in self.workers.iter_mut() {
                 if let Some(changes) = worker.take_changes() {
                     self.files.record.set_worker(worker.number(), &changes);
                 }
@@ -399,7 +379,7 @@ impl<'a> Enforcement<'a> {
 
     /// Whether something is still there that could not be ended.
     pub(crate) fn leaves_something(&self) -> bool {
-        let mut outcomes = self.finals.iter().map(|last| last.outcome);
+        let mut outcomes = self.workers.finals().iter().map(|last| last.outcome);
         outcomes.any(|outcome| outcome == Outcome::NotEnded)
     }
 }

@@ -10,6 +10,7 @@ use crate::tree::Straggler;
 use crate::words::ended::Ended;
 use crate::words::moment::Moment;
 use crate::words::reason::Reason;
+use crate::words::worker_number::WorkerNumber;
 
 /// Something that happened in a run.
 #[derive(Debug)]
@@ -24,7 +25,7 @@ pub enum Event<'a> {
     /// A worker's program runs.
     WorkerStarted {
         /// Its number.
-        worker: u32,
+        worker: WorkerNumber,
         /// Its main process.
         pid: i32,
         /// Its flag.
@@ -40,23 +41,23 @@ pub enum Event<'a> {
         /// Why.
         reason: &'a Reason,
         /// Which.
-        workers: &'a [u32],
+        workers: &'a [WorkerNumber],
         /// Which of them never looked at their flags.
-        unaware: &'a [u32],
+        unaware: &'a [WorkerNumber],
         /// Whether that is the whole run.
         all: bool,
     },
     /// A worker was asked to stop before it was started, and is not started any more.
     CalledOff {
         /// Which.
-        worker: u32,
+        worker: WorkerNumber,
         /// Why.
         reason: &'a Reason,
     },
     /// A flag was raised, or shows another deadline.
     FlagRaised {
         /// Whose.
-        worker: u32,
+        worker: WorkerNumber,
         /// Why.
         reason: &'a Reason,
         /// The level that it shows.
@@ -67,12 +68,12 @@ pub enum Event<'a> {
     /// A worker's flag was opened for the first time.
     FirstLook {
         /// Whose.
-        worker: u32,
+        worker: WorkerNumber,
     },
     /// A worker has more time than it had.
     Extended {
         /// Which.
-        worker: u32,
+        worker: WorkerNumber,
         /// Why.
         why: Why,
         /// The time until the next rung.
@@ -83,19 +84,19 @@ pub enum Event<'a> {
     /// A worker said that what it had to set up is there.
     WorkerReady {
         /// Which.
-        worker: u32,
+        worker: WorkerNumber,
     },
     /// A worker said that it has seen its flag, and stops.
     Acknowledged {
         /// Which.
-        worker: u32,
+        worker: WorkerNumber,
         /// The time since its flag was raised.
         after: Duration,
     },
     /// A signal of the ladder was sent.
     SignalSent {
         /// To a process of this worker.
-        worker: u32,
+        worker: WorkerNumber,
         /// To this one.
         pid: i32,
         /// Its number.
@@ -104,21 +105,21 @@ pub enum Event<'a> {
     /// The main process of a worker ignores the signal that is to end it.
     Ignored {
         /// Whose.
-        worker: u32,
+        worker: WorkerNumber,
         /// The signal's number.
         signal: i32,
     },
     /// A signal was passed on to a worker.
     Forwarded {
         /// To the main process of this worker.
-        worker: u32,
+        worker: WorkerNumber,
         /// Its number.
         signal: i32,
     },
     /// The kernel did not let us signal a process.
     SignalRefused {
         /// A process of this worker.
-        worker: u32,
+        worker: WorkerNumber,
         /// This one.
         pid: i32,
         /// The signal's number.
@@ -129,7 +130,7 @@ pub enum Event<'a> {
     /// The main process of a worker ended.
     MainEnded {
         /// Which.
-        worker: u32,
+        worker: WorkerNumber,
         /// How; `None` if somebody else took the status.
         ended: Option<Ended>,
         /// Whether it had been asked to stop.
@@ -140,21 +141,21 @@ pub enum Event<'a> {
     /// A process of a worker is still there after its main process ended.
     Straggler {
         /// Whose.
-        worker: u32,
+        worker: WorkerNumber,
         /// The process.
         straggler: &'a Straggler,
     },
     /// A straggler ended.
     StragglerEnded {
         /// Whose.
-        worker: u32,
+        worker: WorkerNumber,
         /// Its pid.
         pid: i32,
     },
     /// A straggler is left alone, as it was asked for.
     StragglerLeft {
         /// Whose.
-        worker: u32,
+        worker: WorkerNumber,
         /// The process.
         straggler: &'a Straggler,
     },
@@ -168,7 +169,7 @@ pub enum Event<'a> {
     /// Something of a worker is still there after SIGKILL and the wait for it.
     NotEnded {
         /// Whose.
-        worker: u32,
+        worker: WorkerNumber,
         /// These processes.
         pids: &'a [i32],
     },
@@ -208,7 +209,7 @@ pub enum Event<'a> {
     /// A worker of the supervisor that died was taken in.
     Adopted {
         /// Its number.
-        worker: u32,
+        worker: WorkerNumber,
         /// Its main process.
         pid: i32,
     },
@@ -220,7 +221,7 @@ pub enum Event<'a> {
     /// The flag of this worker was written by somebody else, and says again what it should.
     Healed {
         /// Whose.
-        worker: u32,
+        worker: WorkerNumber,
     },
     /// The run is suspended: its workers are stopped, and its clocks stand still.
     Suspended,

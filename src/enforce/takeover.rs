@@ -29,6 +29,7 @@ use crate::tree::Search;
 use crate::words::duration::Limit;
 use crate::words::reason::Reason;
 
+use crate::words::worker_number::WorkerNumber;
 use first::Raised;
 
 mod first;
@@ -261,8 +262,8 @@ fn take_in(
 ) {
     let times = snapshot.run.times();
     let notes_reads = snapshot.run.notes_reads;
-    let workers = snapshot.workers.into_iter().zip(0..);
-    for (record, number) in workers.filter(|(record, _)| {
+    let numbers = WorkerNumber::all_of(snapshot.run.workers);
+    for (number, record) in numbers.zip(snapshot.workers).filter(|(_, record)| {
         record.state != WorkerState::Ended || record.outcome.as_deref() == Some("not_ended")
     }) {
         // Should it be on its way, it looks at its flag before its program runs.
@@ -298,7 +299,7 @@ fn take_in(
 fn go_on(run: &mut Enforcement<'_>) {
     let blocked = SigSet::all();
     run.settle(sys::now());
-    while !run.all_over() && run.files.owner.is_ours() {
+    while !run.workers().all_over() && run.files.owner.is_ours() {
         run.publish();
         run.wait(std::iter::empty(), None, &blocked);
         let now = sys::now();

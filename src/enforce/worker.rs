@@ -32,6 +32,7 @@ mod said;
 mod stranger;
 mod suspend;
 
+use crate::words::worker_number::WorkerNumber;
 use said::Said;
 
 /// How the ladder is enforced: the same for all workers of a run.
@@ -65,7 +66,7 @@ impl Hands<'_> {
 /// A worker that was started.
 #[derive(Debug)]
 pub struct Worker {
-    number: u32,
+    number: WorkerNumber,
     pid: i32,
     main: Main,
     program: Program,
@@ -150,7 +151,7 @@ impl Worker {
     /// slot in the record is written when its program runs, or when there is something to say before.
     #[must_use]
     pub fn new(
-        number: u32,
+        number: WorkerNumber,
         pid: i32,
         flag: FlagFile,
         cgroup: Option<Cgroup>,
@@ -231,7 +232,7 @@ impl Worker {
 
     /// Its number.
     #[must_use]
-    pub fn number(&self) -> u32 {
+    pub fn number(&self) -> WorkerNumber {
         self.number
     }
 

@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 use nix::sys::statfs::{CGROUP2_SUPER_MAGIC, statfs};
 
 use crate::linux::sys;
+use crate::words::worker_number::WorkerNumber;
 
 /// How often a group is removed again from which the last member has just gone.
 const TRIES: u32 = 100;
@@ -70,7 +71,7 @@ impl Cgroup {
 
     /// The group of worker `number`, in that of its run.
     #[must_use]
-    pub fn of_worker(&self, number: u32) -> Self {
+    pub fn of_worker(&self, number: WorkerNumber) -> Self {
         Self(self.0.join(number.to_string()))
     }
 

@@ -5,6 +5,7 @@ use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::path::Path;
 
+use crate::words::worker_number::WorkerNumber;
 use nix::errno::Errno;
 use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify, InotifyEvent, WatchDescriptor};
 
@@ -16,7 +17,7 @@ const READS: usize = 16;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Seen {
     /// The flag of this worker was opened.
-    Look(u32),
+    Look(WorkerNumber),
     /// So much happened that the kernel has left something out.
     Something,
     /// The flag of the run that we are a worker of was written or deleted.
@@ -27,7 +28,7 @@ pub enum Seen {
 #[derive(Debug)]
 pub struct Watch {
     inotify: Inotify,
-    flags: HashMap<WatchDescriptor, u32>,
+    flags: HashMap<WatchDescriptor, WorkerNumber>,
 }
 
 impl Watch {
@@ -50,7 +51,7 @@ impl Watch {
     /// # Errors
     ///
     /// As `inotify_add_watch(2)`: this user may have too many.
-    pub fn flag(&mut self, path: &Path, worker: u32) -> io::Result<()> {
+    pub fn flag(&mut self, path: &Path, worker: WorkerNumber) -> io::Result<()> {
         let what = AddWatchFlags::IN_OPEN | AddWatchFlags::IN_ONESHOT;
         self.flags
             .insert(self.inotify.add_watch(path, what)?, worker);
@@ -107,6 +108,7 @@ mod tests {
     use std::fs::{self, File};
 
     use super::{Seen, Watch};
+    use crate::words::worker_number::WorkerNumber;
 
     #[test]
     fn k19g_what_does_not_fit_into_the_queue_is_no_news_of_the_outer_flag() {
@@ -118,7 +120,7 @@ mod tests {
         let mut watch = Watch::new().unwrap();
         for flag in 0..flags {
             fs::write(path(flag), "0").unwrap();
-            watch.flag(&path(flag), flag).unwrap();
+            watch.flag(&path(flag), WorkerNumber::new(flag)).unwrap();
         }
         for flag in 0..flags {
             File::open(path(flag)).unwrap();

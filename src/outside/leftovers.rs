@@ -16,6 +16,7 @@ use crate::contract::standing::{self, Orphaned, Standing, Unverifiable};
 use crate::linux::process::{self, Found, Identity};
 use crate::linux::sys;
 use crate::words::name::RunName;
+use crate::words::worker_number::WorkerNumber;
 
 /// How long a directory may be without an owner file: its maker needs milliseconds.
 const UNSIGNED: Duration = Duration::from_secs(60);
@@ -163,7 +164,7 @@ pub fn still_there(record: &RecordReader, seen: &Snapshot) -> usize {
     let owner = Identity::parse(&seen.run.signed);
     let shares_clock = |owner: &Identity| owner.shares_clock(&process::own_identity());
     let is_comparable = owner.as_ref().and_then(shares_clock) != Some(false);
-    let there = |worker: &u32| {
+    let there = |worker: &WorkerNumber| {
         record
             .born(*worker)
             .is_some_and(|Born { pid, start, inode }| {
@@ -171,5 +172,5 @@ pub fn still_there(record: &RecordReader, seen: &Snapshot) -> usize {
                 !process::find(pid, start, inode).has_ended()
             })
     };
-    (0..seen.run.workers).filter(there).count()
+    WorkerNumber::all_of(seen.run.workers).filter(there).count()
 }

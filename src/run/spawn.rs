@@ -30,6 +30,7 @@ pub use error::SpawnError;
 pub use newborn::Newborn;
 pub use program::Program;
 
+use crate::words::worker_number::WorkerNumber;
 use environment::Room;
 use error::{Failure, Step};
 
@@ -110,7 +111,7 @@ pub fn ours_alone() -> Vec<&'static str> {
 #[derive(Debug)]
 pub struct Outfit<'a> {
     /// Its number.
-    pub number: u32,
+    pub number: WorkerNumber,
     /// Its flag.
     pub flag: &'a FlagFile,
     /// Where it puts itself on record.
@@ -173,7 +174,7 @@ impl Recipe {
     }
 
     /// The variables that stopctl sets.
-    fn variables(&self, number: u32, flag: &FlagFile) -> Vec<CString> {
+    fn variables(&self, number: WorkerNumber, flag: &FlagFile) -> Vec<CString> {
         let number = number.to_string();
         let workers = self.workers.to_string();
         let variables = [
@@ -210,7 +211,7 @@ impl<'a> Child<'a> {
     /// The way to the program; comes back only if that does not run.
     fn go(mut self, room: &'a mut Room) -> Result<NotToRun, Failure> {
         let (recipe, outfit) = (self.recipe, self.outfit);
-        failpoint::enter(Role::Child(outfit.number));
+        failpoint::enter(Role::Child(outfit.number.get()));
         failpoint::pass("child");
         match recipe.place {
             Place::OwnSession => setsid().map(drop),

@@ -38,6 +38,7 @@ mod start;
 mod timeout;
 mod upkeep;
 
+use crate::words::worker_number::WorkerNumber;
 use foreground::Foreground;
 use guard_keeper::GuardKeeper;
 use looks::Looks;
@@ -95,13 +96,13 @@ struct Supervisor<'a> {
     manager: Option<Manager>,
     /// Where workers are heard, if they are.
     hearing: Option<Hearing>,
-    by_pid: HashMap<i32, usize>,
+    by_pid: HashMap<i32, WorkerNumber>,
     /// Workers whose main processes have ended, while it is not decided what that means for the
     /// others.
     ended: Vec<MainEnded>,
     timeout: Timeout,
     presses: Presses,
-    culprit: Option<u32>,
+    culprit: Option<WorkerNumber>,
     /// Workers whose programs may not run yet.
     newborns: Newborns,
     /// Why the first worker that could not be started could not.
@@ -374,21 +375,20 @@ impl<'a> Supervisor<'a> {
         }
         while let Some(pid) = process::peek_dead_child() {
             let ended = process::reap(pid);
-            if let Some(index) = self.by_pid.remove(&pid) {
+            if let Some(number) = self.by_pid.remove(&pid) {
                 self.foreground.take_back(ended);
-                self.run.write_off(index, ended, !was_silent, now);
+                self.run.write_off(number, ended, !was_silent, now);
             } else if !self.guard.has_ended(pid, &mut self.run, now) {
                 self.run.witness.see(now, &Event::ForeignReaped { pid });
             }
             self.guard.give_up();
         }
         // What those left that were reaped before is for the other owner, too.
-        let workers = self.run.workers().iter().enumerate();
-        let reaped = workers
-            .filter(|(_, one)| one.is_over().is_none() && !self.by_pid.contains_key(&one.pid()));
-        let reaped: Vec<usize> = reaped.map(|(index, _)| index).collect();
-        for index in reaped {
-            self.run.write_off(index, None, false, now);
+        let there = self.run.workers().there();
+        let reaped = there.filter(|one| !self.by_pid.contains_key(&one.pid()));
+        let reaped: Vec<WorkerNumber> = reaped.map(Worker::number).collect();
+        for number in reaped {
+            self.run.write_off(number, None, false, now);
         }
     }
 
@@ -402,7 +402,7 @@ impl<'a> Supervisor<'a> {
     }
 
     fn is_over(&self) -> bool {
-        self.to_start() == 0 && self.run.all_over()
+        self.to_start() == 0 && self.run.workers().all_over()
     }
 
     /// Writes the last word, and gives up the name.
@@ -414,7 +414,7 @@ impl<'a> Supervisor<'a> {
         }
         self.presses.note_late(&self.signals.take());
         let ending = Ending {
-            finals: self.run.finals(),
+            finals: self.run.workers().finals(),
             reason: self.run.stopping(),
             interrupted: self.presses.interrupted(),
             culprit: self.culprit,
@@ -464,7 +464,7 @@ impl Drop for Supervisor<'_> {
             // The names are another's to remove.
             self.upkeep.keep_dir();
         }
-        if self.run.all_over() {
+        if self.run.workers().all_over() {
             return;
         }
         self.upkeep.keep_dir();

@@ -28,6 +28,7 @@ use super::search::{Orphan, Search};
 use super::straggler::Straggler;
 use crate::linux::cgroup::Cgroup;
 use crate::linux::process::{Found, Stat};
+use crate::words::worker_number::WorkerNumber;
 
 /// How many of those who are held are written into the record.
 const FEW: usize = 4;
@@ -35,7 +36,7 @@ const FEW: usize = 4;
 /// What is known of a worker's tree, besides its main process.
 #[derive(Debug)]
 pub struct Tree {
-    worker: u32,
+    worker: WorkerNumber,
     /// The pid of the main process.
     leader: i32,
     flag: PathBuf,
@@ -48,7 +49,7 @@ pub struct Tree {
 impl Tree {
     /// The tree of a worker whose main process is `leader` and whose flag is at `flag`.
     #[must_use]
-    pub fn new(worker: u32, leader: i32, flag: PathBuf, cgroup: Option<Cgroup>) -> Self {
+    pub fn new(worker: WorkerNumber, leader: i32, flag: PathBuf, cgroup: Option<Cgroup>) -> Self {
         Self {
             worker,
             leader,
@@ -319,6 +320,7 @@ mod tests {
     use super::{Leader, Search, Straggler, Tree};
     use crate::linux::cgroup::Cgroup;
     use crate::linux::process;
+    use crate::words::worker_number::WorkerNumber;
 
     /// A shell, and the pid of a child that it has; both end with the shell's standard input.
     fn family() -> (Child, i32) {
@@ -334,7 +336,12 @@ mod tests {
 
     fn tree(cgroup: Option<Cgroup>) -> Tree {
         // A pid that nobody has.
-        Tree::new(0, i32::MAX, PathBuf::from("/nowhere"), cgroup)
+        Tree::new(
+            WorkerNumber::FIRST,
+            i32::MAX,
+            PathBuf::from("/nowhere"),
+            cgroup,
+        )
     }
 
     fn pids(tree: &Tree) -> Vec<i32> {

@@ -9,6 +9,7 @@ use nix::unistd::getpid;
 use super::census::{self, Census};
 use crate::linux::proc::Proc;
 use crate::linux::process::{self, Stat};
+use crate::words::worker_number::WorkerNumber;
 
 /// The looks of one wake-up, shared by all workers: a walk through `/proc` is dear, and is made
 /// only where there is somebody to find.
@@ -40,7 +41,7 @@ struct Adoption {
     /// Whether nobody but workers can have made an orphan of ours.
     certain: bool,
     /// The worker to which orphans without any sign are given.
-    adopter: Option<u32>,
+    adopter: Option<WorkerNumber>,
     /// Children of which nothing is known, as of the last look.
     unclaimed: Option<Vec<Orphan>>,
 }
@@ -128,7 +129,7 @@ impl Search {
     }
 
     /// Gives orphans without any sign to this worker: it is the only one, or the last.
-    pub fn set_adopter(&mut self, worker: u32) {
+    pub fn set_adopter(&mut self, worker: WorkerNumber) {
         if let Orphans::Ours(adoption) = &mut self.orphans {
             adoption.adopter = Some(worker);
         }
@@ -144,7 +145,7 @@ impl Search {
     /// The worker to which orphans without any sign are given. It is to look last, when every other
     /// one has taken what shows its own.
     #[must_use]
-    pub fn adopter(&self) -> Option<u32> {
+    pub fn adopter(&self) -> Option<WorkerNumber> {
         match &self.orphans {
             Orphans::Ours(adoption) if adoption.certain => adoption.adopter,
             Orphans::Ours(_) | Orphans::Elsewhere => None,

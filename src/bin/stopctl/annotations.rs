@@ -13,6 +13,7 @@ use stopctl::decide::outcome::{Final, Outcome};
 use stopctl::linux::stream::Stream;
 use stopctl::words::duration::in_words;
 use stopctl::words::signal_name::signal_name;
+use stopctl::words::worker_number::WorkerNumber;
 
 use crate::cli::run::Service;
 use crate::fate::{self, Fate};
@@ -100,7 +101,7 @@ impl Annotations {
             .map(|last| command(run, &self.warning(last)))
             .collect();
         if !rest.is_empty() {
-            let who: Vec<u32> = rest.iter().map(|last| last.worker).collect();
+            let who: Vec<WorkerNumber> = rest.iter().map(|last| last.worker).collect();
             let what = if rest.iter().any(|last| last.failed_when_asked()) {
                 "needed force or failed"
             } else {

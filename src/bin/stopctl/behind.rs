@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use stopctl::words::moment::Moment;
+use stopctl::words::worker_number::WorkerNumber;
 
 /// Who is gone within this time needs no line.
 const ABOUT_TO_LEAVE: Duration = Duration::from_secs(1);
@@ -16,7 +17,7 @@ const ABOUT_TO_LEAVE: Duration = Duration::from_secs(1);
 pub(crate) struct Behind(Vec<One>);
 
 struct One {
-    worker: u32,
+    worker: WorkerNumber,
     pid: i32,
     what: String,
     /// When it is said.
@@ -24,7 +25,7 @@ struct One {
 }
 
 impl Behind {
-    pub(crate) fn add(&mut self, now: Moment, worker: u32, pid: i32, what: String) {
+    pub(crate) fn add(&mut self, now: Moment, worker: WorkerNumber, pid: i32, what: String) {
         self.0.push(One {
             worker,
             pid,
@@ -51,12 +52,12 @@ impl Behind {
     }
 
     /// What there is to say by now, for each worker.
-    pub(crate) fn take(&mut self, now: Moment) -> BTreeMap<u32, Vec<String>> {
+    pub(crate) fn take(&mut self, now: Moment) -> BTreeMap<WorkerNumber, Vec<String>> {
         let (due, later) = std::mem::take(&mut self.0)
             .into_iter()
             .partition::<Vec<One>, _>(|one| one.at <= now);
         self.0 = later;
-        let mut said: BTreeMap<u32, Vec<String>> = BTreeMap::new();
+        let mut said: BTreeMap<WorkerNumber, Vec<String>> = BTreeMap::new();
         for one in due {
             said.entry(one.worker).or_default().push(one.what);
         }

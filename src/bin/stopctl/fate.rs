@@ -3,13 +3,14 @@
 use stopctl::contract::record::WorkerRecord;
 use stopctl::decide::outcome::{Final, Outcome};
 use stopctl::words::ended::Ended;
+use stopctl::words::worker_number::WorkerNumber;
 
 use crate::show::named;
 
 /// What became of a worker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Fate {
-    pub(crate) worker: u32,
+    pub(crate) worker: WorkerNumber,
     pub(crate) outcome: Outcome,
     pub(crate) ended: Option<Ended>,
     /// Whether that was a failure of its own.
@@ -32,7 +33,7 @@ impl From<&Final> for Fate {
 
 impl Fate {
     /// What the record says; `None` as long as the worker is there.
-    pub(crate) fn recorded(worker: u32, record: &WorkerRecord) -> Option<Self> {
+    pub(crate) fn recorded(worker: WorkerNumber, record: &WorkerRecord) -> Option<Self> {
         let code = record.exit_code.map(Ended::Exited);
         Some(Self {
             worker,
@@ -74,8 +75,8 @@ pub(crate) fn failures(fates: &[Fate], stop_signal: &str) -> Vec<String> {
 pub(crate) fn alike<'a>(
     fates: impl IntoIterator<Item = &'a Fate>,
     stop_signal: &str,
-) -> Vec<(String, Vec<u32>)> {
-    let mut groups: Vec<(String, Vec<u32>)> = Vec::new();
+) -> Vec<(String, Vec<WorkerNumber>)> {
+    let mut groups: Vec<(String, Vec<WorkerNumber>)> = Vec::new();
     for fate in fates {
         let words = fate.in_words(stop_signal);
         match groups.iter_mut().find(|(same, _)| *same == words) {
@@ -112,10 +113,11 @@ mod tests {
     use super::{Fate, failures};
     use stopctl::decide::outcome::Outcome;
     use stopctl::words::ended::Ended;
+    use stopctl::words::worker_number::WorkerNumber;
 
     fn fate(worker: u32, outcome: Outcome, ended: Ended, asked: bool) -> Fate {
         Fate {
-            worker,
+            worker: WorkerNumber::new(worker),
             outcome,
             ended: Some(ended),
             failed: outcome.is_failure(ended, libc::SIGINT),

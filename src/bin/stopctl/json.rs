@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use stopctl::contract::record::{WorkerRecord, WorkerState};
 use stopctl::words::duration::Limit;
 use stopctl::words::moment::Moment;
+use stopctl::words::worker_number::WorkerNumber;
 
 use crate::lacks;
 use crate::runs::Run;
@@ -45,10 +46,8 @@ pub(crate) fn limit_ms(limit: Limit) -> Option<u64> {
 fn run(run: &Run) -> Value {
     let seen = &run.seen;
     let workers = seen
-        .workers
-        .iter()
-        .zip(0..)
-        .map(|(one, number)| worker(run, number, one));
+        .numbered()
+        .map(|(number, one)| worker(run, number, one));
     let workers: Vec<Value> = workers.collect();
     let times = seen.run.times();
     let value = json!({
@@ -69,7 +68,7 @@ fn run(run: &Run) -> Value {
     known(value)
 }
 
-fn worker(run: &Run, number: u32, worker: &WorkerRecord) -> Value {
+fn worker(run: &Run, number: WorkerNumber, worker: &WorkerRecord) -> Value {
     let state = match worker.state {
         WorkerState::Starting => "starting",
         WorkerState::Running => "running",

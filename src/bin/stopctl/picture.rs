@@ -11,6 +11,7 @@ use stopctl::contract::record::{RunRecord, WorkerRecord, WorkerState};
 use stopctl::linux::stream::Window;
 use stopctl::words::escape::escaped;
 use stopctl::words::moment::Moment;
+use stopctl::words::worker_number::WorkerNumber;
 use unicode_width::UnicodeWidthStr as _;
 
 use crate::screen::Line;
@@ -31,7 +32,7 @@ pub(crate) struct Picture<'a> {
     /// All workers of the run, by number.
     pub(crate) workers: &'a [WorkerRecord],
     /// Those who are shown unless they have ended.
-    pub(crate) shown: &'a [u32],
+    pub(crate) shown: &'a [WorkerNumber],
 }
 
 /// A cell of a row, in its style.
@@ -41,7 +42,7 @@ impl Picture<'_> {
     /// What fits into the window, without the line that the cursor is in.
     pub(crate) fn lines(&self, now: Moment, window: Window) -> Vec<Line> {
         let room = usize::from(window.rows).saturating_sub(1);
-        let there: Vec<(u32, &WorkerRecord)> = self.there().collect();
+        let there: Vec<(WorkerNumber, &WorkerRecord)> = self.there().collect();
         if there.is_empty() || room == 0 {
             return Vec::new();
         }
@@ -66,14 +67,19 @@ impl Picture<'_> {
         words::next_second(self.there().map(|(_, worker)| worker), now)
     }
 
-    fn there(&self) -> impl Iterator<Item = (u32, &WorkerRecord)> {
+    fn there(&self) -> impl Iterator<Item = (WorkerNumber, &WorkerRecord)> {
         let shown = self.shown.iter();
-        let workers = shown.map(|&number| (number, &self.workers[number as usize]));
+        let workers = shown.map(|&number| (number, &self.workers[number.get() as usize]));
         workers.filter(|(_, worker)| worker.state != WorkerState::Ended)
     }
 
     /// The first line; alone, it says when the next rung comes.
-    fn headline(&self, there: &[(u32, &WorkerRecord)], now: Moment, is_alone: bool) -> Line {
+    fn headline(
+        &self,
+        there: &[(WorkerNumber, &WorkerRecord)],
+        now: Moment,
+        is_alone: bool,
+    ) -> Line {
         let mut line = Line::default();
         line.push(Style::new(), GAP);
         line.push(Style::new().bold(), self.head.as_str());
@@ -87,7 +93,7 @@ impl Picture<'_> {
 }
 
 /// `3 of 4 workers still there`.
-pub(crate) fn still_there(there: &[u32], asked: &[u32]) -> String {
+pub(crate) fn still_there(there: &[WorkerNumber], asked: &[WorkerNumber]) -> String {
     format!(
         "{} of {} still there",
         there.len(),
@@ -95,7 +101,7 @@ pub(crate) fn still_there(there: &[u32], asked: &[u32]) -> String {
     )
 }
 
-fn row(run: &RunRecord, number: u32, worker: &WorkerRecord, now: Moment) -> Vec<Cell> {
+fn row(run: &RunRecord, number: WorkerNumber, worker: &WorkerRecord, now: Moment) -> Vec<Cell> {
     let plain = |text: String| (Style::new(), text);
     let pid = worker.pid.map(|pid| format!("pid {pid}"));
     let looked = match (worker.looked, is_unaware(worker)) {
@@ -116,19 +122,19 @@ fn row(run: &RunRecord, number: u32, worker: &WorkerRecord, now: Moment) -> Vec<
 }
 
 /// One row for all that are equally far, and one for those who never looked.
-fn grouped(run: &RunRecord, there: &[(u32, &WorkerRecord)], now: Moment) -> Vec<Line> {
-    let mut groups: BTreeMap<(u8, String), Vec<(u32, &WorkerRecord)>> = BTreeMap::new();
+fn grouped(run: &RunRecord, there: &[(WorkerNumber, &WorkerRecord)], now: Moment) -> Vec<Line> {
+    let mut groups: BTreeMap<(u8, String), Vec<(WorkerNumber, &WorkerRecord)>> = BTreeMap::new();
     for &(number, worker) in there {
         let group = (worker.level, words::state(run, worker));
         groups.entry(group).or_default().push((number, worker));
     }
     let plain = |text: String| (Style::new(), text);
-    let who = |group: &[(u32, &WorkerRecord)]| {
+    let who = |group: &[(WorkerNumber, &WorkerRecord)]| {
         numbers(
             &group
                 .iter()
                 .map(|&(number, _)| number)
-                .collect::<Vec<u32>>(),
+                .collect::<Vec<WorkerNumber>>(),
         )
     };
     let mut rows = Vec::new();
@@ -143,7 +149,7 @@ fn grouped(run: &RunRecord, there: &[(u32, &WorkerRecord)], now: Moment) -> Vec<
         ]);
     }
     let unseen = there.iter().filter(|(_, worker)| is_unaware(worker));
-    let unseen: Vec<(u32, &WorkerRecord)> = unseen.copied().collect();
+    let unseen: Vec<(WorkerNumber, &WorkerRecord)> = unseen.copied().collect();
     if !unseen.is_empty() {
         let never = plain("never looked".to_owned());
         let count = plain(unseen.len().to_string());

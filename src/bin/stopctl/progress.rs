@@ -15,6 +15,7 @@ use stopctl::words::ended::Ended;
 use stopctl::words::moment::Moment;
 use stopctl::words::reason::Reason;
 use stopctl::words::signal_name::signal_name;
+use stopctl::words::worker_number::WorkerNumber;
 
 use crate::behind::Behind;
 use crate::fate::{self, Fate};
@@ -48,7 +49,7 @@ pub(crate) struct Progress {
     waits_for_stragglers: bool,
     /// Whether who never looked has as much time as who did, and nobody chose that.
     waits_for_unaware: bool,
-    workers: BTreeMap<u32, Known>,
+    workers: BTreeMap<WorkerNumber, Known>,
     stop: Option<Stop>,
     news: News,
 }
@@ -76,9 +77,9 @@ struct Stop {
 /// Who was asked to stop.
 struct Asked {
     reason: Reason,
-    workers: Vec<u32>,
+    workers: Vec<WorkerNumber>,
     /// Those that never looked at their flags.
-    unaware: Vec<u32>,
+    unaware: Vec<WorkerNumber>,
     /// Whether that is the whole run.
     all: bool,
 }
@@ -90,12 +91,12 @@ struct News {
     signal: Option<String>,
     asked: Option<Asked>,
     /// By signal, and whether it went to the rest of the tree or to the main process.
-    sent: BTreeMap<(i32, bool), Vec<u32>>,
+    sent: BTreeMap<(i32, bool), Vec<WorkerNumber>>,
     /// Who ignores the signal that is to end it.
-    ignored: Vec<u32>,
+    ignored: Vec<WorkerNumber>,
     behind: Behind,
     /// Those whose main process ended at once, and well: as that of a daemon does.
-    daemons: BTreeSet<u32>,
+    daemons: BTreeSet<WorkerNumber>,
     left: Vec<Fate>,
     /// Who failed after it was asked.
     failed: Vec<Fate>,
@@ -115,7 +116,7 @@ impl Progress {
         }
     }
 
-    pub(crate) fn started(&mut self, now: Moment, worker: u32, pid: i32) {
+    pub(crate) fn started(&mut self, now: Moment, worker: WorkerNumber, pid: i32) {
         let known = Known {
             pid,
             started: now,
@@ -138,7 +139,7 @@ impl Progress {
         &mut self,
         now: Moment,
         reason: &Reason,
-        (workers, unaware): (&[u32], &[u32]),
+        (workers, unaware): (&[WorkerNumber], &[WorkerNumber]),
         all: bool,
     ) {
         self.news.asked = Some(Asked {
@@ -164,13 +165,13 @@ impl Progress {
         }
     }
 
-    pub(crate) fn raised(&mut self, worker: u32, level: u8, deadline: Option<Moment>) {
+    pub(crate) fn raised(&mut self, worker: WorkerNumber, level: u8, deadline: Option<Moment>) {
         if let Some(known) = self.workers.get_mut(&worker) {
             (known.level, known.deadline) = (level, deadline);
         }
     }
 
-    pub(crate) fn sent(&mut self, now: Moment, worker: u32, pid: i32, signal: i32) {
+    pub(crate) fn sent(&mut self, now: Moment, worker: WorkerNumber, pid: i32, signal: i32) {
         // SIGCONT only serves the signal before it.
         if signal != libc::SIGCONT {
             self.news.behind.signalled(now, pid);
@@ -190,16 +191,22 @@ impl Progress {
         }
     }
 
-    pub(crate) fn ignored(&mut self, worker: u32) {
+    pub(crate) fn ignored(&mut self, worker: WorkerNumber) {
         self.news.ignored.push(worker);
     }
 
-    pub(crate) fn left_behind(&mut self, now: Moment, worker: u32, pid: i32, what: String) {
+    pub(crate) fn left_behind(
+        &mut self,
+        now: Moment,
+        worker: WorkerNumber,
+        pid: i32,
+        what: String,
+    ) {
         self.news.behind.add(now, worker, pid, what);
     }
 
     /// Its main process ended by itself.
-    pub(crate) fn main_ended(&mut self, now: Moment, worker: u32, ended: Option<Ended>) {
+    pub(crate) fn main_ended(&mut self, now: Moment, worker: WorkerNumber, ended: Option<Ended>) {
         let began = self.workers.get(&worker).map(|known| known.started);
         let is_quick = began.is_some_and(|began| now.since(began) <= AT_ONCE);
         if is_quick && ended.is_some_and(Ended::is_success) {
@@ -334,7 +341,7 @@ impl Progress {
         }
         let left = std::mem::take(&mut self.news.left);
         let stopping = self.workers.iter().filter(|(_, known)| known.level > 0);
-        let there: Vec<u32> = stopping.map(|(&worker, _)| worker).collect();
+        let there: Vec<WorkerNumber> = stopping.map(|(&worker, _)| worker).collect();
         let mut parts = Vec::new();
         if !left.is_empty() {
             parts.push(summary::listed(&left));
@@ -357,7 +364,9 @@ impl Progress {
 }
 
 /// The first workers of many, and the numbers of the rest: nobody reads a line for each of a thousand.
-fn split(mut behind: BTreeMap<u32, Vec<String>>) -> (BTreeMap<u32, Vec<String>>, Vec<u32>) {
+fn split(
+    mut behind: BTreeMap<WorkerNumber, Vec<String>>,
+) -> (BTreeMap<WorkerNumber, Vec<String>>, Vec<WorkerNumber>) {
     let first_of_rest = behind.keys().nth(NAMES).copied();
     let rest = first_of_rest.map(|worker| behind.split_off(&worker));
     let rest = rest.unwrap_or_default().into_keys().collect();
@@ -375,17 +384,20 @@ pub(crate) fn rounded(time: Duration) -> Duration {
 
 #[cfg(test)]
 mod tests {
-    use super::split;
+    use super::{WorkerNumber, split};
 
     #[test]
     fn of_many_workers_the_first_have_a_line_each_and_the_rest_one() {
-        let behind = |workers| (0..workers).map(|worker| (worker, Vec::new())).collect();
+        let behind = |workers| {
+            let all = WorkerNumber::all_of(workers);
+            all.map(|worker| (worker, Vec::new())).collect()
+        };
         for (workers, lines) in [(0, 0), (1, 1), (10, 10), (11, 10), (1000, 10)] {
             let (first, rest) = split(behind(workers));
             assert_eq!(first.len(), lines);
             assert!(
                 rest.into_iter()
-                    .eq(u32::try_from(lines).unwrap_or(0)..workers)
+                    .eq(WorkerNumber::all_of(workers).skip(lines))
             );
         }
     }

@@ -12,6 +12,7 @@ use stopctl::words::escape::escaped;
 use stopctl::words::moment::Moment;
 use stopctl::words::reason::Reason;
 use stopctl::words::signal_name::signal_name;
+use stopctl::words::worker_number::WorkerNumber;
 
 use crate::annotations::Annotations;
 use crate::events::Events;
@@ -38,7 +39,7 @@ pub(crate) struct Report {
     is_exposed: bool,
     finals: Vec<Final>,
     /// The signals that were passed on, each to which worker.
-    forwarded: BTreeSet<(u32, i32)>,
+    forwarded: BTreeSet<(WorkerNumber, i32)>,
     said_junk: bool,
     /// How long the run, or its stop, took, once it is over.
     took: Option<Duration>,

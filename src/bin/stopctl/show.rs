@@ -3,6 +3,8 @@
 use std::fmt::Write as _;
 use std::io::{self, Write as _};
 
+use stopctl::words::worker_number::WorkerNumber;
+
 use crate::exit::Leave;
 
 /// Prints `text`. A reader that has gone away is no error; a full disk is.
@@ -74,12 +76,12 @@ pub(crate) fn table<const N: usize>(head: [&str; N], rows: &[[String; N]]) -> St
 const GROUPS: usize = 20;
 
 /// Numbers of workers as a person writes them: `0, 2-5, 9`.
-pub(crate) fn numbers(workers: &[u32]) -> String {
+pub(crate) fn numbers(workers: &[WorkerNumber]) -> String {
     let mut sorted = workers.to_vec();
     sorted.sort_unstable();
     sorted.dedup();
     let runs = sorted
-        .chunk_by(|a, b| a + 1 == *b)
+        .chunk_by(|a, b| a.get() + 1 == b.get())
         .flat_map(|run| match run {
             [first, .., last] if run.len() > 2 => vec![format!("{first}-{last}")],
             few => few.iter().map(ToString::to_string).collect(),
@@ -93,7 +95,7 @@ pub(crate) fn numbers(workers: &[u32]) -> String {
 }
 
 /// Workers by their numbers: `worker 0`, `workers 1-3`.
-pub(crate) fn named(workers: &[u32]) -> String {
+pub(crate) fn named(workers: &[WorkerNumber]) -> String {
     let what = if workers.len() == 1 {
         "worker"
     } else {
@@ -134,7 +136,7 @@ pub(crate) fn counted(number: usize, what: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{excerpt, names, numbers, table};
+    use super::{WorkerNumber, excerpt, names, numbers, table};
 
     #[test]
     fn a_line_has_an_end_however_many_names_are_to_be_in_it() {
@@ -157,9 +159,11 @@ mod tests {
 
     #[test]
     fn numbers_are_written_as_a_person_would() {
-        assert_eq!(numbers(&[2, 0, 1, 3, 7, 9, 8, 11, 12]), "0-3, 7-9, 11, 12");
+        let odd = [2, 0, 1, 3, 7, 9, 8, 11, 12].map(WorkerNumber::new);
+        assert_eq!(numbers(&odd), "0-3, 7-9, 11, 12");
         assert_eq!(numbers(&[]), "");
-        let even: Vec<u32> = (0..1000).map(|n| n * 2).collect();
+        let even = WorkerNumber::all_of(2000).step_by(2);
+        let even: Vec<WorkerNumber> = even.collect();
         assert!(numbers(&even).ends_with("36, 38, …"), "{}", numbers(&even));
     }
 

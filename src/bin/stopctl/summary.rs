@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use stopctl::decide::outcome::Outcome;
+use stopctl::words::worker_number::WorkerNumber;
 
 use crate::fate::{self, Fate};
 use crate::show::numbers;
@@ -38,7 +39,7 @@ pub(crate) fn in_words(fates: &[Fate], stop_signal: &str) -> String {
     for outcome in OUTCOMES {
         let same = fates.iter().filter(|fate| fate.outcome == outcome);
         let (failed, well): (Vec<Fate>, Vec<Fate>) = same.partition(|fate| fate.failed);
-        let well: Vec<u32> = well.iter().map(|fate| fate.worker).collect();
+        let well: Vec<WorkerNumber> = well.iter().map(|fate| fate.worker).collect();
         let well = part(&fate::outcome(outcome, false, stop_signal), &well);
         let failed = failures(outcome, &failed, stop_signal);
         if outcome == Outcome::ByItself {
@@ -53,7 +54,7 @@ pub(crate) fn in_words(fates: &[Fate], stop_signal: &str) -> String {
 
 /// Those who failed with one outcome. How one failed that nobody had asked was told when it did.
 fn failures(outcome: Outcome, fates: &[Fate], stop_signal: &str) -> Vec<String> {
-    let who: Vec<u32> = fates.iter().map(|fate| fate.worker).collect();
+    let who: Vec<WorkerNumber> = fates.iter().map(|fate| fate.worker).collect();
     let plain = fate::outcome(outcome, true, stop_signal);
     if outcome == Outcome::ByItself {
         return part(&plain, &who).into_iter().collect();
@@ -67,7 +68,11 @@ fn failures(outcome: Outcome, fates: &[Fate], stop_signal: &str) -> Vec<String> 
 }
 
 /// The same, and that these were not started.
-pub(crate) fn with_unstarted(fates: &[Fate], not_started: &[u32], stop_signal: &str) -> String {
+pub(crate) fn with_unstarted(
+    fates: &[Fate],
+    not_started: &[WorkerNumber],
+    stop_signal: &str,
+) -> String {
     let ended = Some(in_words(fates, stop_signal)).filter(|words| !words.is_empty());
     let parts = [ended, part("not started", not_started)];
     parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
@@ -77,7 +82,7 @@ pub(crate) fn with_unstarted(fates: &[Fate], not_started: &[u32], stop_signal: &
 pub(crate) fn listed(fates: &[Fate]) -> String {
     let of = |polite: bool| {
         let same = fates.iter().filter(move |fate| fate.is_polite() == polite);
-        same.map(|fate| fate.worker).collect::<Vec<u32>>()
+        same.map(|fate| fate.worker).collect::<Vec<WorkerNumber>>()
     };
     let parts = [(of(true), "left when asked"), (of(false), "ended")];
     let parts = parts.iter().filter(|(who, _)| !who.is_empty());
@@ -87,7 +92,7 @@ pub(crate) fn listed(fates: &[Fate]) -> String {
         .join(", ")
 }
 
-fn part(words: &str, who: &[u32]) -> Option<String> {
+fn part(words: &str, who: &[WorkerNumber]) -> Option<String> {
     let words = if who.len() > 1 {
         words.replace("itself", "themselves")
     } else {
@@ -102,10 +107,11 @@ mod tests {
     use crate::fate::Fate;
     use stopctl::decide::outcome::Outcome;
     use stopctl::words::ended::Ended;
+    use stopctl::words::worker_number::WorkerNumber;
 
     fn fates(ends: &[(Outcome, Ended)]) -> Vec<Fate> {
         let fate = |(worker, &(outcome, ended)): (u32, &(Outcome, Ended))| Fate {
-            worker,
+            worker: WorkerNumber::new(worker),
             outcome,
             ended: Some(ended),
             failed: outcome.is_failure(ended, libc::SIGTERM),

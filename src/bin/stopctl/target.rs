@@ -11,6 +11,7 @@ use stopctl::words::duration::{Limit, in_words};
 use stopctl::words::moment::Moment;
 use stopctl::words::reason::Reason;
 use stopctl::words::signal_name::signal_name;
+use stopctl::words::worker_number::WorkerNumber;
 
 use crate::fate::{self, Fate};
 use crate::runs::{Run, State};
@@ -39,7 +40,7 @@ pub(crate) struct Demand {
     pub(crate) times: Wanted,
     pub(crate) reason: Reason,
     /// These workers; empty is all of them.
-    pub(crate) workers: BTreeSet<u32>,
+    pub(crate) workers: BTreeSet<WorkerNumber>,
 }
 
 /// A run that is being stopped.
@@ -58,7 +59,7 @@ pub(crate) struct Target<'a> {
     stopped_since: Option<Moment>,
     is_roused: bool,
     /// The workers that were asked.
-    pub(crate) asked: Vec<u32>,
+    pub(crate) asked: Vec<WorkerNumber>,
     /// Why it cannot be stopped.
     pub(crate) problem: Option<String>,
 }
@@ -67,7 +68,7 @@ impl<'a> Target<'a> {
     /// Asks a run to stop.
     pub(crate) fn ask(run: Run, demand: &'a Demand, voice: &mut Voice) -> Self {
         let asked = if demand.workers.is_empty() {
-            (0..run.seen.run.workers).collect()
+            WorkerNumber::all_of(run.seen.run.workers).collect()
         } else {
             demand.workers.iter().copied().collect()
         };
@@ -124,11 +125,11 @@ impl<'a> Target<'a> {
 
     /// Waits for a run that somebody else has taken over.
     pub(crate) fn of(run: Run) -> Self {
-        let asked = (0..run.seen.run.workers).collect();
+        let asked = WorkerNumber::all_of(run.seen.run.workers).collect();
         Self::new(run, None, asked)
     }
 
-    fn new(run: Run, demand: Option<&'a Demand>, asked: Vec<u32>) -> Self {
+    fn new(run: Run, demand: Option<&'a Demand>, asked: Vec<WorkerNumber>) -> Self {
         Self {
             run,
             demand,
@@ -239,13 +240,13 @@ impl<'a> Target<'a> {
         self.asked.len() == self.run.seen.workers.len()
     }
 
-    fn has_ended(&self, worker: u32) -> bool {
-        self.run.seen.workers[worker as usize].state == WorkerState::Ended
+    fn has_ended(&self, worker: WorkerNumber) -> bool {
+        self.run.seen[worker].state == WorkerState::Ended
     }
 
     /// What became of those of these workers of whom that is known.
-    fn fates_of(&self, workers: &[u32]) -> Vec<Fate> {
-        let known = |&worker: &u32| Fate::recorded(worker, &self.run.seen.workers[worker as usize]);
+    fn fates_of(&self, workers: &[WorkerNumber]) -> Vec<Fate> {
+        let known = |&worker: &WorkerNumber| Fate::recorded(worker, &self.run.seen[worker]);
         workers.iter().filter_map(known).collect()
     }
 
@@ -256,8 +257,8 @@ impl<'a> Target<'a> {
 
     /// The same in words.
     pub(crate) fn fates_in_words(&self) -> String {
-        let was_not = |&&worker: &&u32| self.run.seen.workers[worker as usize].was_not_started();
-        let not_started: Vec<u32> = self.asked.iter().filter(was_not).copied().collect();
+        let was_not = |&&worker: &&WorkerNumber| self.run.seen[worker].was_not_started();
+        let not_started: Vec<WorkerNumber> = self.asked.iter().filter(was_not).copied().collect();
         summary::with_unstarted(&self.fates(), &not_started, &self.stop_signal())
     }
 

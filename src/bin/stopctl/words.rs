@@ -6,6 +6,7 @@ use stopctl::contract::record::{RunRecord, WorkerRecord, WorkerState};
 use stopctl::words::duration::in_words;
 use stopctl::words::moment::Moment;
 use stopctl::words::signal_name::signal_name;
+use stopctl::words::worker_number::WorkerNumber;
 
 use crate::fate::{self, Fate};
 
@@ -71,7 +72,7 @@ pub(crate) fn next_second<'a>(
 
 /// What became of it.
 pub(crate) fn outcome(run: &RunRecord, worker: &WorkerRecord) -> Option<String> {
-    let fate = Fate::recorded(0, worker)?;
+    let fate = Fate::recorded(WorkerNumber::FIRST, worker)?;
     let what = fate::outcome(fate.outcome, false, &signal_name(run.stop_signal));
     let how = fate.ended.map(|ended| format!(", {ended}"));
     Some(format!("{what}{}", how.unwrap_or_default()))

@@ -6,12 +6,13 @@ use std::time::Duration;
 
 use super::request::limit;
 use crate::words::duration::Limit;
+use crate::words::worker_number::WorkerNumber;
 
 /// A request to wait longer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Extension {
     /// For this worker only; `None` is for each of them that was asked to stop.
-    pub worker: Option<u32>,
+    pub worker: Option<WorkerNumber>,
     /// The time from now to SIGTERM, if that is later than it would come.
     pub time: Limit,
 }
@@ -68,11 +69,13 @@ impl Extension {
 mod tests {
     use super::{Duration, Extension, Limit};
     use crate::contract::control::StopRequest;
+    use crate::words::worker_number::WorkerNumber;
 
     #[test]
     fn an_extension_is_read_back_as_it_was_written_and_is_no_request_to_stop() {
         let second = Limit::After(Duration::from_secs(1));
         for worker in [None, Some(0), Some(4_000_000)] {
+            let worker = worker.map(WorkerNumber::new);
             for time in [Limit::Never, Limit::After(Duration::ZERO), second] {
                 let extension = Extension { worker, time };
                 let line = extension.to_string();

@@ -64,6 +64,7 @@ impl Lines {
 #[cfg(test)]
 mod tests {
     use super::{LONGEST, Line, Lines};
+    use crate::words::worker_number::WorkerNumber;
 
     /// What becomes of pieces between which the FIFO was empty.
     fn cut(pieces: &[&[u8]]) -> String {
@@ -76,7 +77,7 @@ mod tests {
             cutter.pause();
         }
         let letter = |line: &Line| match line {
-            Line::Stop(request) if request.worker == Some(7) => '7',
+            Line::Stop(request) if request.worker == Some(WorkerNumber::new(7)) => '7',
             Line::Stop(_) => 'r',
             Line::Extension(_) => 'e',
             Line::Signalling(_) => 's',

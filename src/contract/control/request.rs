@@ -7,12 +7,13 @@ use crate::decide::ladder::Rung;
 use crate::decide::times::Wanted;
 use crate::words::duration::Limit;
 use crate::words::reason::Reason;
+use crate::words::worker_number::WorkerNumber;
 
 /// A request to stop.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StopRequest {
     /// This worker only; `None` is all of them.
-    pub worker: Option<u32>,
+    pub worker: Option<WorkerNumber>,
     /// At least this rung.
     pub rung: Rung,
     /// With these times; what it does not name is the run's own.
@@ -112,6 +113,7 @@ mod tests {
     use crate::decide::times::Wanted;
     use crate::words::duration::Limit;
     use crate::words::reason::Reason;
+    use crate::words::worker_number::WorkerNumber;
 
     #[test]
     fn a_request_is_read_back_as_it_was_written() {
@@ -121,6 +123,7 @@ mod tests {
             Some(Limit::After(std::time::Duration::from_millis(1500))),
         ];
         for worker in [None, Some(0), Some(4_000_000)] {
+            let worker = worker.map(WorkerNumber::new);
             for rung in [Rung::Flag, Rung::Term, Rung::Kill] {
                 for grace in limits {
                     for kill_after in limits {

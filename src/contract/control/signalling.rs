@@ -4,12 +4,13 @@
 use std::fmt;
 
 use crate::words::moment::Moment;
+use crate::words::worker_number::WorkerNumber;
 
 /// A request to signal workers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Signalling {
     /// This worker only; `None` is each of them.
-    pub worker: Option<u32>,
+    pub worker: Option<WorkerNumber>,
     /// The signal's number.
     pub signal: i32,
     /// Who asks, and is answered by this number in the record.
@@ -66,10 +67,12 @@ impl Signalling {
 mod tests {
     use super::{Moment, Signalling};
     use crate::contract::control::{Extension, StopRequest};
+    use crate::words::worker_number::WorkerNumber;
 
     #[test]
     fn a_line_is_read_back_as_it_was_written_and_is_of_no_other_kind() {
         for worker in [None, Some(0), Some(4_000_000)] {
+            let worker = worker.map(WorkerNumber::new);
             for (signal, id) in [(1, 0), (10, 7), (64, u32::MAX)] {
                 let until = Moment::from_nanos(u64::MAX);
                 let one = Signalling {

@@ -60,11 +60,17 @@ mod tests {
     use crate::contract::flag::reader::StopFlag;
     use crate::contract::flag::writer::FlagFile;
     use crate::words::reason::Reason;
+    use crate::words::worker_number::WorkerNumber;
 
     #[test]
     fn raising_the_flag_cancels_the_token() {
         let dir = tempfile::tempdir().unwrap();
-        let mut flag = FlagFile::create(File::open(dir.path()).unwrap(), dir.path(), 0).unwrap();
+        let mut flag = FlagFile::create(
+            File::open(dir.path()).unwrap(),
+            dir.path(),
+            WorkerNumber::FIRST,
+        )
+        .unwrap();
         let token = Arc::new(StopFlag::open(flag.path()).unwrap())
             .token()
             .unwrap();

@@ -17,9 +17,10 @@ use super::format::{self, LEN, Request, TEXT};
 use crate::failpoint;
 use crate::linux::files;
 use crate::linux::sys::{self, SharedPage};
+use crate::words::worker_number::WorkerNumber;
 
 /// Flags whose names are gone, by the numbers of their workers.
-pub type Nameless = HashMap<u32, Vec<Arc<File>>>;
+pub type Nameless = HashMap<WorkerNumber, Vec<Arc<File>>>;
 
 /// The flag of one start of one worker. Raised, never lowered, never used for another start.
 #[derive(Debug)]
@@ -54,7 +55,7 @@ impl FlagFile {
     /// # Errors
     ///
     /// As open(2) and `posix_fallocate(3)`: a full file system says so here, not by SIGBUS later.
-    pub fn create(dir: impl AsFd, path: &Path, worker: u32) -> io::Result<Self> {
+    pub fn create(dir: impl AsFd, path: &Path, worker: WorkerNumber) -> io::Result<Self> {
         Self::again(dir, path, format!("{worker}.{:016x}", sys::random()?))
     }
 
@@ -258,7 +259,7 @@ impl FlagFile {
 
     /// The worker whose flag has this name in the run's directory; `None` if it is no flag's.
     #[must_use]
-    pub fn worker_of(name: &str) -> Option<u32> {
+    pub fn worker_of(name: &str) -> Option<WorkerNumber> {
         let (worker, random) = name.split_once('.')?;
         let hex = random.len() == 16 && random.bytes().all(|b| b.is_ascii_hexdigit());
         worker.parse().ok().filter(|_| hex)
@@ -447,6 +448,7 @@ mod tests {
     use super::{FlagFile, Request, sys};
     use crate::linux::sys::SharedPage;
     use crate::words::reason::Reason;
+    use crate::words::worker_number::WorkerNumber;
 
     /// Much longer than any client sleeps, so that nobody wakes by itself meanwhile.
     const LONG: Duration = Duration::from_secs(60);
@@ -473,7 +475,7 @@ mod tests {
     fn k3e_everybody_who_sleeps_on_a_flag_is_woken_when_it_is_raised() {
         let directory = tempfile::tempdir().unwrap();
         let dir = File::open(directory.path()).unwrap();
-        let mut flag = FlagFile::create(&dir, directory.path(), 0).unwrap();
+        let mut flag = FlagFile::create(&dir, directory.path(), WorkerNumber::FIRST).unwrap();
         let first = File::open(flag.path()).unwrap();
         fs::remove_file(flag.path()).unwrap();
         assert!(flag.put_back(&dir).unwrap());

@@ -1,7 +1,7 @@
 //! The end of the record that `status`, `stop` and `wait` have.
 
 use std::fs::File;
-use std::ops::Range;
+use std::ops::{Index, Range};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::FileExt;
 use std::time::Duration;
@@ -12,12 +12,13 @@ use serde::de::DeserializeOwned;
 
 use super::{
     BIRTH, Born, FILE, HEADER, HEADER_TEXT, Phase, RecordError, RunRecord, SLOT, VERSION,
-    WorkerRecord, WorkerState, slot,
+    WorkerRecord, WorkerState, behind, slot,
 };
 use crate::linux::files;
 use crate::linux::sys::{self, SharedPage};
 use crate::words::duration::Limit;
 use crate::words::moment::Moment;
+use crate::words::worker_number::WorkerNumber;
 
 /// How often a reader looks again while the owner is writing. A write takes microseconds; if the
 /// owner died in one, what stands there is the best there is.
@@ -51,6 +52,11 @@ impl Snapshot {
         self.run.phase != Phase::Over && self.workers.iter().any(missed)
     }
 
+    /// Its workers with their numbers.
+    pub fn numbered(&self) -> impl Iterator<Item = (WorkerNumber, &WorkerRecord)> {
+        WorkerNumber::all_of(self.run.workers).zip(&self.workers)
+    }
+
     /// Reads the bytes of a whole record, as [`RecordReader::read`] reads the file.
     ///
     /// # Errors
@@ -74,13 +80,13 @@ impl Snapshot {
     ) -> Result<Self, RecordError> {
         let header = part(HEADER_TEXT..HEADER).ok_or(RecordError::Damaged)?;
         let run = header_of(&header)?;
-        if slot(run.workers) > length {
+        if behind(run.workers) > length {
             return Err(RecordError::Damaged);
         }
         let mut workers = Vec::new();
         for first in (0..run.workers).step_by(TOGETHER as usize) {
             let end = run.workers.min(first.saturating_add(TOGETHER));
-            let slots = part(slot(first)..slot(end)).ok_or(RecordError::Damaged)?;
+            let slots = part(behind(first)..behind(end)).ok_or(RecordError::Damaged)?;
             for slot in slots.chunks(SLOT) {
                 workers.push(object(slot.get(BIRTH..))?);
             }
@@ -90,6 +96,15 @@ impl Snapshot {
             run,
             workers,
         })
+    }
+}
+
+impl Index<WorkerNumber> for Snapshot {
+    type Output = WorkerRecord;
+
+    /// What the record says of a worker of this run.
+    fn index(&self, worker: WorkerNumber) -> &WorkerRecord {
+        &self.workers[worker.get() as usize]
     }
 }
 
@@ -195,7 +210,7 @@ impl RecordReader {
 
     /// What worker `worker` wrote before its program ran.
     #[must_use]
-    pub fn born(&self, worker: u32) -> Option<Born> {
+    pub fn born(&self, worker: WorkerNumber) -> Option<Born> {
         Born::read(&self.file, slot(worker))
     }
 
@@ -243,10 +258,11 @@ mod tests {
 
     use super::{
         HEADER, LATE, Limit, Moment, Phase, RecordError, RecordReader, Snapshot, TOGETHER, TRIES,
-        WorkerRecord, WorkerState, slot, unwritten,
+        WorkerRecord, WorkerState, behind, unwritten,
     };
     use crate::contract::record::{Born, FILE, Record, RunRecord};
     use crate::decide::times::Times;
+    use crate::words::worker_number::WorkerNumber;
 
     /// The record of a run of so many workers in a directory of its own.
     struct Made {
@@ -329,7 +345,7 @@ mod tests {
                     pid: Some(i32::try_from(worker + 100).unwrap()),
                     ..WorkerRecord::default()
                 };
-                made.record.set_worker(worker, &told);
+                made.record.set_worker(WorkerNumber::new(worker), &told);
             }
             made.record.set_run(&made.run);
             made.record.commit().unwrap();
@@ -349,7 +365,7 @@ mod tests {
     fn a_record_that_was_cut_or_is_none_is_damaged() {
         let made = Made::new(3);
         let bytes = made.bytes();
-        assert_eq!(bytes.len() as u64, slot(3));
+        assert_eq!(bytes.len() as u64, behind(3));
         assert!(Snapshot::parse(&bytes).is_ok());
         for length in [0, 3, 4, 4095, 4096, bytes.len() - 1] {
             assert!(is_damaged(&Snapshot::parse(&bytes[..length])), "{length}");
@@ -388,7 +404,7 @@ mod tests {
             made.run.set_times(&times, Limit::Never);
             made.record.set_run(&made.run);
             made.record.commit().unwrap();
-            made.write(b"x", slot(0) + 64);
+            made.write(b"x", behind(0) + 64);
             let reader = made.reader().unwrap();
             assert_eq!(reader.grace().unwrap(), grace);
             assert!(is_damaged(&reader.read()));
@@ -423,7 +439,7 @@ mod tests {
                 looked: told,
                 ..WorkerRecord::default()
             };
-            made.record.set_worker(0, &worker);
+            made.record.set_worker(WorkerNumber::FIRST, &worker);
             made.record.commit().unwrap();
             let seen = made.reader().unwrap().read().unwrap();
             assert_eq!(seen.workers[0].looked, looked, "{worker:?}");
@@ -438,9 +454,13 @@ mod tests {
             start: 77,
             inode: Some(5),
         };
-        made.record.birth(1).write(&born).unwrap();
+        let (first, second) = (WorkerNumber::FIRST, WorkerNumber::new(1));
+        made.record.birth(second).write(&born).unwrap();
         let reader = made.reader().unwrap();
-        assert_eq!((reader.born(0), reader.born(1)), (None, Some(born)));
+        assert_eq!(
+            (reader.born(first), reader.born(second)),
+            (None, Some(born))
+        );
     }
 
     /// The generations of which a copy is made, if these are what one look after the other sees, the

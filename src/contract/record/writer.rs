@@ -10,10 +10,11 @@ use nix::fcntl::OFlag;
 use nix::sys::stat::Mode;
 use serde::Serialize;
 
-use super::{BIRTH, Born, FILE, HEADER, HEADER_TEXT, RunRecord, SLOT, WorkerRecord, slot};
+use super::{BIRTH, Born, FILE, HEADER, HEADER_TEXT, RunRecord, SLOT, WorkerRecord, behind, slot};
 use crate::failpoint;
 use crate::linux::files;
 use crate::linux::sys::{self, SharedPage};
+use crate::words::worker_number::WorkerNumber;
 
 /// 0600: it tells of commands.
 pub(crate) const MODE: Mode = Mode::S_IRUSR.union(Mode::S_IWUSR);
@@ -36,7 +37,7 @@ impl Record {
     ///
     /// As open(2), `posix_fallocate(3)` and mmap(2).
     pub fn create(dir: impl AsFd, run: &RunRecord) -> io::Result<Self> {
-        let file = files::make(dir, FILE, MODE, slot(run.workers))?;
+        let file = files::make(dir, FILE, MODE, behind(run.workers))?;
         failpoint::pass("record made");
         let page = SharedPage::map(&file)?;
         // Nobody else sees it yet: one write, as if it had been there before.
@@ -107,7 +108,7 @@ impl Record {
         // The last byte is written with the whole, and by no change: a change behind the cut makes the
         // file as long again as it was, but not this.
         let mut last = [0];
-        let read = self.file.read_at(&mut last, slot(run.workers) - 1);
+        let read = self.file.read_at(&mut last, behind(run.workers) - 1);
         read.is_ok() && last != *b"\n"
     }
 
@@ -117,7 +118,7 @@ impl Record {
     /// # Errors
     ///
     /// As pwrite(2): its storage was given back when it was cut.
-    pub fn mend(&mut self, run: &RunRecord, born: &[(u32, Born)]) -> io::Result<()> {
+    pub fn mend(&mut self, run: &RunRecord, born: &[(WorkerNumber, Born)]) -> io::Result<()> {
         // Odd until the next commit, should there be one or not.
         self.generation |= 1;
         self.write(&self.generation.to_ne_bytes(), 0)?;
@@ -133,7 +134,7 @@ impl Record {
     }
 
     /// Has a worker's slot written by the next [`Record::commit`].
-    pub fn set_worker(&mut self, worker: u32, what: &WorkerRecord) {
+    pub fn set_worker(&mut self, worker: WorkerNumber, what: &WorkerRecord) {
         self.pending.push((
             slot(worker) + BIRTH as u64,
             // Without the last byte: see `is_cut`.
@@ -187,13 +188,13 @@ impl Record {
 
     /// What worker `worker` wrote before its program ran.
     #[must_use]
-    pub fn born(&self, worker: u32) -> Option<Born> {
+    pub fn born(&self, worker: WorkerNumber) -> Option<Born> {
         Born::read(&self.file, slot(worker))
     }
 
     /// The place where a worker writes who it is, before its program runs.
     #[must_use]
-    pub fn birth(&self, worker: u32) -> Birth {
+    pub fn birth(&self, worker: WorkerNumber) -> Birth {
         Birth {
             file: Arc::clone(&self.file),
             place: slot(worker),

@@ -10,6 +10,7 @@ use crate::enforce::worker::Worker;
 use crate::failpoint;
 use crate::words::moment::Moment;
 use crate::words::reason::Reason;
+use crate::words::worker_number::WorkerNumber;
 
 /// How workers are to be stopped.
 #[derive(Clone, Copy, Debug)]
@@ -32,7 +33,7 @@ impl Enforcement<'_> {
         }
         // Who has looked until now is told with the stop.
         self.on_each(now, Worker::see_read);
-        let all: Vec<usize> = (0..self.workers.len()).collect();
+        let all: Vec<WorkerNumber> = self.workers.iter().map(Worker::number).collect();
         if self.stopping.is_none() {
             self.stopping = Some(reason.clone());
             self.files.run.phase = Phase::Stopping;
@@ -42,8 +43,8 @@ impl Enforcement<'_> {
         }
         failpoint::pass("stop is latched");
         self.on_each(now, Worker::remember);
-        for index in all {
-            self.stop_one(index, reason, how, now);
+        for number in all {
+            self.stop_one(number, reason, how, now);
         }
         for number in self.unstarted.numbers() {
             self.files
@@ -71,11 +72,11 @@ impl Enforcement<'_> {
         if !self.files.owner.is_ours() {
             return;
         }
-        if let Some(index) = self.index_of(number) {
-            self.on_index(index, now, Worker::see_read);
-            self.announce(&request.reason, &[index], now);
-            self.on_index(index, now, Worker::remember);
-            self.stop_one(index, &request.reason, how, now);
+        if self.workers.get(number).is_some() {
+            self.on_worker(number, now, Worker::see_read);
+            self.announce(&request.reason, &[number], now);
+            self.on_worker(number, now, Worker::remember);
+            self.stop_one(number, &request.reason, how, now);
         } else if self.unstarted.call_off(number) {
             self.files
                 .record
@@ -89,24 +90,26 @@ impl Enforcement<'_> {
     pub(super) fn give_time(&mut self, extension: Extension, now: Moment) {
         let Extension { worker, time } = extension;
         let is_meant = |one: &Worker| worker.is_none_or(|number| number == one.number());
-        for index in 0..self.workers.len() {
-            if is_meant(&self.workers[index]) {
-                self.on_index(index, now, |one, hands| one.extend(time, Why::Given, hands));
+        self.on_each(now, |one, hands| {
+            if is_meant(one) {
+                one.extend(time, Why::Given, hands);
             }
-        }
+        });
     }
 
     /// Says whom a stop reaches that were not asked before, if there are any.
-    fn announce(&mut self, reason: &Reason, indexes: &[usize], now: Moment) {
+    fn announce(&mut self, reason: &Reason, numbers: &[WorkerNumber], now: Moment) {
         // ORDER: told of as started before the stop: after it no worker is started any more.
-        for &index in indexes {
-            self.on_index(index, now, Worker::tell_start);
+        for &number in numbers {
+            self.on_worker(number, now, Worker::tell_start);
         }
-        let all = indexes.iter().map(|&index| &self.workers[index]);
+        let all = numbers
+            .iter()
+            .filter_map(|&number| self.workers.get(number));
         let asked: Vec<&Worker> = all.filter(|worker| worker.can_be_asked()).collect();
-        let workers: Vec<u32> = asked.iter().map(|worker| worker.number()).collect();
+        let workers: Vec<WorkerNumber> = asked.iter().map(|worker| worker.number()).collect();
         let unaware = asked.iter().filter(|one| one.has_looked() == Some(false));
-        let unaware: Vec<u32> = unaware.map(|worker| worker.number()).collect();
+        let unaware: Vec<WorkerNumber> = unaware.map(|worker| worker.number()).collect();
         if !workers.is_empty() {
             let requested = Event::StopRequested {
                 reason,
@@ -118,12 +121,12 @@ impl Enforcement<'_> {
         }
     }
 
-    fn stop_one(&mut self, index: usize, reason: &Reason, how: How, now: Moment) {
+    fn stop_one(&mut self, number: WorkerNumber, reason: &Reason, how: How, now: Moment) {
         let input = match how {
             How::Ask(times) => Input::Stop(times),
             How::AtLeast(rung) => Input::AtLeast(rung),
         };
-        self.on_index(index, now, |worker, hands| {
+        self.on_worker(number, now, |worker, hands| {
             worker.input(input, reason, hands);
         });
     }

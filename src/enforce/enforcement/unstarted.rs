@@ -1,18 +1,19 @@
 //! The workers of a run that are still to be started. One that is asked to stop before that is not
 //! started at all.
 
+use crate::words::worker_number::WorkerNumber;
 use std::collections::BTreeSet;
 
 /// Their numbers.
 #[derive(Debug, Default)]
 pub(crate) struct Unstarted {
-    numbers: BTreeSet<u32>,
+    numbers: BTreeSet<WorkerNumber>,
 }
 
 impl Unstarted {
     /// All of so many.
     pub(crate) fn all(workers: u32) -> Self {
-        let numbers = (0..workers).collect();
+        let numbers = WorkerNumber::all_of(workers).collect();
         Self { numbers }
     }
 
@@ -20,17 +21,17 @@ impl Unstarted {
         self.numbers.len()
     }
 
-    pub(crate) fn numbers(&self) -> impl Iterator<Item = u32> {
+    pub(crate) fn numbers(&self) -> impl Iterator<Item = WorkerNumber> {
         self.numbers.iter().copied()
     }
 
     /// The one to be started now.
-    pub(crate) fn next(&mut self) -> Option<u32> {
+    pub(crate) fn next(&mut self) -> Option<WorkerNumber> {
         self.numbers.pop_first()
     }
 
     /// Has this one not started; answers whether it was to be.
-    pub(crate) fn call_off(&mut self, number: u32) -> bool {
+    pub(crate) fn call_off(&mut self, number: WorkerNumber) -> bool {
         self.numbers.remove(&number)
     }
 }

@@ -18,6 +18,7 @@ use crate::linux::files;
 use crate::linux::process::Identity;
 use crate::words::duration::Limit;
 use crate::words::name::RunName;
+use crate::words::worker_number::WorkerNumber;
 
 /// The files of a run, held open.
 #[derive(Debug)]
@@ -31,7 +32,7 @@ pub(crate) struct Estate {
     /// The file `record`.
     pub(crate) record: Arc<File>,
     /// The flags, by the numbers of their workers.
-    pub(crate) flags: BTreeMap<u32, FlagFile>,
+    pub(crate) flags: BTreeMap<WorkerNumber, FlagFile>,
     /// The grace of the run.
     pub(crate) grace: Limit,
 }

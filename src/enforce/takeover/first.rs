@@ -18,6 +18,7 @@ use crate::failpoint;
 use crate::linux::sys;
 use crate::words::duration::Limit;
 use crate::words::moment::Moment;
+use crate::words::worker_number::WorkerNumber;
 
 /// The flags of a run, each of them raised.
 pub(super) struct Raised {
@@ -34,7 +35,7 @@ pub(super) struct Raised {
 }
 
 struct Found {
-    worker: u32,
+    worker: WorkerNumber,
     flag: FlagFile,
     /// What it said before it was raised here.
     request: Option<Request>,
@@ -101,7 +102,7 @@ impl Raised {
 
     /// The flag of worker `number`, which has this name if that is on record. One that was deleted,
     /// when nobody had the time to put it back, is made again: its worker is not lost.
-    pub(super) fn of(&mut self, number: u32, name: Option<&str>, dir: &RunDir) -> Told {
+    pub(super) fn of(&mut self, number: WorkerNumber, name: Option<&str>, dir: &RunDir) -> Told {
         let is_its = |found: &Found| found.worker == number;
         let unnamed = || {
             let mut flags = self.flags.iter();
@@ -126,7 +127,7 @@ impl Raised {
         told
     }
 
-    fn again(&self, number: u32, name: Option<String>, dir: &RunDir) -> FlagFile {
+    fn again(&self, number: WorkerNumber, name: Option<String>, dir: &RunDir) -> FlagFile {
         let made = match &name {
             Some(name) => FlagFile::again(dir, dir.path(), name.clone()),
             None => FlagFile::create(dir, dir.path(), number),

@@ -11,12 +11,13 @@ use crate::linux::cgroup::Cgroup;
 use crate::linux::process::Found;
 use crate::words::moment::Moment;
 use crate::words::reason::Reason;
+use crate::words::worker_number::WorkerNumber;
 
 /// What an owner that is no more has left of a worker.
 #[derive(Debug)]
 pub struct Heritage {
     /// The worker's number.
-    pub number: u32,
+    pub number: WorkerNumber,
     /// Its main process.
     pub born: Born,
     /// That process itself.

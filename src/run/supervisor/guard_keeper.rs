@@ -6,13 +6,14 @@ use std::os::fd::BorrowedFd;
 use std::time::Duration;
 
 use crate::contract::run_dir::RunDir;
-use crate::enforce::enforcement::Enforcement;
+use crate::enforce::enforcement::{Enforcement, Roster};
 use crate::enforce::event::Event;
 use crate::enforce::guard::{self, Estate, Guard};
 use crate::enforce::worker::Worker;
 use crate::linux::process;
 use crate::words::duration::Limit;
 use crate::words::moment::Moment;
+use crate::words::worker_number::WorkerNumber;
 
 /// A run that ends within this time after its first worker was started is not made to pay for a
 /// guard, nor for watches.
@@ -28,8 +29,8 @@ pub(super) struct GuardKeeper {
     at: Option<Moment>,
     /// How long after the death of this guard the next one is started.
     pause: Duration,
-    /// How many workers the guard was told of.
-    told: usize,
+    /// The last worker that the guard was told of.
+    told: Option<WorkerNumber>,
 }
 
 impl GuardKeeper {
@@ -40,7 +41,7 @@ impl GuardKeeper {
             grace,
             at: None,
             pause: Duration::ZERO,
-            told: 0,
+            told: None,
         }
     }
 
@@ -80,7 +81,7 @@ impl GuardKeeper {
                 run.witness.see(now, &started);
                 run.search.exclude(guard.pid());
                 self.guard = Some(guard);
-                self.told = run.workers().len();
+                self.told = run.workers().iter().last().map(Worker::number);
             }
             Err(error) => {
                 run.warn(&format!(
@@ -93,15 +94,15 @@ impl GuardKeeper {
 
     /// Hands the guard the flags of `workers` that it does not know: as many as are worth waking it
     /// for, or, once no worker will be started any more, all of them.
-    pub(super) fn hand_over(&mut self, workers: &[Worker], are_all: bool) {
+    pub(super) fn hand_over(&mut self, workers: &Roster, are_all: bool) {
         let Some(guard) = &self.guard else { return };
-        let unknown = workers.get(self.told..).unwrap_or_default();
+        let unknown: Vec<&Worker> = workers.after(self.told).collect();
         let count = count_to_hand_over(unknown.len(), are_all);
         for some in unknown[..count].chunks(guard::TOGETHER) {
-            let flags: Vec<_> = some.iter().map(Worker::flag).collect();
+            let flags: Vec<_> = some.iter().map(|one| one.flag()).collect();
             guard.hand_over(&flags);
+            self.told = some.last().map(|one| one.number());
         }
-        self.told += count;
     }
 
     /// Ends the guard, if there is one. Answers whether there was.

@@ -10,11 +10,12 @@ use std::os::fd::BorrowedFd;
 use std::path::{Path, PathBuf};
 
 use crate::contract::flag::writer::FlagFile;
-use crate::enforce::enforcement::Enforcement;
+use crate::enforce::enforcement::{Enforcement, Roster};
 use crate::enforce::worker::Worker;
 use crate::linux::watch::{Seen, Watch};
 use crate::run::launch::lacks::INOTIFY;
 use crate::words::moment::Moment;
+use crate::words::worker_number::WorkerNumber;
 
 /// How looks are seen.
 #[derive(Debug)]
@@ -53,7 +54,7 @@ impl Looks {
     pub(super) fn follow(
         &mut self,
         flag: &mut FlagFile,
-        worker: u32,
+        worker: WorkerNumber,
         run: &mut Enforcement<'_>,
     ) -> bool {
         let noted = self.noted && flag.note_reads();
@@ -75,8 +76,7 @@ impl Looks {
     /// Sees every look at once from now on, if a worker gains time by one: its ladder has to know
     /// when.
     pub(super) fn watch_if_gained(&mut self, run: &mut Enforcement<'_>, now: Moment) {
-        let gains = |worker: &Worker| worker.is_over().is_none() && worker.gains_by_look();
-        if self.watch.is_none() && run.workers().iter().any(gains) {
+        if self.watch.is_none() && run.workers().there().any(Worker::gains_by_look) {
             self.watch(run, now);
         }
     }
@@ -85,19 +85,19 @@ impl Looks {
         if self.watch.is_some() || self.warned {
             return;
         }
-        for index in 0..run.workers().len() {
-            let worker = &run.workers()[index];
-            if worker.is_over().is_none() && worker.has_looked() == Some(false) {
-                let (path, number) = (worker.flag().path().to_owned(), worker.number());
-                self.watch_flag(&path, number, run);
-                // It may have looked before there was a watch.
-                run.on_index(index, now, Worker::see_read);
-            }
+        let there = run.workers().there();
+        let unaware = there.filter(|worker| worker.has_looked() == Some(false));
+        let flags = unaware.map(|worker| (worker.number(), worker.flag().path().to_owned()));
+        let flags: Vec<_> = flags.collect();
+        for (number, path) in flags {
+            self.watch_flag(&path, number, run);
+            // It may have looked before there was a watch.
+            run.on_worker(number, now, Worker::see_read);
         }
     }
 
     /// Watches a flag; answers whether that can be done, and says once that it cannot.
-    fn watch_flag(&mut self, path: &Path, worker: u32, run: &mut Enforcement<'_>) -> bool {
+    fn watch_flag(&mut self, path: &Path, worker: WorkerNumber, run: &mut Enforcement<'_>) -> bool {
         let is_watched = self.try_to_watch(path, worker);
         if !is_watched && !std::mem::replace(&mut self.warned, true) {
             run.lacks(INOTIFY);
@@ -108,7 +108,7 @@ impl Looks {
         is_watched
     }
 
-    fn try_to_watch(&mut self, path: &Path, worker: u32) -> bool {
+    fn try_to_watch(&mut self, path: &Path, worker: WorkerNumber) -> bool {
         if self.watch.is_none() {
             self.watch = Watch::new().ok();
             if let (Some(watch), Some(outer)) = (&mut self.watch, &self.outer) {
@@ -123,9 +123,9 @@ impl Looks {
     }
 
     /// Watches the flags that were put back.
-    pub(super) fn watch_again(&mut self, workers: &[Worker]) {
+    pub(super) fn watch_again(&mut self, workers: &Roster) {
         if let Some(watch) = &mut self.watch {
-            for worker in workers.iter().filter(|one| one.is_over().is_none()) {
+            for worker in workers.there() {
                 // If that is not possible any more, the run goes on without.
                 let _ = watch.flag(worker.flag().path(), worker.number());
             }
@@ -139,7 +139,10 @@ impl Looks {
         };
         let seen = watch.drain();
         // The first worker may have opened its flag before there was a watch, and read it after.
-        run.on_index(0, now, Worker::see_read);
+        let first = run.workers().iter().next().map(Worker::number);
+        if let Some(first) = first {
+            run.on_worker(first, now, Worker::see_read);
+        }
         for seen in seen {
             match seen {
                 Seen::Look(worker) => {
@@ -162,7 +165,7 @@ impl Looks {
 mod tests {
     use std::fs::{self, File};
 
-    use super::{Looks, Seen};
+    use super::{Looks, Seen, WorkerNumber};
 
     #[test]
     fn an_outer_run_is_somebody_who_is_told_at_once() {
@@ -180,12 +183,12 @@ mod tests {
         fs::write(&flag, "0").unwrap();
         let mut looks = Looks::new(true, false, Some(&outer));
         assert!(looks.fd().is_none());
-        assert!(looks.try_to_watch(&flag, 7));
+        assert!(looks.try_to_watch(&flag, WorkerNumber::new(7)));
         assert!(looks.fd().is_some());
         File::open(&flag).unwrap();
         fs::write(&outer, "1").unwrap();
         let seen = looks.watch.as_mut().unwrap().drain();
-        assert_eq!(seen.first(), Some(&Seen::Look(7)));
+        assert_eq!(seen.first(), Some(&Seen::Look(WorkerNumber::new(7))));
         assert!(seen.contains(&Seen::Outer));
         looks.let_go();
         assert!(looks.fd().is_none());
@@ -195,9 +198,9 @@ mod tests {
     fn a_flag_that_was_deleted_is_no_lack_of_watches() {
         let dir = tempfile::tempdir().unwrap();
         let mut looks = Looks::new(true, true, None);
-        assert!(looks.try_to_watch(&dir.path().join("gone"), 0));
+        assert!(looks.try_to_watch(&dir.path().join("gone"), WorkerNumber::FIRST));
         // A path that leads through a file cannot be watched, now or later.
         fs::write(dir.path().join("file"), "").unwrap();
-        assert!(!looks.try_to_watch(&dir.path().join("file/flag"), 0));
+        assert!(!looks.try_to_watch(&dir.path().join("file/flag"), WorkerNumber::FIRST));
     }
 }

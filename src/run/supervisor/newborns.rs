@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crate::run::spawn::{Newborn, SpawnError};
 use crate::words::moment::Moment;
+use crate::words::worker_number::WorkerNumber;
 
 /// How long the next worker waits until the program of the one before runs: usually less than a
 /// millisecond, and then they begin one after the other.
@@ -25,7 +26,7 @@ pub(super) struct Newborns {
 }
 
 struct OnTheWay {
-    place: usize,
+    worker: WorkerNumber,
     child: Newborn,
     since: Moment,
     /// Whether it has been told that it takes long.
@@ -44,10 +45,10 @@ impl Newborns {
         }
     }
 
-    /// The worker at `place` was forked.
-    pub(super) fn add(&mut self, place: usize, child: Newborn, now: Moment) {
+    /// `worker` was forked.
+    pub(super) fn add(&mut self, worker: WorkerNumber, child: Newborn, now: Moment) {
         self.all.push(OnTheWay {
-            place,
+            worker,
             child,
             since: now,
             is_slow: false,
@@ -79,26 +80,26 @@ impl Newborns {
         quick.map(|one| one.since + PATIENCE).min()
     }
 
-    /// The places of those that have become slow.
-    pub(super) fn slow(&mut self, now: Moment) -> Vec<usize> {
+    /// Those that have become slow.
+    pub(super) fn slow(&mut self, now: Moment) -> Vec<WorkerNumber> {
         let waiting = self.all.iter_mut().filter(|one| !one.failed);
         let slow = waiting.filter(|one| !one.is_slow && one.since + PATIENCE <= now);
         slow.map(|one| {
             one.is_slow = true;
-            one.place
+            one.worker
         })
         .collect()
     }
 
-    /// The places of those whose fate is known since the last call: their programs run, or cannot.
-    pub(super) fn take_fates(&mut self) -> Vec<(usize, Result<(), SpawnError>)> {
+    /// Those whose fate is known since the last call: their programs run, or cannot.
+    pub(super) fn take_fates(&mut self) -> Vec<(WorkerNumber, Result<(), SpawnError>)> {
         let mut fates = Vec::new();
         self.all.retain_mut(|one| {
             let fate = if one.failed { None } else { one.child.fate() };
             let runs = matches!(fate, Some(Ok(())));
             self.has_one_run |= runs;
             one.failed |= matches!(fate, Some(Err(_)));
-            fates.extend(fate.map(|fate| (one.place, fate)));
+            fates.extend(fate.map(|fate| (one.worker, fate)));
             !runs
         });
         fates

@@ -8,10 +8,12 @@ use nix::unistd::{Pid, getsid};
 
 use super::Supervisor;
 use crate::contract::notify::{Inbox, Letter, Patience};
+use crate::enforce::enforcement::Roster;
 use crate::enforce::worker::Worker;
 use crate::linux::process::Stat;
 use crate::tree;
 use crate::words::moment::Moment;
+use crate::words::worker_number::WorkerNumber;
 
 /// How far up from a sender its worker is looked for.
 const GENERATIONS: usize = 64;
@@ -85,8 +87,8 @@ impl Supervisor<'_> {
         inbox.drain(&mut turn.patience, |letter| match letter {
             Letter::Said(pid, _) if turn.strangers.contains(&pid) => {}
             Letter::Said(pid, message) => {
-                if let Some(index) = worker_of(pid, by_pid, run.workers()) {
-                    return run.on_index(index, now, |worker, hands| {
+                if let Some(number) = worker_of(pid, by_pid, run.workers()) {
+                    return run.on_worker(number, now, |worker, hands| {
                         worker.hear(message, hands);
                     });
                 }
@@ -115,7 +117,11 @@ impl Supervisor<'_> {
 /// The worker that a process belongs to: its main process, whoever is in the session of that, who was
 /// left behind by it and is held, or descends from one of these. The main process is not reaped, and
 /// whoever is held cannot become another, so their numbers are their own.
-fn worker_of(pid: i32, by_pid: &HashMap<i32, usize>, workers: &[Worker]) -> Option<usize> {
+fn worker_of(
+    pid: i32,
+    by_pid: &HashMap<i32, WorkerNumber>,
+    workers: &Roster,
+) -> Option<WorkerNumber> {
     let parent = |pid: &i32| Some(Stat::of(*pid)?.parent);
     let mut family = std::iter::successors(Some(pid), parent).take(GENERATIONS);
     // 0 is one that cannot be seen from here, and above the first process there is nobody.
@@ -124,11 +130,11 @@ fn worker_of(pid: i32, by_pid: &HashMap<i32, usize>, workers: &[Worker]) -> Opti
         let session = || getsid(Some(Pid::from_raw(pid))).ok();
         let in_session = || by_pid.get(&session()?.as_raw());
         let main = by_pid.get(&pid).or_else(in_session).copied();
-        let is_held = |worker: &Worker| worker.tree().rest().iter().any(|one| one.pid == pid);
-        main.or_else(|| workers.iter().position(is_held))
+        let is_held = |worker: &&Worker| worker.tree().rest().iter().any(|one| one.pid == pid);
+        main.or_else(|| workers.iter().find(is_held).map(Worker::number))
     });
     // Left behind a moment ago, and not held yet.
     let flag = found.is_none().then(|| tree::flag_of(pid)).flatten();
-    let is_named = |worker: &Worker| flag.as_deref() == Some(worker.flag().path());
-    found.or_else(|| workers.iter().position(is_named))
+    let is_named = |worker: &&Worker| flag.as_deref() == Some(worker.flag().path());
+    found.or_else(|| workers.iter().find(is_named).map(Worker::number))
 }

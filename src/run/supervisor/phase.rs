@@ -77,7 +77,7 @@ impl Supervisor<'_> {
             _ => format!("{number} of {all} workers"),
         };
         let all = self.plan.workers;
-        let there = || workers.iter().filter(|worker| worker.is_over().is_none());
+        let there = || workers.there();
         if let Some(reason) = self.run.stopping() {
             let step = match there().filter_map(Worker::rung).max() {
                 None | Some(Rung::Flag) => "asked".to_owned(),
@@ -90,13 +90,9 @@ impl Supervisor<'_> {
         if self.is_starting() {
             return format!("starting {}", of(all as usize, all));
         }
-        let says = match workers {
-            [only] => only
-                .status_text()
-                .map(|text| format!(": {}", escaped(text))),
-            _ => None,
-        };
-        let says = says.unwrap_or_default();
+        let only = workers.iter().next().filter(|_| workers.count() == 1);
+        let says = only.and_then(Worker::status_text);
+        let says = says.map_or_else(String::new, |text| format!(": {}", escaped(text)));
         if self.plan.notify == Notify::Ready && !self.is_ready() {
             let ready = workers.iter().filter(|one| one.is_ready()).count();
             return format!("waiting until all are ready: {ready} of {all}{says}");

@@ -16,6 +16,7 @@ use crate::linux::sys;
 use crate::words::ended::Ended;
 use crate::words::moment::Moment;
 use crate::words::reason::Reason;
+use crate::words::worker_number::WorkerNumber;
 
 /// How many children are reaped in one wake-up, and how long that may take: somebody who forks
 /// without end must not keep us from the ladder.
@@ -28,8 +29,7 @@ const STOPS: usize = 100;
 
 /// A worker whose main process has ended.
 pub(super) struct MainEnded {
-    index: usize,
-    number: u32,
+    number: WorkerNumber,
     /// Whether it had been asked to.
     asked: bool,
     success: bool,
@@ -42,18 +42,18 @@ impl Supervisor<'_> {
         if !self.signals.children().take() && !remains {
             return;
         }
-        for number in 0.. {
-            if number == STOPS {
+        for count in 0.. {
+            if count == STOPS {
                 self.signals.children().keep();
                 break;
             }
             let Some((pid, stopped)) = process::next_stopped_or_continued() else {
                 break;
             };
-            if let Some(&index) = self.by_pid.get(&pid) {
+            if let Some(&number) = self.by_pid.get(&pid) {
                 // ORDER: a program that runs by now is another matter.
                 self.see_births(now);
-                self.run.on_index(index, now, |worker, hands| {
+                self.run.on_worker(number, now, |worker, hands| {
                     worker.set_stopped(stopped.is_some(), hands);
                 });
                 if let Some(signal) = stopped {
@@ -61,29 +61,29 @@ impl Supervisor<'_> {
                         // Whoever that was meant the program.
                         let _ = process::signal(Target::Child(pid), SIGCONT);
                     } else {
-                        self.stop_with(index, signal, now);
+                        self.stop_with(number, signal, now);
                     }
                 }
             }
         }
         let mut ended = Vec::new();
         let began = sys::now();
-        for number in 0.. {
+        for count in 0.. {
             let Some(pid) = process::peek_dead_child() else {
-                if number == 0 {
+                if count == 0 {
                     ended = self.reaped_by_others(now);
                 }
                 break;
             };
-            if number == AT_ONCE || (number > 0 && sys::now().since(began) > LONGEST) {
+            if count == AT_ONCE || (count > 0 && sys::now().since(began) > LONGEST) {
                 self.signals.children().keep();
                 break;
             }
             // ORDER: what it looked at and what it said before it ended is told by now.
             self.looks.take(&mut self.run, now);
             self.hear(now);
-            if let Some(index) = self.by_pid.remove(&pid) {
-                ended.push(self.main_ended(index, now));
+            if let Some(number) = self.by_pid.remove(&pid) {
+                ended.push(self.main_ended(number, pid, now));
             } else {
                 // A straggler that we adopted, the guard, or a child from before we were exec'ed.
                 let _ = process::reap(pid);
@@ -102,8 +102,9 @@ impl Supervisor<'_> {
         self.ended.extend(ended);
         for worker in std::mem::take(&mut self.ended) {
             // Where what it started is waited for, a worker is over when that is.
-            let last = self.run.workers()[worker.index].is_over().is_some();
-            if last || self.plan.stragglers != Stragglers::Wait {
+            let ended = self.run.workers().get(worker.number);
+            let is_over = ended.is_none_or(|one| one.is_over().is_some());
+            if is_over || self.plan.stragglers != Stragglers::Wait {
                 self.consider_others(&worker, now);
             } else {
                 self.ended.push(worker);
@@ -112,14 +113,16 @@ impl Supervisor<'_> {
     }
 
     /// A worker was stopped by `signal`. What we are a job of may have to be stopped with it.
-    fn stop_with(&mut self, index: usize, signal: i32, now: Moment) {
-        let worker = &self.run.workers()[index];
+    fn stop_with(&mut self, number: WorkerNumber, signal: i32, now: Moment) {
+        let Some(worker) = self.run.workers().get(number) else {
+            return;
+        };
         let (group, is_asked) = (worker.pid(), worker.is_asked());
         let Some(stops) = self.foreground.stopped(group, signal, is_asked) else {
             return;
         };
         self.run
-            .on_index(index, now, |worker, _| worker.stopped_by_terminal());
+            .on_worker(number, now, |worker, _| worker.stopped_by_terminal());
         match stops {
             Stops::Us(signal) => self.signals.suspend().raise(signal),
             Stops::Group(signal) => self.signals.suspend_mut().raise_in_group(signal),
@@ -131,47 +134,51 @@ impl Supervisor<'_> {
     fn reaped_by_others(&mut self, now: Moment) -> Vec<MainEnded> {
         let gone = self.by_pid.keys().copied();
         let gone: Vec<i32> = gone.filter(|&pid| !process::is_child(pid)).collect();
-        let indexes = gone.iter().filter_map(|pid| self.by_pid.remove(pid));
-        let indexes: Vec<usize> = indexes.collect();
-        indexes
-            .into_iter()
-            .map(|index| self.main_ended(index, now))
+        let main = |pid: i32| Some((self.by_pid.remove(&pid)?, pid));
+        let mains: Vec<_> = gone.into_iter().filter_map(main).collect();
+        let ended = mains.into_iter();
+        ended
+            .map(|(number, pid)| self.main_ended(number, pid, now))
             .collect()
     }
 
-    fn main_ended(&mut self, index: usize, now: Moment) -> MainEnded {
+    fn main_ended(&mut self, number: WorkerNumber, pid: i32, now: Moment) -> MainEnded {
         // ORDER: what became of its program, which is told by a pipe, is known before its end.
         self.see_births(now);
-        self.newborns.forget(self.run.workers()[index].pid());
+        self.newborns.forget(pid);
         let left = self.by_pid.len() + self.to_start();
-        let worker = &self.run.workers()[index];
-        let (number, pid, asked) = (worker.number(), worker.pid(), worker.is_asked());
+        let asked = self.is_asked(number);
         let mut ended = None;
-        self.run.on_index(index, now, |worker, hands| {
+        self.run.on_worker(number, now, |worker, hands| {
             ended = worker.main_ended(left, hands);
         });
-        let is_main = self.run.workers()[index].is_over().is_none();
+        let worker = self.run.workers().get(number);
+        let is_main = worker.is_some_and(|one| one.is_over().is_none());
         if is_main && !self.run.files.owner.is_ours() {
             // Somebody has taken over since this wake-up began, and nothing was done to it.
             ended = ended.or_else(|| process::reap(pid));
-            self.run.write_off(index, ended, false, now);
+            self.run.write_off(number, ended, false, now);
         }
-        let rung = self.run.workers()[index].rung();
+        let rung = self.run.workers().get(number).and_then(Worker::rung);
         self.foreground.share_key(rung, ended);
         self.foreground.take_back(ended);
         MainEnded {
-            index,
             number,
             asked,
             success: ended.is_some_and(Ended::is_success),
         }
     }
 
+    fn is_asked(&self, number: WorkerNumber) -> bool {
+        let worker = self.run.workers().get(number);
+        worker.is_some_and(Worker::is_asked)
+    }
+
     /// What the end of a worker means for the others.
     fn consider_others(&mut self, worker: &MainEnded, now: Moment) {
         let asked_later = || {
             let waits = self.plan.stragglers == Stragglers::Wait;
-            waits && self.run.workers()[worker.index].is_asked()
+            waits && self.is_asked(worker.number)
         };
         // One that could not be started has stopped the others already.
         let stops = self.run.stopping().is_some() || self.refusal.is_some();

@@ -17,6 +17,7 @@ use crate::linux::sys;
 use crate::run::spawn::{Outfit, SpawnError};
 use crate::words::moment::Moment;
 use crate::words::reason::Reason;
+use crate::words::worker_number::WorkerNumber;
 
 impl Supervisor<'_> {
     /// Says what is to be said before, and starts the first worker.
@@ -41,7 +42,7 @@ impl Supervisor<'_> {
                 .warn("there is no /proc: what workers leave behind cannot be found"),
         }
         if self.plan.workers == 1 {
-            self.run.search.set_adopter(0);
+            self.run.search.set_adopter(WorkerNumber::FIRST);
         }
     }
 
@@ -51,7 +52,7 @@ impl Supervisor<'_> {
         let now = sys::now();
         let is_time = self.start_at().is_some_and(|at| at <= now);
         if let Some(number) = is_time.then(|| self.run.unstarted.next()).flatten() {
-            if !self.run.workers().is_empty() {
+            if self.run.workers().count() > 0 {
                 self.stay(now);
             }
             if let Err(error) = self.start(number) {
@@ -69,7 +70,7 @@ impl Supervisor<'_> {
     }
 
     /// Starts one worker.
-    fn start(&mut self, number: u32) -> Result<(), SpawnError> {
+    fn start(&mut self, number: WorkerNumber) -> Result<(), SpawnError> {
         if !self.upkeep.dir().is_there() {
             // Somebody has just deleted it: no worker is told of a flag that is not there.
             self.put_back(sys::now());
@@ -103,12 +104,12 @@ impl Supervisor<'_> {
         failpoint::pass("worker started");
         let ladder = Ladder::new(self.plan.times, now);
         let worker = Worker::new(number, pid, flag, cgroup, (now, ladder));
-        let place = self.run.add(worker);
-        self.by_pid.insert(pid, place);
+        self.run.add(worker);
+        self.by_pid.insert(pid, number);
         if !watched {
-            self.run.on_index(place, now, Worker::cannot_be_watched);
+            self.run.on_worker(number, now, Worker::cannot_be_watched);
         }
-        self.newborns.add(place, child, now);
+        self.newborns.add(number, child, now);
         failpoint::pass("worker noted");
         self.guard.worker_started(now);
         Ok(())
@@ -117,19 +118,18 @@ impl Supervisor<'_> {
     /// Takes in what has become of those on the way to their programs.
     pub(super) fn see_births(&mut self, now: Moment) {
         let mut has_run = false;
-        for (place, fate) in self.newborns.take_fates() {
-            let number = self.run.workers()[place].number();
+        for (number, fate) in self.newborns.take_fates() {
             match fate {
                 Ok(()) => {
                     has_run = true;
                     let start = self.run.files.record.born(number).map(|born| born.start);
-                    self.run.on_index(place, now, |worker, hands| {
+                    self.run.on_worker(number, now, |worker, hands| {
                         worker.runs(start, hands);
                     });
                 }
                 Err(error) => {
                     self.run
-                        .on_index(place, now, |worker, _| worker.cannot_run());
+                        .on_worker(number, now, |worker, _| worker.cannot_run());
                     self.could_not_start(number, error, now);
                 }
             }
@@ -138,14 +138,15 @@ impl Supervisor<'_> {
             // ORDER: that all workers run is told before whatever else has come.
             self.tell_manager();
         }
-        for place in self.newborns.slow(now) {
-            self.run.on_index(place, now, |worker, _| worker.is_slow());
+        for number in self.newborns.slow(now) {
+            self.run
+                .on_worker(number, now, |worker, _| worker.is_slow());
         }
     }
 
     /// A worker could not be started: so the run cannot be what it was to be. If it is the first one
     /// the run never began, and whoever started us is told why, by our status too.
-    fn could_not_start(&mut self, number: u32, error: SpawnError, now: Moment) {
+    fn could_not_start(&mut self, number: WorkerNumber, error: SpawnError, now: Moment) {
         if !self.run.files.owner.is_ours() {
             // Somebody has taken over meanwhile: the next turn finds out, and only reaps.
             return;
@@ -162,7 +163,7 @@ impl Supervisor<'_> {
     }
 
     /// A control group for worker `number`, and the way into it, if workers have groups.
-    fn cgroup_of(&self, number: u32) -> Result<Option<(Cgroup, File)>, SpawnError> {
+    fn cgroup_of(&self, number: WorkerNumber) -> Result<Option<(Cgroup, File)>, SpawnError> {
         let Some(group) = self.cgroup.as_ref().map(|run| run.of_worker(number)) else {
             return Ok(None);
         };

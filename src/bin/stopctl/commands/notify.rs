@@ -11,6 +11,7 @@ use stopctl::contract::notify::{Link, Message, SOCKET};
 use stopctl::contract::record::{Snapshot, WorkerState};
 use stopctl::words::duration::{Limit, in_words};
 use stopctl::words::moment::Moment;
+use stopctl::words::worker_number::WorkerNumber;
 
 use crate::cli::notify::NotifyArgs;
 use crate::exit::Leave;
@@ -91,16 +92,17 @@ fn grant(name: &OsString, typed: &[String], time: Limit) -> Leave {
     if let Err(error) = send(&run, typed.is_empty(), &workers, time) {
         return Leave::ONE.saying(&format_args!("{} cannot be asked: {error}", run.name));
     }
-    let extended = |seen: &Snapshot, worker: u32| {
-        let times = |seen: &Snapshot| seen.workers[worker as usize].extensions;
+    let extended = |seen: &Snapshot, worker: WorkerNumber| {
+        let times = |seen: &Snapshot| seen[worker].extensions;
         times(seen) > times(&before)
     };
     let patience = stopctl::now() + UNGIVEN;
     let until = wanted(time);
     loop {
         let left = patience.since(stopctl::now());
-        let may_come =
-            |&worker: &u32| can_have(&run.seen, worker, until) && !extended(&run.seen, worker);
+        let may_come = |&worker: &WorkerNumber| {
+            can_have(&run.seen, worker, until) && !extended(&run.seen, worker)
+        };
         if left.is_zero() || !workers.iter().any(may_come) {
             break;
         }
@@ -110,11 +112,11 @@ fn grant(name: &OsString, typed: &[String], time: Limit) -> Leave {
             Err(error) => return Leave::FAILED.saying(&error),
         }
     }
-    let (more, none): (Vec<u32>, Vec<u32>) = workers
+    let (more, none): (Vec<WorkerNumber>, Vec<WorkerNumber>) = workers
         .into_iter()
         .partition(|&worker| extended(&run.seen, worker));
     for &worker in &more {
-        let until = run.seen.workers[worker as usize].deadline_ns;
+        let until = run.seen[worker].deadline_ns;
         let left = until.map(|until| Moment::from_nanos(until).since(stopctl::now()));
         let term = left.map_or_else(
             || "no SIGTERM by itself".to_owned(),
@@ -145,8 +147,8 @@ fn wanted(time: Limit) -> Option<Moment> {
 }
 
 /// Whether a worker is on its flag and SIGTERM would come before `until`, or may soon be.
-fn can_have(seen: &Snapshot, worker: u32, until: Option<Moment>) -> bool {
-    let worker = &seen.workers[worker as usize];
+fn can_have(seen: &Snapshot, worker: WorkerNumber, until: Option<Moment>) -> bool {
+    let worker = &seen[worker];
     let deadline = worker.deadline_ns.map(Moment::from_nanos);
     let sooner = deadline.is_some_and(|deadline| until.is_none_or(|until| deadline < until));
     match worker.state {
@@ -156,23 +158,26 @@ fn can_have(seen: &Snapshot, worker: u32, until: Option<Moment>) -> bool {
     }
 }
 
-fn numbers(typed: &[String], run: &Run) -> Result<Vec<u32>, String> {
+fn numbers(typed: &[String], run: &Run) -> Result<Vec<WorkerNumber>, String> {
     let all = run.seen.run.workers;
     if typed.is_empty() {
-        return Ok((0..all).collect());
+        return Ok(WorkerNumber::all_of(all).collect());
     }
     let one = |typed: &String| {
-        let number = typed.parse().ok().filter(|number| *number < all);
+        let number = typed
+            .parse()
+            .ok()
+            .filter(|number: &WorkerNumber| number.get() < all);
         let (name, last) = (&run.name, all - 1);
         number.ok_or_else(|| format!("{name} has no worker '{typed}': it has 0 to {last}"))
     };
     typed.iter().map(one).collect()
 }
 
-fn send(run: &Run, is_whole: bool, workers: &[u32], time: Limit) -> std::io::Result<()> {
+fn send(run: &Run, is_whole: bool, workers: &[WorkerNumber], time: Limit) -> std::io::Result<()> {
     let mut asker = Asker::open(run.dir.as_fd())?;
     let each = workers.iter().copied().map(Some).collect();
-    let whom: Vec<Option<u32>> = if is_whole { vec![None] } else { each };
+    let whom: Vec<Option<WorkerNumber>> = if is_whole { vec![None] } else { each };
     for worker in whom {
         let patience = stopctl::now() + UNREAD;
         while !asker.send(&Extension { worker, time })? {

@@ -9,6 +9,7 @@ use stopctl::contract::control::{Asker, Signalling};
 use stopctl::contract::record::WorkerState;
 use stopctl::words::moment::Moment;
 use stopctl::words::signal_name::{parse_signal, signal_name};
+use stopctl::words::worker_number::WorkerNumber;
 
 use crate::cli::SignalArgs;
 use crate::exit::Leave;
@@ -55,10 +56,13 @@ fn wanted(typed: &str) -> Result<i32, String> {
 }
 
 /// The workers that were named; none is each of them.
-fn meant(args: &SignalArgs, run: &Run) -> Result<Vec<u32>, String> {
+fn meant(args: &SignalArgs, run: &Run) -> Result<Vec<WorkerNumber>, String> {
     let all = run.seen.run.workers;
     let one = |typed: &String| {
-        let number = typed.parse().ok().filter(|&number: &u32| number < all);
+        let number = typed
+            .parse()
+            .ok()
+            .filter(|number: &WorkerNumber| number.get() < all);
         let last = all - 1;
         number.ok_or_else(|| {
             format!(
@@ -67,14 +71,14 @@ fn meant(args: &SignalArgs, run: &Run) -> Result<Vec<u32>, String> {
             )
         })
     };
-    let mut workers: Vec<u32> = args.workers.iter().map(one).collect::<Result<_, _>>()?;
+    let mut workers: Vec<WorkerNumber> = args.workers.iter().map(one).collect::<Result<_, _>>()?;
     workers.sort_unstable();
     workers.dedup();
     Ok(workers)
 }
 
 /// Asks, and waits for the answer: who was signalled, in words.
-fn send(run: Run, signal: i32, workers: &[u32]) -> Result<String, String> {
+fn send(run: Run, signal: i32, workers: &[WorkerNumber]) -> Result<String, String> {
     let (name, what) = (run.name.clone(), signal_name(signal));
     let run = owned(run, &what)?;
     if !run.seen.run.takes_signals {
@@ -84,7 +88,7 @@ fn send(run: Run, signal: i32, workers: &[u32]) -> Result<String, String> {
         ));
     }
     let until = stopctl::now() + PATIENCE;
-    let whom: Vec<Option<u32>> = if workers.is_empty() {
+    let whom: Vec<Option<WorkerNumber>> = if workers.is_empty() {
         vec![None]
     } else {
         workers.iter().copied().map(Some).collect()
@@ -166,7 +170,7 @@ fn answered(run: Run, asked: &[Signalling], until: Moment) -> Result<(), String>
         let missing = asked.iter().filter(|one| sent(one).is_none()).count();
         if missing == 0 {
             let missed = asked.iter().filter(|one| sent(one) == Some(0));
-            let missed: Vec<u32> = missed.filter_map(|one| one.worker).collect();
+            let missed: Vec<WorkerNumber> = missed.filter_map(|one| one.worker).collect();
             let nobody = asked.iter().all(|one| sent(one) == Some(0));
             return match missed.as_slice() {
                 _ if nobody => Err(format!(
@@ -177,9 +181,8 @@ fn answered(run: Run, asked: &[Signalling], until: Moment) -> Result<(), String>
             };
         }
         let is_over = |one: &Signalling| {
-            let number = one.worker.map(|number| number as usize);
-            let worker = number.and_then(|number| seen.workers.get(number));
-            worker.is_some_and(|worker| worker.state == WorkerState::Ended)
+            one.worker
+                .is_some_and(|worker| seen[worker].state == WorkerState::Ended)
         };
         if course == Course::Over || course == Course::Lost || asked.iter().all(is_over) {
             return Err(format!("{name} ended meanwhile: nobody was signalled"));

@@ -48,7 +48,7 @@ pub(crate) fn stop(args: &StopArgs) -> Leave {
         if let Some(worker) = demand
             .workers
             .iter()
-            .find(|&&worker| worker >= run.seen.run.workers)
+            .find(|worker| worker.get() >= run.seen.run.workers)
         {
             let last = run.seen.run.workers - 1;
             let what = format!(

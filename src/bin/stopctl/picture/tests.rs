@@ -1,3 +1,5 @@
+use stopctl::words::worker_number::WorkerNumber;
+
 use snapbox::assert::Action;
 use snapbox::data::DataFormat;
 use snapbox::{Assert, Data};
@@ -36,9 +38,9 @@ fn run(workers: &[WorkerRecord]) -> RunRecord {
 
 fn drawn(workers: &[WorkerRecord], rows: u16, columns: u16) -> Vec<Line> {
     let run = run(workers);
-    let all: Vec<u32> = (0..run.workers).collect();
-    let is_there = |&one: &u32| workers[one as usize].state != WorkerState::Ended;
-    let there: Vec<u32> = all.iter().copied().filter(is_there).collect();
+    let all: Vec<WorkerNumber> = WorkerNumber::all_of(run.workers).collect();
+    let is_there = |&one: &WorkerNumber| workers[one.get() as usize].state != WorkerState::Ended;
+    let there: Vec<WorkerNumber> = all.iter().copied().filter(is_there).collect();
     let picture = Picture {
         head: format!("train: {}", still_there(&there, &all)),
         run: &run,

@@ -3,12 +3,13 @@
 use stopctl::words::duration::in_words;
 use stopctl::words::moment::Moment;
 use stopctl::words::reason::Reason;
+use stopctl::words::worker_number::WorkerNumber;
 
 use super::{Progress, Stop, rounded};
 use crate::show::{counted, numbers};
 
 /// What to do about a program that puts itself into the background.
-pub(super) fn daemon(worker: u32) -> String {
+pub(super) fn daemon(worker: WorkerNumber) -> String {
     format!(
         "worker {worker} ended at once, with exit status 0: if it puts itself into the background, \
          start it in the foreground, or use --stragglers wait"
@@ -20,7 +21,7 @@ impl Progress {
         &self,
         now: Moment,
         reason: &Reason,
-        workers: &[u32],
+        workers: &[WorkerNumber],
         all: bool,
         keys: bool,
     ) -> String {
@@ -49,10 +50,10 @@ impl Progress {
         }
     }
 
-    pub(super) fn unaware_line(&self, unaware: &[u32]) -> Option<String> {
+    pub(super) fn unaware_line(&self, unaware: &[WorkerNumber]) -> Option<String> {
         let program = &self.program;
-        let is_there = |worker: &&u32| self.workers.contains_key(worker);
-        let unaware: Vec<u32> = unaware.iter().filter(is_there).copied().collect();
+        let is_there = |worker: &&WorkerNumber| self.workers.contains_key(worker);
+        let unaware: Vec<WorkerNumber> = unaware.iter().filter(is_there).copied().collect();
         let hint = if self.waits_for_unaware {
             "; --unaware-grace auto waits less for such programs"
         } else {

@@ -4,13 +4,14 @@ use std::time::Duration;
 
 use stopctl::decide::outcome::{Final, Outcome};
 use stopctl::words::ended::Ended;
+use stopctl::words::worker_number::WorkerNumber;
 
 use super::{Report, words};
 
 impl Report {
     pub(super) fn main_ended(
         &mut self,
-        worker: u32,
+        worker: WorkerNumber,
         ended: Option<Ended>,
         asked: bool,
         left: usize,

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use stopctl::enforce::event::Why;
 use stopctl::words::duration::in_words;
+use stopctl::words::worker_number::WorkerNumber;
 
 use super::Report;
 use crate::progress::rounded;
@@ -12,7 +13,7 @@ use crate::voice::Weight;
 impl Report {
     pub(super) fn extended(
         &mut self,
-        worker: u32,
+        worker: WorkerNumber,
         why: Why,
         deadline: Option<Duration>,
         times: u32,
@@ -39,7 +40,7 @@ impl Report {
         self.voice.say(weight, &line);
     }
 
-    pub(super) fn acknowledged(&mut self, worker: u32, after: Duration) {
+    pub(super) fn acknowledged(&mut self, worker: WorkerNumber, after: Duration) {
         let after = in_words(after);
         self.detail(&format!("worker {worker} saw its flag after {after}"));
     }

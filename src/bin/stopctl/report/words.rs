@@ -9,6 +9,7 @@ use stopctl::words::duration::in_words;
 use stopctl::words::ended::Ended;
 use stopctl::words::reason::Reason;
 use stopctl::words::signal_name::signal_name;
+use stopctl::words::worker_number::WorkerNumber;
 
 use crate::progress::rounded;
 use crate::voice::Weight;
@@ -21,7 +22,7 @@ pub(super) const DEPOSED: &str =
     "somebody found this supervisor silent and took over: it only waits for its workers now";
 
 /// That a worker was asked to stop too early for it to be started.
-pub(super) fn called_off(worker: u32) -> String {
+pub(super) fn called_off(worker: WorkerNumber) -> String {
     format!("worker {worker} was asked to stop before it was started: it is not started")
 }
 
@@ -118,6 +119,6 @@ pub(super) fn put_back(directory: &Path) -> String {
     format!("files in {directory} were deleted (by logind, at a logout?): put back")
 }
 
-pub(super) fn healed(worker: u32) -> String {
+pub(super) fn healed(worker: WorkerNumber) -> String {
     format!("the flag of worker {worker} was written by somebody else: it is whole again")
 }

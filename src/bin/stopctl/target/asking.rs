@@ -1,6 +1,6 @@
 //! Asking the owner of a run, through its FIFO, as often as that is needed.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::os::fd::AsFd as _;
 use std::time::Duration;
 
@@ -10,6 +10,7 @@ use stopctl::decide::ladder::Rung;
 use stopctl::outside::rescue::{self, Care};
 use stopctl::words::duration::Limit;
 use stopctl::words::moment::Moment;
+use stopctl::words::worker_number::WorkerNumber;
 
 use super::errand::{Fifo, Look, PATIENCE, Step};
 use super::{Demand, TAKEOVERS, Target};
@@ -26,7 +27,7 @@ const ROOM: Duration = Duration::from_millis(50);
 pub(super) struct Letters {
     unsent: VecDeque<String>,
     /// How often each worker's grace had been made longer when it was asked.
-    extensions: Vec<u32>,
+    extensions: BTreeMap<WorkerNumber, u32>,
     /// Whether it was said that the run was asked.
     is_announced: bool,
 }
@@ -77,7 +78,8 @@ impl Target<'_> {
             // an older version do not.
             self.letters.unsent.push_back(String::new());
         }
-        let extensions = self.run.seen.workers.iter().map(|one| one.extensions);
+        let seen = self.run.seen.numbered();
+        let extensions = seen.map(|(worker, one)| (worker, one.extensions));
         self.letters.extensions = extensions.collect();
         let Some(demand) = self.demand else {
             self.letters
@@ -85,7 +87,7 @@ impl Target<'_> {
                 .push_back(Extension::NOTHING.to_string());
             return;
         };
-        let whom: Vec<Option<u32>> = if self.is_whole() {
+        let whom: Vec<Option<WorkerNumber>> = if self.is_whole() {
             vec![None]
         } else {
             self.asked.iter().copied().map(Some).collect()
@@ -131,8 +133,8 @@ impl Target<'_> {
         is_latched && self.asked.iter().all(|&one| self.has_taken(one, demand))
     }
 
-    fn has_taken(&self, worker: u32, demand: &Demand) -> bool {
-        let seen = &self.run.seen.workers[worker as usize];
+    fn has_taken(&self, worker: WorkerNumber, demand: &Demand) -> bool {
+        let seen = &self.run.seen[worker];
         match seen.state {
             WorkerState::Ended => true,
             // Once all of the run is stopped it is not started any more.
@@ -145,12 +147,12 @@ impl Target<'_> {
     }
 
     /// Whether SIGTERM comes as soon as it was asked for, or the worker has more time since then.
-    fn is_as_near(&self, worker: u32, seen: &WorkerRecord, demand: &Demand) -> bool {
+    fn is_as_near(&self, worker: WorkerNumber, seen: &WorkerRecord, demand: &Demand) -> bool {
         let (Some(Limit::After(grace)), Some(at)) = (demand.times.grace, self.errand.asked_at())
         else {
             return true;
         };
-        let then = self.letters.extensions.get(worker as usize);
+        let then = self.letters.extensions.get(&worker);
         let deadline = seen.deadline_ns.map(Moment::from_nanos);
         deadline.is_some_and(|deadline| deadline <= at + grace + SLACK)
             || then.is_some_and(|&then| then != seen.extensions)

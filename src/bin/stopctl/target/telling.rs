@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use stopctl::words::moment::Moment;
+use stopctl::words::worker_number::WorkerNumber;
 
 use super::Target;
 use crate::picture::{Picture, soonest, still_there};
@@ -23,7 +24,7 @@ const LONGEST_SILENCE: Duration = Duration::from_secs(60);
 /// How far the telling is.
 pub(super) struct Telling {
     /// Those whose end needs no word any more.
-    told: BTreeSet<u32>,
+    told: BTreeSet<WorkerNumber>,
     /// When those who left meanwhile are said.
     leavers_at: Option<Moment>,
     silence: Duration,
@@ -51,9 +52,9 @@ impl Target<'_> {
     /// happens.
     pub(super) fn tell(&self, telling: &mut Telling, voice: &mut Voice) -> Moment {
         let now = stopctl::now();
-        let (left, there): (Vec<u32>, Vec<u32>) =
+        let (left, there): (Vec<WorkerNumber>, Vec<WorkerNumber>) =
             self.asked.iter().partition(|&&one| self.has_ended(one));
-        let news: Vec<u32> = left
+        let news: Vec<WorkerNumber> = left
             .into_iter()
             .filter(|one| !telling.told.contains(one))
             .collect();
@@ -86,10 +87,16 @@ impl Target<'_> {
 
     /// Who left, and who is still there; with `is_silent`, when the next rung comes for the first
     /// of them.
-    fn leavers_line(&self, left: &[u32], there: &[u32], is_silent: bool, now: Moment) -> String {
+    fn leavers_line(
+        &self,
+        left: &[WorkerNumber],
+        there: &[WorkerNumber],
+        is_silent: bool,
+        now: Moment,
+    ) -> String {
         let left = self.fates_of(left);
         let seen = &self.run.seen;
-        let stopping = there.iter().map(|&worker| &seen.workers[worker as usize]);
+        let stopping = there.iter().map(|&worker| &seen[worker]);
         let next = soonest(stopping).filter(|_| is_silent);
         let next = next.and_then(|first| words::next(&seen.run, first, now));
         let parts = [
@@ -102,7 +109,13 @@ impl Target<'_> {
     }
 
     /// Draws who is still there; answers when that has to be done again.
-    fn draw(&self, there: &[u32], later: usize, voice: &mut Voice, now: Moment) -> Option<Moment> {
+    fn draw(
+        &self,
+        there: &[WorkerNumber],
+        later: usize,
+        voice: &mut Voice,
+        now: Moment,
+    ) -> Option<Moment> {
         let screen = voice.screen()?;
         let (name, seen) = (&self.run.name, &self.run.seen);
         let then = if later == 0 {
@@ -132,11 +145,11 @@ impl Target<'_> {
             .iter()
             .copied()
             .filter(|&one| !self.has_ended(one));
-        let there: Vec<u32> = there.collect();
+        let there: Vec<WorkerNumber> = there.collect();
         if there.is_empty() {
             return format!("{name} is over but for its supervisor");
         }
-        let stopping = there.iter().map(|&worker| &seen.workers[worker as usize]);
+        let stopping = there.iter().map(|&worker| &seen[worker]);
         let next = soonest(stopping).and_then(|first| words::next(&seen.run, first, now));
         let next = next.map_or_else(String::new, |next| format!("; {next}"));
         format!(

@@ -3,6 +3,7 @@
 use stopctl::contract::record::{Snapshot, WorkerRecord, WorkerState};
 use stopctl::words::moment::Moment;
 use stopctl::words::signal_name::signal_name;
+use stopctl::words::worker_number::WorkerNumber;
 
 use crate::fate::Fate;
 use crate::runs::{Run, State};
@@ -39,8 +40,8 @@ fn lines(
     if is_new && state != State::Over {
         lines.push(format!("{name}: {}\n", phrase(run, state)));
     }
-    let mut groups: Vec<(String, Vec<u32>)> = Vec::new();
-    for ((number, worker), old) in (0..).zip(&seen.workers).zip(&old.workers) {
+    let mut groups: Vec<(String, Vec<WorkerNumber>)> = Vec::new();
+    for ((number, worker), old) in seen.numbered().zip(&old.workers) {
         if worker == old || !is_meant(worker) {
             continue;
         }
@@ -53,7 +54,7 @@ fn lines(
     for (what, workers) in groups {
         lines.push(match workers.as_slice() {
             [one] => {
-                let pid = seen.workers[*one as usize].pid;
+                let pid = seen[*one].pid;
                 let pid = pid.map_or_else(String::new, |pid| format!(" (pid {pid})"));
                 format!("worker {one}{pid}: {what}\n")
             }
@@ -102,7 +103,7 @@ pub(crate) fn phrase(run: &Run, state: State) -> String {
 /// What became of all of them.
 pub(crate) fn end(run: &Run) -> String {
     let seen = &run.seen;
-    let workers = (0..).zip(&seen.workers);
+    let workers = seen.numbered();
     let fates = workers.filter_map(|(number, worker)| Fate::recorded(number, worker));
     let fates: Vec<Fate> = fates.collect();
     if run.state() != State::Over {

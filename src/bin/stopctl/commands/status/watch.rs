@@ -6,6 +6,7 @@ use stopctl::contract::record::{Phase, Snapshot};
 use stopctl::linux::interrupts::Interrupts;
 use stopctl::linux::stream::Stream;
 use stopctl::words::moment::Moment;
+use stopctl::words::worker_number::WorkerNumber;
 
 use super::{changes, described};
 use crate::cli::{Color, StatusArgs};
@@ -170,7 +171,7 @@ impl Teller {
 
     fn draw(&mut self, run: &Run, state: State, now: Moment) -> Option<Moment> {
         let screen = self.screen()?;
-        let all: Vec<u32> = (0..run.seen.run.workers).collect();
+        let all: Vec<WorkerNumber> = WorkerNumber::all_of(run.seen.run.workers).collect();
         let (name, pid, command) = (&run.name, run.seen.run.pid, run.command());
         let picture = Picture {
             head: format!(
