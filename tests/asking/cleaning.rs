@@ -83,7 +83,7 @@ fn a_dead_run_is_told_of_cleaned_and_only_then_gone() {
 
     base.call(&["clean"])
         .expect(0)
-        .says("cleaned dead: 1 failed (2), 2 not observed (0, 1)");
+        .says("cleaned dead: 1 failed (worker 2), 2 not observed (workers 0, 1)");
     run.wait_for("flag 1   lost");
     run.wait_for("flag 1   lost");
     run.wait_for("flag 2   lost");
@@ -101,7 +101,7 @@ fn several_dead_runs_are_stopped_side_by_side() {
     let cleaned = base.call(&["clean"]);
     cleaned.expect(0);
     for number in 0..4 {
-        cleaned.says(&format!("cleaned run{number}: 1 not observed (0)"));
+        cleaned.says(&format!("cleaned run{number}: 1 not observed (worker 0)"));
     }
     assert!(cleaned.took.as_secs() < 6, "one after another: {cleaned:?}");
     for run in runs {
@@ -256,12 +256,12 @@ fn what_could_not_be_ended_is_taken_up_again() {
     };
     clean()
         .expect(1)
-        .says("foreign is still there: 1 could not be ended (0)");
+        .says("foreign is still there: 1 could not be ended (worker 0)");
     assert_eq!(entries(runs), ["foreign"]);
     send(pid, Signal::SIGKILL);
     let _ = fs::remove_file(&program);
     run.finish().expect(120);
     clean()
         .expect(0)
-        .says("cleaned foreign: 1 not observed (0)");
+        .says("cleaned foreign: 1 not observed (worker 0)");
 }

@@ -31,8 +31,8 @@ fn lacks_programs() -> bool {
 /// The lines of a stop of three workers of which two had to be killed.
 const LINES: &str = "\
 stopctl: stopping train: 3 workers asked; SIGTERM in 1 s at the latest
-stopctl: train: 0 left when asked; still there: 1, 2
-stopctl: train is over: 1 left when asked (0), 2 needed SIGKILL (1, 2)
+stopctl: train: worker 0 left when asked; still there: workers 1, 2
+stopctl: train is over: 1 left when asked (worker 0), 2 needed SIGKILL (workers 1, 2)
 ";
 
 #[test]
@@ -87,10 +87,12 @@ fn many_workers_are_a_summary_and_a_low_terminal_has_one_line() {
         let terminal = Terminal::new(rows, 80);
         let stop = terminal.start(&base, terminal.stopctl(&base, &["stop", "train"]));
         terminal.wait_for(display);
-        terminal.wait_for("stopctl: train: 0 left when asked");
+        terminal.wait_for("stopctl: train: worker 0 left when asked");
         base.call(&["stop", "train", "--kill"]).expect(0);
         stop.finish_unchecked().expect(0);
-        terminal.wait_for("train is over: 1 left when asked (0), 19 needed SIGKILL (1-19)\n");
+        terminal.wait_for(
+            "train is over: 1 left when asked (worker 0), 19 needed SIGKILL (workers 1-19)\n",
+        );
         assert_eq!(terminal.all().lines().count(), 3, "{}", terminal.all());
         run.finish().expect(137);
     }
@@ -105,7 +107,9 @@ fn a_terminal_that_becomes_narrow_keeps_nothing_of_the_old_display() {
     let run = start(&base, 3, ("1m", "1s"));
     let terminal = Terminal::new(24, 100);
     let stop = terminal.start(&base, terminal.stopctl(&base, &["stop", "train"]));
-    terminal.wait_for("still there: 1, 2\n  train: 2 of 3 workers still there\n  worker 1  pid ");
+    terminal.wait_for(
+        "still there: workers 1, 2\n  train: 2 of 3 workers still there\n  worker 1  pid ",
+    );
     for columns in [40, 20, 100] {
         terminal.resize(24, columns);
         terminal.wait_until("display of the new width", |screen| {
@@ -133,13 +137,13 @@ fn ctrl_c_ends_the_waiting_and_says_what_goes_on() {
     let run = start(&base, 3, ("1m", "1s"));
     let terminal = Terminal::new(24, 80);
     let stop = terminal.start(&base, terminal.stopctl(&base, &["stop", "train"]));
-    terminal.wait_for("still there: 1, 2\n  train: 2 of 3 workers still there\n");
+    terminal.wait_for("still there: workers 1, 2\n  train: 2 of 3 workers still there\n");
     terminal.press("\x03");
     assert_eq!(stop.wait_for_exit(), Ended::Signal(Signal::SIGINT as i32));
     stop.finish_unchecked();
     terminal.wait_for(
-        "still there: 1, 2\nstopctl: not waiting any longer: train goes on stopping; still there: \
-         1, 2; SIGTERM in ",
+        "still there: workers 1, 2\nstopctl: not waiting any longer: train goes on stopping; still there: \
+         workers 1, 2; SIGTERM in ",
     );
     assert_eq!(terminal.all().lines().count(), 3, "{}", terminal.all());
     base.call(&["stop", "train", "--kill"]).expect(0);
@@ -184,7 +188,9 @@ fn ctrl_z_leaves_the_terminal_clean_and_fg_draws_anew() {
     terminal.press("\n");
     terminal.wait_for("  worker 2  pid ");
     base.call(&["stop", "train", "--kill"]).expect(0);
-    terminal.wait_for("train is over: 1 left when asked (0), 2 needed SIGKILL (1, 2)\nended 0\n");
+    terminal.wait_for(
+        "train is over: 1 left when asked (worker 0), 2 needed SIGKILL (workers 1, 2)\nended 0\n",
+    );
     assert!(!terminal.all().contains("  worker "), "{}", terminal.all());
     shell.finish_unchecked().expect(0);
     run.finish().expect(137);
@@ -286,7 +292,7 @@ fn it_is_drawn_ten_times_a_second_at_most() {
     let stop = terminal.start(&base, terminal.stopctl(&base, &["stop", "leaving"]));
     stop.finish_unchecked().expect(0);
     let tenths = began.elapsed().as_millis() / 100;
-    terminal.wait_for("leaving is over: 60 left when asked (0-59)");
+    terminal.wait_for("leaving is over: 60 left when asked (workers 0-59)");
     // Each drawing ends with this, and so does the erasing at the end.
     let drawn = terminal.bytes().matches("\x1b[J").count() as u128;
     let lines = terminal.all().lines().count() as u128;
@@ -304,7 +310,7 @@ fn while_nothing_changes_it_wakes_for_its_countdown_alone() {
     let run = start(&base, 3, ("1h", "1s"));
     let terminal = Terminal::new(24, 80);
     let stop = terminal.start(&base, terminal.stopctl(&base, &["stop", "train"]));
-    terminal.wait_for("still there: 1, 2\n  train: 2 of 3 workers still there\n");
+    terminal.wait_for("still there: workers 1, 2\n  train: 2 of 3 workers still there\n");
     let before = processes::sleeps(stop.pid());
     std::thread::sleep(Duration::from_secs(5));
     let slept = processes::sleeps(stop.pid()) - before;

@@ -41,7 +41,7 @@ fn without_a_terminal_it_prints_a_line_for_each_change_until_the_run_is_over() {
     let end = watch.finish();
     end.expect(0);
     let last = end.out().lines().last().map(str::to_owned);
-    let over = "watched is over, with status 0: 3 left when asked (0-2)";
+    let over = "watched is over, with status 0: 3 left when asked (workers 0-2)";
     assert_eq!(last.as_deref(), Some(over), "{}", end.out());
     assert!(!end.out().contains('\x1b'), "{}", end.out());
     run.finish().expect(0);
@@ -191,7 +191,7 @@ fn on_a_terminal_what_ended_scrolls_away_and_the_others_are_drawn_in_place() {
     terminal.wait_for("): left when asked, exit status 0\n  watched (pid ");
     base.call(&["stop", "watched"]).expect(0);
     watch.finish_unchecked().expect(0);
-    terminal.wait_for("watched is over, with status 0: 3 left when asked (0-2)\n");
+    terminal.wait_for("watched is over, with status 0: 3 left when asked (workers 0-2)\n");
     let all = terminal.all();
     let is_line = |line: &str| line.starts_with('w');
     assert!(all.lines().all(is_line), "{all}");

@@ -51,7 +51,7 @@ fn a_stop_of_workers_that_look_takes_no_time_and_is_status_0() {
         seen.took_less("stop", AT_ONCE);
         seen.says("went 0", 1)
             .says("went 1", 1)
-            .says("2 left when asked (0, 1)", 1);
+            .says("2 left when asked (workers 0, 1)", 1);
     }
 }
 
@@ -138,9 +138,10 @@ fn one_that_is_deaf_is_told_from_one_that_is_not_before_the_engine_kills_both() 
         };
         // The default of a first process: 9 s for the whole ladder.
         seen.is("exit", "137").took_less("stop", PATIENCE + AT_ONCE);
-        seen.says("went 0", 1)
-            .says("SIGTERM to 1;", 1)
-            .says(" s: 1 left when asked (0), 1 needed SIGKILL (1)", 1);
+        seen.says("went 0", 1).says("SIGTERM to worker 1;", 1).says(
+            " s: 1 left when asked (worker 0), 1 needed SIGKILL (worker 1)",
+            1,
+        );
     }
 }
 
@@ -182,7 +183,8 @@ fn a_pause_costs_no_worker_its_grace() {
             return;
         };
         seen.is("exit", "0").took_less("stop", AT_ONCE);
-        seen.says("went 0", 1).says("1 left when asked (0)", 1);
+        seen.says("went 0", 1)
+            .says("1 left when asked (worker 0)", 1);
     }
 }
 

@@ -33,8 +33,9 @@ fn a_worker_that_hangs_is_killed_by_the_ladder_and_not_by_systemd() {
     };
     // stopctl tells what became of the worker, and so the unit has failed.
     seen.is("Result", "exit-code").is("ExecMainStatus", "137");
-    seen.says("SIGTERM is ignored by 0", 1);
-    seen.says("1 needed SIGKILL (0)", 2).says("timed out", 0);
+    seen.says("SIGTERM is ignored by worker 0", 1);
+    seen.says("1 needed SIGKILL (worker 0)", 2)
+        .says("timed out", 0);
 }
 
 #[test]
@@ -54,7 +55,7 @@ fn a_supervisor_that_was_killed_takes_the_service_with_it_and_the_next_start_is_
     };
     // A start by systemd itself, for the unit says on-failure.
     seen.is("NRestarts", "1").is("ActiveState", "active");
-    seen.says("4 left when asked (0-3)", 2);
+    seen.says("4 left when asked (workers 0-3)", 2);
 }
 
 #[test]

@@ -61,7 +61,7 @@ fn scancel_reaches_shielded_workers_on_both_nodes_as_a_flag() {
     seen.says("wrote n1 term ", 1).says("wrote n2 term ", 1);
     seen.is("there", seen.fact("written")).says(".new", 0);
     seen.says("is over after ", 2)
-        .says("1 left when asked (0)", 2);
+        .says("1 left when asked (worker 0)", 2);
 }
 
 #[test]
@@ -126,7 +126,7 @@ fn a_time_limit_comes_early_enough_and_has_a_reason_of_its_own() {
         return;
     };
     seen.says("wrote n1 hangup ", 2)
-        .says("2 left when asked (0, 1)", 1);
+        .says("2 left when asked (workers 0, 1)", 1);
     seen.is("there", seen.fact("written")).says(".new", 0);
 }
 

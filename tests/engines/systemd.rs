@@ -43,7 +43,7 @@ fn stop_is_a_success_and_leaves_nothing() {
     seen.says("stopctl: stopping work (stopctl stop): 4 workers asked", 1);
     seen.says("stopctl: work is over after ", 1)
         .is("priorities", "4");
-    seen.says("4 left when asked (0-3)", 2);
+    seen.says("4 left when asked (workers 0-3)", 2);
     seen.says("<5>", 0).says("\x1b", 0);
 }
 
@@ -119,7 +119,7 @@ fn workers_that_know_only_sigterm_are_a_success_too() {
         return;
     };
     seen.is("ActiveState", "inactive").is("Result", "success");
-    seen.says("1 needed SIGTERM (0)", 2);
+    seen.says("1 needed SIGTERM (worker 0)", 2);
 }
 
 #[test]
@@ -166,7 +166,8 @@ fn a_worker_that_needs_more_time_is_given_it_by_systemd_too() {
         return;
     };
     seen.is("Result", "success").says("drained", 1);
-    seen.says("1 left when asked (0)", 1).says("timed out", 0);
+    seen.says("1 left when asked (worker 0)", 1)
+        .says("timed out", 0);
 }
 
 #[test]
@@ -232,7 +233,8 @@ fn the_shutdown_of_the_machine_stops_by_the_flag() {
     let Some(seen) = run(LOOKS, more, script) else {
         return;
     };
-    seen.each(&FOUR, 1).says("4 left when asked (0-3)", 2);
+    seen.each(&FOUR, 1)
+        .says("4 left when asked (workers 0-3)", 2);
 }
 
 #[test]

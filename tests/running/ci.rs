@@ -64,7 +64,7 @@ fn g8_a_cancelled_github_step_is_over_and_told_before_the_runner_kills() {
     assert!(cancelled(&run), "G8");
     let end = run.finish();
     end.expect_signal(Signal::SIGINT as i32)
-        .says("1 left when asked (0), 1 needed SIGKILL (1)");
+        .says("1 left when asked (worker 0), 1 needed SIGKILL (worker 1)");
     assert_eq!(end.events.outcomes(), ["flag", "kill"], "G8");
     assert_eq!(end.events.only("run_ended")["reason"], "interrupt", "G8");
     let said = end.err();
@@ -224,7 +224,7 @@ fn the_jenkins_recipe_shields_its_workers_from_a_signal_to_every_process() {
         let _ = kill(Pid::from_raw(pid), Signal::SIGTERM);
     }
     let end = build.finish();
-    end.says(": 4 left when asked (0-3)");
+    end.says(": 4 left when asked (workers 0-3)");
     assert!(!end.err().contains("'exec"), "{}", end.err());
     assert_eq!(end.out().matches("left").count(), 4);
 }
@@ -248,7 +248,7 @@ fn github_is_told_of_the_eleventh_in_one_line_with_the_tenth() {
     let commands: Vec<&str> = said.lines().filter(|line| line.starts_with("::")).collect();
     assert_eq!(commands.len(), 10, "{said}");
     let last = commands[9];
-    assert!(last.contains("::3 more workers needed force: "), "{said}");
+    assert!(last.contains("::3 more needed force: workers "), "{said}");
     assert!(!said.contains("stopctl: "), "quiet: {said}");
 }
 

@@ -1,5 +1,6 @@
 //! What people see: on standard error, in plain lines, never in the ladder's way.
 
+mod chosen;
 mod full;
 mod places;
 
@@ -78,26 +79,26 @@ fn a_whole_ladder_is_told_line_by_line() {
     );
     assert!(
         lines[2].starts_with("stopctl: +0.")
-            && lines[2].ends_with("0, 1 left when asked; still there: 2"),
+            && lines[2].ends_with("workers 0, 1 left when asked; still there: worker 2"),
         "{said}"
     );
     let term = lines
         .iter()
-        .find(|line| line.contains("SIGTERM to 2"))
+        .find(|line| line.contains("SIGTERM to worker 2"))
         .unwrap_or_else(|| panic!("{said}"));
     assert!(
-        term.starts_with("stopctl: +2.") && term.ends_with("SIGTERM to 2; SIGKILL in 1 s"),
+        term.starts_with("stopctl: +2.") && term.ends_with("SIGTERM to worker 2; SIGKILL in 1 s"),
         "{said}"
     );
     let kill = lines
         .iter()
-        .find(|line| line.contains("SIGKILL to 2"))
+        .find(|line| line.contains("SIGKILL to worker 2"))
         .unwrap_or_else(|| panic!("{said}"));
     assert!(kill.starts_with("stopctl: +3."), "{said}");
     let last = lines.last().expect("lines");
     assert!(
         last.starts_with("stopctl: train is over after 3.")
-            && last.ends_with(" s: 2 left when asked (0, 1), 1 needed SIGKILL (2)"),
+            && last.ends_with(" s: 2 left when asked (workers 0, 1), 1 needed SIGKILL (worker 2)"),
         "{said}"
     );
     assert!(
@@ -134,7 +135,8 @@ fn a_stop_that_waits_says_who_is_still_there() {
         .start();
     run.ready(2);
     let stop = base.call(&["stop", "slow"]);
-    stop.expect(0).says("slow: still there: 0, 1; SIGTERM in ");
+    stop.expect(0)
+        .says("slow: still there: workers 0, 1; SIGTERM in ");
     run.finish().expect(0);
 }
 

@@ -70,7 +70,7 @@ fn a_worker_that_still_ignores_sigterm_is_named_and_killed() {
     run.signal(Signal::SIGTERM);
     let end = run.finish();
     end.expect(137)
-        .says("SIGTERM is ignored by 0: only the flag, or SIGKILL, is left");
+        .says("SIGTERM is ignored by worker 0: only the flag, or SIGKILL, is left");
     assert_eq!(end.events.outcomes(), ["kill"]);
 }
 

@@ -41,11 +41,11 @@ fn k19a_who_fails_when_asked_is_told_so_by_run_and_by_stop() {
         let run = base.scenario().name("told").sh(&asked(then)).start();
         let (said, end) = stopped(&base, run, &["--strict", "--json"], 6);
         let alone = format!("worker 0 left when asked{how}");
-        let summary = format!("told is over: 1 left when asked{how} (0)");
+        let summary = format!("told is over: 1 left when asked{how} (worker 0)");
         assert!(said.contains(&alone) && said.contains(&summary), "{said}");
         assert!(said.contains(r#""failed":true"#), "{said}");
         end.says(&alone)
-            .says(&format!("1 left when asked{how} (0)"));
+            .says(&format!("1 left when asked{how} (worker 0)"));
         let last = end.events.ended(0);
         assert_eq!(
             (&last["outcome"], &last["failed"]),
@@ -71,7 +71,8 @@ fn k19b_of_several_the_one_that_failed_is_named() {
             said.contains("workers 1-3 left when asked, with exit status 3"),
             "{said}"
         );
-        let summary = "1 left when asked (0), 3 left when asked, with exit status 3 (1-3)";
+        let summary =
+            "1 left when asked (worker 0), 3 left when asked, with exit status 3 (workers 1-3)";
         assert!(said.contains(summary), "{said}");
     }
 }
@@ -92,7 +93,7 @@ fn k19c_who_fails_at_our_stop_signal_is_told_so_too() {
         "{said}"
     );
     end.expect(5)
-        .says("1 needed SIGINT, with exit status 5 (0)");
+        .says("1 needed SIGINT, with exit status 5 (worker 0)");
     assert_eq!(end.events.ended(0)["failed"], true);
 }
 
@@ -108,9 +109,9 @@ fn k19d_who_never_looked_did_not_leave_because_it_was_asked() {
         run.close_stdin();
         let said = stop.finish().expect(if failed { 6 } else { 0 }).err();
         let words = if failed {
-            "1 failed (0)"
+            "1 failed (worker 0)"
         } else {
-            "1 ended by itself (0)"
+            "1 ended by itself (worker 0)"
         };
         assert!(said.contains(words), "{said}");
         let end = run.finish();
@@ -182,7 +183,7 @@ fn k19g_a_signal_that_a_worker_handles_and_raises_again_is_its_own_way_out() {
         let run = base.scenario().name("told").sh(&script).start();
         let (said, end) = stopped(&base, run, &["--strict"], 0);
         assert!(
-            said.contains("told is over: 1 left when asked (0)"),
+            said.contains("told is over: 1 left when asked (worker 0)"),
             "{said}"
         );
         assert!(!end.expect(0).err().contains("not by us"), "{}", end.err());

@@ -17,7 +17,8 @@ use stopctl::words::worker_number::WorkerNumber;
 
 use crate::cli::run::Service;
 use crate::fate::{self, Fate};
-use crate::show::{self, counted, numbers};
+use crate::say::workers::{counted, named};
+use crate::show;
 use crate::summary;
 
 /// How many warnings of one step GitHub shows; it drops the others without a word.
@@ -107,7 +108,7 @@ impl Annotations {
             } else {
                 "needed force"
             };
-            let text = format!("{} more workers {what}: {}", rest.len(), numbers(&who));
+            let text = format!("{} more {what}: {}", rest.len(), named(&who));
             lines.push(command(run, &text));
         }
         lines

@@ -5,7 +5,7 @@ use stopctl::decide::outcome::{Final, Outcome};
 use stopctl::words::ended::Ended;
 use stopctl::words::worker_number::WorkerNumber;
 
-use crate::show::named;
+use crate::say::workers::named;
 
 /// What became of a worker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -13,6 +13,7 @@ mod picture;
 mod progress;
 mod report;
 mod runs;
+mod say;
 mod screen;
 mod sealed;
 mod show;

@@ -14,8 +14,8 @@ use stopctl::words::moment::Moment;
 use stopctl::words::worker_number::WorkerNumber;
 use unicode_width::UnicodeWidthStr as _;
 
+use crate::say::workers::{counted, named};
 use crate::screen::Line;
-use crate::show::{counted, numbers};
 use crate::words;
 
 /// How many workers are shown by themselves: more than that nobody reads while they change.
@@ -130,7 +130,7 @@ fn grouped(run: &RunRecord, there: &[(WorkerNumber, &WorkerRecord)], now: Moment
     }
     let plain = |text: String| (Style::new(), text);
     let who = |group: &[(WorkerNumber, &WorkerRecord)]| {
-        numbers(
+        named(
             &group
                 .iter()
                 .map(|&(number, _)| number)

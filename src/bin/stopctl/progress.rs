@@ -19,7 +19,9 @@ use stopctl::words::worker_number::WorkerNumber;
 
 use crate::behind::Behind;
 use crate::fate::{self, Fate};
-use crate::show::{NAMES, names, numbers};
+use crate::say::stopping::{still_there, then};
+use crate::say::workers::named;
+use crate::show::{NAMES, names};
 use crate::summary;
 use crate::voice::{Voice, Weight};
 
@@ -282,7 +284,7 @@ impl Progress {
                 voice.say(Weight::Notice, &line);
                 continue;
             }
-            let next = self.next(now, false);
+            let next = then(&self.next(now, false));
             let line = format!("worker {worker} left {what} behind: {processes}{next}");
             voice.say(Weight::Warning, &line);
             if self.news.daemons.remove(&worker) {
@@ -290,16 +292,17 @@ impl Progress {
             }
         }
         if !others.is_empty() {
-            let line = format!("so did other workers: {}", numbers(&others));
+            let line = format!("so did {}", named(&others));
             voice.say(Weight::Warning, &line);
         }
         for ((signal, rest), workers) in sent {
             let whom = if rest { "what is left of " } else { "" };
-            let (signal, next) = (signal_name(signal), self.next(now, keys_reach_us()));
+            let next = then(&self.next(now, keys_reach_us()));
+            let signal = signal_name(signal);
             let line = format!(
                 "{}{signal} to {whom}{}{next}",
                 self.elapsed(now),
-                numbers(&workers)
+                named(&workers)
             );
             voice.say(Weight::Notice, &line);
             if let Some(stop) = &mut self.stop {
@@ -307,7 +310,7 @@ impl Progress {
             }
         }
         if !ignored.is_empty() {
-            let (signal, who) = (&self.stop_signal, numbers(&ignored));
+            let (signal, who) = (&self.stop_signal, named(&ignored));
             let line = format!("{signal} is ignored by {who}: only the flag, or SIGKILL, is left");
             voice.say(Weight::Warning, &line);
         }
@@ -352,7 +355,7 @@ impl Progress {
             } else {
                 String::new()
             };
-            parts.push(format!("still there: {}{next}", numbers(&there)));
+            parts.push(still_there(&there, &next));
         }
         if !parts.is_empty() {
             voice.say(
@@ -371,15 +374,6 @@ fn split(
     let rest = first_of_rest.map(|worker| behind.split_off(&worker));
     let rest = rest.unwrap_or_default().into_keys().collect();
     (behind, rest)
-}
-
-/// A deadline is looked at a moment after it was set: 9.99 s are 10 s to a reader.
-pub(crate) fn rounded(time: Duration) -> Duration {
-    if time < Duration::from_secs(1) {
-        time
-    } else {
-        Duration::from_secs((time + Duration::from_millis(500)).as_secs())
-    }
 }
 
 #[cfg(test)]

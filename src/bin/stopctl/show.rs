@@ -1,9 +1,7 @@
-//! What is printed on standard output: texts, tables, and numbers in words.
+//! What is printed on standard output: texts and tables.
 
 use std::fmt::Write as _;
 use std::io::{self, Write as _};
-
-use stopctl::words::worker_number::WorkerNumber;
 
 use crate::exit::Leave;
 
@@ -72,38 +70,6 @@ pub(crate) fn table<const N: usize>(head: [&str; N], rows: &[[String; N]]) -> St
     text
 }
 
-/// How many groups of numbers are written out: more of them tell a person nothing.
-const GROUPS: usize = 20;
-
-/// Numbers of workers as a person writes them: `0, 2-5, 9`.
-pub(crate) fn numbers(workers: &[WorkerNumber]) -> String {
-    let mut sorted = workers.to_vec();
-    sorted.sort_unstable();
-    sorted.dedup();
-    let runs = sorted
-        .chunk_by(|a, b| a.get() + 1 == b.get())
-        .flat_map(|run| match run {
-            [first, .., last] if run.len() > 2 => vec![format!("{first}-{last}")],
-            few => few.iter().map(ToString::to_string).collect(),
-        });
-    let mut groups: Vec<String> = runs.collect();
-    if groups.len() > GROUPS {
-        groups.truncate(GROUPS);
-        groups.push("…".to_owned());
-    }
-    groups.join(", ")
-}
-
-/// Workers by their numbers: `worker 0`, `workers 1-3`.
-pub(crate) fn named(workers: &[WorkerNumber]) -> String {
-    let what = if workers.len() == 1 {
-        "worker"
-    } else {
-        "workers"
-    };
-    format!("{what} {}", numbers(workers))
-}
-
 /// How many names are written out: more of them tell a person nothing.
 pub(crate) const NAMES: usize = 10;
 
@@ -125,18 +91,9 @@ pub(crate) fn excerpt(text: String, most: usize) -> String {
     }
 }
 
-/// `1 worker`, `3 workers`.
-pub(crate) fn counted(number: usize, what: &str) -> String {
-    if number == 1 {
-        format!("1 {what}")
-    } else {
-        format!("{number} {what}s")
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{WorkerNumber, excerpt, names, numbers, table};
+    use super::{excerpt, names, table};
 
     #[test]
     fn a_line_has_an_end_however_many_names_are_to_be_in_it() {
@@ -155,16 +112,6 @@ mod tests {
         assert_eq!(excerpt("longer".to_owned(), 5), "longe…");
         assert_eq!(excerpt("ünïcödé".to_owned(), 3), "ünï…");
         assert_eq!(excerpt("abcd\\\\x".to_owned(), 5), "abcd…");
-    }
-
-    #[test]
-    fn numbers_are_written_as_a_person_would() {
-        let odd = [2, 0, 1, 3, 7, 9, 8, 11, 12].map(WorkerNumber::new);
-        assert_eq!(numbers(&odd), "0-3, 7-9, 11, 12");
-        assert_eq!(numbers(&[]), "");
-        let even = WorkerNumber::all_of(2000).step_by(2);
-        let even: Vec<WorkerNumber> = even.collect();
-        assert!(numbers(&even).ends_with("36, 38, …"), "{}", numbers(&even));
     }
 
     #[test]

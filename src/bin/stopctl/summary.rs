@@ -6,7 +6,7 @@ use stopctl::decide::outcome::Outcome;
 use stopctl::words::worker_number::WorkerNumber;
 
 use crate::fate::{self, Fate};
-use crate::show::numbers;
+use crate::say::workers::named;
 
 /// In the order in which they are told.
 const OUTCOMES: [Outcome; 7] = [
@@ -78,7 +78,7 @@ pub(crate) fn with_unstarted(
     parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
 }
 
-/// Says who left when asked, and who ended otherwise: `0, 1 left when asked, 3 ended`.
+/// Says who left when asked, and who ended otherwise: `workers 0, 1 left when asked, worker 3 ended`.
 pub(crate) fn listed(fates: &[Fate]) -> String {
     let of = |polite: bool| {
         let same = fates.iter().filter(move |fate| fate.is_polite() == polite);
@@ -87,7 +87,7 @@ pub(crate) fn listed(fates: &[Fate]) -> String {
     let parts = [(of(true), "left when asked"), (of(false), "ended")];
     let parts = parts.iter().filter(|(who, _)| !who.is_empty());
     parts
-        .map(|(who, words)| format!("{} {words}", numbers(who)))
+        .map(|(who, words)| format!("{} {words}", named(who)))
         .collect::<Vec<_>>()
         .join(", ")
 }
@@ -98,7 +98,7 @@ fn part(words: &str, who: &[WorkerNumber]) -> Option<String> {
     } else {
         words.to_owned()
     };
-    (!who.is_empty()).then(|| format!("{} {words} ({})", who.len(), numbers(who)))
+    (!who.is_empty()).then(|| format!("{} {words} ({})", who.len(), named(who)))
 }
 
 #[cfg(test)]
@@ -133,16 +133,20 @@ mod tests {
         ]);
         assert_eq!(
             in_words(&fates, "SIGTERM"),
-            "1 failed (3), 1 ended by itself (0), 1 left when asked (2), 2 left when asked, with \
-             exit status 1 (1, 4), 1 needed SIGTERM (5), 1 needed SIGTERM, killed by SIGSEGV (6)"
+            "1 failed (worker 3), 1 ended by itself (worker 0), 1 left when asked (worker 2), 2 left \
+             when asked, with exit status 1 (workers 1, 4), 1 needed SIGTERM (worker 5), 1 needed \
+             SIGTERM, killed by SIGSEGV (worker 6)"
         );
-        assert_eq!(listed(&fates), "2 left when asked, 0, 1, 3-6 ended");
+        assert_eq!(
+            listed(&fates),
+            "worker 2 left when asked, workers 0, 1, 3-6 ended"
+        );
     }
 
     #[test]
     fn many_ways_to_fail_are_one() {
         let ends = [1, 2, 3, 4].map(|code| (Outcome::Flag, Ended::Exited(code)));
         let words = in_words(&fates(&ends), "SIGTERM");
-        assert_eq!(words, "4 left when asked and failed (0-3)");
+        assert_eq!(words, "4 left when asked and failed (workers 0-3)");
     }
 }

@@ -1,13 +1,14 @@
 //! One run that is being stopped: asked, waited for, and told about.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use stopctl::contract::record::{Phase, WorkerState};
 use stopctl::contract::standing::{Doubt, Owned};
 use stopctl::decide::ladder::Rung;
 use stopctl::decide::times::Wanted;
 use stopctl::outside::rescue::{self, Care};
-use stopctl::words::duration::{Limit, in_words};
+use stopctl::words::duration::Limit;
 use stopctl::words::moment::Moment;
 use stopctl::words::reason::Reason;
 use stopctl::words::signal_name::signal_name;
@@ -15,7 +16,8 @@ use stopctl::words::worker_number::WorkerNumber;
 
 use crate::fate::{self, Fate};
 use crate::runs::{Run, State};
-use crate::show::{counted, numbers};
+use crate::say::rung::coming;
+use crate::say::stopping::{self, Asked};
 use crate::summary;
 use crate::voice::{Voice, Weight};
 
@@ -213,27 +215,21 @@ impl<'a> Target<'a> {
             .filter(|&&worker| !self.has_ended(worker))
             .count();
         let own = run.times().grace;
+        let signal = self.stop_signal();
         let next = match (demand.rung, demand.times.grace.unwrap_or(own)) {
-            (Rung::Kill, _) => "SIGKILL now".to_owned(),
-            (Rung::Term, _) => "SIGTERM now".to_owned(),
-            (Rung::Flag, Limit::After(time)) => {
-                format!("SIGTERM in {} at the latest", in_words(time))
+            (Rung::Kill, _) => coming("SIGKILL", Some(Duration::ZERO)),
+            (Rung::Term, _) | (Rung::Flag, Limit::After(Duration::ZERO)) => {
+                coming(&signal, Some(Duration::ZERO))
             }
-            (Rung::Flag, Limit::Never) => "no SIGTERM by itself".to_owned(),
+            (Rung::Flag, Limit::After(time)) => coming(&signal, Some(time)) + " at the latest",
+            (Rung::Flag, Limit::Never) => coming(&signal, None),
         };
-        if self.is_whole() {
-            format!(
-                "stopping {}: {} asked; {next}",
-                run.name,
-                counted(there, "worker")
-            )
+        let whom = if self.is_whole() {
+            Asked::All(there)
         } else {
-            format!(
-                "stopping worker {} of {}; {next}",
-                numbers(&self.asked),
-                run.name
-            )
-        }
+            Asked::Some(&self.asked)
+        };
+        stopping::asked(&run.name, None, &whom, &next)
     }
 
     fn is_whole(&self) -> bool {

@@ -9,6 +9,7 @@ use stopctl::words::signal_name::signal_name;
 use stopctl::words::worker_number::WorkerNumber;
 
 use crate::fate::{self, Fate};
+use crate::say::rung::{after, coming, countdown};
 
 /// How far it is.
 pub(crate) fn state(run: &RunRecord, worker: &WorkerRecord) -> String {
@@ -33,23 +34,13 @@ pub(crate) fn acknowledged(worker: &WorkerRecord) -> Option<String> {
 
 /// The next rung, and how long until it comes; `None` for one that is not being stopped.
 pub(crate) fn next(run: &RunRecord, worker: &WorkerRecord, now: Moment) -> Option<String> {
-    let rung = match (worker.state, worker.level) {
-        (WorkerState::Starting | WorkerState::Running | WorkerState::Ended, _) => return None,
-        (WorkerState::Stopping, 0 | 1) => signal_name(run.stop_signal),
-        (WorkerState::Stopping, 2) => "SIGKILL".to_owned(),
-        (WorkerState::Stopping, _) => "given up".to_owned(),
-    };
-    Some(match worker.deadline_ns.map(Moment::from_nanos) {
-        None if worker.level > 2 => return None,
-        None => format!("no {rung} by itself"),
-        Some(deadline) if deadline <= now => format!("{rung} now"),
-        Some(deadline) => format!("{rung} in {}", in_words(whole_seconds(deadline.since(now)))),
-    })
-}
-
-/// A countdown in whole seconds, which is 1 s until the moment that it is over.
-fn whole_seconds(left: Duration) -> Duration {
-    Duration::from_secs(left.as_secs() + u64::from(left.subsec_nanos() > 0))
+    let deadline = worker.deadline_ns.map(Moment::from_nanos);
+    if worker.state != WorkerState::Stopping || (worker.level > 2 && deadline.is_none()) {
+        return None;
+    }
+    let signal = signal_name(run.stop_signal);
+    let left = deadline.map(|deadline| countdown(deadline.since(now)));
+    Some(coming(after(worker.level, &signal), left))
 }
 
 /// When the countdown of the first of these workers is to be told anew.

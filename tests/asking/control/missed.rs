@@ -94,7 +94,7 @@ fn k3d_a_worker_that_is_asked_before_it_is_started_is_not_started() {
     stopped_at_the_first(&run);
     base.call(&["stop", "many", "-w", "79", "-w", "0", "-w", "78", "--kill"])
         .expect(0)
-        .says("2 not started (78, 79)");
+        .says("2 not started (workers 78, 79)");
     let line = run.wait_for("is not started");
     assert!(line.text.contains("worker 7"), "{line:?}");
     run.wait_for_events("worker_started", 78);
@@ -106,7 +106,7 @@ fn k3d_a_worker_that_is_asked_before_it_is_started_is_not_started() {
     );
     base.call(&["stop", "many"])
         .expect(0)
-        .says("77 left when asked (1-77)");
+        .says("77 left when asked (workers 1-77)");
     let end = run.finish();
     let called_off = end.events.of("worker_called_off");
     let called_off: Vec<_> = called_off.iter().map(|event| &event["worker"]).collect();
@@ -133,7 +133,7 @@ fn k3d_whoever_a_stop_left_unstarted_is_told_of_as_that() {
     // It is not started any more, so there is nothing to wait for.
     base.call(&["stop", "few", "-w", "79"])
         .expect(0)
-        .says("1 not started (79)");
+        .says("1 not started (worker 79)");
     base.call(&["stop", "few", "--kill"])
         .expect(0)
         .says("not started");

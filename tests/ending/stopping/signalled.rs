@@ -64,7 +64,7 @@ fn k16h_what_was_not_delivered_is_said() {
         (
             &["hears", "USR1", "-w", "0", "-w", "1"],
             1,
-            "hears: 1 had ended",
+            "hears: worker 1 had ended",
         ),
         (&["hears", "USR1", "-w", "2"], 2, "has no worker 2"),
         (&["hears", "USR1", "-w", "x"], 2, "has no worker x"),

@@ -32,7 +32,7 @@ fn with_its_flag_spoilt(spoil: impl Fn(&Path)) {
     spoil_and_kill(&base, &run, spoil);
     let end = run.finish();
     end.expect_signal(9)
-        .says("SIGTERM to 0")
+        .says("SIGTERM to worker 0")
         .says("cut is over");
 }
 
@@ -77,7 +77,7 @@ fn c5_a_ladder_whose_flag_says_nothing_any_more_goes_on_from_what_is_on_record()
         spoil_and_kill(&base, &run, spoil);
         let end = run.finish();
         let over = processes::now_ns();
-        end.expect_signal(9).says("SIGKILL to 0");
+        end.expect_signal(9).says("SIGKILL to worker 0");
         let out = end.out();
         assert_eq!(out.matches("signal 15").count(), 1, "SIGTERM twice: {out}");
         assert_eq!(told(&out, 1), 1, "C5: it began anew: {out}");

@@ -33,7 +33,7 @@ fn g2_without_a_guard_too_stop_does_the_whole_ladder() {
         .expect(0)
         .says("died; taking over")
         // Their status went to the first process of the system: nothing is guessed.
-        .says("orphan is over: 4 not observed (0-3)");
+        .says("orphan is over: 4 not observed (workers 0-3)");
     let end = run.finish();
     let out = end.out();
     assert_eq!(told(&out, 1), 3, "{out}");

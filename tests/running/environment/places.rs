@@ -50,7 +50,7 @@ fn lives(base: &Base, words: &str) {
     run.ready(2);
     through(base, words, &["status", "place"]).expect(0);
     through(base, words, &["stop", "place"]).expect(0);
-    run.finish().expect(137).says("1 needed SIGKILL (1)");
+    run.finish().expect(137).says("1 needed SIGKILL (worker 1)");
 
     let run = scenario().start();
     run.wait_for("guard started");

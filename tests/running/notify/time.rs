@@ -75,7 +75,9 @@ fn an_operator_gives_time_that_a_later_stop_can_only_shorten() {
     };
     let not_asked = extend("70s", "0");
     not_asked.expect(1).says("it was not asked to stop");
-    extend("70s", "2").expect(2).says("it has 0 to 1");
+    extend("70s", "2")
+        .expect(2)
+        .says("it has only workers 0, 1");
     base.call(&["stop", "train", "--no-wait"]).expect(0);
     let given = extend("100s", "1");
     given.expect(0);

@@ -27,7 +27,7 @@ fn g9_after_a_suspension_that_was_longer_than_the_grace_the_whole_grace_is_there
     assert!(due - before >= 1_000_000_000, "G9");
     let term = terminal.wait_for("signal 15 at").number(" at ");
     assert!(term >= due, "G9: SIGTERM {} ns early", due - term);
-    terminal.wait_for("1 needed SIGKILL (0)");
+    terminal.wait_for("1 needed SIGKILL (worker 0)");
     terminal.exit();
 }
 
@@ -51,7 +51,7 @@ fn g9_a_suspension_on_any_rung_takes_nothing_of_its_time() {
             .wait_for(&format!("flag {level}   interrupt"))
             .deadline();
         assert!(moved - due >= continued - stopped, "G9 on level {level}");
-        terminal.wait_for("still there: 0; SIG");
+        terminal.wait_for("still there: worker 0; SIG");
         terminal.wait_for(signal);
         assert!(processes::now_ns() >= moved, "G9 on level {level}: early");
         if level == 1 {
@@ -128,7 +128,7 @@ fn k14e_a_suspension_is_no_part_of_the_time_that_a_worker_took() {
     sleep(LONG);
     resume(&mut terminal);
     terminal.press(Key::CtrlC);
-    terminal.wait_for("1 needed SIGTERM (0)");
+    terminal.wait_for("1 needed SIGTERM (worker 0)");
     let whole = (processes::now_ns() - before) / 1_000_000;
     assert_eq!(terminal.status(), 130);
     terminal.exit();

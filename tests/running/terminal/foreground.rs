@@ -179,7 +179,7 @@ fn a_stop_climbs_its_ladder_and_the_shell_has_the_terminal_again() {
             wait_for_state(worker, 'T');
         }
         base.call(&["stop", "asked"]).expect(0);
-        terminal.wait_for("1 needed SIGTERM (0)");
+        terminal.wait_for("1 needed SIGTERM (worker 0)");
         terminal.line("");
         terminal.wait_for_foreground(terminal.pid());
         terminal.exit();
@@ -203,7 +203,7 @@ fn a_ctrl_z_while_it_is_stopped_suspends_its_ladder_too() {
     assert_eq!(processes::state(worker), Some('T'), "it had SIGTERM");
     terminal.line("fg");
     terminal.wait_for("resumed after");
-    terminal.wait_for("1 needed SIGTERM (0)");
+    terminal.wait_for("1 needed SIGTERM (worker 0)");
     terminal.status();
     terminal.exit();
     let events = Events::read(&base.file("e"));
@@ -218,7 +218,7 @@ fn when_the_supervisor_is_killed_its_guard_ends_the_worker() {
     terminal.wait_for("guard started");
     send(supervisor, Signal::SIGKILL);
     terminal.wait_for("its guard");
-    terminal.wait_for("SIGTERM to 0");
+    terminal.wait_for("SIGTERM to worker 0");
     terminal.wait_for("dead is over after");
     terminal.wait_for_foreground(terminal.pid());
     terminal.exit();

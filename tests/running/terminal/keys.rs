@@ -21,12 +21,12 @@ fn d16_ctrl_c_reaches_stopctl_only_and_each_message_says_what_the_next_press_doe
     terminal.wait_for("flag 1   interrupt -");
     sleep(NO_DOUBLE_TAP);
     terminal.press(Key::CtrlC);
-    terminal.wait_for("SIGTERM to 0; no SIGKILL by itself. Ctrl-C again: SIGKILL now");
+    terminal.wait_for("SIGTERM to worker 0; no SIGKILL by itself. Ctrl-C again: SIGKILL now");
     terminal.wait_for("flag 2   interrupt -");
     sleep(NO_DOUBLE_TAP);
     terminal.press(Key::CtrlC);
-    terminal.wait_for("SIGKILL to 0");
-    terminal.wait_for("1 needed SIGKILL (0)");
+    terminal.wait_for("SIGKILL to worker 0");
+    terminal.wait_for("1 needed SIGKILL (worker 0)");
     assert_eq!(terminal.status(), 130);
     let said = terminal.exit().out();
     assert!(!said.contains("signal 2 at"), "the worker got it: {said}");
@@ -45,10 +45,10 @@ fn of_a_stop_that_no_key_began_the_first_press_is_not_another_one() {
     terminal.ready(1);
     terminal.wait_for("(--timeout): 1 worker asked; no SIGTERM by itself. Ctrl-C: SIGTERM now");
     terminal.press(Key::CtrlC);
-    terminal.wait_for("SIGTERM to 0; no SIGKILL by itself. Ctrl-C: SIGKILL now");
+    terminal.wait_for("SIGTERM to worker 0; no SIGKILL by itself. Ctrl-C: SIGKILL now");
     sleep(NO_DOUBLE_TAP);
     terminal.press(Key::CtrlC);
-    terminal.wait_for("1 needed SIGKILL (0)");
+    terminal.wait_for("1 needed SIGKILL (worker 0)");
     assert_eq!(terminal.status(), 130);
     terminal.exit();
     let events = Events::read(&base.file("e"));
@@ -70,7 +70,7 @@ fn g7_a_double_tap_at_the_terminal_is_one_rung() {
         term.at - asked.at >= std::time::Duration::from_secs(2),
         "G7"
     );
-    terminal.wait_for("1 needed SIGTERM (0)");
+    terminal.wait_for("1 needed SIGTERM (worker 0)");
     assert_eq!(terminal.status(), 130);
     terminal.exit();
 }
@@ -87,7 +87,7 @@ fn ctrl_backslash_asks_and_again_is_sigkill() {
     // What asks within half a second is the same request.
     std::thread::sleep(std::time::Duration::from_millis(600));
     terminal.press(Key::CtrlBackslash);
-    terminal.wait_for("1 needed SIGKILL (0)");
+    terminal.wait_for("1 needed SIGKILL (worker 0)");
     assert_eq!(terminal.status(), 137);
     let said = terminal.exit().out();
     assert!(!said.contains("signal 3 at"), "the worker got it: {said}");
@@ -101,7 +101,7 @@ fn after_ctrl_c_a_loop_of_the_shell_breaks() {
         terminal.line("while :; do $STOPCTL run --name loop $ZOO polite; done; echo never here");
         terminal.ready(1);
         terminal.press(Key::CtrlC);
-        terminal.wait_for("1 left when asked (0)");
+        terminal.wait_for("1 left when asked (worker 0)");
         assert_eq!(terminal.status(), 130);
         let said = terminal.exit().out();
         assert_eq!(said.matches("ready").count(), 1, "{said}");
@@ -121,7 +121,7 @@ fn after_ctrl_c_a_script_breaks_too() {
     terminal.line("bash script");
     terminal.ready(1);
     terminal.press(Key::CtrlC);
-    terminal.wait_for("1 left when asked (0)");
+    terminal.wait_for("1 left when asked (worker 0)");
     assert_eq!(terminal.status(), 130);
     let said = terminal.exit().out();
     assert_eq!(said.matches("ready").count(), 1, "{said}");

@@ -8,7 +8,7 @@ use stopctl::outside::rescue::{self, Care};
 use crate::cli::CleanArgs;
 use crate::exit::Leave;
 use crate::runs::{Missing, NotFound, Run};
-use crate::show::counted;
+use crate::say::workers::counted;
 use crate::target::Target;
 use crate::voice::{Voice, Weight};
 

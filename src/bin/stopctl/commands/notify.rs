@@ -11,11 +11,14 @@ use stopctl::contract::notify::{Link, Message, SOCKET};
 use stopctl::contract::record::{Snapshot, WorkerState};
 use stopctl::words::duration::{Limit, in_words};
 use stopctl::words::moment::Moment;
+use stopctl::words::signal_name::signal_name;
 use stopctl::words::worker_number::WorkerNumber;
 
 use crate::cli::notify::NotifyArgs;
 use crate::exit::Leave;
 use crate::runs::{self, Missing, Run};
+use crate::say::rung::coming;
+use crate::say::workers::{missing, named};
 use crate::show;
 
 /// How long is waited until what was said has been read.
@@ -118,10 +121,7 @@ fn grant(name: &OsString, typed: &[String], time: Limit) -> Leave {
     for &worker in &more {
         let until = run.seen[worker].deadline_ns;
         let left = until.map(|until| Moment::from_nanos(until).since(stopctl::now()));
-        let term = left.map_or_else(
-            || "no SIGTERM by itself".to_owned(),
-            |left| format!("SIGTERM in {}", in_words(left)),
-        );
+        let term = coming(&signal_name(run.seen.run.stop_signal), left);
         let printed = show::out(&format!("worker {worker} of {}: {term}\n", run.name));
         if printed != Leave::OK {
             return printed;
@@ -130,10 +130,15 @@ fn grant(name: &OsString, typed: &[String], time: Limit) -> Leave {
     if none.is_empty() || (typed.is_empty() && !more.is_empty()) {
         return Leave::OK;
     }
-    let whom = show::numbers(&none);
+    let (whom, signal) = (named(&none), signal_name(run.seen.run.stop_signal));
+    let (have, each) = if none.len() == 1 {
+        ("has", "it")
+    } else {
+        ("have", "each of them")
+    };
     Leave::ONE.saying(&format_args!(
-        "worker {whom} of {} has no more time than before: it was not asked to stop, is on SIGTERM \
-         already, or has that much, or all that --max-grace allows",
+        "{whom} of {} {have} no more time than before: {each} was not asked to stop, was sent \
+         {signal} already, or has as much, or all that --max-grace allows",
         run.name
     ))
 }
@@ -168,8 +173,7 @@ fn numbers(typed: &[String], run: &Run) -> Result<Vec<WorkerNumber>, String> {
             .parse()
             .ok()
             .filter(|number: &WorkerNumber| number.get() < all);
-        let (name, last) = (&run.name, all - 1);
-        number.ok_or_else(|| format!("{name} has no worker '{typed}': it has 0 to {last}"))
+        number.ok_or_else(|| missing(&run.name, typed, all))
     };
     typed.iter().map(one).collect()
 }

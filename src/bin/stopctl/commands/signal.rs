@@ -15,7 +15,7 @@ use crate::cli::SignalArgs;
 use crate::exit::Leave;
 use crate::runs::follow::{Course, Followed};
 use crate::runs::{self, Missing, Run};
-use crate::show::numbers;
+use crate::say::workers::{missing, named};
 use crate::voice::{Voice, Weight};
 
 /// How long the owner has for it; later it does not carry it out.
@@ -63,12 +63,9 @@ fn meant(args: &SignalArgs, run: &Run) -> Result<Vec<WorkerNumber>, String> {
             .parse()
             .ok()
             .filter(|number: &WorkerNumber| number.get() < all);
-        let last = all - 1;
         number.ok_or_else(|| {
-            format!(
-                "--worker: {} has no worker {typed}: it has 0 to {last}; nothing was signalled",
-                run.name
-            )
+            let what = missing(&run.name, typed, all);
+            format!("--worker: {what}; nothing was signalled")
         })
     };
     let mut workers: Vec<WorkerNumber> = args.workers.iter().map(one).collect::<Result<_, _>>()?;
@@ -107,8 +104,7 @@ fn send(run: Run, signal: i32, workers: &[WorkerNumber]) -> Result<String, Strin
     answered(run, &asked, until)?;
     let whom = match workers {
         [] => format!("all workers of {name}"),
-        [one] => format!("worker {one} of {name}"),
-        several => format!("workers {} of {name}", numbers(several)),
+        some => format!("{} of {name}", named(some)),
     };
     Ok(format!("{what} to {whom}"))
 }
@@ -177,7 +173,7 @@ fn answered(run: Run, asked: &[Signalling], until: Moment) -> Result<(), String>
                     "{name}: nobody was signalled: all that were meant have ended"
                 )),
                 [] => Ok(()),
-                some => Err(format!("{name}: {} had ended", numbers(some))),
+                some => Err(format!("{name}: {} had ended", named(some))),
             };
         }
         let is_over = |one: &Signalling| {

@@ -12,6 +12,7 @@ use crate::commands::run::finite;
 use crate::exit::Leave;
 use crate::fate::Fate;
 use crate::runs::{self, Missing, Run};
+use crate::say::workers::missing;
 use crate::sealed::Sealed;
 use crate::target::{self, Demand, Target, Waited};
 use crate::voice::{Voice, Weight};
@@ -50,12 +51,8 @@ pub(crate) fn stop(args: &StopArgs) -> Leave {
             .iter()
             .find(|worker| worker.get() >= run.seen.run.workers)
         {
-            let last = run.seen.run.workers - 1;
-            let what = format!(
-                "{} has no worker {worker}: it has 0 to {last}; nothing was stopped",
-                run.name
-            );
-            return Leave::USAGE.saying(&what);
+            let what = missing(&run.name, &worker.to_string(), run.seen.run.workers);
+            return Leave::USAGE.saying(&format_args!("{what}; nothing was stopped"));
         }
     }
     let supervisors: Vec<i32> = runs.iter().map(|run| run.seen.run.pid).collect();

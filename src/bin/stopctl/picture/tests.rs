@@ -94,12 +94,12 @@ fn many_workers_are_one_line_for_all_that_are_equally_far() {
         text(&drawn(&workers, 24, 200)),
         format!(
             "  train: 500 of 600 workers still there\n\
-             \x20 100  running                          100-199\n\
-             \x20 100  starting                         0-99\n\
-             \x20 100  asked to stop  SIGTERM in 5 s    200-299\n\
-             \x20 100  SIGTERM sent   SIGKILL in 9 s    300-399\n\
-             \x20 100  SIGKILL sent   given up in 13 s  400-499\n\
-             \x20 200  never looked                     {}, …\n",
+             \x20 100  running                          workers 100-199\n\
+             \x20 100  starting                         workers 0-99\n\
+             \x20 100  asked to stop  SIGTERM in 5 s    workers 200-299\n\
+             \x20 100  SIGTERM sent   SIGKILL in 9 s    workers 300-399\n\
+             \x20 100  SIGKILL sent   given up in 13 s  workers 400-499\n\
+             \x20 200  never looked                     workers {}, …\n",
             odd(101)
         )
     );
@@ -116,8 +116,8 @@ fn a_terminal_that_is_low_has_the_summary_and_a_lower_one_a_single_line() {
         assert_eq!(
             shown(rows),
             "  train: 4 of 4 workers still there\n\
-             \x20 4  asked to stop  SIGTERM in 5 s  0-3\n\
-             \x20 2  never looked                   1, 3\n"
+             \x20 4  asked to stop  SIGTERM in 5 s  workers 0-3\n\
+             \x20 2  never looked                   workers 1, 3\n"
         );
     }
     for rows in [2, 3] {
@@ -226,7 +226,7 @@ fn the_picture_in_the_readme_is_what_is_drawn() {
     let lines: String = picture.iter().map(|line| line.text(true) + "\n").collect();
     let said = [
         "stopping train: 4 workers asked; SIGTERM in 10 s at the latest",
-        "train: 0, 2 left when asked; still there: 1, 3",
+        "train: workers 0, 2 left when asked; still there: workers 1, 3",
     ];
     let said = said.map(|line| format!("\x1b[1mstopctl:\x1b[0m {line}\n"));
     let screen = format!("$ stopctl stop train\n{}{lines}", said.concat());

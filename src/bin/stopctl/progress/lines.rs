@@ -1,12 +1,13 @@
 //! The sentences of a stop: who was asked and why, who never looked, and what comes next.
 
-use stopctl::words::duration::in_words;
 use stopctl::words::moment::Moment;
 use stopctl::words::reason::Reason;
 use stopctl::words::worker_number::WorkerNumber;
 
-use super::{Progress, Stop, rounded};
-use crate::show::{counted, numbers};
+use super::{Progress, Stop};
+use crate::say::rung;
+use crate::say::stopping::{self, Asked};
+use crate::say::workers::named;
 
 /// What to do about a program that puts itself into the background.
 pub(super) fn daemon(worker: WorkerNumber) -> String {
@@ -37,17 +38,12 @@ impl Progress {
             other => other,
         };
         let (run, next) = (&self.run, self.next(now, keys));
-        if all {
-            format!(
-                "stopping {run} ({why}): {} asked{next}",
-                counted(workers.len(), "worker")
-            )
+        let whom = if all {
+            Asked::All(workers.len())
         } else {
-            format!(
-                "stopping worker {} of {run} ({why}){next}",
-                numbers(workers)
-            )
-        }
+            Asked::Some(workers)
+        };
+        stopping::asked(run, Some(why), &whom, &next)
     }
 
     pub(super) fn unaware_line(&self, unaware: &[WorkerNumber]) -> Option<String> {
@@ -68,9 +64,9 @@ impl Progress {
                 ))
             }
             several => {
-                let who = numbers(several);
+                let who = named(several);
                 Some(format!(
-                    "workers {who} ({program}) have never looked at their flags{hint}"
+                    "{who} ({program}) have never looked at their flags{hint}"
                 ))
             }
         }
@@ -84,22 +80,18 @@ impl Progress {
         let Some(first) = stopping.min_by_key(|known| known.deadline.unwrap_or(never)) else {
             return String::new();
         };
-        let signal = match first.level {
-            1 => self.stop_signal.as_str(),
-            2 => "SIGKILL",
-            _ => return String::new(),
-        };
-        let when = first.deadline.map_or_else(
-            || format!("no {signal} by itself"),
-            |deadline| format!("{signal} in {}", in_words(rounded(deadline.since(now)))),
-        );
+        if first.level > 2 {
+            return String::new();
+        }
+        let signal = rung::after(first.level, &self.stop_signal);
+        let when = rung::coming(signal, first.deadline.map(|deadline| deadline.since(now)));
         let pressed = self.stop.as_ref().is_some_and(|stop| stop.by_key);
         let key = match (keys, pressed) {
             (false, _) => String::new(),
             (true, false) => format!(". Ctrl-C: {signal} now"),
             (true, true) => format!(". Ctrl-C again: {signal} now"),
         };
-        format!("; {when}{key}")
+        format!("{when}{key}")
     }
 
     /// The time since the stop began, as a column.

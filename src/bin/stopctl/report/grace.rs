@@ -7,7 +7,7 @@ use stopctl::words::duration::in_words;
 use stopctl::words::worker_number::WorkerNumber;
 
 use super::Report;
-use crate::progress::rounded;
+use crate::say::rung::{coming, rounded};
 use crate::voice::Weight;
 
 impl Report {
@@ -18,14 +18,11 @@ impl Report {
         deadline: Option<Duration>,
         times: u32,
     ) {
-        let left = deadline.map(|left| in_words(rounded(left)));
-        let term = left.as_ref().map_or_else(
-            || "no SIGTERM by itself".to_owned(),
-            |left| format!("SIGTERM in {left}"),
-        );
+        let term = coming(&self.progress.stop_signal, deadline);
         let line = match why {
             Why::Looked => {
-                let more = left.map_or_else(String::new, |left| format!(", {left} more"));
+                let more = |left| format!(", {} more", in_words(rounded(left)));
+                let more = deadline.map_or_else(String::new, more);
                 format!("worker {worker} looks at its flag now: it has its whole grace{more}")
             }
             Why::Said => format!("worker {worker} asked for more time: {term}"),

@@ -11,7 +11,7 @@ use stopctl::words::reason::Reason;
 use stopctl::words::signal_name::signal_name;
 use stopctl::words::worker_number::WorkerNumber;
 
-use crate::progress::rounded;
+use crate::say::rung::rounded;
 use crate::voice::Weight;
 
 pub(super) const SUSPENDED: &str =

@@ -5,7 +5,7 @@ use std::time::Duration;
 use stopctl::linux::stream::{Lost, Stream};
 
 use crate::events::Events;
-use crate::show::counted;
+use crate::say::workers::counted;
 use crate::voice::{Voice, Weight};
 
 /// How long a reader of events, or the disk with their file, is waited for.

@@ -8,7 +8,8 @@ use stopctl::words::worker_number::WorkerNumber;
 
 use super::Target;
 use crate::picture::{Picture, soonest, still_there};
-use crate::show::{counted, numbers};
+use crate::say::stopping;
+use crate::say::workers::counted;
 use crate::voice::{Voice, Weight};
 use crate::{summary, words};
 
@@ -101,8 +102,7 @@ impl Target<'_> {
         let next = next.and_then(|first| words::next(&seen.run, first, now));
         let parts = [
             Some(summary::listed(&left)).filter(|left| !left.is_empty()),
-            Some(format!("still there: {}", numbers(there))),
-            next,
+            Some(stopping::still_there(there, &next.unwrap_or_default())),
         ];
         let parts: Vec<String> = parts.into_iter().flatten().collect();
         format!("{}: {}", self.run.name, parts.join("; "))
@@ -151,10 +151,7 @@ impl Target<'_> {
         }
         let stopping = there.iter().map(|&worker| &seen[worker]);
         let next = soonest(stopping).and_then(|first| words::next(&seen.run, first, now));
-        let next = next.map_or_else(String::new, |next| format!("; {next}"));
-        format!(
-            "{name} goes on stopping; still there: {}{next}",
-            numbers(&there)
-        )
+        let there = stopping::still_there(&there, &next.unwrap_or_default());
+        format!("{name} goes on stopping; {there}")
     }
 }

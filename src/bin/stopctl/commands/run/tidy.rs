@@ -9,7 +9,7 @@ use stopctl::outside::rescue::{self, Care};
 use stopctl::words::name::RunName;
 
 use crate::runs::Run;
-use crate::show::counted;
+use crate::say::workers::counted;
 use crate::target::Target;
 use crate::voice::{Voice, Weight};
 

@@ -7,7 +7,7 @@ use stopctl::words::worker_number::WorkerNumber;
 
 use crate::fate::Fate;
 use crate::runs::{Run, State};
-use crate::show::numbers;
+use crate::say::workers::named;
 use crate::{summary, words};
 
 /// What has changed since `before`, one line for all workers of which the same is to be said.
@@ -58,7 +58,7 @@ fn lines(
                 let pid = pid.map_or_else(String::new, |pid| format!(" (pid {pid})"));
                 format!("worker {one}{pid}: {what}\n")
             }
-            several => format!("workers {}: {what}\n", numbers(several)),
+            several => format!("{}: {what}\n", named(several)),
         });
     }
     lines.concat()
