@@ -1,8 +1,8 @@
-//! Control groups (version 2): one for each worker, where we may make them.
+//! Control groups (version 2): one for each worker, where we are allowed to make them.
 //!
-//! Nobody leaves a control group by forking, so its list of members is complete, and the kernel
-//! can kill all of them at once. No controller is switched on: only the membership is used. So
-//! processes may stay in the group above (the rule against that is for groups with controllers),
+//! A process does not leave its control group by forking, so the list of members is complete, and
+//! the kernel can kill all of them at once. No controller is enabled: only the membership is used.
+//! So processes may stay in the group above (the rule against that is for groups with controllers),
 //! and we never move ourselves.
 
 use std::fs::{self, File};
@@ -15,31 +15,31 @@ use nix::sys::statfs::{CGROUP2_SUPER_MAGIC, statfs};
 use crate::linux::sys;
 use crate::words::worker_number::WorkerNumber;
 
-/// How often a group is removed again from which the last member has just gone.
+/// How often we try to remove a group whose last member has just ended.
 const TRIES: u32 = 100;
 
 /// Whether workers get control groups.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Use {
-    /// Where one was delegated to us.
+    /// If a group was delegated to us.
     Auto,
     /// Never.
     Off,
-    /// Always; without, there is no run.
+    /// Always; if they cannot, there is no run.
     Require,
 }
 
-/// A control group of ours: that of a run, or of a worker, which lies in it.
+/// A control group of ours: the group of a run, or the group of a worker inside it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cgroup(PathBuf);
 
 impl Cgroup {
-    /// The group that a run named `run` would have, below the one that we are in; `None` without
-    /// version 2, or where nobody delegated it to us and it is not required.
+    /// The group that a run named `run` would have, below the one that we are in. `None` without
+    /// version 2, or if groups are not required and none was delegated to us.
     ///
     /// # Errors
     ///
-    /// If it is required and there is no group that we could make it in.
+    /// If a group is required and there is none that we could make it in.
     pub fn for_run(run: &str, usage: Use) -> io::Result<Option<Self>> {
         if usage == Use::Off {
             return Ok(None);
@@ -56,26 +56,26 @@ impl Cgroup {
         Ok(Some(Self(above.join(name))))
     }
 
-    /// The group at this path, which an owner before us had.
+    /// The group at this path, which a previous owner of the run made.
     #[must_use]
     pub fn at(path: &str) -> Option<Self> {
         let path = Path::new(path);
         is_version_2(path.parent()?).then(|| Self(path.to_owned()))
     }
 
-    /// A directory that is no group: for tests of what its lists mean.
+    /// A directory that is not a group: for tests of what the lists in it mean.
     #[cfg(test)]
     pub(crate) fn pretended(path: &Path) -> Self {
         Self(path.to_owned())
     }
 
-    /// The group of worker `number`, in that of its run.
+    /// The group of worker `number`, inside this group of its run.
     #[must_use]
     pub fn of_worker(&self, number: WorkerNumber) -> Self {
         Self(self.0.join(number.to_string()))
     }
 
-    /// Where it is.
+    /// Its directory.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.0
@@ -90,7 +90,7 @@ impl Cgroup {
         fs::create_dir(&self.0)
     }
 
-    /// Where a process that writes 0 becomes a member.
+    /// The file through which a process becomes a member: it writes 0 to it.
     ///
     /// # Errors
     ///
@@ -101,28 +101,30 @@ impl Cgroup {
             .open(self.0.join("cgroup.procs"))
     }
 
-    /// Its members, and those of groups that they have made in it. Those that have ended are none.
+    /// Its members, and the members of the groups inside it. Processes that have ended are not
+    /// members.
     #[must_use]
     pub fn pids(&self) -> Vec<i32> {
         let list = fs::read_to_string(self.0.join("cgroup.procs")).unwrap_or_default();
         let mut pids: Vec<i32> = list
             .lines()
             .filter_map(|pid| pid.parse().ok())
-            // One of a pid namespace that is not below ours has the number 0.
+            // A process of a pid namespace that is not below ours is listed as 0.
             .filter(|&pid| pid > 0)
             .collect();
         pids.extend(self.below().iter().flat_map(Self::pids));
         pids
     }
 
-    /// Has the kernel kill every member at once (`cgroup.kill`, since Linux 5.14). Answers whether
+    /// Makes the kernel kill every member at once (`cgroup.kill`, since Linux 5.14). Returns whether
     /// it could.
-    #[must_use = "who was not killed has to be signalled"]
+    #[must_use = "members that were not killed have to be signalled"]
     pub fn kill(&self) -> bool {
         fs::write(self.0.join("cgroup.kill"), "1").is_ok()
     }
 
-    /// Lets its members run if somebody has frozen it: who is frozen can neither look nor leave.
+    /// Lets its members run again if somebody has frozen it: a frozen process can neither look at
+    /// its flag nor leave.
     pub fn thaw(&self) {
         let is_frozen = |group: &Self| {
             let frozen = fs::read_to_string(group.0.join("cgroup.freeze"));
@@ -136,18 +138,18 @@ impl Cgroup {
         }
     }
 
-    /// Removes it, with the groups in it. One that has members stays.
+    /// Removes it and the groups inside it. A group that has members stays.
     pub fn remove(&self) {
         for _ in 0..TRIES {
             if self.remove_once() || !self.pids().is_empty() {
                 return;
             }
-            // The last member is gone, and the kernel has not counted it out yet.
+            // The last member is gone, but the kernel still counts it.
             std::thread::yield_now();
         }
     }
 
-    /// Whether it is gone.
+    /// Tries to remove it, and returns whether it is gone.
     fn remove_once(&self) -> bool {
         for group in self.below() {
             group.remove_once();
@@ -183,8 +185,8 @@ fn own() -> io::Result<PathBuf> {
     }
 }
 
-/// What a file of `/proc` says. It has no length that one could ask for, and a reader that begins with
-/// little room makes many calls.
+/// Reads a whole file of `/proc`. It does not tell its length, and a reader that begins with a small
+/// buffer makes many calls.
 fn whole(path: &str) -> io::Result<String> {
     let mut file = File::open(path)?;
     let (mut text, mut part) = (Vec::new(), [0; 4096]);
@@ -196,8 +198,8 @@ fn whole(path: &str) -> io::Result<String> {
     }
 }
 
-/// Where the group `own` is seen through a mount, if this line of `mountinfo` is one of version 2
-/// that shows it.
+/// The directory in which the group `own` appears, if this line of `mountinfo` is a mount of version
+/// 2 that contains it.
 fn place(line: &str, own: &str) -> Option<PathBuf> {
     let (mount, _) = line.split_once(" - cgroup2 ")?;
     let mut words = mount.split(' ').skip(3);
@@ -210,12 +212,13 @@ fn is_version_2(path: &Path) -> bool {
     statfs(path).is_ok_and(|fs| fs.filesystem_type() == CGROUP2_SUPER_MAGIC)
 }
 
-/// Whether a service manager has given us this group, or one that it is in, to make groups in.
+/// Whether a service manager has allowed us to make groups in this group, or in one that contains
+/// it.
 ///
-/// systemd says so by an attribute of the directory of the unit (`user.delegate`, and
-/// `trusted.delegate`, which only root can read). Without it the groups of a unit are systemd's
-/// alone, whoever owns them. Outside of units it is the owner of the directory who decides; that
-/// root owns it is no delegation.
+/// systemd says so with an attribute of the unit's directory (`user.delegate`, and
+/// `trusted.delegate`, which only root can read). Without it, the groups of a unit belong to systemd
+/// alone, no matter who owns the directory. Outside of units the owner of the directory decides; for
+/// root, owning it is not a delegation.
 fn is_delegated(group: &Path) -> bool {
     let is_marked = |group: &Path| {
         let mark = |name| sys::attribute(group, name).is_ok_and(|value| value == b"1");

@@ -1,7 +1,7 @@
 //! Making and opening the files of a run, by their names in its directory.
 //!
-//! A name is never followed if it is a link, an open never waits for the other end of a FIFO, and
-//! no descriptor reaches a worker.
+//! Links are never followed, opening never waits for the other end of a FIFO, and workers inherit
+//! none of the descriptors.
 
 use std::fs::File;
 use std::io::{self, Write as _};
@@ -22,21 +22,22 @@ const ALWAYS: OFlag = OFlag::O_NOFOLLOW
     .union(OFlag::O_NONBLOCK)
     .union(OFlag::O_CLOEXEC);
 
-/// How often a file is opened again whose mode others change at the same moment.
+/// How often we try to open a file while others keep changing its mode.
 const TRIES: u32 = 100;
 
-/// The name of a file that is being put back.
+/// The name of a file while it is being put back.
 pub const ASIDE: &str = ".aside";
 
-/// 0444: read by everybody, broken by nobody's slip.
+/// 0444: everybody can read it, and nobody changes it by accident.
 pub const READ_ONLY: Mode = Mode::S_IRUSR.union(Mode::S_IRGRP).union(Mode::S_IROTH);
 
-/// Makes the file `name` in `dir`, with exactly this mode whatever the umask, and with storage
-/// for `length` bytes.
+/// Makes the file `name` in `dir`, with exactly this mode no matter what the umask is, and with
+/// storage for `length` bytes.
 ///
 /// # Errors
 ///
-/// As open(2) and `posix_fallocate(3)`: a full file system says so here, not by SIGBUS later.
+/// As open(2) and `posix_fallocate(3)`: if the file system is full, this fails, rather than raising
+/// SIGBUS later.
 pub fn make(dir: impl AsFd, name: &str, mode: Mode, length: u64) -> io::Result<File> {
     let flags = ALWAYS | OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_RDWR;
     let file: File = retried(|| openat(dir.as_fd(), name, flags, mode))?.into();
@@ -45,7 +46,7 @@ pub fn make(dir: impl AsFd, name: &str, mode: Mode, length: u64) -> io::Result<F
     Ok(file)
 }
 
-/// Opens the file `name` in `dir`, for what `access` says.
+/// Opens the file `name` in `dir` with the flags `access`.
 ///
 /// # Errors
 ///
@@ -54,8 +55,8 @@ pub fn open(dir: impl AsFd, name: &(impl NixPath + ?Sized), access: OFlag) -> io
     Ok(retried(|| openat(dir.as_fd(), name, ALWAYS | access, Mode::empty()))?.into())
 }
 
-/// Opens a file of ours that is read-only for everybody to read and write it all the same: root
-/// needs no more, others give themselves the right for the moment of opening.
+/// Opens a file of ours for reading and writing although its mode is read-only for everybody. Root
+/// may do that; other users give themselves the permission while they open it.
 ///
 /// # Errors
 ///
@@ -63,9 +64,9 @@ pub fn open(dir: impl AsFd, name: &(impl NixPath + ?Sized), access: OFlag) -> io
 pub fn open_read_only(dir: impl AsFd, name: &str) -> io::Result<File> {
     let mut tries = 0..TRIES;
     loop {
-        // Our own reads are nobody's look.
+        // Our own reads must not count as looks of the worker.
         match open(dir.as_fd(), name, OFlag::O_RDWR | OFlag::O_NOATIME) {
-            // Another who opens it may take the right away again between the two.
+            // Another process that opens it may remove the permission again in between.
             Err(error)
                 if error.kind() == io::ErrorKind::PermissionDenied && tries.next().is_some() =>
             {
@@ -81,12 +82,13 @@ pub fn open_read_only(dir: impl AsFd, name: &str) -> io::Result<File> {
     }
 }
 
-/// Writes over what stands at `place` of a file, whatever limit of the length of files this process
-/// has (`RLIMIT_FSIZE`): who takes over a run has inherited that from somebody else.
+/// Overwrites what a file contains at `place`, even beyond the limit that this process has for the
+/// length of files (`RLIMIT_FSIZE`): a process that takes over a run has inherited that limit from
+/// somebody else.
 ///
 /// # Errors
 ///
-/// As pwrite(2); above the limit, as mmap(2), and `EFAULT` where the file is not that long.
+/// As pwrite(2); above the limit, as mmap(2), and `EFAULT` if the file is not that long.
 pub fn overwrite(file: &File, bytes: &[u8], place: u64) -> io::Result<()> {
     let written = file.write_all_at(bytes, place);
     let is_limited = |error: &io::Error| error.raw_os_error() == Some(Errno::EFBIG as i32);
@@ -96,10 +98,10 @@ pub fn overwrite(file: &File, bytes: &[u8], place: u64) -> io::Result<()> {
     written
 }
 
-/// Has the kernel copy the bytes into a mapping of the file, to which the limit does not apply. No
-/// store of our own, which would die of SIGBUS if somebody cut the file.
+/// Makes the kernel copy the bytes into a mapping of the file, to which the limit does not apply. A
+/// store of our own would raise SIGBUS if somebody truncated the file.
 fn fill(file: &File, bytes: &[u8], place: u64) -> io::Result<()> {
-    /// As much as a pipe takes at once, on any machine.
+    /// What a pipe takes at once on any machine.
     const PIECE: usize = 4096;
     let (end, feed) = pipe2(OFlag::O_CLOEXEC)?;
     let mut feed = File::from(feed);
@@ -112,11 +114,11 @@ fn fill(file: &File, bytes: &[u8], place: u64) -> io::Result<()> {
         }
         place += piece.len() as u64;
     }
-    // Who watches the file is told nothing of a mapping; so this tells it (inotify(7), IN_MODIFY).
+    // A write through a mapping wakes no watcher of the file; this does (inotify(7), IN_MODIFY).
     file.set_len(file.metadata()?.len())
 }
 
-/// Whether the name still leads to this very file, and to no link to it.
+/// Whether the name still leads to this very file, and not to a link to it.
 pub fn is_at(dir: impl AsFd, name: &(impl NixPath + ?Sized), file: impl AsFd) -> bool {
     let there = fstatat(dir, name, AtFlags::AT_SYMLINK_NOFOLLOW).ok();
     let ours = fstat(file.as_fd()).ok();
@@ -125,28 +127,27 @@ pub fn is_at(dir: impl AsFd, name: &(impl NixPath + ?Sized), file: impl AsFd) ->
         .is_some_and(|(a, b)| (a.st_dev, a.st_ino) == (b.st_dev, b.st_ino))
 }
 
-/// Whether there is anything of this name.
+/// Whether anything has this name.
 pub fn is_any(dir: impl AsFd, name: &(impl NixPath + ?Sized)) -> bool {
     fstatat(dir, name, AtFlags::AT_SYMLINK_NOFOLLOW).is_ok()
 }
 
-/// Whether the file of this name has been read since the time of its last read was made that of no
-/// read at all.
+/// Whether the file of this name has been read since its access time was set to zero.
 pub fn was_read(dir: impl AsFd, name: &str) -> bool {
     let there = fstatat(dir, name, AtFlags::AT_SYMLINK_NOFOLLOW);
     there.is_ok_and(|there| (there.st_atime, there.st_atime_nsec) != (0, 0))
 }
 
-/// Where a directory is now, whatever name it had when it was opened; `None` if it was deleted, or
-/// the kernel does not tell.
+/// The present path of a directory, which may have had another name when it was opened. `None` if it
+/// was deleted, or if the kernel does not tell.
 pub fn path_of(dir: impl AsFd) -> Option<PathBuf> {
     let link = format!("/proc/self/fd/{}", dir.as_fd().as_raw_fd());
     let path = std::fs::read_link(link).ok()?;
-    // `/proc` may be of another pid namespace, and the name of a deleted one is made up.
+    // `/proc` may be of another pid namespace, and for a deleted directory the link is not a path.
     is_at(AT_FDCWD, &path, dir).then_some(path)
 }
 
-/// Makes a copy of `from` under this name in `dir`, in the place of whatever has it.
+/// Copies `from` to this name in `dir`, and replaces whatever has the name.
 ///
 /// # Errors
 ///
@@ -160,8 +161,8 @@ pub fn copy(dir: impl AsFd, name: &str, from: &File, mode: Mode) -> io::Result<(
     publish(dir, name)
 }
 
-/// Gives the file that was made aside its name. Whatever has that name is replaced: in the
-/// directory of a run nothing is anybody else's.
+/// Gives the file that was made aside its name, and replaces whatever has that name: everything in
+/// the directory of a run belongs to the run.
 ///
 /// # Errors
 ///
@@ -170,13 +171,13 @@ pub fn publish(dir: impl AsFd, name: &str) -> io::Result<()> {
     Ok(renameat(dir.as_fd(), ASIDE, dir.as_fd(), name)?)
 }
 
-/// Removes what was made aside, and got no name.
+/// Removes a file that was made aside and never got its name.
 pub fn clear_aside(dir: impl AsFd) {
-    // Nearly always there is none.
+    // Nearly always there is no such file.
     let _ = unlinkat(dir, ASIDE, UnlinkatFlags::NoRemoveDir);
 }
 
-/// Makes a call again as long as a signal interrupts it.
+/// Repeats a call as long as signals interrupt it.
 fn retried<T>(mut call: impl FnMut() -> nix::Result<T>) -> nix::Result<T> {
     loop {
         match call() {

@@ -1,8 +1,8 @@
-//! Signals to who only waits for others, turned into what they mean for the waiting.
+//! Signals to a command that only waits for others, turned into what they mean for the waiting.
 //!
-//! Each is noted by a handler, and ends the sleep into which it comes. One that comes between the
-//! look and the sleep is seen when that sleep ends, which is capped (futex(2) cannot let signals
-//! through for the time of a sleep, as ppoll(2) can).
+//! A handler notes each signal, and the signal ends the sleep that it interrupts. A signal that
+//! arrives after the last check and before the sleep is noticed when that sleep ends; sleeps are
+//! short, because futex(2) cannot unblock signals during a sleep as ppoll(2) can.
 
 use std::io;
 use std::sync::Arc;
@@ -16,7 +16,7 @@ use crate::linux::sys;
 /// What a signal means for the waiting.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Interruption {
-    /// It is over; this signal ends the process.
+    /// The waiting is over; this signal ends the process.
     End(i32),
     /// The process is to be stopped (Ctrl-Z): see [`suspend`].
     Suspend,
@@ -24,21 +24,21 @@ pub enum Interruption {
     Continued,
 }
 
-/// Those that end a process that waits.
+/// The signals that end a command that waits.
 const ENDING: [i32; 4] = [SIGINT, SIGTERM, SIGHUP, SIGQUIT];
 
-/// Where they are noted.
+/// The signals that have arrived.
 #[derive(Debug)]
 pub struct Interrupts {
-    /// In the order in which they are looked at when several have come.
+    /// In the order in which they are taken if several have arrived.
     noted: Vec<(Interruption, Arc<AtomicBool>)>,
 }
 
 impl Interrupts {
-    /// Has them noted from now on, but for those that are ignored (nohup, background jobs).
+    /// Notes signals from now on, except those that are ignored (nohup, background jobs).
     ///
-    /// A second one that would end the process does so at once, as if there were no handler:
-    /// whoever is busy does not see to the first one.
+    /// The second signal that would end the process does so at once, as if there were no handler: a
+    /// command that is busy may not have acted on the first one.
     ///
     /// # Errors
     ///
@@ -61,13 +61,13 @@ impl Interrupts {
             flag::register(signal, Arc::clone(&seen))?;
             noted.push((means, seen));
         }
-        // Who draws asks for the size each time: this one only ends a sleep.
+        // Whoever draws reads the size each time: this signal only has to end a sleep.
         flag::register(SIGWINCH, Arc::default())?;
         Ok(Self { noted })
     }
 
-    /// What has come since the last call, the most important first; an end is answered again and
-    /// again.
+    /// What has arrived since the last call, the most important first. An end is returned by every
+    /// call.
     #[must_use]
     pub fn take(&self) -> Option<Interruption> {
         let came = |(means, seen): &&(Interruption, Arc<AtomicBool>)| match means {
@@ -78,9 +78,9 @@ impl Interrupts {
     }
 }
 
-/// Stops this process as Ctrl-Z does; returns once it is continued, or at once if nobody could
+/// Stops this process as Ctrl-Z does; returns when it is continued, or at once if nobody could
 /// continue it (an orphaned process group, setpgid(2)).
 pub fn suspend() {
-    // If the handler could not be taken away, the process is not stopped.
+    // If the handler could not be removed, the process is not stopped.
     let _ = sys::act_by_default(SIGTSTP);
 }

@@ -1,8 +1,8 @@
-//! `/proc`, as far as its numbers are ours.
+//! `/proc`, if its numbers are those of our pid namespace.
 //!
-//! A pid namespace without a mount of its own sees the `/proc` of another one (`pid_namespaces(7)`).
-//! Every number there is somebody else's, so it is as good as none. What it shows of `self` is ours
-//! all the same: the kernel finds that by who asks, not by a number.
+//! A pid namespace that has not mounted its own `/proc` sees that of another one
+//! (`pid_namespaces(7)`). Every number there belongs to another process, so it is useless. But
+//! `self` is still us: the kernel finds it by who asks, not by a number.
 
 use std::fs;
 use std::path::PathBuf;
@@ -13,16 +13,16 @@ use nix::unistd::getpid;
 /// Whose processes `/proc` shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Proc {
-    /// Those of our own pid namespace.
+    /// The processes of our own pid namespace.
     Ours,
-    /// Those of another one.
+    /// The processes of another pid namespace.
     Foreign,
-    /// Nobody's: it is not mounted.
+    /// None: it is not mounted.
     Missing,
 }
 
 impl Proc {
-    /// Looks at it, once: a process never leaves its pid namespace, nor do its forks.
+    /// Finds that out, once: neither a process nor its forks ever leave their pid namespace.
     #[must_use]
     pub fn get() -> Self {
         static SEEN: OnceLock<Proc> = OnceLock::new();
@@ -32,11 +32,11 @@ impl Proc {
         })
     }
 
-    /// What our own status there tells, if it is there at all (`proc_pid_status(5)`). `NSpid` has our
-    /// number in the namespace of this `/proc` and in each one below it, down to ours.
+    /// What our own status there tells, if there is one (`proc_pid_status(5)`). `NSpid` lists our
+    /// number in the namespace of this `/proc` and in each one below it, down to our own.
     fn shown_by(status: Option<&[u8]>, us: i32) -> Self {
         let Some(status) = status.map(String::from_utf8_lossy) else {
-            // Whoever is of no namespace that it shows has no `self` in it.
+            // A process that is in none of the namespaces it shows has no `self` there.
             let shows_any = fs::read_dir("/proc").is_ok_and(|mut all| all.any(|one| one.is_ok()));
             return if shows_any {
                 Self::Foreign
@@ -55,7 +55,8 @@ impl Proc {
         }
     }
 
-    /// The file `name` of the process `pid`; `None` where nobody can say who has that number there.
+    /// The file `name` of the process `pid`; `None` if we cannot know which process has that number
+    /// there.
     #[must_use]
     pub fn of(pid: i32, name: &str) -> Option<PathBuf> {
         (Self::get() == Self::Ours).then(|| format!("/proc/{pid}/{name}").into())
@@ -73,7 +74,7 @@ mod tests {
         assert_eq!(shown("Pid:\t7\n"), Proc::Ours);
         for status in [
             "Pid:\t812\nNSpid:\t812\t7\n",
-            // The same number by chance.
+            // Our number has the same value in both namespaces by chance.
             "Pid:\t7\nNSpid:\t7\t7\n",
             "Pid:\t812\n",
             "NSpid:\t8\n",

@@ -1,7 +1,8 @@
-//! Processes: who they are, and the only place in the house that signals one.
+//! Processes: which ones they are, how they ended, and signalling them.
 //!
-//! A process is signalled only through something that proves it is ours: our own unreaped child,
-//! whose pid nobody else can have, or a pidfd that was opened while it was known to be ours.
+//! A process is signalled only through something that proves that it is ours: it is our own child
+//! and has not been reaped, so that no other process can have its pid, or we have a pidfd that was
+//! opened while it was known to be ours.
 
 use std::fs;
 use std::io;
@@ -31,14 +32,14 @@ mod stat;
 /// A process that is proven to be ours.
 #[derive(Clone, Copy, Debug)]
 pub enum Target<'a> {
-    /// Our own child, not yet reaped: the pid is pinned.
+    /// Our own child, not yet reaped: no other process can have its pid.
     Child(i32),
-    /// The process group of our own child, not yet reaped: the number is pinned.
+    /// The process group of our own child, not yet reaped: no other group can have its number.
     GroupOf(i32),
-    /// What this pidfd names.
+    /// The process that this pidfd names.
     Pidfd(BorrowedFd<'a>),
-    /// Our own process group: a signal of a key that the terminal gave to a worker's group in the
-    /// place of ours.
+    /// Our own process group: it gets the signal of a key that the terminal sent to a worker's group
+    /// instead.
     OwnGroup,
 }
 
@@ -47,18 +48,19 @@ pub enum Target<'a> {
 pub enum Sent {
     /// It was sent.
     Yes,
-    /// There is nobody any more: while stopping that is success.
+    /// The process no longer exists: during a stop that is a success.
     Nobody,
-    /// The kernel refused; the process is of another uid, say.
+    /// The kernel refused: the process may belong to another user, for example.
     Refused(io::Error),
 }
 
-/// Sends a signal. The only way to do so in the house.
-#[must_use = "a refusal has to be told"]
+/// Sends a signal. Other processes get signals only from here; a control group can also be killed as
+/// a whole.
+#[must_use = "a refusal has to be reported"]
 pub fn signal(target: Target<'_>, number: i32) -> Sent {
     let result = match target {
         Target::Pidfd(pidfd) => sys::pidfd_signal(pidfd, number, Whom::Process),
-        // Never everybody, init, or ourselves: kill(2) gives 0, 1 and -1 meanings of their own.
+        // Never all processes, init, or ourselves: to kill(2), 0 and -1 have meanings of their own.
         Target::Child(pid) | Target::GroupOf(pid) if pid <= 1 || pid == getpid().as_raw() => {
             Err(io::ErrorKind::InvalidInput.into())
         }
@@ -74,7 +76,7 @@ pub fn signal(target: Target<'_>, number: i32) -> Sent {
     }
 }
 
-/// Opens a pidfd to a process that the caller knows to be ours while it does.
+/// Opens a pidfd to a process that the caller knows to be ours during the call.
 ///
 /// # Errors
 ///
@@ -83,32 +85,32 @@ pub fn open(pid: i32) -> io::Result<OwnedFd> {
     sys::pidfd_open(pid)
 }
 
-/// Whether the kernel lets us have descriptors that name processes, and signal through them.
+/// Whether the kernel gives us pidfds and lets us send signals through them.
 #[must_use]
 pub fn has_pidfds() -> bool {
-    // Signal 0 reaches nobody.
+    // Signal 0 is sent to nobody.
     let works = |pidfd: OwnedFd| sys::pidfd_signal(pidfd.as_fd(), 0, Whom::Process).is_ok();
     open(getpid().as_raw()).is_ok_and(works)
 }
 
 /// Whether the process that `pidfd` names has ended: its pidfd is readable then (`pidfd_open(2)`).
-/// `/proc` would show a dead leader whose threads live on.
+/// `/proc` would show a process as dead although its other threads still run.
 #[must_use]
 pub fn has_ended(pidfd: &OwnedFd) -> bool {
     let mut fds = [PollFd::new(pidfd.as_fd(), PollFlags::POLLIN)];
     poll(&mut fds, PollTimeout::ZERO) != Ok(0)
 }
 
-/// Sleeps until the process that `pidfd` names has ended, at most `timeout`.
+/// Sleeps until the process that `pidfd` names has ended, for at most `timeout`.
 pub fn wait_for_end(pidfd: &OwnedFd, timeout: Duration) {
     let timeout = PollTimeout::try_from(timeout).unwrap_or(PollTimeout::MAX);
     let mut fds = [PollFd::new(pidfd.as_fd(), PollFlags::POLLIN)];
-    // Whatever it answers, the caller looks again.
+    // The result does not matter: the caller checks again.
     let _ = poll(&mut fds, timeout);
 }
 
-/// Whether the process that `pidfd` names has any living process in the group it leads or led.
-/// `None` if the kernel cannot tell (before 6.9).
+/// Whether any process lives in the group that the process behind `pidfd` leads or led. `None` if the
+/// kernel cannot tell (before 6.9).
 #[must_use]
 pub fn group_lives(pidfd: &OwnedFd) -> Option<bool> {
     match sys::pidfd_signal(pidfd.as_fd(), 0, Whom::Group) {
@@ -133,14 +135,13 @@ pub fn peek_dead_child() -> Option<i32> {
     }
 }
 
-/// Whether we have any child, one that has ended included (waitid(2), `ECHILD`).
+/// Whether we have any child, including one that has ended (waitid(2), `ECHILD`).
 #[must_use]
 pub fn has_child() -> bool {
     is_there(None)
 }
 
-/// Whether `pid` still is our child, ended or not: somebody else in this process may have waited
-/// for it.
+/// Whether `pid` is still our child, ended or not: other code in this process may have waited for it.
 #[must_use]
 pub fn is_child(pid: i32) -> bool {
     is_there(Some(pid))
@@ -151,7 +152,7 @@ fn is_there(child: Option<i32>) -> bool {
     error.and_then(|error| error.raw_os_error()) != Some(Errno::ECHILD as i32)
 }
 
-/// Reaps our child `pid`; `None` if its status was lost to somebody else who waited for it.
+/// Reaps our child `pid`; `None` if its status is lost because other code has waited for it.
 #[must_use]
 pub fn reap(pid: i32) -> Option<Ended> {
     loop {
@@ -166,7 +167,8 @@ pub fn reap(pid: i32) -> Option<Ended> {
 /// Waits for our child `pid`, which is about to end, and reaps it; `None` if its status was lost.
 #[must_use]
 pub fn wait_for(pid: i32) -> Option<Ended> {
-    // A child that is dying needs nothing of us: so this is no second place to wait in.
+    // A child that is dying needs nothing from us, so this cannot block for long, and is not a second
+    // event loop.
     while let Err(nix::Error::EINTR) = nix::sys::wait::waitid(
         Id::Pid(Pid::from_raw(pid)),
         WaitPidFlag::WEXITED | WaitPidFlag::WNOWAIT,
@@ -186,11 +188,11 @@ pub fn open_descriptors() -> impl Iterator<Item = RawFd> {
     numbers.into_iter()
 }
 
-/// How many descriptors are left for what is opened for a moment.
+/// How many descriptors are kept free for files that are opened briefly.
 const SPARE: RawFd = 64;
 
-/// Whether a descriptor may be kept, and more can be opened all the same: the kernel gives the
-/// lowest number that is free.
+/// Whether we can keep this descriptor and still open more: the kernel hands out the lowest number
+/// that is free.
 #[must_use]
 pub fn may_keep(fd: &OwnedFd) -> bool {
     let limit = getrlimit(Resource::RLIMIT_NOFILE).map_or(0, |(soft, _)| soft);
@@ -198,12 +200,12 @@ pub fn may_keep(fd: &OwnedFd) -> bool {
     u64::try_from(number).is_ok_and(|number| number < limit)
 }
 
-/// Allows this process as many descriptors as it may allow itself. Right for one that executes no
-/// program: some have a loop up to that number.
+/// Allows this process as many descriptors as it may allow itself. Only for a process that executes
+/// no program: some programs have a loop up to that number.
 pub fn raise_open_files() {
     let limits = getrlimit(Resource::RLIMIT_NOFILE).ok();
     if let Some((_, hard)) = limits.filter(|(soft, hard)| soft < hard) {
-        // Where that is refused, fewer have to do.
+        // If that is refused, we make do with fewer.
         let _ = setrlimit(Resource::RLIMIT_NOFILE, hard, hard);
     }
 }
@@ -217,7 +219,7 @@ fn ended(code: i32, status: i32) -> Ended {
     }
 }
 
-/// The next child that was stopped, by which signal, or that was continued (`None`).
+/// The next child that was stopped, with the signal that stopped it, or that was continued (`None`).
 #[must_use]
 pub fn next_stopped_or_continued() -> Option<(i32, Option<i32>)> {
     loop {
@@ -233,20 +235,21 @@ pub fn next_stopped_or_continued() -> Option<(i32, Option<i32>)> {
     }
 }
 
-/// Whether our child `pid` was stopped since this was last asked.
+/// Whether our child `pid` was stopped since the last call.
 #[must_use]
 pub fn is_newly_stopped(pid: i32) -> bool {
     let news = sys::stopped_child(Some(pid)).ok().flatten();
     news.is_some_and(|(_, code, _)| code != libc::CLD_CONTINUED)
 }
 
-/// Ends this process by `signal`, as if it had never had a handler; returns only if that signal
-/// does not end a process. Leaves no core file: it would be a picture of the wrong program.
+/// Ends this process by `signal`, as if it had never had a handler; returns only if that signal does
+/// not end a process. Leaves no core file: it would show the wrong program.
 pub fn die_of(signal: i32) {
     let _ = setrlimit(Resource::RLIMIT_CORE, 0, 0);
     let _ = sys::set_disposition(signal, sys::Disposition::Default);
-    // Let through, it arrives before kill(2) returns: there is no other thread. Of another one that
-    // came too late to be read we do not die; only a set of real-time signals cannot be made.
+    // Once unblocked, it arrives before kill(2) returns: there is no other thread. Only this signal is
+    // unblocked, so that we do not die of another one that arrived too late to be read; a real-time
+    // signal cannot be put into a set, so for those all are unblocked.
     let only = Signal::try_from(signal).map(|signal| SigSet::from_iter([signal]));
     let _ = only.map_or_else(
         |_| SigSet::empty().thread_set_mask(),
@@ -261,12 +264,12 @@ mod tests {
 
     use super::{Sent, Target, signal};
 
-    /// To kill(2) these are everybody, our own group, the first process, and ourselves.
+    /// To kill(2) these are every process, our own group, the first process, and ourselves.
     #[test]
     fn k1n_numbers_that_name_no_child_are_never_signalled() {
         for pid in [-7, -1, 0, 1, getpid().as_raw()] {
             for target in [Target::Child(pid), Target::GroupOf(pid)] {
-                // Signal 0 would reach nobody.
+                // Even a signal that would be sent to nobody.
                 assert!(matches!(signal(target, 0), Sent::Refused(_)), "{target:?}");
             }
         }

@@ -1,12 +1,12 @@
-//! Signals to the supervisor, turned into what they ask for, once, here.
+//! Signals to the supervisor, turned into what they mean, once, here.
 //!
 //! All signals are blocked, and those that mean something are read from a descriptor
-//! (signalfd(2)): so none can arrive between a look and a sleep, and none interrupts any call.
+//! (signalfd(2)): so none can be missed between a check and a sleep, and none interrupts a call.
 //!
 //! A library that somebody loads into this process may have threads that block nothing. A signal
-//! that one of them takes would do its default there: end us without a word, or, as the end of a
-//! child, nothing. So where there are threads when we start, each signal has a handler, which brings it
-//! to where it is read.
+//! that one of them takes would have its default effect: it would end us without a message or, for
+//! the end of a child, do nothing. So if there are threads when we start, each signal has a handler,
+//! which redirects it to the thread that reads signals.
 
 use std::cell::Cell;
 use std::io;
@@ -26,7 +26,7 @@ pub use suspend::Suspend;
 mod children;
 mod suspend;
 
-/// What a signal asks the supervisor for.
+/// What a signal means to the supervisor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Meaning {
     /// SIGINT: stop; again: hurry.
@@ -56,7 +56,7 @@ impl Meaning {
         }
     }
 
-    /// When it is looked at, if several have come.
+    /// Its place in the order in which several are handled.
     fn priority(self) -> u8 {
         match self {
             Self::Term => 0,
@@ -69,8 +69,8 @@ impl Meaning {
     }
 }
 
-/// Those that do what they do to any process, while the supervisor waits: the ones of a crash, for
-/// who crashes does not go on, and those whose default does not end or stop a process.
+/// The signals that keep their default effect while the supervisor waits: those of a crash, because a
+/// process that crashes does not go on, and those that neither end nor stop a process by default.
 const LET_THROUGH: [Signal; 10] = [
     Signal::SIGSEGV,
     Signal::SIGBUS,
@@ -84,43 +84,43 @@ const LET_THROUGH: [Signal; 10] = [
     Signal::SIGWINCH,
 ];
 
-/// How many are read at one wake-up: whoever floods us with real-time signals, which queue up, cannot
-/// hold up the ladder. Those that ask are read first: the kernel hands out the lowest number first
-/// (signal(7)).
+/// How many are read at one wake-up, so that a flood of real-time signals, which queue up, cannot
+/// hold up the ladder. The signals that request a stop are read first: the kernel hands out the
+/// lowest number first (signal(7)).
 const AT_ONCE: usize = 64;
 
-/// Where they are read.
+/// The signals of the supervisor.
 #[derive(Debug)]
 pub struct Signals {
     awaited: SignalFd,
-    /// SIGIO is apart: what the kernel tells by it is nobody's ask.
+    /// SIGIO is read separately: when the kernel sends it as a notice, nobody has requested anything.
     notices: SignalFd,
     children: Children,
     suspend: Suspend,
-    /// Those that are never let through.
+    /// The signals that are always blocked.
     blocked: SigSet,
     forward: Vec<i32>,
-    /// Whether there was news of a directory that nobody has acted on.
+    /// Whether a notice of a change in a directory has not been acted on.
     noticed: Cell<bool>,
-    /// Whether somebody has sent the same signal.
+    /// Whether somebody, and not the kernel, has sent SIGIO.
     requested_by_io: Cell<bool>,
 }
 
 impl Signals {
-    /// Blocks every signal and has those noted that mean something; `forward` are passed on.
+    /// Blocks every signal, and reads those that mean something; `forward` are passed on.
     ///
-    /// INT, HUP, QUIT and the forwarded ones that were ignored when we started stay ignored
-    /// (nohup, background jobs), for us and for the workers. TERM never does: it is how engines
-    /// ask.
+    /// INT, HUP, QUIT and the forwarded signals stay ignored if they were ignored when we started
+    /// (nohup, background jobs), for us and for the workers. TERM never does: container engines use
+    /// it to request a stop.
     ///
     /// # Errors
     ///
     /// As signalfd(2): too many files may be open.
     pub fn install(forward: &[i32]) -> io::Result<Self> {
         SigSet::all().thread_set_mask()?;
-        // The ladder is made of the first two, for us and for the workers. An inherited "ignored"
-        // would have every child reaped without us. Rust's runtime looks at the two of a crash for
-        // overflows of the stack, and lets one that was sent by somebody pass without a death.
+        // The ladder needs the first two, for us and for the workers. If SIGCHLD were still ignored,
+        // the kernel would reap every child without us. Rust's runtime handles the two of a crash to
+        // detect stack overflows, and ignores the first one that somebody sends.
         for signal in [SIGTERM, SIGCONT, SIGCHLD, SIGSEGV, SIGBUS] {
             sys::set_disposition(signal, Disposition::Default)?;
         }
@@ -133,14 +133,14 @@ impl Signals {
             blocked.remove(signal);
         }
         if !forward.contains(&SIGXFSZ) {
-            // A file of ours that may not grow is a line that is lost, and no request.
+            // If a file of ours may not grow, a line is lost; that is not a request to stop.
             sys::set_disposition(SIGXFSZ, Disposition::Ignore)?;
         }
-        // A thread that is made from here on inherits what this one blocks (pthread_sigmask(3)).
+        // A thread that is created from here on inherits what this one blocks (pthread_sigmask(3)).
         if !is_alone() {
             let blocked = |signal: &i32| is_blocked(&blocked, *signal);
             for signal in (1..=libc::SIGRTMAX()).filter(blocked) {
-                // Refused for SIGKILL, SIGSTOP and what the C library keeps for itself.
+                // Refused for SIGKILL, SIGSTOP and the signals that the C library reserves.
                 let _ = sys::redirect_to_main_thread(signal);
             }
         }
@@ -164,8 +164,8 @@ impl Signals {
         })
     }
 
-    /// What was asked for since the last call. The same signal twice in between is once: they
-    /// are levels, as in the kernel.
+    /// What was sent since the last call. A signal that was sent twice in between counts once:
+    /// signals are levels, as in the kernel.
     pub fn take(&self) -> Vec<Meaning> {
         let mut signals = Vec::new();
         for _ in 0..AT_ONCE {
@@ -180,7 +180,7 @@ impl Signals {
         }
         signals.sort_unstable();
         signals.dedup();
-        // Blocked, one that is ignored comes all the same.
+        // A signal that is ignored still arrives if it is blocked.
         signals.retain(|&signal| !sys::is_ignored(signal));
         let mut meanings: Vec<Meaning> = signals
             .into_iter()
@@ -197,18 +197,18 @@ impl Signals {
             SIGHUP => Meaning::Hangup,
             SIGINT => Meaning::Interrupt,
             SIGQUIT => Meaning::Quit,
-            // Its default would have ended us.
+            // By default it would have ended us.
             _ => Meaning::Other(signal),
         }
     }
 
-    /// Whether the kernel has told of a change in a directory since the last call.
+    /// Whether the kernel has sent notice of a change in a directory since the last call.
     pub fn take_notice(&self) -> bool {
         self.note();
         self.noticed.take()
     }
 
-    /// Whether somebody has sent what the kernel tells changes by.
+    /// Whether somebody has sent SIGIO, which the kernel uses for notices.
     #[must_use]
     pub fn has_request(&self) -> bool {
         self.requested_by_io.get()
@@ -219,7 +219,7 @@ impl Signals {
             let Ok(Some(come)) = self.notices.read_signal() else {
                 break;
             };
-            // What a thread of a library took, and brought here, is hardly ever somebody's ask.
+            // If a thread of a library took it and redirected it here, it hardly ever is a request.
             let is_notice = come.ssi_code > 0 || come.ssi_code == libc::SI_TKILL;
             let news = if is_notice {
                 &self.noticed
@@ -230,19 +230,19 @@ impl Signals {
         }
     }
 
-    /// The news of children.
+    /// The news of our children.
     #[must_use]
     pub fn children(&self) -> &Children {
         &self.children
     }
 
-    /// Those that suspend: they wait until we are ready for them.
+    /// The signals that suspend: they stay pending until we are ready for them.
     #[must_use]
     pub fn suspend(&self) -> &Suspend {
         &self.suspend
     }
 
-    /// The same, to have them asked for or obeyed.
+    /// The same, for raising and obeying them.
     pub fn suspend_mut(&mut self) -> &mut Suspend {
         &mut self.suspend
     }
@@ -260,22 +260,23 @@ impl Signals {
         .into_iter()
     }
 
-    /// Those that are never let through.
+    /// The signals that are always blocked.
     #[must_use]
     pub fn blocked(&self) -> &SigSet {
         &self.blocked
     }
 }
 
-/// Whether this is certainly the only thread of this process: its directory of threads has two links of
-/// its own, and one for each (proc(5)).
+/// Whether this is certainly the only thread of this process: its directory of threads has two links,
+/// and one more for each thread (proc(5)).
 fn is_alone() -> bool {
     Path::new("/proc/self/task")
         .metadata()
         .is_ok_and(|tasks| tasks.nlink() == 3)
 }
 
-/// Real-time signals, which are in no set that can be asked, are blocked with all others.
+/// Whether `signal` is in the set. `SigSet` cannot tell that of real-time signals, which are all
+/// blocked.
 fn is_blocked(blocked: &SigSet, signal: i32) -> bool {
     Signal::try_from(signal).map_or(true, |signal| blocked.contains(signal))
 }

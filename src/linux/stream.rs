@@ -1,8 +1,8 @@
 //! Writing lines to a stream that others share, without ever waiting for it.
 //!
-//! A terminal that nobody drains, a pipe that nobody empties, or a disk that hangs must not hold up
-//! the ladder. A line that is not taken now waits here for a later try. What waits is bounded:
-//! beyond that, lines are dropped and counted.
+//! A terminal or a pipe that nobody reads, or a disk that hangs, must not hold up the ladder. A line
+//! that cannot be written now waits here for another attempt. What waits is bounded: beyond that,
+//! lines are dropped and counted.
 
 use std::collections::VecDeque;
 use std::fs::{self, File, Metadata, OpenOptions};
@@ -23,28 +23,29 @@ use outlet::Outlet;
 mod outlet;
 mod scribe;
 
-/// The longest part that a pipe takes whole (`PIPE_BUF`, pipe(7)), so that it is not mixed with
+/// The longest part that a pipe takes as a whole (`PIPE_BUF`, pipe(7)), so that it is not mixed with
 /// what others write.
 const WHOLE: usize = 4096;
 
-/// How much may wait for people: a few hundred lines.
+/// How many bytes may wait for a person: a few hundred lines.
 const LINES: usize = 64 * 1024;
 
-/// How much may wait for a program before it is told less.
+/// How many bytes may wait for a program before it gets fewer lines.
 const RECORDS: usize = 1024 * 1024;
 
-/// How much may wait at all, final records included.
+/// How many bytes may wait at all, including final records.
 const MOST: usize = 64 * 1024 * 1024;
 
-/// How long after nothing was taken it is tried again; it doubles each time. A descriptor says that
-/// it takes something when that may be a single byte, so nobody waits for that.
+/// The pause after an attempt that wrote nothing; it doubles each time. A descriptor is ready as soon
+/// as it takes a single byte, so it would not help to poll it.
 const PAUSE: Duration = Duration::from_millis(10);
 
 /// The longest such pause.
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
-/// How long a command waits for a terminal that took the last line: while another process writes to
-/// it, it takes nothing. One that was stopped by Ctrl-S is waited for once.
+/// How many milliseconds a command waits for a terminal that took the last line: while another
+/// process writes to a terminal, it takes nothing. A terminal that Ctrl-S has stopped is waited for
+/// only once.
 const TRIES: usize = 10;
 
 /// The size of a terminal, in characters.
@@ -56,29 +57,29 @@ pub struct Window {
     pub columns: u16,
 }
 
-/// What is assumed of a terminal that does not know its size (a serial line).
+/// The assumed size of a terminal that does not know its size (a serial line).
 const UNKNOWN: Window = Window {
     rows: 24,
     columns: 80,
 };
 
-/// Who writes, and so who may wait for a file on a disk.
+/// Who writes, which decides whether it may wait for a file on a disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Pace {
-    /// A command that keeps nobody waiting but whoever typed it.
+    /// A command, which keeps only the user waiting who typed it.
     Command,
     /// The loop that enforces the ladder: it waits for nothing.
     Loop,
 }
 
-/// What became of a stream at its end.
+/// What was lost when a stream ended.
 #[derive(Debug, Default)]
 pub struct Lost {
     /// How many lines nobody will read.
     pub lines: u64,
-    /// What the kernel said of the first one.
+    /// The error at the first of them.
     pub why: Option<io::Error>,
-    /// The process that goes on writing what is left, once the disk answers.
+    /// The process that will write the rest when the disk responds.
     pub left_to: Option<i32>,
 }
 
@@ -88,13 +89,13 @@ pub struct Stream {
     file: File,
     pace: Pace,
     outlet: Outlet,
-    /// How much may wait.
+    /// How many bytes may wait.
     room: usize,
     waiting: VecDeque<u8>,
-    /// When what waits is tried again.
+    /// When we try again to write what waits.
     again_at: Option<Moment>,
     pause: Duration,
-    /// Whether it took what was written last.
+    /// Whether it took the last line.
     is_taking: bool,
     lost: Lost,
 }
@@ -144,7 +145,7 @@ impl Stream {
         Ok(Self::new(file.into(), Pace::Loop, LINES))
     }
 
-    /// The open descriptor `number`, which workers do not inherit from now on; for the loop.
+    /// The open descriptor `number`, for the loop. From now on workers do not inherit it.
     ///
     /// # Errors
     ///
@@ -154,8 +155,8 @@ impl Stream {
         Ok(Self::new(file.into(), Pace::Loop, RECORDS))
     }
 
-    /// The file at `path`, made if it is missing, for the loop; lines are appended. A FIFO need not
-    /// have a reader yet.
+    /// The file at `path`, for the loop. It is created if it is missing, and lines are appended. A
+    /// FIFO need not have a reader yet.
     ///
     /// # Errors
     ///
@@ -169,7 +170,7 @@ impl Stream {
         let nobody_reads =
             matches!(&opened, Err(error) if error.raw_os_error() == Some(libc::ENXIO));
         if nobody_reads && fs::metadata(path)?.file_type().is_fifo() {
-            // With a reader of our own what is written waits in the FIFO until somebody comes.
+            // Since we read it too, what is written waits in the FIFO until a reader opens it.
             let fifo = how.create(false).read(true).open(path)?;
             let mut stream = Self::new(fifo, Pace::Loop, RECORDS);
             stream.outlet = Outlet::Fifo;
@@ -184,7 +185,7 @@ impl Stream {
         self.waiting.len() < self.room
     }
 
-    /// Writes `line`, which ends with a newline, now or later; drops it if there is no room.
+    /// Writes `line`, which ends with a newline, now or later; drops it if too much is waiting.
     pub fn line(&mut self, line: &str) {
         if self.has_room() {
             self.keep(line);
@@ -193,7 +194,7 @@ impl Stream {
         }
     }
 
-    /// The same for a line that somebody must get, even if others are dropped.
+    /// The same for a line that must not be dropped when other lines are.
     pub fn keep(&mut self, line: &str) {
         if self.waiting.len() >= MOST {
             self.lost.lines += lines(line.as_bytes());
@@ -206,7 +207,8 @@ impl Stream {
         }
     }
 
-    /// Writes `text`, or nothing; answers whether it was taken. What is left of it comes later.
+    /// Writes `text` if any of it can be written now, and returns whether that is so. The rest of it
+    /// follows later.
     pub fn write(&mut self, text: &str) -> bool {
         self.push();
         if !self.waiting.is_empty() {
@@ -221,7 +223,7 @@ impl Stream {
         is_taken
     }
 
-    /// Tries again what waits; for the loop, once in each turn.
+    /// Tries again to write what waits; the loop calls this once in each turn.
     pub fn go_on(&mut self, now: Moment) {
         if self.waiting.is_empty() || self.again_at.is_some_and(|at| now < at) {
             return;
@@ -236,32 +238,32 @@ impl Stream {
         }
     }
 
-    /// When that is to be done next.
+    /// When to try again.
     #[must_use]
     pub fn deadline(&self) -> Option<Moment> {
         self.again_at
     }
 
-    /// The process that writes for us, if there is one.
+    /// The pid of the process that writes for us, if there is one.
     #[must_use]
     pub fn helper(&self) -> Option<i32> {
         self.outlet.helper()
     }
 
-    /// How many lines nobody will read, by now.
+    /// How many lines are lost so far.
     #[must_use]
     pub fn lost(&self) -> u64 {
         self.lost.lines
     }
 
-    /// Forgets what waits: it is another process's to write.
+    /// Forgets what waits, because another process has to write it.
     pub fn forget(&mut self) {
         self.waiting.clear();
         self.again_at = None;
     }
 
-    /// Ends the stream: waits until everything is taken, at the latest until `limit`.
-    #[must_use = "who lost a line is to be told"]
+    /// Ends the stream: waits until everything is written, at the latest until `limit`.
+    #[must_use = "lost lines have to be reported"]
     pub fn finish(&mut self, limit: Moment) -> Lost {
         self.outlet.start(&self.file);
         loop {
@@ -279,8 +281,8 @@ impl Stream {
         lost
     }
 
-    /// The window, if the stream is a terminal and we have its foreground: whoever is in the
-    /// background shares it with the shell.
+    /// The window, if the stream is a terminal and we are in its foreground. In the background the
+    /// terminal also belongs to the shell.
     #[must_use]
     pub fn window(&self) -> Option<Window> {
         let ours = tcgetpgrp(&self.file).is_ok_and(|group| group == getpgrp());
@@ -292,7 +294,7 @@ impl Stream {
         })
     }
 
-    /// Whether the process `pid` has the same terminal as its standard output or error.
+    /// Whether the standard output or error of the process `pid` is this same terminal.
     #[must_use]
     pub fn is_terminal_of(&self, pid: i32) -> bool {
         let device = |data: Metadata| data.file_type().is_char_device().then(|| data.rdev());
@@ -304,7 +306,7 @@ impl Stream {
             })
     }
 
-    /// Writes what is taken of what waits.
+    /// Writes as much of what waits as the stream takes.
     fn push(&mut self) {
         while !self.waiting.is_empty() {
             let part = part(self.waiting.make_contiguous());
@@ -316,7 +318,7 @@ impl Stream {
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
-                // A reader that has gone away, say, or a full disk: this part cannot be written.
+                // The reader has gone or the disk is full, for example: this part cannot be written.
                 Err(error) => {
                     let length = part.len();
                     self.lost.lines += lines(part);
@@ -340,8 +342,8 @@ impl Stream {
     }
 }
 
-/// The beginning of `waiting` that is written at once: as many whole lines as a pipe takes whole, or
-/// a part of one that is longer.
+/// The beginning of `waiting` that is written with one call: as many lines as a pipe takes as a
+/// whole, or a part of a longer line.
 fn part(waiting: &[u8]) -> &[u8] {
     let most = &waiting[..waiting.len().min(WHOLE)];
     let end = most.iter().rposition(|&byte| byte == b'\n');

@@ -1,7 +1,7 @@
-//! The terminal: whose keys reach us, and lending it to a worker that is to have them.
+//! The terminal: whether its keys reach us, and lending it to a worker that needs them.
 //!
-//! What is lent is the foreground: the group that has it gets the signals of the keys and may read.
-//! Every signal is blocked while we do this, so SIGTTOU does not stop us for it (tcsetpgrp(3)).
+//! What we lend is the foreground: the process group that has it gets the signals of the keys and
+//! may read. Every signal is blocked while we do this, so SIGTTOU does not stop us (tcsetpgrp(3)).
 
 use std::fs::File;
 use std::io;
@@ -14,22 +14,21 @@ use nix::unistd::{Pid, getpgid, getpgrp, getppid, tcgetpgrp, tcsetpgrp};
 
 use crate::linux::sys;
 
-/// Whether Ctrl-C at the terminal that shows our standard error is for us: our group has its
-/// foreground, and we heed SIGINT.
+/// Whether Ctrl-C at the terminal that shows our standard error reaches us: our group is in its
+/// foreground, and we do not ignore SIGINT.
 #[must_use]
 pub fn keys_reach_us() -> bool {
     tcgetpgrp(io::stderr()) == Ok(getpgrp()) && !sys::is_ignored(libc::SIGINT)
 }
 
-/// Why a worker does not need the terminal any more: as with a shell, it decides which settings
-/// stay.
+/// Why a worker no longer needs the terminal. As in a shell, this decides which settings stay.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Leaves {
-    /// It was stopped: ours are put back, and its own kept until it goes on.
+    /// It was stopped: our settings are restored, and its own are kept until it is continued.
     Stopped,
-    /// It left by its own door: what it has set, it meant to.
+    /// It exited by itself: it meant the settings that it has made.
     Exited,
-    /// A signal ended it: it had no time to tidy up.
+    /// A signal ended it: it had no time to clean up.
     Died,
 }
 
@@ -37,20 +36,20 @@ pub enum Leaves {
 #[derive(Debug)]
 pub struct Terminal {
     file: Arc<File>,
-    /// The settings that were there before it was lent.
+    /// The settings from before it was lent.
     settings: Termios,
     holder: Holder,
 }
 
 #[derive(Debug)]
 enum Holder {
-    /// Us, or whoever started us. With the settings of a worker that was stopped.
+    /// Us, or the process that started us; with the settings of a worker that was stopped.
     Us(Option<Termios>),
     Worker,
 }
 
 impl Terminal {
-    /// Opens it, if our session has one.
+    /// Opens the terminal, if our session has one.
     #[must_use]
     pub fn open() -> Option<Self> {
         let flags = (OFlag::O_CLOEXEC | OFlag::O_NOCTTY).bits();
@@ -65,8 +64,8 @@ impl Terminal {
         })
     }
 
-    /// Lends it to a child that is about to be born: that takes the foreground by itself, so it has
-    /// it before its program runs. `None` if it is not ours to lend.
+    /// Lends it to a child that is about to be forked. The child takes the foreground by itself, so
+    /// it has it before its program runs. `None` if the foreground is not ours.
     pub fn lend_to_child(&mut self) -> Option<Arc<File>> {
         self.is_ours().then(|| {
             self.holder = Holder::Worker;
@@ -74,8 +73,8 @@ impl Terminal {
         })
     }
 
-    /// Lends it to the group of a worker, with the settings that it had. Answers whether it was ours
-    /// to lend.
+    /// Lends it to the group of a worker, with the settings that the worker had. Returns whether the
+    /// foreground was ours.
     pub fn lend(&mut self, group: i32) -> bool {
         if !self.is_ours() {
             return false;
@@ -96,7 +95,7 @@ impl Terminal {
         matches!(self.holder, Holder::Worker)
     }
 
-    /// Takes it back, if it was lent. Whatever fails here fails because it was closed.
+    /// Takes it back, if it was lent. A call can fail here only if the terminal is gone.
     pub fn take_back(&mut self, leaves: Leaves) {
         if !self.is_lent() {
             return;
@@ -105,7 +104,7 @@ impl Terminal {
         let shell = getpgid(Some(getppid()));
         let taken = tcgetpgrp(&self.file);
         if taken == shell && shell != Ok(getpgrp()) {
-            // A shell that found us stopped has it again.
+            // The shell saw that we were stopped, and has taken the foreground.
             return;
         }
         match leaves {
@@ -119,7 +118,7 @@ impl Terminal {
         let _ = tcsetpgrp(&self.file, getpgrp());
     }
 
-    /// Whether our group has its foreground.
+    /// Whether our group is in its foreground.
     fn is_ours(&self) -> bool {
         tcgetpgrp(&self.file) == Ok(getpgrp())
     }

@@ -1,4 +1,4 @@
-//! Who opens a flag: the supervisor's way to know whether a worker looks, without asking it.
+//! Watches of flags: how the supervisor knows that a worker looks without asking it.
 
 use std::collections::HashMap;
 use std::io;
@@ -9,22 +9,22 @@ use crate::words::worker_number::WorkerNumber;
 use nix::errno::Errno;
 use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify, InotifyEvent, WatchDescriptor};
 
-/// How often is read at one wake-up, about a hundred events at a time: a worker that touches its flag
-/// without end must not hold up the ladder.
+/// How often events are read at one wake-up, about a hundred each time, so that a worker that touches
+/// its flag without end cannot hold up the ladder.
 const READS: usize = 16;
 
-/// Something that was watched has happened.
+/// What a watch has seen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Seen {
     /// The flag of this worker was opened.
     Look(WorkerNumber),
     /// So much happened that the kernel has left something out.
     Something,
-    /// The flag of the run that we are a worker of was written or deleted.
+    /// Our own flag, as a worker of an outer run, was written or deleted.
     Outer,
 }
 
-/// The watches (inotify(7)).
+/// The watches of a supervisor (inotify(7)).
 #[derive(Debug)]
 pub struct Watch {
     inotify: Inotify,
@@ -32,7 +32,7 @@ pub struct Watch {
 }
 
 impl Watch {
-    /// Makes it, without any watch.
+    /// Begins without any watch.
     ///
     /// # Errors
     ///
@@ -45,8 +45,8 @@ impl Watch {
         })
     }
 
-    /// Watches for the first look of `worker` at its flag. A shell opens it at each look: all but the
-    /// first are no news.
+    /// Watches for the first look of `worker` at its flag. A shell opens the flag at each look; only
+    /// the first look is news.
     ///
     /// # Errors
     ///
@@ -58,7 +58,7 @@ impl Watch {
         Ok(())
     }
 
-    /// Watches the flag of the run that we are a worker of.
+    /// Watches our own flag, as a worker of an outer run.
     ///
     /// # Errors
     ///
@@ -75,7 +75,7 @@ impl Watch {
         self.inotify.as_fd()
     }
 
-    /// Takes what has happened, without waiting; the same twice is once.
+    /// Returns what has happened, without waiting; repetitions in a row count once.
     pub fn drain(&mut self) -> Vec<Seen> {
         let mut seen = Vec::new();
         for _ in 0..READS {
@@ -131,7 +131,7 @@ mod tests {
         assert!(looks.count() < flags as usize);
         assert!(seen.contains(&Seen::Something));
         assert!(!seen.contains(&Seen::Outer));
-        // A second look at a flag is none.
+        // A second look at a flag is not news.
         File::open(path(0)).unwrap();
         assert_eq!(watch.drain(), []);
         let numbers: HashSet<&Seen> = seen.iter().collect();

@@ -1,7 +1,8 @@
-//! One walk through `/proc`: who was there, whose child each was, and which flag it was given.
+//! One walk through `/proc`: which processes there were, the parent of each, and the flag that it was
+//! given.
 //!
-//! It is a picture of a moment that is over. Whoever is found in it is looked at again, once it is
-//! held, before anything is done to it.
+//! It is a picture of a moment in the past. A process that is found in it is checked again, once it
+//! is held, before anything is done to it.
 
 use std::cell::OnceCell;
 use std::collections::HashMap;
@@ -14,12 +15,13 @@ use crate::contract::flag::reader;
 use crate::linux::proc::Proc;
 use crate::linux::process::Stat;
 
-/// Everybody whom `/proc` showed.
+/// Every process that `/proc` showed.
 #[derive(Debug, Default)]
 pub(super) struct Census {
     everybody: Vec<(i32, Stat)>,
     /// By parent.
     children: HashMap<i32, Vec<i32>>,
+    /// By the path of the flag in their environment; read when it is first needed.
     inheritors: OnceCell<HashMap<PathBuf, Vec<i32>>>,
 }
 
@@ -56,8 +58,8 @@ impl Census {
         self.children.get(&parent).map_or(&[], Vec::as_slice)
     }
 
-    /// Those who were given the flag at `path`. No other start of a worker ever had it, so whoever
-    /// inherited the name is of this one.
+    /// The processes that were given the flag at `path`. No other start of a worker ever had that
+    /// flag, so a process that has inherited its path belongs to this worker.
     pub(super) fn inheritors(&self, path: &Path) -> &[i32] {
         let inheritors = self.inheritors.get_or_init(|| {
             let mut inheritors: HashMap<PathBuf, Vec<i32>> = HashMap::new();
@@ -72,7 +74,7 @@ impl Census {
     }
 }
 
-/// The flag that a process was given; it may have overwritten that since.
+/// The flag that a process was given, by its environment; it may have overwritten that since.
 #[must_use]
 pub fn flag_of(pid: i32) -> Option<PathBuf> {
     let environment = fs::read(Proc::of(pid, "environ")?).ok()?;

@@ -1,20 +1,20 @@
-//! The main process of a worker, as a proof of who else is of it.
+//! The main process of a worker, and what its pid proves about other processes.
 
 use crate::linux::process::{self, Found};
 
-/// The main process, as far as its number proves anything: it is that of its session and its group.
+/// The main process, as a proof: its pid is also the number of its session and its group.
 #[derive(Clone, Copy, Debug)]
 pub enum Leader<'a> {
-    /// Our child, which was not reaped.
+    /// Our child, not yet reaped.
     Unreaped,
-    /// Our child, which was.
+    /// Our child, already reaped.
     Reaped,
-    /// A child of an owner that is no more.
+    /// A child of a previous owner of the run.
     Stranger(&'a Found),
 }
 
 impl Leader<'_> {
-    /// Whether nobody else can have its number now.
+    /// Whether no other session or group can have its number now.
     pub(super) fn pins(self) -> bool {
         match self {
             Self::Unreaped => true,
@@ -25,7 +25,7 @@ impl Leader<'_> {
         }
     }
 
-    /// Whether it can be the parent of anybody.
+    /// Whether it can be the parent of a process.
     pub(super) fn is_there(self) -> bool {
         match self {
             Self::Unreaped => true,

@@ -1,20 +1,20 @@
-//! The tree of a worker: its main process, and everything that came from it, wherever that went.
+//! The tree of a worker: its main process and every process that came from it, wherever it went.
 //!
-//! It answers for finding what is of a worker while that can be proven, and for holding on to it.
-//! It must never find a process by its name, and never keep a bare number to signal later.
+//! The tree finds the processes of a worker while they can be proven to be its own, and holds on to
+//! them. It must never find a process by its name, and never keep a bare pid to signal later.
 //!
-//! A process is of a worker if one of these is true of it:
+//! A process belongs to a worker if one of these is true:
 //!
-//! * its parent is of the worker (*descent*): the main process, or somebody who is held;
-//! * its session or its group is led, or was, by somebody of the worker, and that number is in use
-//!   all the time, so that it cannot have become another's;
+//! * its parent belongs to the worker (*descent*): the main process, or a process that is held;
+//! * its session or its group is or was led by a process of the worker, and that number has been in
+//!   use ever since, so that it cannot have become the number of another one;
 //! * its environment names the worker's flag, which no other start of a worker ever had;
 //! * it is in the worker's control group;
 //! * it is an orphan that became our child (*adoption*) when only workers could have made it one.
 //!
-//! An orphan of a supervisor's worker becomes the supervisor's child, for that is a subreaper. So
-//! "has this worker left anything?" is "have we any child that we do not know?", which is one small
-//! file, and nothing is searched as long as the answer is no.
+//! An orphan of a supervisor's worker becomes the child of the supervisor, which is a subreaper. So
+//! the question "has this worker left anything?" becomes "have we any child that we do not know?".
+//! One small file answers it, and as long as the answer is no, nothing is searched.
 
 use std::collections::HashSet;
 use std::os::fd::BorrowedFd;
@@ -30,10 +30,10 @@ use crate::linux::cgroup::Cgroup;
 use crate::linux::process::{Found, Stat};
 use crate::words::worker_number::WorkerNumber;
 
-/// How many of those who are held are written into the record.
+/// How many of the held processes are written into the record.
 const FEW: usize = 4;
 
-/// What is known of a worker's tree, besides its main process.
+/// The tree of a worker, besides its main process.
 #[derive(Debug)]
 pub struct Tree {
     worker: WorkerNumber,
@@ -42,7 +42,8 @@ pub struct Tree {
     flag: PathBuf,
     cgroup: Option<Cgroup>,
     held: Vec<Straggler>,
-    /// How many of them, from the first on, were greeted.
+    /// How many of them, from the first on, have been greeted: they have had the signals that the
+    /// ladder has sent so far.
     greeted: usize,
 }
 
@@ -60,34 +61,34 @@ impl Tree {
         }
     }
 
-    /// Everybody who is held.
+    /// Every process that is held.
     #[must_use]
     pub fn rest(&self) -> &[Straggler] {
         &self.held
     }
 
-    /// The members of the main process's group who are held.
+    /// The held processes in the group of the main process.
     pub fn group(&self) -> impl Iterator<Item = &Straggler> {
         self.held.iter().filter(|one| one.group == self.leader)
     }
 
-    /// Those who are held and in another group than the main process.
+    /// The held processes in other groups.
     pub fn beyond_group(&self) -> impl Iterator<Item = &Straggler> {
         self.held.iter().filter(|one| one.group != self.leader)
     }
 
-    /// Those who were not greeted yet: they have had none of the signals of the others.
+    /// The held processes that have not been greeted: they have had none of the signals so far.
     #[must_use]
     pub fn newcomers(&self) -> &[Straggler] {
         &self.held[self.greeted..]
     }
 
-    /// All of them were.
+    /// Marks all held processes as greeted.
     pub fn mark_greeted(&mut self) {
         self.greeted = self.held.len();
     }
 
-    /// Pid, start, and inode or 0, of the first few who are held.
+    /// Pid, start, and inode or 0, of the first few held processes.
     #[must_use]
     pub fn identities(&self) -> Vec<(i32, u64, u64)> {
         self.held
@@ -97,19 +98,19 @@ impl Tree {
             .collect()
     }
 
-    /// Holds somebody of whom an owner that is no more has left word, if it is still there.
+    /// Holds a process that a previous owner has recorded, if it still exists.
     pub fn hold_found(&mut self, pid: i32, found: Found) {
         self.held.extend(Straggler::found(pid, found));
     }
 
-    /// Everybody who is held has had this signal.
+    /// Notes that every held process has had this signal.
     pub fn mark_sent(&self, signal: i32) {
         for one in &self.held {
             let _ = one.mark_sent(signal);
         }
     }
 
-    /// Holds nobody any more.
+    /// Holds no process any more.
     pub fn release_all(&mut self) {
         self.held.clear();
         self.greeted = 0;
@@ -121,15 +122,15 @@ impl Tree {
         self.cgroup.as_ref()
     }
 
-    /// What to poll for reading: it becomes readable when somebody who is held ends.
+    /// What to poll for reading: it becomes readable when a held process ends.
     pub fn fds(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
         self.held.iter().filter_map(Straggler::fd)
     }
 
-    /// Lets go of those who have ended; answers the pids of those who had been greeted.
+    /// Releases the processes that have ended; returns the pids of those that had been greeted.
     ///
-    /// ORDER: before the looks of [`Tree::refresh`]: the children of whoever has ended by now are
-    /// orphans by then, and are seen.
+    /// ORDER: before the search of [`Tree::refresh`]: the children of a process that has ended by now
+    /// are orphans by then, and the search sees them.
     pub fn forget_ended(&mut self) -> Vec<i32> {
         let mut ended = Vec::new();
         let (mut place, greeted) = (0, self.greeted);
@@ -145,7 +146,7 @@ impl Tree {
         ended
     }
 
-    /// Looks for everybody who is of the worker and not held yet, and holds them.
+    /// Finds the processes of the worker that are not held yet, and holds them.
     pub fn refresh(&mut self, leader: Leader<'_>, search: &mut Search) {
         let in_cgroup = self.cgroup.as_ref().map(Cgroup::pids).unwrap_or_default();
         let orphans = search.unclaimed().map(<[Orphan]>::to_vec);
@@ -159,16 +160,16 @@ impl Tree {
         self.find_by_descent(leader, search);
     }
 
-    /// Holds those who show only now whose they are: by the numbers of the main process, and by
-    /// descent.
+    /// Holds the processes that can be proven to be the worker's only now: by the numbers of the main
+    /// process, and by descent.
     pub fn remember(&mut self, leader: Leader<'_>, search: &mut Search) {
         let orphans = search.unclaimed().map(<[Orphan]>::to_vec);
         self.find_by_number(leader, orphans.as_deref(), search);
         self.find_by_descent(leader, search);
     }
 
-    /// Holds those who descended from the main process, which started at `start`, when a taker began
-    /// to look; whoever came between may have left since.
+    /// Holds the processes that descended from the main process, which started at `start`, when a
+    /// takeover began; the processes in between may have ended since.
     pub fn recall(&mut self, start: u64, search: &mut Search) {
         let mut found = Vec::new();
         let mut parents = vec![(self.leader, start)];
@@ -185,7 +186,7 @@ impl Tree {
         self.hold(found, search);
     }
 
-    /// By session and group.
+    /// Finds processes by session and group.
     fn find_by_number(
         &mut self,
         leader: Leader<'_>,
@@ -210,15 +211,15 @@ impl Tree {
             let taken = others.map(|&(pid, _)| Straggler::take(pid, is_numbered));
             taken.flatten().collect()
         };
-        // ORDER: taken before the search and after it: a number that is in use all the time cannot
-        // have become another's. No test sees it: the number would have to change hands while `/proc`
-        // is read, and nothing in between can be made to wait for that.
+        // ORDER: the number is in use before the search and after it, so it was in use all the time
+        // and is not that of another one. No test covers this: the number would have to be reused
+        // while `/proc` is read, and nothing in between can be made to wait for that.
         if certain || self.number_is_taken(leader) {
             self.hold(found, search);
         }
     }
 
-    /// Whether the number of the main process is still that of its session or group.
+    /// Whether the number of the main process is still the number of its session or group.
     fn number_is_taken(&self, leader: Leader<'_>) -> bool {
         let number = self.leader;
         let mut held = self.held.iter();
@@ -226,8 +227,8 @@ impl Tree {
             || held.any(|one| (one.group == number || one.session == number) && one.is_there())
     }
 
-    /// By the flag in the environment, by a session or group that somebody leads who is held, or by
-    /// being nobody else's.
+    /// Finds processes by the flag in their environment, by a session or group that a held process
+    /// leads, or because they can be no other worker's.
     fn find_by_sign(&mut self, orphans: Option<&[Orphan]>, search: &mut Search) {
         let us = getpid().as_raw();
         let is_led = |stat: &Stat| {
@@ -257,7 +258,7 @@ impl Tree {
         self.hold(found, search);
     }
 
-    /// By the list that the kernel keeps.
+    /// Finds processes by the kernel's list of the control group.
     fn find_in_cgroup(&mut self, pids: &[i32], search: &mut Search) {
         let Some(cgroup) = self.cgroup.as_ref().filter(|_| !pids.is_empty()) else {
             return;
@@ -265,13 +266,14 @@ impl Tree {
         let others = pids.iter().filter(|&&pid| self.lacks(pid));
         let taken = others.map(|&pid| Straggler::take(pid, |_| true));
         let mut found: Vec<Straggler> = taken.flatten().collect();
-        // ORDER: held, then a member, then still there: so the member is who is held.
+        // ORDER: first held, then listed as a member, then still existing: so the member is the
+        // process that is held.
         let members: HashSet<i32> = cgroup.pids().into_iter().collect();
         found.retain(|one| members.contains(&one.pid) && one.is_there());
         self.hold(found, search);
     }
 
-    /// Whoever is the child of somebody who is there, and so on.
+    /// Finds the children of processes that exist, their children, and so on.
     fn find_by_descent(&mut self, leader: Leader<'_>, search: &mut Search) {
         let mut parents: Vec<i32> = self.held.iter().map(|one| one.pid).collect();
         if leader.is_there() {
@@ -283,7 +285,7 @@ impl Tree {
             let others = children.filter(|&&pid| self.lacks(pid));
             let taken = others.map(|&pid| Straggler::take(pid, is_child));
             let found: Vec<Straggler> = taken.flatten().collect();
-            // ORDER: the parent is there after the look, so it was that parent all the time.
+            // ORDER: the parent still exists after the search, so it was that parent all the time.
             let is_there = match self.held.iter().find(|one| one.pid == parent) {
                 Some(parent) => parent.is_there(),
                 None => leader.is_there(),
@@ -295,7 +297,7 @@ impl Tree {
         }
     }
 
-    /// Whether this is neither the main process nor anybody who is held.
+    /// Whether this is neither the main process nor a process that is held.
     fn lacks(&self, pid: i32) -> bool {
         pid != self.leader && self.held.iter().all(|one| one.pid != pid)
     }
@@ -322,7 +324,7 @@ mod tests {
     use crate::linux::process;
     use crate::words::worker_number::WorkerNumber;
 
-    /// A shell, and the pid of a child that it has; both end with the shell's standard input.
+    /// A shell and the pid of its child; both end with the shell's standard input.
     fn family() -> (Child, i32) {
         let mut shell = Command::new("sh");
         shell.args(["-c", "exec 3<&0; cat <&3 & echo $!; exec cat"]);
@@ -335,7 +337,7 @@ mod tests {
     }
 
     fn tree(cgroup: Option<Cgroup>) -> Tree {
-        // A pid that nobody has.
+        // A pid that no process has.
         Tree::new(
             WorkerNumber::FIRST,
             i32::MAX,

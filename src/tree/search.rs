@@ -1,4 +1,4 @@
-//! What an owner looks for the processes of its workers with: its own children, and `/proc`.
+//! Where an owner looks for the processes of its workers: among its own children, and in `/proc`.
 
 use std::collections::HashSet;
 use std::fs;
@@ -11,42 +11,43 @@ use crate::linux::proc::Proc;
 use crate::linux::process::{self, Stat};
 use crate::words::worker_number::WorkerNumber;
 
-/// The looks of one wake-up, shared by all workers: a walk through `/proc` is dear, and is made
-/// only where there is somebody to find.
+/// What was found at one wake-up, shared by all workers: a walk through `/proc` is expensive, and is
+/// made only if there is a process to find.
 #[derive(Debug)]
 pub struct Search {
     orphans: Orphans,
     census: Option<Census>,
-    /// How it was before a taker had done anything: whose child somebody was who is nobody's now.
+    /// The state before a takeover has done anything: it tells the parents of processes that are
+    /// orphans now.
     past: Option<Census>,
 }
 
-/// Whose children the orphans of workers become.
+/// Which process the orphans of workers become children of.
 #[derive(Debug)]
 enum Orphans {
-    /// Ours: we are a subreaper (`PR_SET_CHILD_SUBREAPER`).
+    /// They become our children: we are a subreaper (`PR_SET_CHILD_SUBREAPER`).
     Ours(Adoption),
-    /// Somebody else's: we have taken over from their supervisor.
+    /// They do not become our children: we have taken over from their supervisor.
     Elsewhere,
 }
 
 /// What a subreaper knows of its children.
 #[derive(Debug)]
 struct Adoption {
-    /// Children that are no orphans: main processes, the guard, those from before the run, and
-    /// orphans that were told of and left alone.
+    /// Children that no worker is searched for: main processes, the guard, children from before the
+    /// run, and orphans that were reported and left alone.
     known: HashSet<i32>,
-    /// What is held as part of the tree of some worker.
+    /// Processes that are held as part of the tree of some worker.
     held: HashSet<i32>,
-    /// Whether nobody but workers can have made an orphan of ours.
+    /// Whether all our orphans must come from workers.
     certain: bool,
-    /// The worker to which orphans without any sign are given.
+    /// The worker that gets the orphans without any sign of where they belong.
     adopter: Option<WorkerNumber>,
-    /// Children of which nothing is known, as of the last look.
+    /// Children of which nothing is known, when they were last listed.
     unclaimed: Option<Vec<Orphan>>,
 }
 
-/// A child of ours of which nothing is known, as it was when it was looked at.
+/// A child of ours of which nothing is known, as it was when we found it.
 #[derive(Clone, Debug)]
 pub(super) struct Orphan {
     pub(super) pid: i32,
@@ -63,8 +64,8 @@ impl Orphan {
 }
 
 impl Search {
-    /// For a subreaper. If it has children already, or is the first process of a pid namespace,
-    /// orphans may come to it that are of no worker.
+    /// For a subreaper. If it already has children, or is the first process of a pid namespace, it
+    /// may get orphans that belong to no worker.
     #[must_use]
     pub fn of_subreaper() -> Self {
         let before: HashSet<i32> = children().into_iter().collect();
@@ -82,8 +83,8 @@ impl Search {
         }
     }
 
-    /// For whoever has taken over, and has not asked anybody yet: who leaves at once leaves nothing
-    /// to go by.
+    /// For a process that has taken over a run, before it asks any worker to stop: a worker that
+    /// leaves at once would leave no trace of which processes were its own.
     #[must_use]
     pub fn of_stranger() -> Self {
         Self {
@@ -97,7 +98,8 @@ impl Search {
         self.past.as_ref()
     }
 
-    /// Has everything looked at anew. `held` are those whose worker is known.
+    /// Discards what was found, at the beginning of a new search. `held` are the processes whose
+    /// worker is known.
     pub fn restart(&mut self, held: impl Iterator<Item = i32>) {
         self.discard();
         if let Orphans::Ours(adoption) = &mut self.orphans {
@@ -105,7 +107,7 @@ impl Search {
         }
     }
 
-    /// The same, with nobody more or less held.
+    /// Discards what was found; the same processes stay held.
     pub fn discard(&mut self) {
         self.census = None;
         if let Orphans::Ours(adoption) = &mut self.orphans {
@@ -113,14 +115,14 @@ impl Search {
         }
     }
 
-    /// This child of ours is no orphan, or is left alone.
+    /// Excludes a child of ours from the search: it is not an orphan, or it is left alone.
     pub fn exclude(&mut self, pid: i32) {
         if let Orphans::Ours(adoption) = &mut self.orphans {
             adoption.known.insert(pid);
         }
     }
 
-    /// This child of ours was reaped: its pid can be anybody's.
+    /// Forgets a child of ours that was reaped: any process can have its pid now.
     pub fn forget(&mut self, pid: i32) {
         if let Orphans::Ours(adoption) = &mut self.orphans {
             adoption.known.remove(&pid);
@@ -128,22 +130,22 @@ impl Search {
         }
     }
 
-    /// Gives orphans without any sign to this worker: it is the only one, or the last.
+    /// Lets this worker adopt the orphans without any sign: it is the only worker, or the last.
     pub fn set_adopter(&mut self, worker: WorkerNumber) {
         if let Orphans::Ours(adoption) = &mut self.orphans {
             adoption.adopter = Some(worker);
         }
     }
 
-    /// Whether whatever a worker leaves comes to us, and nobody else's orphan does: then it can be
-    /// found at any time, and nothing has to be remembered.
+    /// Whether every process that a worker leaves behind becomes our child, and no other orphan does:
+    /// then it can be found at any time, and nothing has to be remembered.
     #[must_use]
     pub fn is_certain(&self) -> bool {
         matches!(&self.orphans, Orphans::Ours(adoption) if adoption.certain)
     }
 
-    /// The worker to which orphans without any sign are given. It is to look last, when every other
-    /// one has taken what shows its own.
+    /// The worker that adopts the orphans without any sign. It has to search last, when every other
+    /// worker has taken the orphans that carry its own signs.
     #[must_use]
     pub fn adopter(&self) -> Option<WorkerNumber> {
         match &self.orphans {
@@ -152,7 +154,7 @@ impl Search {
         }
     }
 
-    /// The orphans of ours that nobody holds; `None` where orphans are not ours.
+    /// Our orphans that no worker holds; `None` if orphans do not become our children.
     pub(super) fn unclaimed(&mut self) -> Option<&[Orphan]> {
         let Orphans::Ours(adoption) = &mut self.orphans else {
             return None;
@@ -166,7 +168,7 @@ impl Search {
         Some(unclaimed)
     }
 
-    /// Somebody is part of a worker's tree, and is offered to no other.
+    /// Notes that a process is part of a worker's tree, so that no other worker takes it.
     pub(super) fn claim(&mut self, pid: i32) {
         if let Orphans::Ours(adoption) = &mut self.orphans {
             adoption.held.insert(pid);
@@ -180,8 +182,7 @@ impl Search {
         self.census.get_or_insert_with(Census::take)
     }
 
-    /// The orphans that were of no worker by any sign, by pid and program: they are not ours to
-    /// signal.
+    /// The orphans that no sign assigns to a worker, with pid and program: we must not signal them.
     #[must_use]
     pub fn unowned(&mut self) -> Vec<(i32, String)> {
         if self.is_certain() {
@@ -196,14 +197,14 @@ impl Search {
     }
 }
 
-/// Our children, those that have ended and were not reaped too. The list is complete: nobody but
-/// us takes anybody from it while we read (`proc_pid_task(5)`).
+/// Our children, including those that have ended and were not reaped. The list is complete: only we
+/// remove children from it, and not while we read (`proc_pid_task(5)`).
 fn children() -> Vec<i32> {
-    // Nearly always there is none when a short run begins or ends.
+    // When a short run begins or ends, there are nearly always none.
     if !process::has_child() {
         return Vec::new();
     }
-    // The numbers in another's list are those of other processes here.
+    // In the list of another pid namespace, the numbers are those of other processes.
     let is_ours = Proc::get() == Proc::Ours;
     let list = is_ours.then(|| fs::read_to_string("/proc/thread-self/children"));
     let Some(Ok(list)) = list else {

@@ -1,4 +1,5 @@
-//! One process of a worker's tree besides its main process, held so that it cannot become another.
+//! One process of a worker's tree besides its main process, held so that no other can be mistaken
+//! for it.
 
 use std::cell::Cell;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -9,29 +10,29 @@ use nix::unistd::getpid;
 use super::census;
 use crate::linux::process::{self, Found, Sent, Stat, Target};
 
-/// A process of a worker's tree that is still there after the worker's main process ended.
+/// A process of a worker's tree that still exists after the worker's main process has ended.
 ///
-/// While the main process lives it is one of the rest of the tree, and becomes a straggler by
-/// outliving it.
+/// While the main process lives, it is part of the rest of the tree; it becomes a straggler by
+/// outliving the main process.
 #[derive(Debug)]
 pub struct Straggler {
     /// Its pid.
     pub pid: i32,
-    /// Its program's name, as it tells it itself.
+    /// Its program's name, which the process sets itself.
     pub program: String,
     pub(super) group: i32,
     pub(super) session: i32,
     start: u64,
     /// The last signal of the ladder that it was sent.
     sent: Cell<Option<i32>>,
-    /// The inode of its pidfd, where that is its own (since Linux 6.9).
+    /// The inode of its pidfd, if pidfds have inodes of their own (since Linux 6.9).
     inode: Option<u64>,
-    /// `None` where the kernel has no pidfds, or there are more processes than descriptors.
+    /// `None` if the kernel has no pidfds, or if there are more processes than descriptors.
     pidfd: Option<OwnedFd>,
 }
 
 impl Straggler {
-    /// Takes a process if it is `ours` once it cannot change any more.
+    /// Holds a process if it is `ours`, which is checked once the pid can no longer change hands.
     pub(super) fn take(pid: i32, ours: impl FnOnce(&Stat) -> bool) -> Option<Self> {
         if pid == getpid().as_raw() {
             return None;
@@ -39,8 +40,9 @@ impl Straggler {
         let pidfd = process::open(pid).ok();
         let stat = Stat::of(pid)?;
         let ours = ours(&stat);
-        // ORDER: the descriptor, the look, and that it has not ended: so the look was at what the
-        // descriptor names. A leader whose threads live on looks dead in `/proc`, and is not.
+        // ORDER: first the descriptor, then `/proc`, then that it has not ended: so `/proc` has shown
+        // the process that the descriptor names. A process whose main thread has ended while others
+        // run looks dead in `/proc`, and is not.
         let is_there = match &pidfd {
             Some(pidfd) => !process::has_ended(pidfd),
             None => !stat.is_dead(),
@@ -57,7 +59,7 @@ impl Straggler {
         })
     }
 
-    /// One that was found by an identity: the descriptor names nobody else.
+    /// Holds a process that was found by an identity: the descriptor names no other one.
     pub(super) fn found(pid: i32, found: Found) -> Option<Self> {
         let Found::Ours(pidfd) = found else {
             return None;
@@ -75,12 +77,12 @@ impl Straggler {
         })
     }
 
-    /// Pid, start, and the inode of its pidfd, or 0.
+    /// Its pid, its start, and the inode of its pidfd or 0.
     pub(super) fn identity(&self) -> (i32, u64, u64) {
         (self.pid, self.start, self.inode.unwrap_or(0))
     }
 
-    /// The same pid, of a process that has ended since: whoever has it now is a stranger.
+    /// The same pid, but of a process that has ended: if a process has it now, that is a stranger.
     #[cfg(test)]
     pub(super) fn whose_pid_is_anothers(self, ended: OwnedFd) -> Self {
         Self {
@@ -105,12 +107,12 @@ impl Straggler {
         }
     }
 
-    /// A pidfd for a moment, if it names the same process as the one that could not be kept.
+    /// Opens its pidfd again, if the one that could not be kept named the same process.
     fn open_again(&self) -> Option<OwnedFd> {
         let pidfd = process::open(self.pid).ok()?;
         let is_same = match (self.inode, process::pidfs_inode(&pidfd)) {
             (Some(then), Some(now)) => then == now,
-            // ORDER: looked at after the descriptor was opened, and still there after the look.
+            // ORDER: it is checked after the descriptor was opened, and still exists after that.
             (Some(_) | None, _) => self.stat().is_some() && !process::has_ended(&pidfd),
         };
         is_same.then_some(pidfd)
@@ -120,20 +122,20 @@ impl Straggler {
         Stat::of(self.pid).filter(|stat| stat.start == self.start)
     }
 
-    /// What to poll for reading: its end.
+    /// What to poll for reading: readable when it ends.
     pub(super) fn fd(&self) -> Option<BorrowedFd<'_>> {
         self.pidfd.as_ref().map(AsFd::as_fd)
     }
 
-    /// Whether this signal of the ladder is news to it; from now on it is not. A second SIGTERM
-    /// means "at once" to some programs.
+    /// Notes that it gets this signal of the ladder; returns whether that is a new one for it. To
+    /// some programs a second SIGTERM means "at once".
     #[must_use]
     pub fn mark_sent(&self, number: i32) -> bool {
         self.sent.replace(Some(number)) != Some(number)
     }
 
     /// Sends it a signal.
-    #[must_use = "a refusal has to be told"]
+    #[must_use = "a refusal has to be reported"]
     pub fn signal(&self, number: i32) -> Sent {
         let again = self.pidfd.is_none().then(|| self.open_again()).flatten();
         let refused = match self.pidfd.as_ref().or(again.as_ref()) {
@@ -143,8 +145,8 @@ impl Straggler {
             },
             None => std::io::ErrorKind::Unsupported.into(),
         };
-        // Without pidfds only a child of ours has a pid that cannot change hands: we are the
-        // subreaper, so an orphan of the worker becomes one.
+        // Without pidfds, only a child of ours has a pid that cannot change hands. We are the
+        // subreaper, so an orphan of the worker becomes our child.
         match self.stat() {
             Some(stat) if stat.parent == getpid().as_raw() => {
                 process::signal(Target::Child(self.pid), number)

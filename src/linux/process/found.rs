@@ -1,4 +1,4 @@
-//! Which process an identity names: proven, or not signalled.
+//! Finding the process that an identity names, with proof: without proof it gets no signal.
 
 use std::fs;
 use std::io::{self, Read as _};
@@ -15,7 +15,7 @@ use super::stat::{Stat, is_thread, own_start};
 use super::{Sent, Target, has_ended, signal};
 use crate::linux::sys;
 
-/// Who this process is.
+/// The identity of this process.
 #[must_use]
 pub fn own_identity() -> Identity {
     Identity {
@@ -28,8 +28,8 @@ pub fn own_identity() -> Identity {
     }
 }
 
-/// How far our clock is ahead of the machine's own (`time_namespaces(7)`); `None` where nobody can
-/// tell. A kernel without time namespaces has no other clock.
+/// How far our clock is ahead of the machine's own (`time_namespaces(7)`); `None` if that cannot be
+/// known. A kernel without time namespaces has only that one clock.
 fn own_clock_offset() -> Option<i64> {
     match fs::read_to_string("/proc/self/timens_offsets") {
         Ok(offsets) => monotonic(&offsets),
@@ -38,7 +38,7 @@ fn own_clock_offset() -> Option<i64> {
     }
 }
 
-/// The nanoseconds in the line of the monotonic clock: whole seconds, and the rest of one.
+/// The offset in the line of the monotonic clock, which has whole seconds and nanoseconds.
 fn monotonic(offsets: &str) -> Option<i64> {
     let line = offsets
         .lines()
@@ -50,8 +50,8 @@ fn monotonic(offsets: &str) -> Option<i64> {
     seconds.checked_mul(1_000_000_000)?.checked_add(rest)
 }
 
-/// The number that the kernel gave this boot. A container may have put a file of its own over it,
-/// which would make another boot of every container.
+/// The id that the kernel gave this boot. A container may have mounted a file of its own over it,
+/// which would make every container look like another boot.
 fn own_boot() -> Option<String> {
     let mut file = fs::File::open("/proc/sys/kernel/random/boot_id").ok()?;
     let is_proc = file.metadata().ok()?.dev() == fs::metadata("/proc/self").ok()?.dev();
@@ -65,7 +65,7 @@ fn own_boot() -> Option<String> {
     (!boot_id.is_empty()).then(|| boot_id.to_owned())
 }
 
-/// The inode of a namespace of ours; 0 where neither `/proc` nor the kernel itself tells it.
+/// The inode of a namespace of ours; 0 if neither `/proc` nor the kernel itself tells it.
 fn own_namespace(kind: &str, told: fn(BorrowedFd<'_>) -> io::Result<OwnedFd>) -> u64 {
     let shown = fs::metadata(format!("/proc/self/ns/{kind}"));
     shown.map_or_else(|_| asked_for(told).unwrap_or(0), |data| data.ino())
@@ -73,25 +73,25 @@ fn own_namespace(kind: &str, told: fn(BorrowedFd<'_>) -> io::Result<OwnedFd>) ->
 
 fn asked_for(told: fn(BorrowedFd<'_>) -> io::Result<OwnedFd>) -> Option<u64> {
     let us = sys::pidfd_open(getpid().as_raw()).ok()?;
-    // A kernel that knows no such question has no pidfs either, and may answer with anything.
+    // A kernel that does not know this request has no pidfs either, and may return anything.
     pidfs_inode(&us)?;
     let namespace = told(us.as_fd()).ok()?;
     fstat(namespace).map(|data| data.st_ino).ok()
 }
 
-/// What became of the process that an identity names.
+/// What has become of the process that an identity names.
 #[derive(Debug)]
 pub enum Found {
-    /// It is there, and this names it for ever.
+    /// It exists, and this descriptor names it and no other process.
     Ours(OwnedFd),
-    /// It has ended; whoever has its pid now is somebody else.
+    /// It has ended; if a process has its pid now, that is another one.
     Gone,
-    /// Nobody can tell: it is of another pid namespace, or the kernel does not say enough.
+    /// It cannot be told: it is in another pid namespace, or the kernel does not say enough.
     Unverifiable,
 }
 
 impl Found {
-    /// Whether it has ended, as far as that can be told.
+    /// Whether it is known to have ended.
     #[must_use]
     pub fn has_ended(&self) -> bool {
         match self {
@@ -101,8 +101,8 @@ impl Found {
         }
     }
 
-    /// Sends it a signal; nobody gets one who cannot be proven to be meant.
-    #[must_use = "a refusal has to be told"]
+    /// Sends it a signal. A process that is not proven to be the right one gets none.
+    #[must_use = "a refusal has to be reported"]
     pub fn signal(&self, number: i32) -> Sent {
         match self {
             Self::Ours(pidfd) => signal(Target::Pidfd(pidfd.as_fd()), number),
@@ -114,21 +114,22 @@ impl Found {
     }
 }
 
-/// Looks for the process that had this pid and started at `start`, and had the inode `inode` in pidfs
-/// if that is known. The caller knows that the three are of this boot, and were read in our own pid
+/// Finds the process that had this pid, started at `start`, and had the inode `inode` in pidfs if
+/// that is known. The caller knows that the three are from this boot, and were read in our own pid
 /// and time namespaces.
 #[must_use]
 pub fn find(pid: i32, start: u64, inode: Option<u64>) -> Found {
     if pid <= 0 {
         return Found::Unverifiable;
     }
-    // ORDER: the descriptor first, then the looks: what it names cannot change under us.
+    // ORDER: the descriptor first, then the checks: what it names cannot change in between.
     let pidfd = match named(pid) {
         Found::Ours(pidfd) => pidfd,
         other @ (Found::Gone | Found::Unverifiable) => return other,
     };
     let same = match (inode, pidfs_inode(&pidfd)) {
-        // Never used twice before the next boot, while two starts may share a tick of 10 ms.
+        // An inode is never used twice before the next boot, but two processes may have started in
+        // the same tick of 10 ms.
         (Some(then), Some(now)) => Some(then == now),
         (Some(_) | None, _) if start == 0 => None,
         (Some(_) | None, _) => Stat::of(pid).map(|stat| stat.start == start),
@@ -136,27 +137,27 @@ pub fn find(pid: i32, start: u64, inode: Option<u64>) -> Found {
     match same {
         Some(true) => Found::Ours(pidfd),
         Some(false) => Found::Gone,
-        // It ended while we looked, or `/proc` does not show it.
+        // It ended in the meantime, or `/proc` does not show it.
         None if has_ended(&pidfd) => Found::Gone,
         None => Found::Unverifiable,
     }
 }
 
-/// The process that has this pid, for a caller who knows whose it is.
+/// The process that has this pid, for a caller that knows which process that is.
 #[must_use]
 pub fn named(pid: i32) -> Found {
     match sys::pidfd_open(pid) {
         Ok(pidfd) => Found::Ours(pidfd),
         Err(error) if error.raw_os_error() == Some(Errno::ESRCH as i32) => Found::Gone,
-        // The kernel gives processes and threads numbers of one kind, and refuses a pidfd for a
-        // thread with an error that differs by version. No process has the pid then.
+        // Processes and threads share one set of numbers, and the kernel refuses a pidfd for a thread
+        // with an error that differs between versions. Then no process has the pid.
         Err(_) if is_thread(pid) => Found::Gone,
         Err(_) => Found::Unverifiable,
     }
 }
 
-/// The number that no other process has or had since boot: the inode of its pidfd, where pidfds
-/// have a file system of their own (since Linux 6.9).
+/// A number that no other process has or had since boot: the inode of its pidfd, if pidfds have a
+/// file system of their own (since Linux 6.9).
 #[must_use]
 pub fn pidfs_inode(pidfd: &OwnedFd) -> Option<u64> {
     /// `PID_FS_MAGIC` of `<linux/magic.h>`.
@@ -184,11 +185,11 @@ mod tests {
         };
         assert!(matches!(find(us.pid, us.start, None), Found::Ours(_)));
         assert!(matches!(find(us.pid, us.start - 1, None), Found::Gone));
-        // Nobody knows when it was started.
+        // Its start is unknown.
         assert!(matches!(find(us.pid, 0, None), Found::Unverifiable));
         assert!(matches!(find(0, us.start, None), Found::Unverifiable));
         if let Some(inode) = pidfs_inode(&pidfd) {
-            // It says all that is to be known: the start may be of another clock.
+            // The inode is enough: the start may have been counted by another clock.
             assert!(matches!(find(us.pid, 0, Some(inode)), Found::Ours(_)));
             assert!(matches!(
                 find(us.pid, us.start, Some(inode + 1)),
@@ -202,7 +203,7 @@ mod tests {
         let offset = |text| monotonic(text);
         let both = "monotonic       86400         5\nboottime            7         0\n";
         assert_eq!(offset(both), Some(86_400_000_000_005));
-        // A rest is never negative.
+        // The nanoseconds are never negative.
         assert_eq!(offset("monotonic  -20  500000000"), Some(-19_500_000_000));
         for text in [
             "",
@@ -214,7 +215,7 @@ mod tests {
         }
     }
 
-    /// Where there is no `/proc` the kernel is asked.
+    /// Without `/proc` we ask the kernel.
     #[test]
     fn k1b_the_kernel_tells_the_same_namespaces_as_proc() {
         let us = own_identity();
@@ -233,7 +234,7 @@ mod tests {
         thread::scope(|scope| {
             scope.spawn(|| {
                 let pid = gettid().as_raw();
-                // Even one that was started in the same tick.
+                // Even if both were started in the same tick.
                 let start = Stat::of(pid).unwrap().start;
                 assert!(matches!(find(pid, start, None), Found::Gone));
             });

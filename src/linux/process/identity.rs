@@ -1,30 +1,29 @@
-//! Who a process is, so that no other can be taken for it.
+//! The identity of a process, so that no other can be mistaken for it.
 
 use std::fmt;
 
-/// The version of the line of text.
+/// The version of the line of text below.
 const VERSION: &str = "1";
 
-/// Stands for what cannot be read and has no zero.
+/// Stands for a value that cannot be read, where a zero would be a value.
 pub const UNKNOWN: &str = "-";
 
-/// What tells one process from every other that has or had its pid, on any boot and in any
-/// pid namespace.
+/// What distinguishes a process from every other that has or had its pid, in any boot and in any pid
+/// namespace.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Identity {
-    /// The process id, as its own pid namespace counts.
+    /// The process id in its own pid namespace.
     pub pid: i32,
-    /// Clock ticks from boot to its start (`proc_pid_stat(5)`, field 22); 0 where that cannot be
-    /// read.
+    /// Clock ticks from boot to its start (`proc_pid_stat(5)`, field 22); 0 if that cannot be read.
     pub start: u64,
-    /// `/proc/sys/kernel/random/boot_id`; `-` where that cannot be read.
+    /// `/proc/sys/kernel/random/boot_id`; `-` if that cannot be read.
     pub boot_id: String,
-    /// The inode of the pid namespace (`pid_namespaces(7)`); 0 where it cannot be read.
+    /// The inode of the pid namespace (`pid_namespaces(7)`); 0 if it cannot be read.
     pub pid_namespace: u64,
     /// The inode of the time namespace (`time_namespaces(7)`), whose clock the deadlines of the run
-    /// are on; 0 where it cannot be read.
+    /// use; 0 if it cannot be read.
     pub time_namespace: u64,
-    /// How many nanoseconds that clock is ahead of the machine's own; `None` where it cannot be read.
+    /// How many nanoseconds that clock is ahead of the machine's own; `None` if it cannot be read.
     pub clock_offset: Option<i64>,
 }
 
@@ -50,36 +49,35 @@ impl fmt::Display for Identity {
 }
 
 impl Identity {
-    /// Whether it is of the same boot as another one, by the number of that; `None` if one of the two
-    /// could not read it.
+    /// Whether both are of the same boot, by its id; `None` if one of the two could not read that.
     #[must_use]
     pub fn is_of_boot(&self, other: &Self) -> Option<bool> {
         let is_known = [self, other].iter().all(|one| one.boot_id != UNKNOWN);
         is_known.then(|| self.boot_id == other.boot_id)
     }
 
-    /// Whether it is of the same pid namespace as another one, so that a number means the same to
-    /// both; `None` if one of the two could not read which that is.
+    /// Whether both are in the same pid namespace, so that a pid means the same to both; `None` if
+    /// one of the two could not read its namespace.
     #[must_use]
     pub fn is_of_namespace(&self, other: &Self) -> Option<bool> {
         same(self.pid_namespace, other.pid_namespace)
     }
 
-    /// Whether the clock of another one counts from the same moment; `None` as above. A kernel without
-    /// time namespaces has one clock, and nobody can read which.
+    /// Whether the clocks of both count from the same moment; `None` if one of the two could not read
+    /// its time namespace, as on a kernel without them.
     #[must_use]
     pub fn shares_clock(&self, other: &Self) -> Option<bool> {
         same(self.time_namespace, other.time_namespace)
     }
 
-    /// Whether this line begins with a version that this program does not know.
+    /// Whether this line has a version that this program does not know.
     #[must_use]
     pub fn is_of_another_version(line: &str) -> bool {
         let version = line.split(' ').next().unwrap_or_default();
         version != VERSION && version.parse::<u32>().is_ok()
     }
 
-    /// Reads the line that `Display` writes; `None` if it is of another version or no such line.
+    /// Parses the line that `Display` writes; `None` if it has another version or is not such a line.
     #[must_use]
     pub fn parse(line: &str) -> Option<Self> {
         let mut words = line.split(' ');

@@ -1,4 +1,4 @@
-//! Whose rights this process has.
+//! Rights that this process has from the file of its program.
 
 use std::fmt;
 use std::path::Path;
@@ -7,23 +7,23 @@ use nix::unistd::{Gid, Uid};
 
 use crate::linux::sys;
 
-/// Rights that this process has from its program's file, and not from whoever started it. That one
-/// would choose by arguments and environment what is done with them.
+/// Rights that this process has from its program's file, and not from the user who started it. That
+/// user could choose with arguments and the environment what is done with them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Borrowed {
-    /// Those of a user, the second of the two; the first started it.
+    /// The rights of a user: the first is the one who started it, the second has the rights.
     User(Uid, Uid),
-    /// Those of a group.
+    /// The rights of a group, in the same order.
     Group(Gid, Gid),
-    /// Single ones (capabilities(7)).
+    /// Single rights (capabilities(7)).
     Capabilities,
 }
 
 impl Borrowed {
-    /// Those that we have, if there are any.
+    /// The borrowed rights that we have, if any.
     #[must_use]
     pub fn get() -> Option<Self> {
-        // The kernel compares who asks with whose rights that gives, and says so for nothing.
+        // The kernel has compared them at the exec, and telling us costs no system call.
         if !sys::is_secure_exec() {
             return None;
         }
@@ -33,7 +33,7 @@ impl Borrowed {
         } else if group != Gid::effective() {
             Some(Self::Group(group, Gid::effective()))
         } else {
-            // A security module may call an exec secure, too, that borrows nothing.
+            // A security module may also call an exec secure that borrows no rights.
             let program = Path::new("/proc/self/exe");
             let has_some = || sys::attribute(program, c"security.capability").is_ok();
             has_some().then_some(Self::Capabilities)

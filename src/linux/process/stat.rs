@@ -9,7 +9,7 @@ use crate::linux::proc::Proc;
 /// What `/proc/PID/stat` tells (`proc_pid_stat(5)`).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stat {
-    /// The program's name, at most 15 bytes; it comes from the process and is not to be trusted.
+    /// The program's name, at most 15 bytes; the process sets it, so it cannot be trusted.
     pub program: String,
     /// One letter: `R`, `S`, `D`, `T`, `Z`, …
     pub state: char,
@@ -23,22 +23,22 @@ pub struct Stat {
     pub start: u64,
 }
 
-/// Longer than the line is: some 50 numbers, and a name.
+/// More than the length of the line, which has some 50 numbers and a name.
 const LINE: usize = 2048;
 
-/// As much of the status as the sets of signals lie in, with as many groups before them as a
-/// process usually has.
+/// Enough of the status to contain the sets of signals, after as many groups as a process usually
+/// has.
 const STATUS: usize = 8192;
 
-/// Reads a small file of `/proc` by one call, which is whole: such a file has no length that one could
-/// ask for, and a reader that begins with little room makes nine.
+/// Reads a small file of `/proc` whole, with one call: such a file does not tell its length, and a
+/// reader that begins with a small buffer makes nine calls.
 fn read_once(path: &Path, into: &mut [u8]) -> Option<usize> {
     let mut file = fs::File::open(path).ok()?;
     file.read(into).ok()
 }
 
 impl Stat {
-    /// Reads it; `None` if there is no such process, or no `/proc` of our own.
+    /// Reads it; `None` if there is no such process, or if `/proc` is not that of our namespace.
     #[must_use]
     pub fn of(pid: i32) -> Option<Self> {
         let mut line = [0; LINE];
@@ -47,7 +47,7 @@ impl Stat {
     }
 
     fn parse(text: &str) -> Option<Self> {
-        // The name may hold anything, parentheses and spaces too: the last `)` ends it.
+        // The name may contain anything, also parentheses and spaces: the last `)` ends it.
         let (head, tail) = text.rsplit_once(')')?;
         let program = head.split_once('(')?.1.to_owned();
         let mut words = tail.split_ascii_whitespace();
@@ -55,7 +55,7 @@ impl Stat {
         let parent = words.next()?.parse().ok()?;
         let group = words.next()?.parse().ok()?;
         let session = words.next()?.parse().ok()?;
-        // Field 22; the state is field 3, and three more were read.
+        // This is field 22; the state is field 3, and three more have been read.
         let start = words.nth(15)?.parse().ok()?;
         Some(Self {
             program,
@@ -67,21 +67,21 @@ impl Stat {
         })
     }
 
-    /// Whether it was stopped, by a signal or by a debugger.
+    /// Whether a signal or a debugger has stopped it.
     #[must_use]
     pub fn is_stopped(&self) -> bool {
         matches!(self.state, 'T' | 't')
     }
 
-    /// Whether it has ended, and only waits to be reaped.
+    /// Whether it has ended and only has to be reaped.
     #[must_use]
     pub fn is_dead(&self) -> bool {
         matches!(self.state, 'Z' | 'X')
     }
 }
 
-/// Whether this number is that of a thread that leads no process (`proc_pid_status(5)`, Tgid). Such
-/// a thread has a directory in `/proc`, but is not listed there.
+/// Whether this is the number of a thread other than the main thread of a process
+/// (`proc_pid_status(5)`, Tgid). Such a thread has a directory in `/proc`, but is not listed there.
 #[must_use]
 pub(super) fn is_thread(number: i32) -> bool {
     let status = Proc::of(number, "status").and_then(|path| fs::read(path).ok());
@@ -91,18 +91,18 @@ pub(super) fn is_thread(number: i32) -> bool {
     leader.is_some_and(|leader: i32| leader != number)
 }
 
-/// A set of signals, as the kernel writes it.
+/// A set of signals, as the kernel writes it in `/proc/PID/status`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct SignalSet(u64);
 
 impl SignalSet {
-    /// Those that `pid` ignores (`proc_pid_status(5)`); none where that cannot be read.
+    /// The signals that `pid` ignores (`proc_pid_status(5)`); none if that cannot be read.
     #[must_use]
     pub fn ignored_by(pid: i32) -> Self {
         Self::of(pid, "SigIgn:")
     }
 
-    /// Those that `pid` has a handler for; none where that cannot be read.
+    /// The signals that `pid` has a handler for; none if that cannot be read.
     #[must_use]
     pub fn handled_by(pid: i32) -> Self {
         Self::of(pid, "SigCgt:")
@@ -121,7 +121,7 @@ impl SignalSet {
         Self(set.unwrap_or(0))
     }
 
-    /// Whether `signal` is one of them.
+    /// Whether `signal` is in the set.
     #[must_use]
     pub fn has(self, signal: i32) -> bool {
         (1..=64).contains(&signal) && self.0 >> (signal - 1) & 1 == 1
@@ -129,7 +129,7 @@ impl SignalSet {
 }
 
 impl FromIterator<i32> for SignalSet {
-    /// Numbers that no signal has are left out.
+    /// Leaves out numbers that no signal has.
     fn from_iter<T: IntoIterator<Item = i32>>(signals: T) -> Self {
         let signals = signals
             .into_iter()
@@ -138,8 +138,8 @@ impl FromIterator<i32> for SignalSet {
     }
 }
 
-/// Clock ticks from boot to the start of the process that reads: for a child before its exec.
-/// Reads into `buffer`; zero where there is no `/proc`.
+/// Clock ticks from boot to the start of the calling process, read into `buffer` without allocating;
+/// zero if there is no `/proc`.
 #[must_use]
 pub fn own_start(buffer: &mut [u8]) -> u64 {
     let length = read_once(Path::new("/proc/self/stat"), buffer);
@@ -172,7 +172,7 @@ mod tests {
 
     #[test]
     fn what_this_process_handles_is_known() {
-        // Rust's runtime has a handler for this one, and for SIGTERM nobody has.
+        // Rust's runtime handles this signal, and nothing handles SIGTERM.
         let own = SignalSet::handled_by(std::process::id().cast_signed());
         assert!(own.has(libc::SIGSEGV) && !own.has(libc::SIGTERM));
     }

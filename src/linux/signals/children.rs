@@ -1,7 +1,7 @@
 //! The news of children (SIGCHLD).
 //!
-//! It has a descriptor of its own, because whoever starts a child waits for news of that one alone
-//! and must neither lose what it hears of others nor be woken by any other signal.
+//! It has a descriptor of its own, because a process that starts a child waits for news of that
+//! child, and must neither lose news of the others nor be woken by another signal.
 
 use std::cell::Cell;
 use std::io;
@@ -10,16 +10,16 @@ use std::os::fd::{AsFd, BorrowedFd};
 use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 
-/// What is known of children that have ended, were stopped, or were continued.
+/// Whether any children have ended, were stopped, or were continued.
 #[derive(Debug)]
 pub struct Children {
     pending: SignalFd,
-    /// Whether there was news that nobody has acted on.
+    /// Whether there is news that has not been acted on.
     news: Cell<bool>,
 }
 
 impl Children {
-    /// The caller has SIGCHLD blocked, and never lets it through.
+    /// The caller has blocked SIGCHLD, and never unblocks it.
     pub(super) fn new() -> io::Result<Self> {
         let flags = SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK;
         let pending = SignalFd::with_flags(&SigSet::from(Signal::SIGCHLD), flags)?;
@@ -27,10 +27,10 @@ impl Children {
         Ok(Self { pending, news })
     }
 
-    /// Takes note of what has come; the descriptor is not readable any more.
+    /// Notes what has arrived, so that the descriptor is no longer readable.
     ///
-    /// It is one signal, however often it came, and at most one more that was brought here: whoever
-    /// sends it without end is read no more often than that.
+    /// That is one signal, no matter how often it was sent, and at most one more that was redirected
+    /// here. If somebody sends it without end, it is read no more often than that.
     pub fn note(&self) {
         for _ in 0..2 {
             if let Ok(Some(_)) = self.pending.read_signal() {
@@ -45,12 +45,12 @@ impl Children {
         self.news.take()
     }
 
-    /// There is more to do about it than was done.
+    /// Keeps the news: not everything that it calls for has been done.
     pub fn keep(&self) {
         self.news.set(true);
     }
 
-    /// Whether there is, as far as is known without a look.
+    /// Whether there is news that was noted before; does not read the descriptor.
     #[must_use]
     pub fn has_news(&self) -> bool {
         self.news.get()
@@ -58,7 +58,7 @@ impl Children {
 }
 
 impl AsFd for Children {
-    /// Readable while there is news that nobody has noted.
+    /// Readable while there is news that has not been noted.
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.pending.as_fd()
     }

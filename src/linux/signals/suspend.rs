@@ -1,10 +1,10 @@
-//! The signals that suspend: Ctrl-Z's, and the two that a terminal sends to who reads or writes it
-//! from the background.
+//! The signals that suspend: that of Ctrl-Z, and the two that a terminal sends to a process that
+//! reads or writes it in the background.
 //!
-//! They stay blocked, a descriptor tells that one is pending, and it does its default when everything
-//! is ready for it. So the kernel decides what it decides for any
-//! program: a SIGCONT that came in between has taken the signal back, and nobody is stopped whom
-//! no shell could continue (setpgid(2), an orphaned process group).
+//! They stay blocked, a descriptor tells that one is pending, and it has its default effect when
+//! everything is ready for it. So the kernel decides as it does for any program: a SIGCONT that
+//! arrived in between has cancelled the signal, and a process is not stopped if no shell could
+//! continue it (setpgid(2), an orphaned process group).
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -16,17 +16,17 @@ use nix::sys::signalfd::{SfdFlags, SignalFd};
 
 use crate::linux::sys::{self, Disposition};
 
-/// The signals that suspend, but for those that were ignored when we started, or are passed on.
+/// The signals that suspend, except those that were ignored when we started or are passed on.
 #[derive(Debug)]
 pub struct Suspend {
     signals: SigSet,
     pending: SignalFd,
-    /// What the rest of our group is to have as well.
+    /// The signal that the rest of our process group still has to get.
     for_group: Option<Signal>,
 }
 
 impl Suspend {
-    /// The caller has them blocked, and never lets them through.
+    /// The caller has blocked them, and never unblocks them.
     pub(super) fn new(passed_on: &[i32]) -> io::Result<Self> {
         let all = [
             (SIGTSTP, Signal::SIGTSTP),
@@ -44,7 +44,7 @@ impl Suspend {
         })
     }
 
-    /// Which they are.
+    /// The set of these signals.
     #[must_use]
     pub(super) fn signals(&self) -> &SigSet {
         &self.signals
@@ -57,26 +57,27 @@ impl Suspend {
         poll(&mut fds, PollTimeout::ZERO) == Ok(1)
     }
 
-    /// Asks us alone.
+    /// Sends `signal` to us alone.
     pub fn raise(&self, signal: Signal) {
         let _ = signal::raise(signal);
     }
 
-    /// Asks everybody of our group, as the terminal does: us now, and the others when we are ready.
+    /// Sends `signal` to our whole process group, as the terminal does: to us now, and to the others
+    /// when we are ready.
     pub fn raise_in_group(&mut self, signal: Signal) {
         self.for_group = Some(signal).filter(|one| self.signals.contains(*one));
         self.raise(signal);
     }
 
-    /// What the rest of our group is to have now, before we obey. A SIGCONT that came in between has
-    /// taken it back from all of them.
+    /// The signal that the rest of our group has to get now, before we obey. A SIGCONT that arrived
+    /// in between has cancelled it for all of them.
     pub fn take_for_group(&mut self) -> Option<i32> {
         let for_group = self.for_group.take().filter(|_| self.is_pending());
         for_group.map(|signal| signal as i32)
     }
 
-    /// Lets what is pending do what it does to any process, and comes back when that was continued:
-    /// at once if nothing is pending any more, or if nobody would continue it.
+    /// Lets the pending signal have its default effect, and returns when we are continued: at once
+    /// if no signal is pending any more, or if nobody would continue us.
     pub fn obey(&self) {
         for signal in &self.signals {
             let _ = sys::set_disposition(signal as i32, Disposition::Default);

@@ -1,5 +1,5 @@
-//! How a stream is written to without waiting: each kind of file has its own way, and what has none
-//! is written by a process of its own.
+//! How to write to a stream without waiting. Each kind of file has its own way; for a file that has
+//! none, a separate process writes.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, IsTerminal as _, Read as _, Write as _};
@@ -13,22 +13,22 @@ use nix::sys::stat::{major, minor};
 use super::scribe::Scribe;
 use super::{Lost, Pace, lines};
 
-/// The devices that take everything at once, as (major, minor): null, zero, full.
+/// The devices that never block, as (major, minor): null, zero, full.
 const BOTTOMLESS: [(u64, u64); 3] = [(1, 3), (1, 5), (1, 7)];
 
-/// The way.
+/// The way to write to a file.
 #[derive(Debug)]
 pub(super) enum Outlet {
-    /// Nothing was written yet: a run that ends at once pays for no look.
+    /// Nothing has been written yet, so a run that writes nothing does not pay for finding out.
     Unknown,
-    /// The file never makes anybody wait: it is a device such as /dev/null, or a descriptor of our
-    /// own that was opened with `O_NONBLOCK`. Or a command writes, which may wait.
+    /// A write never blocks: it is a device such as /dev/null, or a descriptor of our own that was
+    /// opened with `O_NONBLOCK`. Or it may block, because a command writes.
     Plain,
-    /// A FIFO that we have opened for reading, too, because nobody else had.
+    /// A FIFO that we have also opened for reading, because nobody else had.
     Fifo,
     /// A socket.
     Socket,
-    /// A pipe or a terminal that we may not open anew, for a command.
+    /// A pipe or a terminal that we are not allowed to reopen, for a command.
     Polled,
     /// Anything else.
     Scribe(Box<Scribe>),
@@ -61,8 +61,8 @@ impl Outlet {
         } else if kind.is_socket() {
             Self::Socket
         } else if kind.is_fifo() || (kind.is_char_device() && file.is_terminal()) {
-            // Whether a write waits belongs to the open file, which others share: so it is opened
-            // anew. That of another user cannot be.
+            // Whether a write blocks is a property of the open file, which others share: so we
+            // reopen it. We cannot reopen that of another user.
             match reopen(file) {
                 Ok(own) => {
                     *file = own;
@@ -84,14 +84,14 @@ impl Outlet {
         }
     }
 
-    /// Sees to it that somebody writes, if that is another process.
+    /// Starts the process that writes, if one is needed and none runs.
     pub(super) fn start(&mut self, file: &File) {
         if let Self::Scribe(scribe) = self {
             scribe.start(file);
         }
     }
 
-    /// The process that writes for us.
+    /// The pid of the process that writes for us.
     pub(super) fn helper(&self) -> Option<i32> {
         match self {
             Self::Scribe(scribe) => scribe.pid(),
@@ -99,13 +99,13 @@ impl Outlet {
         }
     }
 
-    /// Whether what was written can still get lost, for nobody but us has it.
+    /// Whether what was written can still be lost, because nobody has read it from the FIFO.
     pub(super) fn is_unread(&self, file: &File) -> bool {
         let mut fds = [PollFd::new(file.as_fd(), PollFlags::POLLIN)];
         matches!(self, Self::Fifo) && poll(&mut fds, PollTimeout::ZERO) == Ok(1)
     }
 
-    /// Ends it, and adds to `lost` what nobody will read.
+    /// Ends the writing, and adds to `lost` what nobody will read.
     pub(super) fn end(&mut self, file: &mut File, lost: &mut Lost) {
         match self {
             Self::Fifo => lost.lines += unread_by_anybody(file),
@@ -115,7 +115,7 @@ impl Outlet {
     }
 }
 
-/// The same file, opened by us alone, so that no write waits.
+/// The same file, opened by us alone, so that no write blocks.
 fn reopen(file: &File) -> io::Result<File> {
     let mut how = OpenOptions::new();
     how.write(true)
@@ -123,13 +123,13 @@ fn reopen(file: &File) -> io::Result<File> {
     how.open(format!("/proc/self/fd/{}", file.as_raw_fd()))
 }
 
-/// How many lines in a FIFO get lost with us: all that are left if nobody else has it open for
-/// reading, and none otherwise.
+/// How many lines in a FIFO are lost when we end: all that are left if nobody else has it open for
+/// reading, otherwise none.
 fn unread_by_anybody(fifo: &mut File) -> u64 {
     let Ok(own) = reopen(fifo) else {
         return 0;
     };
-    // ORDER: our own reading end is closed by this, so the next look is for those of others.
+    // ORDER: this closes our own reading end, so that the next check sees only those of others.
     *fifo = own;
     let mut fds = [PollFd::new(fifo.as_fd(), PollFlags::empty())];
     let is_read = poll(&mut fds, PollTimeout::ZERO) == Ok(0);
@@ -138,13 +138,14 @@ fn unread_by_anybody(fifo: &mut File) -> u64 {
         let mut how = OpenOptions::new();
         how.read(true).custom_flags(libc::O_NONBLOCK);
         let again = how.open(format!("/proc/self/fd/{}", fifo.as_raw_fd()));
-        // It ends with EAGAIN; what was read until then is there.
+        // This ends with EAGAIN; what was read until then is in `left`.
         let _ = again.and_then(|mut end| end.read_to_end(&mut left));
     }
     lines(&left)
 }
 
-/// For a command and what cannot promise not to wait: it says when it takes more.
+/// Writes only when poll(2) says that the file takes more: for a command, and a file on which a write
+/// may block.
 fn write_if_ready(file: &mut File, bytes: &[u8]) -> io::Result<usize> {
     let mut fds = [PollFd::new(file.as_fd(), PollFlags::POLLOUT)];
     poll(&mut fds, PollTimeout::ZERO)?;

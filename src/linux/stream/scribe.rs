@@ -1,12 +1,11 @@
-//! A process that writes what may take its time: a file on a disk that can hang, a terminal of
-//! another user.
+//! The scribe: a process that writes where a write may block, to a file on a disk that can hang or a
+//! terminal of another user.
 //!
 //! It is a process and not a thread: a thread that the kernel holds in a write would keep this
-//! process from its end, and a fork would copy the locks that it holds. It is forked when the first
-//! line is there, so a run without one pays nothing. It has no descriptor but the three that it
-//! needs, and every signal blocked. Lines come to it through a pipe whose both ends we keep: so
-//! they are not lost with it, and another one goes on should it be killed. It ends when the pipe
-//! does.
+//! process from ending, and a fork would copy the locks that it holds. It is forked when there is a
+//! first line, so a run without lines pays nothing. It has only the three descriptors that it needs,
+//! and blocks every signal. It gets lines through a pipe of which we keep both ends: if it is killed,
+//! they are not lost, and another scribe continues. It ends when the pipe is closed.
 
 use std::fs::File;
 use std::io::{self, Read as _, Write as _};
@@ -24,48 +23,48 @@ use crate::linux::process::{self, Target};
 use crate::linux::sys;
 use crate::words::moment::Moment;
 
-/// How much the pipe holds, if this user may have as much.
+/// How many bytes the pipe holds, if this user may have so large a pipe.
 const ROOM: i32 = 1024 * 1024;
 
-/// How much is written at once.
+/// How many bytes are written at once.
 const AT_ONCE: usize = 64 * 1024;
 
-/// How many are started, should something end one after the other.
+/// How many scribes are started at most, if one after the other ends.
 const MOST: u32 = 20;
 
-/// How long it is waited for once it has all that is left: nothing of that gets lost.
+/// How long we wait for it once it has the last lines, so that they are not lost.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// More descriptors than we have.
+/// More than the number of any descriptor that we have.
 const MANY: RawFd = 65_536;
 
-/// What a report consists of: how many lines could not be written, and the number of the error.
+/// The length of a report: how many lines could not be written, and the number of the error.
 const REPORT: usize = 12;
 
-/// Our end of it.
+/// Our side of the scribe.
 #[derive(Debug, Default)]
 pub(super) struct Scribe {
     pipe: Option<Pipe>,
     now: Option<Process>,
     started: u32,
-    /// What it could not write, and why the first line of that.
+    /// How many lines it could not write, and the error at the first of them.
     lost: u64,
     why: Option<io::Error>,
 }
 
-/// What it reads from.
+/// The pipe through which it gets lines.
 #[derive(Debug)]
 struct Pipe {
-    /// Not read by us while it lives.
+    /// We do not read from it while a scribe lives.
     end: File,
     into: File,
 }
 
-/// One that was started.
+/// A scribe that was started.
 #[derive(Debug)]
 struct Process {
     pid: i32,
-    /// What it could not write; it ends with the process.
+    /// Reports of what it could not write; ends when the process does.
     reports: File,
 }
 
@@ -81,7 +80,8 @@ impl Scribe {
         }
     }
 
-    /// Starts one that writes to `target`, if there is none. Refused, it is tried again later.
+    /// Starts a scribe that writes to `target`, if there is none. If that fails, a later call tries
+    /// again.
     pub(super) fn start(&mut self, target: &File) {
         self.hear();
         if self.now.is_some() || self.started == MOST {
@@ -96,7 +96,7 @@ impl Scribe {
         }
     }
 
-    /// Takes in what it could not write, and whether it has ended.
+    /// Reads what it could not write, and whether it has ended.
     fn hear(&mut self) {
         let mut report = [0; REPORT];
         while let Some(process) = &mut self.now {
@@ -104,7 +104,7 @@ impl Scribe {
                 Ok(REPORT) => self.enter(report),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
-                // Reaped it is by whoever reaps all children.
+                // It is reaped with all other children.
                 Ok(_) | Err(_) => self.now = None,
             }
         }
@@ -118,7 +118,7 @@ impl Scribe {
             .get_or_insert_with(|| io::Error::from_raw_os_error(number));
     }
 
-    /// Has it write what is left and end; adds to `lost` what nobody will read.
+    /// Lets it write what is left and end; adds to `lost` what nobody will read.
     pub(super) fn end(&mut self, target: &File, lost: &mut Lost) {
         self.hear();
         let Some(Pipe { end, into }) = self.pipe.take() else {
@@ -131,13 +131,13 @@ impl Scribe {
                 break;
             }
             self.hear();
-            // It lived when the last child was reaped, so that number is its own.
+            // It was alive when children were last reaped, so the pid is still its own.
             if self.now.is_none() && process::is_child(pid) {
                 let _ = process::wait_for(pid);
             }
         }
         match self.pid() {
-            // A disk may answer yet, and nobody waits for this process: it ends then.
+            // The disk may still respond, and nobody waits for this process: it ends then.
             Some(pid) if target.metadata().is_ok_and(|data| data.is_file()) => {
                 lost.left_to = Some(pid);
             }
@@ -146,17 +146,17 @@ impl Scribe {
                     let _ = process::signal(Target::Child(pid), libc::SIGKILL);
                     let _ = process::wait_for(pid);
                 }
-                // What it had in hand is lost, too.
+                // What it had taken from the pipe is lost as well.
                 lost.lines += unread(end).max(1);
             }
-            // It was killed, and so were all that came after it.
+            // It was killed, as were all scribes after it.
             None => lost.lines += unread(end),
         }
         lost.lines += self.lost;
         lost.why = lost.why.take().or_else(|| self.why.take());
     }
 
-    /// Waits for news of it; answers whether there was none.
+    /// Waits for news of it until `limit`; returns whether there was none.
     fn is_silent_until(&self, limit: Moment) -> bool {
         let left = limit.since(sys::now());
         let left = PollTimeout::try_from(left).unwrap_or(PollTimeout::MAX);
@@ -171,9 +171,9 @@ impl Scribe {
 impl Pipe {
     fn new() -> io::Result<Self> {
         let (end, into) = pipe2(OFlag::O_CLOEXEC)?;
-        // Only ours must not wait.
+        // Only our own writes must not block.
         fcntl(&into, FcntlArg::F_SETFL(OFlag::O_NONBLOCK))?;
-        // Refused, it is as large as any pipe.
+        // If that is refused, the pipe has the usual size.
         let _ = fcntl(&into, FcntlArg::F_SETPIPE_SZ(ROOM));
         let (end, into) = (end.into(), into.into());
         Ok(Self { end, into })
@@ -184,7 +184,7 @@ impl Process {
     fn start(lines: &File, target: &File) -> io::Result<Self> {
         let (reports, tell) = pipe2(OFlag::O_CLOEXEC | OFlag::O_NONBLOCK)?;
         let Some(pid) = sys::fork()? else {
-            // Whatever fails here, there is nobody to tell; the pipe stays for another one.
+            // If it fails, it can tell nobody; the pipe stays for another scribe.
             let _ = be(lines, target, tell.into());
             sys::exit_now(0);
         };
@@ -196,7 +196,7 @@ impl Process {
 /// How many lines are left in a pipe that nobody writes to any more.
 fn unread(mut end: File) -> u64 {
     let mut left = Vec::new();
-    // ORDER: it does not wait, should somebody have the other end still.
+    // ORDER: first this, so that reading does not block if somebody still has the other end.
     let waitless = fcntl(&end, FcntlArg::F_SETFL(OFlag::O_NONBLOCK));
     if waitless.is_ok() {
         let _ = end.read_to_end(&mut left);
@@ -204,16 +204,16 @@ fn unread(mut end: File) -> u64 {
     lines(&left)
 }
 
-/// What the process is: writes what comes until nothing comes any more.
+/// The scribe's own process: writes what it reads from `source` until that ends.
 fn be(mut source: &File, target: &File, tell: File) -> io::Result<()> {
     SigSet::all().thread_set_mask()?;
     let _ = setsid();
     let _ = prctl::set_name(c"stopctl-scribe");
-    // Whoever waits for the end of what else was open must not wait for us.
+    // A process that waits until the other descriptors are closed must not wait for this one.
     let kept = [source.as_raw_fd(), target.as_raw_fd(), tell.as_raw_fd()];
     let mut open: Vec<RawFd> = process::open_descriptors().collect();
     if open.is_empty() {
-        // Nobody tells which they are, where /proc is not mounted.
+        // Without /proc we cannot know which ones are open.
         open.extend(0..MANY);
     }
     open.retain(|number| !kept.contains(number));
@@ -232,15 +232,15 @@ fn be(mut source: &File, target: &File, tell: File) -> io::Result<()> {
     Ok(())
 }
 
-/// What it writes in.
+/// The file that the scribe writes, and what it still has to write or report.
 struct Book<'a> {
     target: &'a File,
     tell: File,
     /// The beginning of a line whose end has not come yet.
     partial: Vec<u8>,
-    /// Whether the last line was cut: the next one begins on a line of its own.
+    /// Whether the last line was cut off, so that a newline has to come before the next one.
     is_cut: bool,
-    /// What was not told yet: lines that could not be written, and the number of the error.
+    /// What has not been reported yet: how many lines could not be written, and the error number.
     lost: (u64, i32),
 }
 
@@ -296,7 +296,7 @@ impl<'a> Book<'a> {
         let mut report = [0; REPORT];
         report[..8].copy_from_slice(&self.lost.0.to_ne_bytes());
         report[8..].copy_from_slice(&self.lost.1.to_ne_bytes());
-        // Whole or not at all (pipe(7)); not at all, it is told with the next one.
+        // It is written as a whole or not at all (pipe(7)); if not, the next report includes it.
         if self.tell.write(&report).is_ok() {
             self.lost = (0, 0);
         }
