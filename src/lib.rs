@@ -148,10 +148,11 @@ pub mod tree {
 /// The ladder enforced, by whoever owns the run.
 #[cfg(feature = "cli")]
 pub mod enforce {
-    pub(crate) mod enforcement;
     pub mod event;
     pub(crate) mod guard;
+    pub(crate) mod run;
     pub mod takeover;
+    pub mod turn;
     pub mod worker;
 }
 

@@ -18,8 +18,9 @@ use crate::contract::record::{
     Born, Record, RecordError, RecordReader, RunRecord, Snapshot, WorkerState,
 };
 use crate::contract::run_dir::RunDir;
-use crate::enforce::enforcement::{Enforcement, Files, How, Rules};
 use crate::enforce::event::{Event, Witness};
+use crate::enforce::run::{Files, How, Run};
+use crate::enforce::turn::Rules;
 use crate::enforce::worker::{Heritage, Stranger, Worker};
 use crate::failpoint;
 use crate::linux::cgroup::Cgroup;
@@ -179,7 +180,7 @@ impl Takeover {
         failpoint::pass("files adopted");
         let cgroup = snapshot.run.cgroup.as_deref().and_then(Cgroup::at);
         let rules = rules(&snapshot.run);
-        let mut run = Enforcement::new(files, rules, search, witness);
+        let mut run = Run::new(files, rules, search, witness);
         take_in(&mut run, &dir, snapshot, raised, cgroup.as_ref());
         Ok(TakenOver { dir, run, cgroup })
     }
@@ -188,7 +189,7 @@ impl Takeover {
 /// A run whose ladders we go on with.
 pub struct TakenOver<'a> {
     dir: RunDir,
-    run: Enforcement<'a>,
+    run: Run<'a>,
     cgroup: Option<Cgroup>,
 }
 
@@ -254,7 +255,7 @@ fn rules(run: &RunRecord) -> Rules {
 /// Takes in every worker that was started and is not known to be over, and asks those that were
 /// not asked yet.
 fn take_in(
-    run: &mut Enforcement<'_>,
+    run: &mut Run<'_>,
     dir: &RunDir,
     snapshot: Snapshot,
     mut raised: Raised,
@@ -287,7 +288,7 @@ fn take_in(
             record,
             cgroup: cgroup.map(|cgroup| cgroup.of_worker(number)),
         };
-        run.adopt(|hands| Worker::adopt(heritage, times, hands));
+        run.adopt(|turn| Worker::adopt(heritage, times, turn));
         failpoint::pass("worker adopted");
     }
     raised.rest();
@@ -296,7 +297,7 @@ fn take_in(
     failpoint::pass("asked");
 }
 
-fn go_on(run: &mut Enforcement<'_>) {
+fn go_on(run: &mut Run<'_>) {
     let blocked = SigSet::all();
     run.settle(sys::now());
     while !run.workers().all_over() && run.files.owner.is_ours() {

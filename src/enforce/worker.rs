@@ -3,16 +3,15 @@
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
-use std::time::Duration;
 
 use crate::contract::flag::writer::FlagFile;
-use crate::contract::record::{SignalTo, Stragglers};
 use crate::decide::ladder::{Action, Input, Ladder, Rung};
 use crate::decide::outcome::Final;
-use crate::enforce::event::{Event, Why, Witness};
+use crate::enforce::event::{Event, Why};
+use crate::enforce::turn::Turn;
 use crate::linux::cgroup::Cgroup;
 use crate::linux::process::SignalSet;
-use crate::tree::{Leader, Search, Tree};
+use crate::tree::{Leader, Tree};
 use crate::words::duration::Limit;
 use crate::words::ended::Ended;
 use crate::words::moment::Moment;
@@ -34,34 +33,6 @@ mod suspend;
 
 use crate::words::worker_number::WorkerNumber;
 use said::Said;
-
-/// How the ladder is enforced: the same for all workers of a run.
-pub struct Hands<'a> {
-    /// Who listens.
-    pub witness: &'a mut dyn Witness,
-    /// What is sent instead of SIGTERM.
-    pub stop_signal: i32,
-    /// Whom that reaches.
-    pub signal_to: SignalTo,
-    /// How long after SIGKILL something is reported as not ended.
-    pub kill_wait: Duration,
-    /// The longest time from the flag to SIGTERM, with every extension.
-    pub max_grace: Limit,
-    /// What becomes of stragglers.
-    pub stragglers: Stragglers,
-    /// Where the processes of a worker are looked for.
-    pub search: &'a mut Search,
-    /// The moment of this wake-up.
-    pub now: Moment,
-}
-
-impl Hands<'_> {
-    /// Whether what a main process left behind has the stop signal, too: it does not if that is for
-    /// the main process alone, unless there is nothing else that the worker could be.
-    pub(super) fn signals_rest(&self) -> bool {
-        self.signal_to != SignalTo::Main || self.stragglers == Stragglers::Wait
-    }
-}
 
 /// A worker that was started.
 #[derive(Debug)]
@@ -184,17 +155,17 @@ impl Worker {
     }
 
     /// Its program runs, in a process that began at `start`.
-    pub fn runs(&mut self, start: Option<u64>, hands: &mut Hands<'_>) {
+    pub fn runs(&mut self, start: Option<u64>, turn: &mut Turn<'_>) {
         self.program = Program::Runs;
         self.start = start;
         self.changed = true;
         if self.asked.is_none() {
             // What it took to come here is no time in which it could have looked.
-            let way = hands.now.since(self.began);
-            let _ = self.ladder.step(Input::Suspended(way), hands.now);
+            let way = turn.now.since(self.began);
+            let _ = self.ladder.step(Input::Suspended(way), turn.now);
             self.began = self.began + way;
         }
-        self.tell_start(hands);
+        self.tell_start(turn);
     }
 
     /// Its program cannot be run. The main process ends without our asking.
@@ -212,7 +183,7 @@ impl Worker {
 
     /// Says that it was started, once: when its program runs, or when it is about to be asked to stop
     /// on the way there.
-    pub fn tell_start(&mut self, hands: &mut Hands<'_>) {
+    pub fn tell_start(&mut self, turn: &mut Turn<'_>) {
         if self.told || self.program == Program::Impossible {
             return;
         }
@@ -222,7 +193,7 @@ impl Worker {
             pid: self.pid,
             flag: self.flag.path(),
         };
-        hands.witness.see(hands.now, &started);
+        turn.tell(&started);
     }
 
     /// Its program does not run for so long that people should see it starting.
@@ -288,9 +259,9 @@ impl Worker {
     }
 
     /// Says that its looks cannot be seen: then it has the time of one that looks.
-    pub fn cannot_be_watched(&mut self, hands: &mut Hands<'_>) {
+    pub fn cannot_be_watched(&mut self, turn: &mut Turn<'_>) {
         self.looked = None;
-        self.gain(Input::Looked, Why::Looked, hands);
+        self.gain(Input::Looked, Why::Looked, turn);
     }
 
     /// The next moment at which [`Worker::tick`] does something.
@@ -353,13 +324,13 @@ impl Worker {
     }
 
     /// Its main process was stopped, or continued, by whomever.
-    pub fn set_stopped(&mut self, stopped: bool, hands: &mut Hands<'_>) {
+    pub fn set_stopped(&mut self, stopped: bool, turn: &mut Turn<'_>) {
         self.halt = match (stopped, self.halt) {
             (false, _) => Halt::No,
             (true, Halt::No | Halt::ByOthers) => Halt::ByOthers,
             (true, Halt::Suspended) => Halt::Suspended,
         };
-        self.let_it_look(hands);
+        self.let_it_look(turn);
     }
 
     /// Whether it ever looked at its flag; `None` where that cannot be known.
@@ -375,68 +346,81 @@ impl Worker {
     }
 
     /// Takes note if its flag was read, when the news of that may have been lost.
-    pub fn see_any_read(&mut self, hands: &mut Hands<'_>) {
-        self.see_read(hands);
+    pub fn see_any_read(&mut self, turn: &mut Turn<'_>) {
+        self.see_read(turn);
         if self.looked == Some(false) && !self.flag.notes_reads() {
-            self.cannot_be_watched(hands);
+            self.cannot_be_watched(turn);
         }
     }
 
     /// Takes note if its flag was read since that was last asked.
-    pub fn see_read(&mut self, hands: &mut Hands<'_>) {
+    pub fn see_read(&mut self, turn: &mut Turn<'_>) {
         if self.flag.take_read() {
-            self.first_look(hands);
+            self.first_look(turn);
         }
     }
 
     /// Its flag was opened for the first time. Asked already, it gets back the whole grace,
     /// counted from the raise.
-    pub fn first_look(&mut self, hands: &mut Hands<'_>) {
+    pub fn first_look(&mut self, turn: &mut Turn<'_>) {
         if self.looked == Some(true) {
             return;
         }
         self.looked = Some(true);
         self.changed = true;
-        hands.witness.see(
-            hands.now,
-            &Event::FirstLook {
-                worker: self.number,
-            },
-        );
-        self.gain(Input::Looked, Why::Looked, hands);
+        turn.tell(&Event::FirstLook {
+            worker: self.number,
+        });
+        self.gain(Input::Looked, Why::Looked, turn);
     }
 
-    /// Takes in what happened, and does what the ladder answers.
-    pub fn input(&mut self, input: Input, reason: &Reason, hands: &mut Hands<'_>) {
+    /// Asks it to stop, for this reason, which stays the one that it was asked for first.
+    pub fn ask(&mut self, input: Input, reason: &Reason, turn: &mut Turn<'_>) {
         if matches!(self.life, Life::Over(_)) || self.program == Program::Impossible {
             return;
         }
-        match self.ladder.step(input, hands.now) {
+        let action = self.ladder.step(input, turn.now);
+        if self.asked.is_none() && self.ladder.rung().is_some() {
+            self.asked = Some(Asked {
+                reason: reason.clone(),
+                at: turn.now,
+            });
+        }
+        self.act(action, turn);
+    }
+
+    /// Takes in what happened, and does what the ladder answers.
+    fn step(&mut self, input: Input, turn: &mut Turn<'_>) {
+        if matches!(self.life, Life::Over(_)) || self.program == Program::Impossible {
+            return;
+        }
+        let action = self.ladder.step(input, turn.now);
+        self.act(action, turn);
+    }
+
+    fn act(&mut self, action: Action, turn: &mut Turn<'_>) {
+        match action {
             Action::Nothing => {}
-            Action::Climb(rung) => self.climb(rung, reason, hands),
-            Action::Retime => self.write_flag(reason, hands),
-            Action::GiveUp => self.give_up(hands),
+            Action::Climb(rung) => self.climb(rung, turn),
+            Action::Retime => self.write_flag(turn),
+            Action::GiveUp => self.give_up(turn),
         }
     }
 
     /// Does what is due at this moment.
-    pub fn tick(&mut self, hands: &mut Hands<'_>) {
-        let reason = self
-            .asked
-            .as_ref()
-            .map_or(Reason::USER, |asked| asked.reason.clone());
-        if self.gains_by_look() && self.ladder.deadline().is_some_and(|at| at <= hands.now) {
-            self.see_read(hands);
+    pub fn tick(&mut self, turn: &mut Turn<'_>) {
+        if self.gains_by_look() && self.ladder.deadline().is_some_and(|at| at <= turn.now) {
+            self.see_read(turn);
         }
-        self.input(Input::Tick, &reason, hands);
-        if self.care_at.is_some_and(|at| at <= hands.now) {
-            self.ask_stragglers(hands);
+        self.step(Input::Tick, turn);
+        if self.care_at.is_some_and(|at| at <= turn.now) {
+            self.ask_stragglers(turn);
         }
-        if self.rest_at.is_some_and(|at| at <= hands.now) {
+        if self.rest_at.is_some_and(|at| at <= turn.now) {
             self.rest_at = None;
             if matches!(self.life, Life::Main) {
-                self.look_for_tree(hands);
-                self.signal_rest(hands.stop_signal, hands);
+                self.look_for_tree(turn);
+                self.signal_rest(turn.rules.stop_signal, turn);
             }
         }
     }

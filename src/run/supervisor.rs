@@ -9,8 +9,9 @@ use std::collections::HashMap;
 use crate::contract::owner;
 use crate::decide::ladder::Rung;
 use crate::decide::verdict::{Ending, Verdict};
-use crate::enforce::enforcement::{Enforcement, Files, How, Rules, Unstarted};
 use crate::enforce::event::{Event, Witness};
+use crate::enforce::run::{Files, How, Run, Unstarted};
+use crate::enforce::turn::Rules;
 use crate::enforce::worker::Worker;
 use crate::failpoint;
 use crate::linux::cgroup::Cgroup;
@@ -83,7 +84,7 @@ struct Supervisor<'a> {
     plan: &'a Plan,
     /// Dropped before what follows: the names go while we still are the owner.
     upkeep: Upkeep,
-    run: Enforcement<'a>,
+    run: Run<'a>,
     signals: Signals,
     looks: Looks,
     recipe: Recipe,
@@ -132,7 +133,7 @@ impl<'a> Supervisor<'a> {
             max_grace: plan.max_grace,
             stragglers: plan.stragglers,
         };
-        let mut run = Enforcement::new(files, rules, parts.search, witness);
+        let mut run = Run::new(files, rules, parts.search, witness);
         run.unstarted = Unstarted::all(plan.workers);
         let outer_path = outer.as_ref().and_then(Outer::path);
         Self {
@@ -290,8 +291,8 @@ impl<'a> Supervisor<'a> {
         if signal == libc::SIGHUP {
             self.reloading(now);
         }
-        self.run.on_each(now, |worker, hands| {
-            worker.forward(signal, hands);
+        self.run.on_each(now, |worker, turn| {
+            worker.forward(signal, turn);
         });
     }
 
@@ -347,7 +348,7 @@ impl<'a> Supervisor<'a> {
         let suspended = now.since(began);
         self.timeout.postpone(suspended);
         self.run
-            .on_each(now, |worker, hands| worker.resume(suspended, hands));
+            .on_each(now, |worker, turn| worker.resume(suspended, turn));
         self.run.witness.see(now, &Event::Resumed { suspended });
     }
 

@@ -1,12 +1,13 @@
 //! A worker that somebody else started, and whose ladder we go on with.
 
-use super::{Asked, Hands, Life, Main, Program, Said, Stranger, Worker};
+use super::{Asked, Life, Main, Program, Said, Stranger, Worker};
 use crate::contract::flag::format::Request;
 use crate::contract::flag::writer::FlagFile;
 use crate::contract::record::{Born, SignalTo, Stragglers, WorkerRecord, WorkerState};
 use crate::decide::ladder::{Input, Ladder, Rung};
 use crate::decide::times::Times;
 use crate::enforce::event::Event;
+use crate::enforce::turn::Turn;
 use crate::linux::cgroup::Cgroup;
 use crate::linux::process::Found;
 use crate::words::moment::Moment;
@@ -40,8 +41,8 @@ impl Worker {
     /// Goes on with the ladder of a worker where it stands. The flag tells that: it is written
     /// before any signal is sent. Where it does not, the record does.
     #[must_use]
-    pub fn adopt(heritage: Heritage, times: Times, hands: &mut Hands<'_>) -> Self {
-        let now = hands.now;
+    pub fn adopt(heritage: Heritage, times: Times, turn: &mut Turn<'_>) -> Self {
+        let now = turn.now;
         let Heritage {
             number,
             born,
@@ -57,13 +58,13 @@ impl Worker {
         let ladder = Ladder::new(times, began);
         let mut worker = Self::new(number, born.pid, flag, cgroup, (began, ladder));
         worker.main = Main::Stranger(main);
-        worker.tree.recall(born.start, hands.search);
+        worker.tree.recall(born.start, turn.search);
         worker.program = Program::Runs;
         worker.start = Some(born.start);
         worker.changed = true;
         // Its program may have begun when the owner was dead, or about to die.
         worker.told = record.state != WorkerState::Starting;
-        worker.tell_start(hands);
+        worker.tell_start(turn);
         worker.looked = match record.looked {
             Some(false) if notes_reads && worker.flag.go_on_noting() => {
                 Some(worker.flag.take_read())
@@ -78,7 +79,7 @@ impl Worker {
         for (pid, found) in rest {
             worker.tree.hold_found(pid, found);
         }
-        if let (Stragglers::Wait, ended @ Some(_)) = (hands.stragglers, record.ended()) {
+        if let (Stragglers::Wait, ended @ Some(_)) = (turn.rules.stragglers, record.ended()) {
             worker.life = Life::Remains { ended, at: now };
             worker.tree.mark_greeted();
             worker.stragglers = record.stragglers;
@@ -89,7 +90,7 @@ impl Worker {
             worker: number,
             pid: born.pid,
         };
-        hands.witness.see(now, &adopted);
+        turn.tell(&adopted);
         // The record is as new as the flag, or one step older, unless somebody has cut the flag, or
         // deleted it.
         let told = request
@@ -109,23 +110,23 @@ impl Worker {
         let until = deadline.or(noted.map(Moment::from_nanos));
         worker.ladder = worker.ladder.resumed(rung, raised, until, now);
         if told != Some(rung) {
-            worker.write_flag(&Reason::LOST, hands);
+            worker.write_flag(turn);
         }
         match rung {
-            Rung::Flag => worker.let_it_look(hands),
+            Rung::Flag => worker.let_it_look(turn),
             // The owner may have died between the flag and the signal. The record is written
             // after both.
             Rung::Term if record.level >= rung.level() => {
                 // It died while the run was suspended, perhaps: what is stopped can do nothing about
                 // its signal.
-                worker.let_it_go_on(hands);
-                match hands.signal_to {
+                worker.let_it_go_on(turn);
+                match turn.rules.signal_to {
                     SignalTo::First => worker.spare_the_rest(now),
-                    SignalTo::Group => worker.have_signalled_all(hands),
+                    SignalTo::Group => worker.have_signalled_all(turn),
                     SignalTo::Main => {}
                 }
             }
-            Rung::Term | Rung::Kill => worker.use_signal(rung, hands),
+            Rung::Term | Rung::Kill => worker.use_signal(rung, turn),
         }
         worker
     }

@@ -4,12 +4,13 @@ use std::time::Duration;
 
 use libc::SIGKILL;
 
-use super::{Hands, Life, Main, Program, Worker, care};
+use super::{Life, Main, Program, Worker, care};
 use crate::contract::record::Stragglers;
 use crate::decide::ladder::{Input, Rung};
 use crate::decide::outcome::{Before, Final, Outcome};
 use crate::decide::times::Times;
 use crate::enforce::event::Event;
+use crate::enforce::turn::Turn;
 use crate::failpoint;
 use crate::linux::process;
 use crate::words::duration::Limit;
@@ -28,36 +29,33 @@ const MOMENT: Duration = Duration::from_millis(500);
 impl Worker {
     /// Its main process has ended, and is a zombie if it is our child: reaps it. What it left is
     /// looked for by the next [`Worker::settle`]. Answers how it ended, if that was not lost.
-    pub fn main_ended(&mut self, left: usize, hands: &mut Hands<'_>) -> Option<Ended> {
-        self.see_read(hands);
+    pub fn main_ended(&mut self, left: usize, turn: &mut Turn<'_>) -> Option<Ended> {
+        self.see_read(turn);
         let ended = match &self.main {
             Main::Child => {
                 failpoint::pass("end seen");
-                if !hands.search.is_certain() {
+                if !turn.search.is_certain() {
                     // ORDER: found while the zombie pins the number of its session and group.
-                    hands.search.discard();
-                    self.look_for_tree(hands);
+                    turn.search.discard();
+                    self.look_for_tree(turn);
                 }
                 failpoint::pass("tree swept");
                 let ended = process::reap(self.pid);
-                hands.search.forget(self.pid);
+                turn.search.forget(self.pid);
                 failpoint::pass("reaped");
                 ended
             }
             // Its status goes to whoever reaps it.
             Main::Stranger(_) => None,
         };
-        let (worker, asked, now) = (self.number, self.is_asked(), hands.now);
+        let (worker, asked, now) = (self.number, self.is_asked(), turn.now);
         if self.program != Program::Impossible {
-            hands.witness.see(
-                now,
-                &Event::MainEnded {
-                    worker,
-                    ended,
-                    asked,
-                    left,
-                },
-            );
+            turn.tell(&Event::MainEnded {
+                worker,
+                ended,
+                asked,
+                left,
+            });
         }
         self.changed = true;
         self.rest_at = None;
@@ -66,56 +64,56 @@ impl Worker {
     }
 
     /// Lets go of those of its tree who have ended. Before [`Worker::settle`], for all workers.
-    pub fn forget_ended(&mut self, hands: &mut Hands<'_>) {
+    pub fn forget_ended(&mut self, turn: &mut Turn<'_>) {
         let worker = self.number;
         for pid in self.tree.forget_ended() {
             self.changed = true;
             let ended = Event::StragglerEnded { worker, pid };
-            hands.witness.see(hands.now, &ended);
+            turn.tell(&ended);
         }
     }
 
     /// Looks who is left of those it left behind, and of a main process that is not our child. The
     /// last one gone, it has its final record.
-    pub fn settle(&mut self, hands: &mut Hands<'_>) {
+    pub fn settle(&mut self, turn: &mut Turn<'_>) {
         if matches!((&self.life, &self.main), (Life::Main, Main::Stranger(main)) if main.has_ended())
         {
-            self.main_ended(0, hands);
+            self.main_ended(0, turn);
         }
         let Life::Remains { ended, at } = self.life else {
             return;
         };
         let (main, tree) = (&self.main, &mut self.tree);
-        main.as_leader(&self.life, |leader| tree.refresh(leader, hands.search));
-        match hands.stragglers {
-            Stragglers::Stop | Stragglers::Wait => self.greet(hands),
-            Stragglers::Leave => self.leave_alone(hands),
+        main.as_leader(&self.life, |leader| tree.refresh(leader, turn.search));
+        match turn.rules.stragglers {
+            Stragglers::Stop | Stragglers::Wait => self.greet(turn),
+            Stragglers::Leave => self.leave_alone(turn),
         }
         if self.tree.rest().is_empty() {
-            let rung = self.rung_of_outcome(hands);
-            let at = if hands.stragglers == Stragglers::Wait {
-                hands.now
+            let rung = self.rung_of_outcome(turn);
+            let at = if turn.rules.stragglers == Stragglers::Wait {
+                turn.now
             } else {
                 at
             };
-            let outcome = Outcome::of(ended, self.before(ended, rung, hands));
+            let outcome = Outcome::of(ended, self.before(ended, rung, turn));
             // Nothing is asked of a ladder whose tree is empty.
-            let _ = self.ladder.step(Input::TreeEnded, hands.now);
-            self.finish(ended, outcome, at, hands);
+            let _ = self.ladder.step(Input::TreeEnded, turn.now);
+            self.finish(ended, outcome, at, turn);
         }
     }
 
     /// The rung that its outcome tells of: the highest that was used before its main process ended,
     /// or before the last of it did where that is the worker.
-    fn rung_of_outcome(&self, hands: &Hands<'_>) -> Option<Rung> {
-        match hands.stragglers {
+    fn rung_of_outcome(&self, turn: &Turn<'_>) -> Option<Rung> {
+        match turn.rules.stragglers {
             Stragglers::Stop | Stragglers::Leave => self.ladder.outcome_rung(),
             Stragglers::Wait => self.ladder.rung(),
         }
     }
 
     /// Those who came after the others had their signal get it, too.
-    fn greet(&mut self, hands: &mut Hands<'_>) {
+    fn greet(&mut self, turn: &mut Turn<'_>) {
         let new = self.tree.newcomers();
         if new.is_empty() {
             return;
@@ -126,29 +124,29 @@ impl Worker {
         let worker = self.number;
         for straggler in new {
             let there = Event::Straggler { worker, straggler };
-            hands.witness.see(hands.now, &there);
+            turn.tell(&there);
         }
         let signal = match self.ladder.rung() {
-            Some(Rung::Term) if hands.signals_rest() => Some(hands.stop_signal),
+            Some(Rung::Term) if turn.rules.signals_rest() => Some(turn.rules.stop_signal),
             Some(Rung::Kill) => Some(SIGKILL),
             Some(Rung::Flag | Rung::Term) | None => None,
         };
         if let Some(signal) = signal {
             for straggler in new {
-                self.signal_straggler(straggler, signal, hands);
+                self.signal_straggler(straggler, signal, turn);
             }
         }
         self.tree.mark_greeted();
-        self.ask_stragglers(hands);
+        self.ask_stragglers(turn);
     }
 
     /// Asks those it left behind, if it had not been asked itself, and if nobody else has care of
     /// them.
-    pub(super) fn ask_stragglers(&mut self, hands: &mut Hands<'_>) {
+    pub(super) fn ask_stragglers(&mut self, turn: &mut Turn<'_>) {
         let Life::Remains { at, .. } = self.life else {
             return;
         };
-        let (left, own, time) = (self.tree.rest(), self.flag.path(), hands.now.since(at));
+        let (left, own, time) = (self.tree.rest(), self.flag.path(), turn.now.since(at));
         let others = || care::of_others(left, own, time);
         let other = self.asked.is_none().then(others).flatten();
         if let (Some(dir), None) = (&other, self.care_at) {
@@ -158,30 +156,30 @@ impl Worker {
                  enforces the ladders of that",
                 escaped(run)
             );
-            hands.witness.see(hands.now, &Event::Warning(&what));
+            turn.tell(&Event::Warning(&what));
         }
-        self.care_at = other.is_some().then(|| hands.now + care::LOOK_AGAIN);
-        self.see_read(hands);
+        self.care_at = other.is_some().then(|| turn.now + care::LOOK_AGAIN);
+        self.see_read(turn);
         let grace = if self.looked == Some(false) {
             MOMENT
         } else {
             STRAGGLERS
         };
         let (grace, kill_after) = (Limit::After(grace), Limit::After(STRAGGLERS));
-        let short = Times::plain(grace, kill_after, hands.kill_wait);
-        let is_waited_for = other.is_some() || hands.stragglers == Stragglers::Wait;
+        let short = Times::plain(grace, kill_after, turn.rules.kill_wait);
+        let is_waited_for = other.is_some() || turn.rules.stragglers == Stragglers::Wait;
         let stragglers = (!is_waited_for).then_some(short);
         // On a ladder that was climbed already this freezes the outcome, and no more.
-        self.input(Input::MainEnded { stragglers }, &Reason::SIBLING, hands);
+        self.ask(Input::MainEnded { stragglers }, &Reason::SIBLING, turn);
     }
 
     /// Names those it left behind, and forgets them.
-    fn leave_alone(&mut self, hands: &mut Hands<'_>) {
+    fn leave_alone(&mut self, turn: &mut Turn<'_>) {
         let worker = self.number;
         for straggler in self.tree.rest() {
             let left = Event::StragglerLeft { worker, straggler };
-            hands.witness.see(hands.now, &left);
-            hands.search.exclude(straggler.pid);
+            turn.tell(&left);
+            turn.search.exclude(straggler.pid);
             self.stragglers = self.stragglers.saturating_add(1);
         }
         self.tree.release_all();
@@ -190,7 +188,7 @@ impl Worker {
     /// Its main process, our child, ended, and another owner has to do with whatever is left. If
     /// that has happened `just_now`, the flag says what that one used on it. Otherwise nobody knows
     /// what came first, and nothing is guessed.
-    pub fn write_off(&mut self, ended: Option<Ended>, just_now: bool, hands: &mut Hands<'_>) {
+    pub fn write_off(&mut self, ended: Option<Ended>, just_now: bool, turn: &mut Turn<'_>) {
         let (ended, rung) = match self.life {
             // It ended while the ladder was ours.
             Life::Remains { ended, .. } => (ended, self.ladder.outcome_rung()),
@@ -202,29 +200,29 @@ impl Worker {
                 (ended, used.max(self.ladder.rung()))
             }
             Life::Main | Life::Over(_) => {
-                return self.finish(ended, Outcome::Unobserved, hands.now, hands);
+                return self.finish(ended, Outcome::Unobserved, turn.now, turn);
             }
         };
-        let mut before = self.before(ended, rung, hands);
+        let mut before = self.before(ended, rung, turn);
         // Whoever looks late is seen by that owner.
         before.looked = before.looked.filter(|&looked| looked);
         let outcome = Outcome::of(ended, before);
-        self.finish(ended, outcome, hands.now, hands);
+        self.finish(ended, outcome, turn.now, turn);
     }
 
     /// What is known of the time before its main process ended.
-    fn before(&self, ended: Option<Ended>, rung: Option<Rung>, hands: &Hands<'_>) -> Before {
+    fn before(&self, ended: Option<Ended>, rung: Option<Rung>, turn: &Turn<'_>) -> Before {
         let answered = self.said.acknowledged.map(|_| true);
         let handles = |ended| matches!(ended, Ended::Signalled(signal) if self.handled.has(signal));
         Before {
             rung,
             looked: answered.or(self.looked),
             handled: ended.is_some_and(handles),
-            stop_signal: hands.stop_signal,
+            stop_signal: turn.rules.stop_signal,
         }
     }
 
-    pub(super) fn give_up(&mut self, hands: &mut Hands<'_>) {
+    pub(super) fn give_up(&mut self, turn: &mut Turn<'_>) {
         let (ended, main) = match &self.life {
             Life::Main => (None, Some(self.pid)),
             Life::Remains { ended, .. } => (*ended, None),
@@ -233,9 +231,9 @@ impl Worker {
         if main.is_none() {
             // The last one may have ended a moment ago: after the look of this wake-up, which came before
             // the tick, so that no test can have it end there.
-            self.forget_ended(hands);
-            hands.search.discard();
-            self.settle(hands);
+            self.forget_ended(turn);
+            turn.search.discard();
+            self.settle(turn);
             if matches!(self.life, Life::Over(_)) {
                 return;
             }
@@ -243,33 +241,24 @@ impl Worker {
         let rest = self.tree.rest().iter().map(|straggler| straggler.pid);
         let pids: Vec<i32> = main.into_iter().chain(rest).collect();
         let worker = self.number;
-        hands.witness.see(
-            hands.now,
-            &Event::NotEnded {
-                worker,
-                pids: &pids,
-            },
-        );
-        self.finish(ended, Outcome::NotEnded, hands.now, hands);
+        turn.tell(&Event::NotEnded {
+            worker,
+            pids: &pids,
+        });
+        self.finish(ended, Outcome::NotEnded, turn.now, turn);
     }
 
-    fn finish(
-        &mut self,
-        ended: Option<Ended>,
-        outcome: Outcome,
-        at: Moment,
-        hands: &mut Hands<'_>,
-    ) {
+    fn finish(&mut self, ended: Option<Ended>, outcome: Outcome, at: Moment, turn: &mut Turn<'_>) {
         let asked_before = self
             .asked
             .as_ref()
-            .filter(|_| self.rung_of_outcome(hands).is_some());
+            .filter(|_| self.rung_of_outcome(turn).is_some());
         let last = Final {
             worker: self.number,
             pid: self.pid,
             ended,
             outcome,
-            failed: ended.is_some_and(|ended| outcome.is_failure(ended, hands.stop_signal)),
+            failed: ended.is_some_and(|ended| outcome.is_failure(ended, turn.rules.stop_signal)),
             flag_to_end: asked_before.map(|asked| at.since(asked.at)),
             looked: self.looked,
             extensions: self.extensions,
@@ -277,7 +266,7 @@ impl Worker {
         };
         // One that could not be started was told of as that.
         if self.told {
-            hands.witness.see(hands.now, &Event::WorkerEnded(&last));
+            turn.tell(&Event::WorkerEnded(&last));
         }
         if let Some(cgroup) = self.tree.cgroup() {
             cgroup.remove();

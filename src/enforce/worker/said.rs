@@ -2,14 +2,14 @@
 
 use std::time::Duration;
 
-use super::{Hands, Life, Worker};
+use super::{Life, Worker};
 use crate::contract::notify::Message;
 use crate::contract::record::WorkerRecord;
 use crate::decide::ladder::Input;
 use crate::enforce::event::{Event, Why};
+use crate::enforce::turn::Turn;
 use crate::words::duration::Limit;
 use crate::words::moment::Moment;
-use crate::words::reason::Reason;
 
 /// What it has said so far.
 #[derive(Clone, Debug, Default)]
@@ -33,26 +33,26 @@ impl Said {
 
 impl Worker {
     /// Takes in what it said.
-    pub fn hear(&mut self, message: Message, hands: &mut Hands<'_>) {
+    pub fn hear(&mut self, message: Message, turn: &mut Turn<'_>) {
         let worker = self.number;
         if message.ready && !std::mem::replace(&mut self.said.ready, true) {
-            hands.witness.see(hands.now, &Event::WorkerReady { worker });
+            turn.tell(&Event::WorkerReady { worker });
         }
         if let Some(status) = message.status {
             self.said.status = Some(status).filter(|text| !text.is_empty());
             self.changed = true;
         }
         if message.stopping {
-            self.acknowledge(hands);
+            self.acknowledge(turn);
         }
         if let Some(time) = message.extend {
-            self.extend(Limit::After(time), Why::Said, hands);
+            self.extend(Limit::After(time), Why::Said, turn);
         }
     }
 
     /// The first word that it stops is what tells when it saw the flag. Before the flag was raised
     /// it tells of something else: that it leaves by itself.
-    fn acknowledge(&mut self, hands: &mut Hands<'_>) {
+    fn acknowledge(&mut self, turn: &mut Turn<'_>) {
         let Some(asked) = self
             .asked
             .as_ref()
@@ -60,17 +60,15 @@ impl Worker {
         else {
             return;
         };
-        let (worker, after) = (self.number, hands.now.since(asked.at));
+        let (worker, after) = (self.number, turn.now.since(asked.at));
         self.said.acknowledged = Some(after);
         self.changed = true;
-        hands
-            .witness
-            .see(hands.now, &Event::Acknowledged { worker, after });
+        turn.tell(&Event::Acknowledged { worker, after });
     }
 
     /// Gives it this much time from now to SIGTERM, if that is more than it has and SIGTERM was not
     /// sent: no later than the longest grace there is after the flag.
-    pub fn extend(&mut self, time: Limit, why: Why, hands: &mut Hands<'_>) {
+    pub fn extend(&mut self, time: Limit, why: Why, turn: &mut Turn<'_>) {
         let Some(asked) = self.asked.clone() else {
             return;
         };
@@ -78,29 +76,28 @@ impl Worker {
             Limit::After(time) => Some(from + time),
             Limit::Never => None,
         };
-        let (wanted, most) = (end(hands.now, time), end(asked.at, hands.max_grace));
+        let (wanted, most) = (end(turn.now, time), end(asked.at, turn.rules.max_grace));
         let until = match (wanted, most) {
             (Some(wanted), Some(most)) => Some(wanted.min(most)),
             (Some(one), None) | (None, Some(one)) => Some(one),
             (None, None) => None,
         };
-        self.gain(Input::Extend(until), why, hands);
+        self.gain(Input::Extend(until), why, turn);
     }
 
     /// Takes in what may move SIGTERM to a later moment, or away, and tells of it if it does.
-    pub(super) fn gain(&mut self, input: Input, why: Why, hands: &mut Hands<'_>) {
+    pub(super) fn gain(&mut self, input: Input, why: Why, turn: &mut Turn<'_>) {
         let before = self.ladder.deadline();
-        let reason = self.asked.as_ref().map(|asked| asked.reason.clone());
-        self.input(input, &reason.unwrap_or(Reason::USER), hands);
+        self.step(input, turn);
         if self.ladder.deadline() != before {
             self.extensions += 1;
             let extended = Event::Extended {
                 worker: self.number,
                 why,
-                deadline: self.ladder.deadline().map(|until| until.since(hands.now)),
+                deadline: self.ladder.deadline().map(|until| until.since(turn.now)),
                 times: self.extensions,
             };
-            hands.witness.see(hands.now, &extended);
+            turn.tell(&extended);
         }
     }
 

@@ -6,9 +6,9 @@ use std::os::fd::BorrowedFd;
 use std::time::Duration;
 
 use crate::contract::run_dir::RunDir;
-use crate::enforce::enforcement::{Enforcement, Roster};
 use crate::enforce::event::Event;
 use crate::enforce::guard::{self, Estate, Guard};
+use crate::enforce::run::{Roster, Run};
 use crate::enforce::worker::Worker;
 use crate::linux::process;
 use crate::words::duration::Limit;
@@ -67,7 +67,7 @@ impl GuardKeeper {
         &mut self,
         dir: &RunDir,
         ours: impl Iterator<Item = BorrowedFd<'a>>,
-        run: &mut Enforcement<'_>,
+        run: &mut Run<'_>,
         now: Moment,
     ) {
         self.at = None;
@@ -106,7 +106,7 @@ impl GuardKeeper {
     }
 
     /// Ends the guard, if there is one. Answers whether there was.
-    pub(super) fn end(&mut self, run: &mut Enforcement<'_>) -> bool {
+    pub(super) fn end(&mut self, run: &mut Run<'_>) -> bool {
         let Some(guard) = self.guard.take() else {
             return false;
         };
@@ -117,7 +117,7 @@ impl GuardKeeper {
     }
 
     /// The child `pid` was reaped. Answers whether that was the guard: then there will be another.
-    pub(super) fn has_ended(&mut self, pid: i32, run: &mut Enforcement<'_>, now: Moment) -> bool {
+    pub(super) fn has_ended(&mut self, pid: i32, run: &mut Run<'_>, now: Moment) -> bool {
         if self.guard.as_ref().is_none_or(|guard| guard.pid() != pid) {
             return false;
         }
@@ -151,7 +151,7 @@ impl GuardKeeper {
 }
 
 /// What a guard has to hold open: if the names are gone when we die, nobody else has it.
-fn estate(dir: &RunDir, run: &Enforcement<'_>, grace: Limit) -> io::Result<Estate> {
+fn estate(dir: &RunDir, run: &Run<'_>, grace: Limit) -> io::Result<Estate> {
     Ok(Estate {
         dir: dir.twin()?,
         owner: run.files.owner.file(),

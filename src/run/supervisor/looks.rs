@@ -10,7 +10,7 @@ use std::os::fd::BorrowedFd;
 use std::path::{Path, PathBuf};
 
 use crate::contract::flag::writer::FlagFile;
-use crate::enforce::enforcement::{Enforcement, Roster};
+use crate::enforce::run::{Roster, Run};
 use crate::enforce::worker::Worker;
 use crate::linux::watch::{Seen, Watch};
 use crate::run::launch::lacks::INOTIFY;
@@ -55,7 +55,7 @@ impl Looks {
         &mut self,
         flag: &mut FlagFile,
         worker: WorkerNumber,
-        run: &mut Enforcement<'_>,
+        run: &mut Run<'_>,
     ) -> bool {
         let noted = self.noted && flag.note_reads();
         // Without a watch by now, the run may be one that ends at once, and needs none.
@@ -67,7 +67,7 @@ impl Looks {
     }
 
     /// Sees every look at once from now on, if somebody wants to be told.
-    pub(super) fn watch_if_told(&mut self, run: &mut Enforcement<'_>, now: Moment) {
+    pub(super) fn watch_if_told(&mut self, run: &mut Run<'_>, now: Moment) {
         if self.told_at_once {
             self.watch(run, now);
         }
@@ -75,13 +75,13 @@ impl Looks {
 
     /// Sees every look at once from now on, if a worker gains time by one: its ladder has to know
     /// when.
-    pub(super) fn watch_if_gained(&mut self, run: &mut Enforcement<'_>, now: Moment) {
+    pub(super) fn watch_if_gained(&mut self, run: &mut Run<'_>, now: Moment) {
         if self.watch.is_none() && run.workers().there().any(Worker::gains_by_look) {
             self.watch(run, now);
         }
     }
 
-    fn watch(&mut self, run: &mut Enforcement<'_>, now: Moment) {
+    fn watch(&mut self, run: &mut Run<'_>, now: Moment) {
         if self.watch.is_some() || self.warned {
             return;
         }
@@ -97,7 +97,7 @@ impl Looks {
     }
 
     /// Watches a flag; answers whether that can be done, and says once that it cannot.
-    fn watch_flag(&mut self, path: &Path, worker: WorkerNumber, run: &mut Enforcement<'_>) -> bool {
+    fn watch_flag(&mut self, path: &Path, worker: WorkerNumber, run: &mut Run<'_>) -> bool {
         let is_watched = self.try_to_watch(path, worker);
         if !is_watched && !std::mem::replace(&mut self.warned, true) {
             run.lacks(INOTIFY);
@@ -133,7 +133,7 @@ impl Looks {
     }
 
     /// Takes in the looks that the watch has seen.
-    pub(super) fn take(&mut self, run: &mut Enforcement<'_>, now: Moment) {
+    pub(super) fn take(&mut self, run: &mut Run<'_>, now: Moment) {
         let Some(watch) = &mut self.watch else {
             return;
         };

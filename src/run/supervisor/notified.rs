@@ -8,7 +8,7 @@ use nix::unistd::{Pid, getsid};
 
 use super::Supervisor;
 use crate::contract::notify::{Inbox, Letter, Patience};
-use crate::enforce::enforcement::Roster;
+use crate::enforce::run::Roster;
 use crate::enforce::worker::Worker;
 use crate::linux::process::Stat;
 use crate::tree;
@@ -88,8 +88,8 @@ impl Supervisor<'_> {
             Letter::Said(pid, _) if turn.strangers.contains(&pid) => {}
             Letter::Said(pid, message) => {
                 if let Some(number) = worker_of(pid, by_pid, run.workers()) {
-                    return run.on_worker(number, now, |worker, hands| {
-                        worker.hear(message, hands);
+                    return run.on_worker(number, now, |worker, turn| {
+                        worker.hear(message, turn);
                     });
                 }
                 turn.strangers.insert(pid);

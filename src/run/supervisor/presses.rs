@@ -7,7 +7,7 @@
 use std::time::Duration;
 
 use crate::decide::ladder::Rung;
-use crate::enforce::enforcement::How;
+use crate::enforce::run::How;
 use crate::linux::signals::Meaning;
 use crate::words::moment::Moment;
 use crate::words::reason::Reason;
@@ -91,7 +91,7 @@ impl Presses {
 mod tests {
     use super::{Press, Presses};
     use crate::decide::ladder::Rung;
-    use crate::enforce::enforcement::How;
+    use crate::enforce::run::How;
     use crate::linux::signals::Meaning;
     use crate::words::moment::Moment;
     use crate::words::reason::Reason;

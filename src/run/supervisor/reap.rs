@@ -7,8 +7,8 @@ use std::time::Duration;
 use super::Supervisor;
 use super::foreground::Stops;
 use crate::contract::record::Stragglers;
-use crate::enforce::enforcement::How;
 use crate::enforce::event::Event;
+use crate::enforce::run::How;
 use crate::enforce::worker::Worker;
 use crate::failpoint;
 use crate::linux::process::{self, Target};
@@ -53,8 +53,8 @@ impl Supervisor<'_> {
             if let Some(&number) = self.by_pid.get(&pid) {
                 // ORDER: a program that runs by now is another matter.
                 self.see_births(now);
-                self.run.on_worker(number, now, |worker, hands| {
-                    worker.set_stopped(stopped.is_some(), hands);
+                self.run.on_worker(number, now, |worker, turn| {
+                    worker.set_stopped(stopped.is_some(), turn);
                 });
                 if let Some(signal) = stopped {
                     if self.newborns.has_to_go_on(pid) {
@@ -149,8 +149,8 @@ impl Supervisor<'_> {
         let left = self.by_pid.len() + self.to_start();
         let asked = self.is_asked(number);
         let mut ended = None;
-        self.run.on_worker(number, now, |worker, hands| {
-            ended = worker.main_ended(left, hands);
+        self.run.on_worker(number, now, |worker, turn| {
+            ended = worker.main_ended(left, turn);
         });
         let worker = self.run.workers().get(number);
         let is_main = worker.is_some_and(|one| one.is_over().is_none());

@@ -7,8 +7,8 @@ use std::io;
 use super::Supervisor;
 use crate::contract::flag::writer::FlagFile;
 use crate::decide::ladder::Ladder;
-use crate::enforce::enforcement::{How, Unstarted};
 use crate::enforce::event::Event;
+use crate::enforce::run::{How, Unstarted};
 use crate::enforce::worker::Worker;
 use crate::failpoint;
 use crate::linux::cgroup::{Cgroup, Use};
@@ -123,8 +123,8 @@ impl Supervisor<'_> {
                 Ok(()) => {
                     has_run = true;
                     let start = self.run.files.record.born(number).map(|born| born.start);
-                    self.run.on_worker(number, now, |worker, hands| {
-                        worker.runs(start, hands);
+                    self.run.on_worker(number, now, |worker, turn| {
+                        worker.runs(start, turn);
                     });
                 }
                 Err(error) => {

@@ -10,8 +10,8 @@ use std::io;
 use super::deletion::Deletion;
 use super::notified::Hearing;
 use crate::contract::run_dir::{PublishError, RunDir};
-use crate::enforce::enforcement::Enforcement;
 use crate::enforce::event::Event;
+use crate::enforce::run::Run;
 use crate::linux::files;
 use crate::linux::notices::Notices;
 use crate::linux::process;
@@ -79,7 +79,7 @@ impl Upkeep {
     }
 
     /// Is told of deletions from now on, if that was not tried before.
-    pub(super) fn listen_once(&mut self, run: &mut Enforcement<'_>, now: Moment) {
+    pub(super) fn listen_once(&mut self, run: &mut Run<'_>, now: Moment) {
         if !self.was_tried {
             self.listen(run, now);
         }
@@ -87,7 +87,7 @@ impl Upkeep {
 
     /// Is told of deletions from now on, where the directory is by now. What was deleted before is
     /// found too.
-    pub(super) fn listen(&mut self, run: &mut Enforcement<'_>, now: Moment) {
+    pub(super) fn listen(&mut self, run: &mut Run<'_>, now: Moment) {
         let is_first = !std::mem::replace(&mut self.was_tried, true);
         let (base, path) = (self.dir.base(), self.dir.base().path());
         match Notices::of(&self.dir, base, path) {
@@ -114,7 +114,7 @@ impl Upkeep {
     /// Makes again what has no name any more, and what is not as we have written it.
     pub(super) fn put_back(
         &mut self,
-        run: &mut Enforcement<'_>,
+        run: &mut Run<'_>,
         hearing: Option<&mut Hearing>,
         now: Moment,
     ) -> PutBack {
@@ -126,10 +126,10 @@ impl Upkeep {
                 complaint: None,
             };
         }
-        run.on_each(now, |worker, hands| {
+        run.on_each(now, |worker, turn| {
             if worker.heal().is_ok_and(|healed| healed) {
                 let worker = worker.number();
-                hands.witness.see(now, &Event::Healed { worker });
+                turn.witness.see(now, &Event::Healed { worker });
             }
         });
         match self.restore(run, hearing) {
@@ -166,7 +166,7 @@ impl Upkeep {
     }
 
     /// Says once that something cannot be put back; it is tried again later.
-    pub(super) fn complain(&mut self, complaint: &str, run: &mut Enforcement<'_>, now: Moment) {
+    pub(super) fn complain(&mut self, complaint: &str, run: &mut Run<'_>, now: Moment) {
         if !std::mem::replace(&mut self.complained, true) {
             run.warn(complaint);
         }
@@ -181,7 +181,7 @@ impl Upkeep {
 
     fn restore(
         &mut self,
-        run: &mut Enforcement<'_>,
+        run: &mut Run<'_>,
         hearing: Option<&mut Hearing>,
     ) -> io::Result<Restored> {
         if self.dir.is_there() {
@@ -212,11 +212,7 @@ impl Upkeep {
 }
 
 /// Makes the files again that are missing in `dir`; of the flags as many as can be made.
-fn fill(
-    dir: &RunDir,
-    run: &mut Enforcement<'_>,
-    hearing: Option<&mut Hearing>,
-) -> io::Result<Restored> {
+fn fill(dir: &RunDir, run: &mut Run<'_>, hearing: Option<&mut Hearing>) -> io::Result<Restored> {
     let us = process::own_identity();
     files::clear_aside(dir);
     let files = &mut run.files;

@@ -1,6 +1,6 @@
 //! Stopping: one worker or the whole run, from the flag on or from a later rung.
 
-use super::Enforcement;
+use super::Run;
 use crate::contract::control::{Extension, StopRequest};
 use crate::contract::record::{Phase, WorkerRecord};
 use crate::decide::ladder::{Input, Rung};
@@ -25,7 +25,7 @@ impl How {
     pub(crate) const OWN_TIMES: Self = Self::Ask(Wanted::NOTHING);
 }
 
-impl Enforcement<'_> {
+impl Run<'_> {
     /// Stops the whole run. The first time it is a latch: no worker is started any more.
     pub(crate) fn stop_all(&mut self, reason: &Reason, how: How, now: Moment) {
         if !self.files.owner.is_ours() {
@@ -55,9 +55,12 @@ impl Enforcement<'_> {
 
     /// Climbs one rung with every worker.
     pub(crate) fn hurry(&mut self, now: Moment) {
-        let reason = self.stopping.clone().unwrap_or(Reason::INTERRUPT);
-        self.on_each(now, |worker, hands| {
-            worker.input(Input::Hurry, &reason, hands);
+        // Nothing is hurried that was not asked.
+        let Some(reason) = self.stopping.clone() else {
+            return;
+        };
+        self.on_each(now, |worker, turn| {
+            worker.ask(Input::Hurry, &reason, turn);
         });
     }
 
@@ -90,9 +93,9 @@ impl Enforcement<'_> {
     pub(super) fn give_time(&mut self, extension: Extension, now: Moment) {
         let Extension { worker, time } = extension;
         let is_meant = |one: &Worker| worker.is_none_or(|number| number == one.number());
-        self.on_each(now, |one, hands| {
+        self.on_each(now, |one, turn| {
             if is_meant(one) {
-                one.extend(time, Why::Given, hands);
+                one.extend(time, Why::Given, turn);
             }
         });
     }
@@ -126,8 +129,8 @@ impl Enforcement<'_> {
             How::Ask(times) => Input::Stop(times),
             How::AtLeast(rung) => Input::AtLeast(rung),
         };
-        self.on_worker(number, now, |worker, hands| {
-            worker.input(input, reason, hands);
+        self.on_worker(number, now, |worker, turn| {
+            worker.ask(input, reason, turn);
         });
     }
 }

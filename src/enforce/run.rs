@@ -14,15 +14,15 @@ use nix::sys::time::TimeSpec;
 use crate::contract::control::{Control, Line};
 use crate::contract::flag::writer::FlagFile;
 use crate::contract::owner::OwnerFile;
-use crate::contract::record::{Phase, Record, RunRecord, SignalTo, Stragglers};
+use crate::contract::record::{Phase, Record, RunRecord};
 use crate::contract::run_dir::RunDir;
 use crate::decide::outcome::Outcome;
 use crate::enforce::event::{Event, Witness};
-use crate::enforce::worker::{Hands, Worker};
+use crate::enforce::turn::{Rules, Turn};
+use crate::enforce::worker::Worker;
 use crate::failpoint;
 use crate::linux::sys;
 use crate::tree::Search;
-use crate::words::duration::Limit;
 use crate::words::ended::Ended;
 use crate::words::moment::Moment;
 use crate::words::reason::Reason;
@@ -40,8 +40,8 @@ pub(crate) use unstarted::Unstarted;
 /// How often it is looked whether somebody has ended for whom there is no descriptor to poll.
 const GLANCE: Duration = Duration::from_millis(100);
 
-/// What an owner has in its hands.
-pub(crate) struct Enforcement<'a> {
+/// What an owner has of its run.
+pub(crate) struct Run<'a> {
     pub(crate) witness: &'a mut dyn Witness,
     pub(crate) files: Files,
     pub(crate) rules: Rules,
@@ -63,16 +63,7 @@ pub(crate) struct Files {
     pub(crate) run: RunRecord,
 }
 
-/// How the ladder is enforced: the same for all workers of a run.
-pub(crate) struct Rules {
-    pub(crate) stop_signal: i32,
-    pub(crate) signal_to: SignalTo,
-    pub(crate) kill_wait: Duration,
-    pub(crate) max_grace: Limit,
-    pub(crate) stragglers: Stragglers,
-}
-
-impl<'a> Enforcement<'a> {
+impl<'a> Run<'a> {
     pub(crate) fn new(
         files: Files,
         rules: Rules,
@@ -98,21 +89,12 @@ impl<'a> Enforcement<'a> {
 
     /// Takes in a worker of an owner that is no more. Not if we are no owner any more: to take it in
     /// is to go on with its ladder.
-    pub(crate) fn adopt(&mut self, worker: impl FnOnce(&mut Hands<'_>) -> Worker) {
+    pub(crate) fn adopt(&mut self, worker: impl FnOnce(&mut Turn<'_>) -> Worker) {
         if !self.files.owner.is_ours() {
             return;
         }
-        let mut hands = Hands {
-            witness: self.witness,
-            stop_signal: self.rules.stop_signal,
-            signal_to: self.rules.signal_to,
-            kill_wait: self.rules.kill_wait,
-            max_grace: self.rules.max_grace,
-            stragglers: self.rules.stragglers,
-            search: &mut self.search,
-            now: sys::now(),
-        };
-        self.workers.add(worker(&mut hands));
+        let (_, workers, mut turn) = self.turn(sys::now());
+        workers.add(worker(&mut turn));
     }
 
     pub(crate) fn workers(&self) -> &Roster {
@@ -176,9 +158,9 @@ impl<'a> Enforcement<'a> {
         self.pass_orphans_on();
         let adopter = self.search.adopter();
         for is_adopter in [false, true] {
-            self.on_each(now, |worker, hands| {
+            self.on_each(now, |worker, turn| {
                 if (Some(worker.number()) == adopter) == is_adopter {
-                    worker.settle(hands);
+                    worker.settle(turn);
                 }
             });
         }
@@ -209,27 +191,24 @@ impl<'a> Enforcement<'a> {
         self.on_each(now, Worker::tick);
     }
 
+    /// What a turn that begins `now` needs, each by itself.
+    fn turn(&mut self, now: Moment) -> (&OwnerFile, &mut Roster, Turn<'_>) {
+        let turn = Turn {
+            now,
+            rules: &self.rules,
+            search: &mut self.search,
+            witness: self.witness,
+        };
+        (&self.files.owner, &mut self.workers, turn)
+    }
+
     /// Does the same to every worker that is not over. Nothing is done by an owner that was deposed:
     /// another one does it.
-    pub(crate) fn on_each(
-        &mut self,
-        now: Moment,
-        mut act: impl FnMut(&mut Worker, &mut Hands<'_>),
-    ) {
-        let mut hands = Hands {
-            witness: self.witness,
-            stop_signal: self.rules.stop_signal,
-            signal_to: self.rules.signal_to,
-            kill_wait: self.rules.kill_wait,
-            max_grace: self.rules.max_grace,
-            stragglers: self.rules.stragglers,
-            search: &mut self.search,
-            now,
-        };
-        let owner = &self.files.owner;
-        self.workers.on_each(|worker| {
+    pub(crate) fn on_each(&mut self, now: Moment, mut act: impl FnMut(&mut Worker, &mut Turn<'_>)) {
+        let (owner, workers, mut turn) = self.turn(now);
+        workers.on_each(|worker| {
             if owner.is_ours() {
-                act(worker, &mut hands);
+                act(worker, &mut turn);
             }
         });
     }
@@ -240,20 +219,11 @@ impl<'a> Enforcement<'a> {
         &mut self,
         number: WorkerNumber,
         now: Moment,
-        act: impl FnOnce(&mut Worker, &mut Hands<'_>),
+        act: impl FnOnce(&mut Worker, &mut Turn<'_>),
     ) {
-        let mut hands = Hands {
-            witness: self.witness,
-            stop_signal: self.rules.stop_signal,
-            signal_to: self.rules.signal_to,
-            kill_wait: self.rules.kill_wait,
-            max_grace: self.rules.max_grace,
-            stragglers: self.rules.stragglers,
-            search: &mut self.search,
-            now,
-        };
-        if self.files.owner.is_ours() {
-            self.workers.on(number, |worker| act(worker, &mut hands));
+        let (owner, workers, mut turn) = self.turn(now);
+        if owner.is_ours() {
+            workers.on(number, |worker| act(worker, &mut turn));
         }
     }
 
@@ -280,7 +250,7 @@ impl<'a> Enforcement<'a> {
     /// Asks everybody to stop as well as that can be done at once.
     pub(crate) fn abandon(&mut self) {
         for worker in self.workers.iter_mut().filter(|w| w.is_over().is_none()) {
-            worker.abandon(self.rules.stop_signal, self.rules.signal_to);
+            worker.abandon(&self.rules);
         }
     }
 
@@ -298,18 +268,9 @@ impl<'a> Enforcement<'a> {
         just_now: bool,
         now: Moment,
     ) {
-        let mut hands = Hands {
-            witness: self.witness,
-            stop_signal: self.rules.stop_signal,
-            signal_to: self.rules.signal_to,
-            kill_wait: self.rules.kill_wait,
-            max_grace: self.rules.max_grace,
-            stragglers: self.rules.stragglers,
-            search: &mut self.search,
-            now,
-        };
-        self.workers.on(number, |worker| {
-            worker.write_off(ended, just_now, &mut hands);
+        let (_, workers, mut turn) = self.turn(now);
+        workers.on(number, |worker| {
+            worker.write_off(ended, just_now, &mut turn);
         });
     }
 

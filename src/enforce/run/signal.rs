@@ -1,6 +1,6 @@
 //! Signals that somebody asks for, beside the ladder: each is carried out once, and answered.
 
-use super::Enforcement;
+use super::Run;
 use crate::contract::control::Signalling;
 use crate::contract::record::Answer;
 use crate::words::moment::Moment;
@@ -8,7 +8,7 @@ use crate::words::moment::Moment;
 /// How many answers are kept: whoever asked reads them at once.
 const KEPT: usize = 16;
 
-impl Enforcement<'_> {
+impl Run<'_> {
     /// Sends a signal to the main processes that are meant, if somebody still waits for that.
     pub(super) fn send_signal(&mut self, asked: Signalling, now: Moment) {
         let Signalling { worker, signal, .. } = asked;
@@ -18,9 +18,8 @@ impl Enforcement<'_> {
         }
         let mut sent = 0;
         if now <= asked.until {
-            self.on_each(now, |one, hands| {
-                if worker.is_none_or(|number| number == one.number()) && one.forward(signal, hands)
-                {
+            self.on_each(now, |one, turn| {
+                if worker.is_none_or(|number| number == one.number()) && one.forward(signal, turn) {
                     sent += 1;
                 }
             });
