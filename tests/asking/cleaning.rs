@@ -11,7 +11,8 @@ use std::process::Command;
 
 use nix::sys::signal::Signal;
 
-use crate::support::base::{Answer, Base, zoo};
+use crate::support::base::{Answer, Base};
+use crate::support::examples::zoo;
 use crate::support::need::{Need, lacks};
 use crate::support::processes;
 use crate::support::started::{Ended, Started, send};

@@ -11,6 +11,7 @@ mod client;
 mod scene;
 
 use crate::committed;
+use crate::support::examples::probe;
 use crate::support::need::{Need, lacks};
 use cases::{Case, Kind, Step};
 use client::Client;
@@ -21,18 +22,7 @@ const SANITIZED: &str = "-fsanitize=address,undefined";
 
 #[test]
 fn the_library_in_rust_conforms() {
-    let test = std::env::current_exe().expect("the path of this test");
-    let profile = test
-        .parent()
-        .and_then(Path::parent)
-        .expect("target/PROFILE");
-    let built = profile.join("examples/probe");
-    assert!(
-        built.exists(),
-        "{} is missing: build it with cargo build --example probe",
-        built.display()
-    );
-    let client = Client::new("rust", Kind::Maps).copy(&built, "probe");
+    let client = Client::new("rust", Kind::Maps).copy(&probe(), "probe");
     conforms(&client.run(&["probe"]));
 }
 

@@ -19,8 +19,9 @@ use std::time::Duration;
 
 use nix::sys::signal::Signal;
 
-use crate::support::base::{Base, zoo};
+use crate::support::base::Base;
 use crate::support::bystanders::Bystanders;
+use crate::support::examples::zoo;
 use crate::support::owner::{Flags, guard_of};
 use crate::support::processes;
 use crate::support::random::Lateness;

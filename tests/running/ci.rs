@@ -157,7 +157,7 @@ fn a_step_that_does_not_exec_stopctl_keeps_the_signals_to_its_shell() {
             .arg(&script)
             .env("CI", "true")
             .env("STOPCTL", Base::program())
-            .env("ZOO", crate::support::base::zoo());
+            .env("ZOO", crate::support::examples::zoo());
         Started::begin(step, base.root(), None)
     };
     let kept = run("");
@@ -184,7 +184,7 @@ fn the_gitlab_recipe_is_over_before_the_runner_kills_its_group() {
     let mut job = recipe(&base, "gitlab-ci.yml", &work);
     // The runner signals the process group of the job's shell: stopctl is in it, workers are not.
     job.env("GITLAB_CI", "true")
-        .env("ZOO", crate::support::base::zoo());
+        .env("ZOO", crate::support::examples::zoo());
     job.process_group(0);
     let job = Started::begin(job, base.root(), None);
     job.ready(4);

@@ -186,7 +186,7 @@ fn k14c_a_shells_loop_and_script_end_with_us() {
         command
             .args(["-c", script])
             .env("STOPCTL", Base::program())
-            .env("ZOO", crate::support::base::zoo())
+            .env("ZOO", crate::support::examples::zoo())
             .env("WORKER", worker)
             .process_group(0);
         let run = crate::support::started::Started::begin(command, base.root(), None);

@@ -190,7 +190,7 @@ fn verbose_names_every_signal_that_is_sent() {
 fn names_and_texts_are_escaped_before_they_are_printed() {
     let base = Base::new();
     let hostile = base.file("evil\x1b[31m\nname");
-    std::os::unix::fs::symlink(crate::support::base::zoo(), &hostile).expect("a link");
+    std::os::unix::fs::symlink(crate::support::examples::zoo(), &hostile).expect("a link");
     let hostile = hostile.to_str().expect("UTF-8").to_string();
     let run = base
         .scenario()

@@ -14,7 +14,8 @@ use std::time::Duration;
 
 use nix::sys::signal::Signal;
 
-use crate::support::base::{Base, zoo};
+use crate::support::base::Base;
+use crate::support::examples::zoo;
 use crate::support::need::{Need, lacks, rounds};
 use crate::support::processes;
 use crate::support::started::{Ended, send};

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
+use super::examples::zoo;
 use super::processes;
 use super::scenario::Scenario;
 use super::started::{Ended, Started};
@@ -240,20 +241,4 @@ impl Answer {
         assert!(self.err.contains(words), "does not say {words:?}: {self:?}");
         self
     }
-}
-
-/// The path of the fixture program, which cargo builds beside the tests.
-pub(crate) fn zoo() -> PathBuf {
-    let test = std::env::current_exe().expect("the path of this test");
-    let built = test
-        .parent()
-        .and_then(Path::parent)
-        .expect("target/PROFILE/deps")
-        .join("examples/zoo");
-    assert!(
-        built.exists(),
-        "{} is missing: build it with cargo build --example zoo",
-        built.display()
-    );
-    built
 }

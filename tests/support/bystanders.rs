@@ -3,7 +3,8 @@
 use std::os::unix::process::CommandExt as _;
 use std::process::Stdio;
 
-use super::base::{Base, zoo};
+use super::base::Base;
+use super::examples::zoo;
 use super::started::Started;
 
 /// Processes that count every signal they get.

@@ -24,6 +24,7 @@
 //! | `owner` | the owner of a run, its guard and its flags, from outside |
 //! | `held` | a process that a debugger holds |
 //! | `random` | numbers that can be had again, and distributions of what was measured |
+//! | `examples` | the worker programs that cargo builds as examples |
 //! | `pty` | a terminal, and a shell in it that does job control |
 //! | `events` | reading `--events`, and what is true of every such file |
 //! | `processes` | looks into /proc |
@@ -39,6 +40,7 @@
 pub(crate) mod base;
 pub(crate) mod bystanders;
 pub(crate) mod events;
+pub(crate) mod examples;
 pub(crate) mod held;
 pub(crate) mod need;
 pub(crate) mod owner;

@@ -15,7 +15,8 @@ use nix::pty::openpty;
 use nix::sys::termios::{LocalFlags, SetArg, Termios, tcgetattr, tcsetattr};
 use nix::unistd::tcgetpgrp;
 
-use super::base::{Base, zoo};
+use super::base::Base;
+use super::examples::zoo;
 use super::started::{End, Started};
 use super::transcript::Line;
 

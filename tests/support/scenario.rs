@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use super::base::{Base, zoo};
+use super::base::Base;
+use super::examples::zoo;
 use super::started::Started;
 
 /// A `stopctl run` that records its events, unless told otherwise.

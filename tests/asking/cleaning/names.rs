@@ -7,7 +7,8 @@ use std::path::Path;
 use nix::sys::signal::Signal;
 
 use super::scene::{die, entries, one_worker};
-use crate::support::base::{Base, zoo};
+use crate::support::base::Base;
+use crate::support::examples::zoo;
 use crate::support::need::{Need, lacks, rounds};
 use crate::support::processes;
 use crate::support::started::{Started, send};

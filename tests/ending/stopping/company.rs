@@ -124,7 +124,7 @@ fn nobody_else_is_ever_signalled() {
         .name("strict")
         .workers(2)
         .times("100ms", "100ms")
-        .environment("ZOO", crate::support::base::zoo())
+        .environment("ZOO", crate::support::examples::zoo())
         .through(r#"exec 3<&0; env -i "$ZOO" canary <&3 3<&- & exec "$@" </dev/null 3<&-"#)
         .zoo(&["deaf"])
         .start();
@@ -147,8 +147,8 @@ fn what_may_not_be_signalled_is_named_and_status_120_says_so() {
     base.leaves_something();
     // /dev/shm ignores set-uid bits; the build directory does not.
     let program =
-        crate::support::base::zoo().with_file_name(format!("foreigner-{}", std::process::id()));
-    std::fs::copy(crate::support::base::zoo(), &program).expect("copy");
+        crate::support::examples::zoo().with_file_name(format!("foreigner-{}", std::process::id()));
+    std::fs::copy(crate::support::examples::zoo(), &program).expect("copy");
     let mode = std::os::unix::fs::PermissionsExt::from_mode(0o4755);
     std::fs::set_permissions(&program, mode).expect("chmod");
     let nobody = tempfile::Builder::new()

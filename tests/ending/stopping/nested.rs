@@ -7,7 +7,7 @@ use crate::support::base::Base;
 #[test]
 fn an_inner_run_obeys_the_flag_of_the_outer_one_with_reason_parent() {
     let base = Base::new();
-    let zoo = crate::support::base::zoo();
+    let zoo = crate::support::examples::zoo();
     let zoo = zoo.to_str().expect("a path in UTF-8");
     let run = base
         .scenario()
@@ -37,7 +37,7 @@ fn an_inner_run_obeys_the_flag_of_the_outer_one_with_reason_parent() {
 #[test]
 fn an_inner_ladder_fits_into_the_deadline_of_the_outer_one() {
     let base = Base::new();
-    let zoo = crate::support::base::zoo();
+    let zoo = crate::support::examples::zoo();
     let zoo = zoo.to_str().expect("a path in UTF-8");
     let run = base
         .scenario()

@@ -5,8 +5,9 @@ use std::time::Duration;
 use nix::sys::signal::Signal;
 
 use super::modes::{MODES, Mode, group_of, groups_in, own};
-use crate::support::base::{Base, zoo};
+use crate::support::base::Base;
 use crate::support::bystanders::Bystanders;
+use crate::support::examples::zoo;
 use crate::support::need::{Need, lacks};
 use crate::support::processes;
 

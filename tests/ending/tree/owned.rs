@@ -4,7 +4,8 @@ use std::process::Stdio;
 
 use nix::sys::signal::Signal;
 
-use crate::support::base::{Base, zoo};
+use crate::support::base::Base;
+use crate::support::examples::zoo;
 use crate::support::need::{Need, lacks};
 use crate::support::processes;
 use crate::support::started::{Ended, send};

@@ -1,6 +1,7 @@
 //! Those who come to us without being of any worker: named at most, never signalled.
 
-use crate::support::base::{Base, zoo};
+use crate::support::base::Base;
+use crate::support::examples::zoo;
 use crate::support::need::{Need, lacks};
 use crate::support::started::Ended;
 

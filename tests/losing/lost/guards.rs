@@ -6,8 +6,9 @@ use std::time::Duration;
 use nix::sys::signal::Signal;
 
 use super::scene::{orphan, told};
-use crate::support::base::{Base, zoo};
+use crate::support::base::Base;
 use crate::support::bystanders::Bystanders;
+use crate::support::examples::zoo;
 use crate::support::need::{Need, lacks};
 use crate::support::owner::{self, guard_of};
 use crate::support::processes;

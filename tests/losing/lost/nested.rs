@@ -7,8 +7,9 @@ use nix::sys::signal::Signal;
 use nix::sys::stat::Mode;
 use nix::unistd::mkfifo;
 
-use crate::support::base::{Base, zoo};
+use crate::support::base::Base;
 use crate::support::bystanders::Bystanders;
+use crate::support::examples::zoo;
 use crate::support::owner::{named, pid_of_owner};
 use crate::support::processes;
 use crate::support::started::send;

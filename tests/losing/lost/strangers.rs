@@ -9,8 +9,9 @@ use std::process::Stdio;
 use nix::sys::signal::Signal;
 
 use super::scene::orphan;
-use crate::support::base::{Base, zoo};
+use crate::support::base::Base;
 use crate::support::bystanders::Bystanders;
+use crate::support::examples::zoo;
 use crate::support::need::{Need, lacks, missing};
 use crate::support::owner::{is_orphaned, named};
 use crate::support::processes;

@@ -6,6 +6,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use crate::support::base::Base;
+use crate::support::examples;
 use crate::support::need::{Need, lacks};
 use crate::support::python;
 use crate::support::scenario::Scenario;
@@ -31,13 +32,7 @@ request
 /// The clients in Rust, C and Python, as far as this machine can build and run them.
 pub(crate) fn clients(base: &Base) -> Vec<(&'static str, Vec<String>)> {
     let source = |path: &str| format!("{}/{path}", env!("CARGO_MANIFEST_DIR"));
-    let test = std::env::current_exe().expect("the path of this test");
-    let profile = test
-        .parent()
-        .and_then(Path::parent)
-        .expect("target/PROFILE");
-    let rust = profile.join("examples/probe");
-    let mut clients = vec![("rust", vec![rust.display().to_string()])];
+    let mut clients = vec![("rust", vec![examples::probe().display().to_string()])];
     if !lacks(Need::Program("cc")) {
         let built = base.file("probe").display().to_string();
         let compiler = Command::new("cc")

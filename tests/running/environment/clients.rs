@@ -5,7 +5,8 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use crate::support::base::{Base, zoo};
+use crate::support::base::Base;
+use crate::support::examples;
 use crate::support::need::{Need, lacks};
 use crate::support::python;
 use crate::support::started::Started;
@@ -19,8 +20,7 @@ fn clients(base: &Base) -> Vec<(&'static str, Vec<String>)> {
         fs::copy(from, &to).expect("a copy");
         to.display().to_string()
     };
-    let examples = zoo();
-    let rust = copy(&examples.with_file_name("probe"), "probe-rust");
+    let rust = copy(&examples::probe(), "probe-rust");
     let mut clients = vec![("rust", vec![rust])];
     if !lacks(Need::Program("cc")) {
         let built = base.file("probe-c").display().to_string();

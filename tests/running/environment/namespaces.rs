@@ -9,7 +9,8 @@ use std::time::Instant;
 use nix::sys::signal::Signal;
 
 use super::places::{is_gone, proves as proves_by_number, through};
-use crate::support::base::{Base, zoo};
+use crate::support::base::Base;
+use crate::support::examples::zoo;
 use crate::support::need::{Need, lacks};
 use crate::support::owner::named;
 use crate::support::processes;

@@ -3,8 +3,9 @@
 
 use nix::sys::signal::Signal::{SIGALRM, SIGHUP, SIGINT, SIGQUIT, SIGTERM};
 
-use crate::support::base::{Base, zoo};
+use crate::support::base::Base;
 use crate::support::events::{Events, number};
+use crate::support::examples::zoo;
 use crate::support::started::send;
 
 /// A worker that leaves half a second after it was asked, and tells of each SIGTERM.

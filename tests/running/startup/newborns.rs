@@ -9,7 +9,8 @@ use nix::sys::signal::Signal;
 use nix::sys::stat::Mode;
 use nix::unistd::mkfifo;
 
-use crate::support::base::{Base, zoo};
+use crate::support::base::Base;
+use crate::support::examples::zoo;
 use crate::support::need::{Need, lacks};
 use crate::support::owner::{Flags, guard_of, reason_and_deadline};
 use crate::support::preload::before_exec_of;

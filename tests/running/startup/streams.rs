@@ -2,7 +2,8 @@
 
 use std::fs;
 
-use crate::support::base::{Base, zoo};
+use crate::support::base::Base;
+use crate::support::examples::zoo;
 use crate::support::processes;
 use crate::support::started::Ended;
 use crate::support::until::until;
