@@ -3,15 +3,16 @@
 //! Nothing is echoed, so every line is somebody's output. A key is a byte: the terminal makes the
 //! signal of it, for its foreground process group, as for a person.
 
-use std::fs::File;
+use std::fs::{File, OpenOptions};
 use std::io::{self, PipeReader, PipeWriter, Read, Write as _};
-use std::os::fd::AsFd as _;
+use std::os::fd::{AsFd as _, OwnedFd};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use nix::fcntl::{FcntlArg, FdFlag, fcntl};
+use nix::fcntl::OFlag;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use nix::pty::openpty;
+use nix::pty::{grantpt, posix_openpt, ptsname_r, unlockpt};
 use nix::sys::termios::{LocalFlags, SetArg, Termios, tcgetattr, tcsetattr};
 use nix::unistd::tcgetpgrp;
 
@@ -22,6 +23,21 @@ use super::transcript::Line;
 
 /// Far above what a shell needs, on a machine that is busy with other work too.
 const NEVER_AS_LATE: Duration = Duration::from_secs(20);
+
+/// The two ends of a new terminal: the one that draws, and the one that programs have.
+///
+/// Both are closed by every exec(2), from the start: other tests of this process start programs at
+/// any moment, and a terminal does not hang up while one of them has an end of it.
+pub(crate) fn ends() -> (OwnedFd, OwnedFd) {
+    let flags = OFlag::O_RDWR | OFlag::O_NOCTTY | OFlag::O_CLOEXEC;
+    let master = posix_openpt(flags).expect("a terminal");
+    grantpt(&master).expect("the rights to it");
+    unlockpt(&master).expect("its other end");
+    let mut how = OpenOptions::new();
+    how.read(true).write(true).custom_flags(libc::O_NOCTTY);
+    let slave = how.open(ptsname_r(&master).expect("its name"));
+    (master.into(), slave.expect("its other end").into())
+}
 
 /// A key that the terminal itself knows.
 #[derive(Clone, Copy, Debug)]
@@ -73,17 +89,14 @@ impl Pty {
     }
 
     fn of(base: &Base, mut command: Command) -> Self {
-        let ends = openpty(None, None).expect("a terminal");
-        for end in [&ends.master, &ends.slave] {
-            fcntl(end, FcntlArg::F_SETFD(FdFlag::FD_CLOEXEC)).expect("close-on-exec");
-        }
-        let mut settings = tcgetattr(&ends.slave).expect("its settings");
+        let (master, slave) = ends();
+        let mut settings = tcgetattr(&slave).expect("its settings");
         settings.local_flags.remove(LocalFlags::ECHO);
         // What a program has said before a key is read, too.
         settings.local_flags.insert(LocalFlags::NOFLSH);
-        tcsetattr(&ends.slave, SetArg::TCSANOW, &settings).expect("its settings");
-        let before = tcgetattr(&ends.slave).expect("its settings");
-        let slave = || ends.slave.try_clone().expect("its other end");
+        tcsetattr(&slave, SetArg::TCSANOW, &settings).expect("its settings");
+        let before = tcgetattr(&slave).expect("its settings");
+        let slave = || slave.try_clone().expect("its other end");
         command
             .env("STOPCTL", Base::program())
             .env("ZOO", zoo())
@@ -95,7 +108,7 @@ impl Pty {
             .stdout(slave())
             .stderr(slave());
         let leader = Started::begin_as_is(command, base.root(), None);
-        let master = File::from(ends.master);
+        let master = File::from(master);
         let (closed, hang_up) = io::pipe().expect("a pipe");
         leader.follow(Screen {
             master: master.try_clone().expect("its end"),

@@ -7,10 +7,10 @@ use std::process::{Command, Stdio};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
-use nix::pty::{Winsize, openpty};
 use nix::sys::termios::{LocalFlags, SetArg, tcgetattr, tcsetattr};
 
 use super::base::Base;
+use super::pty::ends;
 use super::started::Started;
 
 mod screen;
@@ -34,18 +34,13 @@ struct Seen {
 
 impl Terminal {
     pub(crate) fn new(rows: u16, columns: u16) -> Self {
-        let size = Winsize {
-            ws_row: rows,
-            ws_col: columns,
-            ws_xpixel: 0,
-            ws_ypixel: 0,
-        };
-        let pty = openpty(Some(&size), None).expect("a pty");
+        let (master, slave) = ends();
+        set_size(&slave, rows, columns);
         // A key that makes a signal throws nothing away that a program has drawn before it.
-        let mut settings = tcgetattr(&pty.slave).expect("its settings");
+        let mut settings = tcgetattr(&slave).expect("its settings");
         settings.local_flags.insert(LocalFlags::NOFLSH);
-        tcsetattr(&pty.slave, SetArg::TCSANOW, &settings).expect("its settings");
-        let master = File::from(pty.master);
+        tcsetattr(&slave, SetArg::TCSANOW, &settings).expect("its settings");
+        let master = File::from(master);
         let seen = Seen {
             screen: Screen::new(rows, columns),
             bytes: Vec::new(),
@@ -64,7 +59,7 @@ impl Terminal {
         });
         Self {
             master,
-            slave: pty.slave,
+            slave,
             shared,
         }
     }
@@ -114,11 +109,7 @@ impl Terminal {
     /// Makes it larger or smaller, as a terminal does: first what it shows, then the kernel's word.
     pub(crate) fn resize(&self, rows: u16, columns: u16) {
         self.seen().screen.resize(rows, columns);
-        let mut stty = Command::new("stty");
-        let size = [rows, columns].map(|number| number.to_string());
-        stty.args(["rows", &size[0], "cols", &size[1]]);
-        let status = stty.stdin(self.end()).status().expect("stty");
-        assert!(status.success());
+        set_size(&self.slave, rows, columns);
     }
 
     /// Waits until what it shows is as it should be.
@@ -157,6 +148,15 @@ impl Terminal {
     fn seen(&self) -> MutexGuard<'_, Seen> {
         self.shared.0.lock().expect("nobody panicked")
     }
+}
+
+fn set_size(slave: &OwnedFd, rows: u16, columns: u16) {
+    let mut stty = Command::new("stty");
+    let size = [rows, columns].map(|number| number.to_string());
+    stty.args(["rows", &size[0], "cols", &size[1]]);
+    let slave = slave.try_clone().expect("dup");
+    let status = stty.stdin(slave).status().expect("stty");
+    assert!(status.success());
 }
 
 /// The settings of a terminal, in the words of stty(1).

@@ -6,12 +6,12 @@ use std::os::fd::{AsFd as _, AsRawFd as _, OwnedFd};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::time::Duration;
 
-use nix::fcntl::{FcntlArg, FdFlag, OFlag, fcntl};
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use nix::pty::openpty;
 use nix::sys::signal::Signal;
 
 use crate::support::base::Base;
+use crate::support::pty::ends;
 use crate::support::started::Ended;
 use crate::support::until::until;
 
@@ -23,13 +23,10 @@ struct Stalled {
 
 impl Stalled {
     fn with_room(room: usize) -> Self {
-        let ends = openpty(None, None).expect("a terminal");
-        for end in [&ends.master, &ends.slave] {
-            fcntl(end, FcntlArg::F_SETFD(FdFlag::FD_CLOEXEC)).expect("close-on-exec");
-        }
+        let (master, slave) = ends();
         let mut stalled = Self {
-            master: ends.master.into(),
-            slave: ends.slave,
+            master: master.into(),
+            slave,
         };
         fcntl(&stalled.master, FcntlArg::F_SETFL(OFlag::O_NONBLOCK)).expect("a flag");
         let capacity = stalled.fill(usize::MAX);
