@@ -58,9 +58,9 @@ fn k16b_it_reaches_everybody_of_the_tree_once() {
 #[test]
 fn k16c_to_the_main_process_alone_a_trap_may_save_by_a_child_to_the_end() {
     let base = Base::new();
-    let options = ["--grace", "0", "--kill-after", "3s", "--signal-to", "main"];
+    let options = ["--grace", "0", "--kill-after", "5s", "--signal-to", "main"];
     // More than half of kill-after, when the rest of the tree would have SIGTERM by default.
-    let script = r#"trap 'sh -c "sleep 2 && echo saved"; exit 0' TERM
+    let script = r#"trap 'sh -c "sleep 2.7 && echo saved"; exit 0' TERM
         echo "ready worker=0 pid=$$"; while :; do sleep 0.02; done"#;
     let end = asked(&base, &options, script, 1);
     end.expect(0);
@@ -78,8 +78,10 @@ fn k16c_what_is_left_of_it_then_gets_sigkill_alone() {
         "--signal-to",
         "main",
     ];
-    let script = r#"sh -c 'trap "echo inner got it" TERM; echo "ready worker=0 pid=$$"
-            while :; do sleep 0.02; done' & trap 'exit 0' TERM; wait"#;
+    // Both have their traps before anybody says that they are ready.
+    let script = r#"trap 'exit 0' TERM
+        sh -c 'trap "echo inner got it" TERM; echo "ready worker=0 pid=$$"
+            while :; do sleep 0.02; done' & wait"#;
     let end = asked(&base, &options, script, 1);
     end.expect(0);
     assert!(!end.out().contains("inner got it"), "{}", end.out());
@@ -89,8 +91,8 @@ fn k16c_what_is_left_of_it_then_gets_sigkill_alone() {
     assert_eq!(signals.iter().filter(|sent| *sent == "SIGTERM").count(), 1);
 }
 
-fn with_its_supervisor_killed(base: &Base, whom: &str, script: &str) -> Started {
-    let run = base.scenario().name("whom").times("200ms", "2s");
+fn with_its_supervisor_killed(base: &Base, whom: &str, kill_after: &str, script: &str) -> Started {
+    let run = base.scenario().name("whom").times("200ms", kill_after);
     let run = run.options(&["-v", "--signal-to", whom]);
     let run = run.command(&["bash", "-c", script]).start();
     guard_of(&run);
@@ -103,14 +105,14 @@ fn with_its_supervisor_killed(base: &Base, whom: &str, script: &str) -> Started 
 #[test]
 fn k16d_who_takes_over_signals_the_same() {
     let base = Base::new();
-    let run = with_its_supervisor_killed(&base, "group", ENTRYPOINT);
+    let run = with_its_supervisor_killed(&base, "group", "1m", ENTRYPOINT);
     run.wait_for("cleanup");
     let end = run.finish();
     end.expect_signal(9);
     assert!(!end.events.signals(0).contains(&"SIGKILL".to_owned()));
 
     let base = Base::new();
-    let run = with_its_supervisor_killed(&base, "main", ENTRYPOINT);
+    let run = with_its_supervisor_killed(&base, "main", "500ms", ENTRYPOINT);
     let end = run.finish();
     end.expect_signal(9);
     let out = end.out();
