@@ -1,5 +1,5 @@
 //! What stopctl costs beside its peers: `cargo bench --bench peers`, or `-- --quick` for a first
-//! look. What it prints last is the table of the README.
+//! look. What it prints last is the table in benches/README.md.
 //!
 //! Everything is measured in rounds in which each program has its turn, and told as ratios within
 //! a round: what else the machine does slows all of them. The floor is a small static C program
