@@ -19,13 +19,11 @@ use stopctl::words::worker_number::WorkerNumber;
 
 use crate::behind::Behind;
 use crate::fate::{self, Fate};
-use crate::say::stopping::{still_there, then};
-use crate::say::workers::named;
-use crate::show::{NAMES, names};
+use crate::say::rung;
+use crate::say::stopping::{self, still_there};
+use crate::say::workers::NAMES;
 use crate::summary;
 use crate::voice::{Voice, Weight};
-
-mod lines;
 
 /// Those who leave within this time of one another are said in one line.
 const TOGETHER: Duration = Duration::from_millis(200);
@@ -263,55 +261,45 @@ impl Progress {
             all,
         }) = asked
         {
-            voice.say(
-                Weight::Notice,
-                &self.asked_line(now, &reason, &workers, all, keys_reach_us()),
-            );
+            let whom = if all {
+                stopping::Asked::All(workers.len())
+            } else {
+                stopping::Asked::Some(&workers)
+            };
+            let why = stopping::why(&reason, self.news.signal.as_deref());
+            let next = self.next(now, keys_reach_us());
+            let line = stopping::asked(&self.run, Some(why), &whom, &next);
+            voice.say(Weight::Notice, &line);
             if let Some(line) = self.unaware_line(&unaware) {
                 voice.say(Weight::Notice, &line);
             }
         }
         let (first, others) = split(behind);
         for (worker, processes) in first {
-            let what = if processes.len() == 1 {
-                "a process"
-            } else {
-                "processes"
-            };
-            let processes = names(&processes);
             if self.waits_for_stragglers {
-                let line = format!("worker {worker} goes on in the background: {processes}");
+                let line = stopping::in_background(worker, &processes);
                 voice.say(Weight::Notice, &line);
                 continue;
             }
-            let next = then(&self.next(now, false));
-            let line = format!("worker {worker} left {what} behind: {processes}{next}");
+            let line = stopping::left_behind(worker, &processes, &self.next(now, false));
             voice.say(Weight::Warning, &line);
             if self.news.daemons.remove(&worker) {
-                voice.say(Weight::Warning, &lines::daemon(worker));
+                voice.say(Weight::Warning, &stopping::daemon(worker));
             }
         }
         if !others.is_empty() {
-            let line = format!("so did {}", named(&others));
-            voice.say(Weight::Warning, &line);
+            voice.say(Weight::Warning, &stopping::so_did(&others));
         }
         for ((signal, rest), workers) in sent {
-            let whom = if rest { "what is left of " } else { "" };
-            let next = then(&self.next(now, keys_reach_us()));
-            let signal = signal_name(signal);
-            let line = format!(
-                "{}{signal} to {whom}{}{next}",
-                self.elapsed(now),
-                named(&workers)
-            );
-            voice.say(Weight::Notice, &line);
+            let next = self.next(now, keys_reach_us());
+            let line = stopping::sent(&signal_name(signal), rest, &workers, &next);
+            voice.say(Weight::Notice, &(self.elapsed(now) + &line));
             if let Some(stop) = &mut self.stop {
                 stop.silence_ends = now + stop.silence;
             }
         }
         if !ignored.is_empty() {
-            let (signal, who) = (&self.stop_signal, named(&ignored));
-            let line = format!("{signal} is ignored by {who}: only the flag, or SIGKILL, is left");
+            let line = stopping::ignored(&self.stop_signal, &ignored);
             voice.say(Weight::Warning, &line);
         }
         let leavers_at = self.stop.as_ref().and_then(|stop| stop.leavers_at);
@@ -363,6 +351,45 @@ impl Progress {
                 &format!("{}{}", self.elapsed(now), parts.join("; ")),
             );
         }
+    }
+
+    fn unaware_line(&self, unaware: &[WorkerNumber]) -> Option<String> {
+        let is_there = |worker: &&WorkerNumber| self.workers.contains_key(worker);
+        let unaware: Vec<WorkerNumber> = unaware.iter().filter(is_there).copied().collect();
+        let hint = if self.waits_for_unaware {
+            stopping::HINT_FOR_UNAWARE
+        } else {
+            ""
+        };
+        match unaware.as_slice() {
+            [] => None,
+            [one] => {
+                let pid = self.workers.get(one).map_or(0, |known| known.pid);
+                Some(stopping::unaware(*one, &self.program, pid, hint))
+            }
+            several => Some(stopping::all_unaware(several, &self.program, hint)),
+        }
+    }
+
+    /// The next rung and when it comes, for the worker that it reaches first; with `keys`, which key
+    /// brings it now.
+    fn next(&self, now: Moment, keys: bool) -> String {
+        let never = Moment::from_nanos(u64::MAX);
+        let stopping = self.workers.values().filter(|known| known.level > 0);
+        let first = stopping.min_by_key(|known| known.deadline.unwrap_or(never));
+        let Some(first) = first.filter(|first| first.level <= 2) else {
+            return String::new();
+        };
+        let signal = rung::after(first.level, &self.stop_signal);
+        let when = rung::coming(signal, first.deadline.map(|deadline| deadline.since(now)));
+        let was_pressed = self.stop.as_ref().is_some_and(|stop| stop.by_key);
+        let key = keys.then(|| rung::key(signal, was_pressed));
+        when + &key.unwrap_or_default()
+    }
+
+    fn elapsed(&self, now: Moment) -> String {
+        let column = |stop: &Stop| stopping::elapsed(now.since(stop.began));
+        self.stop.as_ref().map_or_else(String::new, column)
     }
 }
 

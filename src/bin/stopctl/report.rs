@@ -3,28 +3,25 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use stopctl::decide::outcome::Final;
+use stopctl::decide::outcome::{Final, Outcome};
 use stopctl::enforce::event::{Event, Witness};
 use stopctl::linux::stream::Stream;
 use stopctl::run::plan::Plan;
 use stopctl::run::spawn::{Exposure, Place};
+use stopctl::words::ended::Ended;
 use stopctl::words::escape::escaped;
 use stopctl::words::moment::Moment;
 use stopctl::words::reason::Reason;
-use stopctl::words::signal_name::signal_name;
 use stopctl::words::worker_number::WorkerNumber;
 
 use crate::annotations::Annotations;
 use crate::events::Events;
 use crate::fate::Fate;
 use crate::progress::Progress;
+use crate::say;
 use crate::summary;
 use crate::voice::{Trace, Voice, Weight};
 
-mod ends;
-mod grace;
-mod left;
-mod words;
 mod written;
 
 /// Speaks for a run, and writes its events.
@@ -69,14 +66,6 @@ impl Report {
         }
     }
 
-    fn detail(&mut self, line: &str) {
-        self.voice.say(Weight::Detail, line);
-    }
-
-    fn notice(&mut self, line: &str) {
-        self.voice.say(Weight::Notice, line);
-    }
-
     fn warn(&mut self, line: &str) {
         self.voice.say(Weight::Warning, line);
     }
@@ -98,7 +87,7 @@ impl Report {
             let line = summary::over(run, time, &fates, signal);
             self.voice.insist(Weight::Notice, &line);
         }
-        let not_ours = |status| words::not_ours(status, reason, &self.finals);
+        let not_ours = |status| say::end::not_ours(status, reason, &self.finals);
         if let Some(line) = status.and_then(not_ours) {
             self.warn(&line);
         }
@@ -193,105 +182,61 @@ impl Report {
 
     /// What is said at once.
     fn speak(&mut self, now: Moment, event: &Event<'_>) {
-        match event {
-            Event::Adopted { worker, pid } => {
-                self.detail(&format!("worker {worker} taken over: pid {pid}"));
+        for (weight, line) in say::event::lines(event, &self.progress.stop_signal) {
+            self.voice.say(weight, &line);
+        }
+        if let Event::MainEnded {
+            worker,
+            ended,
+            asked: false,
+            left,
+        } = event
+        {
+            if self.count > 1 && !ended.is_some_and(Ended::is_success) {
+                self.warn(&say::end::failed(*worker, *ended, *left));
             }
-            Event::WorkerStarted { worker, pid, .. } => {
-                self.detail(&format!("worker {worker} started: pid {pid}"));
-            }
-            Event::CalledOff { worker, .. } => self.notice(&words::called_off(*worker)),
-            Event::FirstLook { worker } => {
-                self.detail(&format!("worker {worker} looked at its flag"));
-            }
-            Event::Extended {
-                worker,
-                why,
-                deadline,
-                times,
-            } => self.extended(*worker, *why, *deadline, *times),
-            Event::WorkerReady { worker } => self.detail(&format!("worker {worker} is ready")),
-            Event::Acknowledged { worker, after } => self.acknowledged(*worker, *after),
-            Event::SignalSent {
-                worker,
-                pid,
-                signal,
-            } => {
-                self.detail(&format!(
-                    "{} to pid {pid} (worker {worker})",
-                    signal_name(*signal)
-                ));
-            }
-            Event::Forwarded { worker, signal } => {
-                self.detail(&format!(
-                    "{} passed on to worker {worker}",
-                    signal_name(*signal)
-                ));
-            }
-            Event::SignalRefused {
-                worker,
-                pid,
-                signal,
-                error,
-            } => {
-                let signal = signal_name(*signal);
-                let line = format!("{signal} to pid {pid} of worker {worker} was refused: {error}");
-                self.voice.say(Weight::Error, &line);
-            }
-            Event::MainEnded {
-                worker,
-                ended,
-                asked,
-                left,
-            } => {
-                self.main_ended(*worker, *ended, *asked, *left);
-            }
-            Event::NotEnded { .. } | Event::StragglerLeft { .. } | Event::Nobodys { .. } => {
-                for (weight, line) in left::lines(event) {
-                    self.voice.say(weight, &line);
+        } else if let Event::WorkerEnded(last) = event {
+            self.worker_ended(last);
+        } else if let Event::RunEnded {
+            status,
+            reason,
+            duration,
+        } = event
+        {
+            self.run_ended(now, *status, *reason, *duration);
+        } else if matches!(event, Event::Junk) && !std::mem::replace(&mut self.said_junk, true) {
+            self.warn("ignored something in 'control' that is no request");
+        }
+    }
+
+    fn worker_ended(&mut self, last: &Final) {
+        if last.outcome == Outcome::ByOthers {
+            let same = |other: &Final| (other.outcome, other.ended) == (last.outcome, last.ended);
+            // The hint is given once: the others died of the same.
+            let is_known = self.finals.iter().any(same);
+            let line = match last.ended {
+                Some(Ended::Signalled(signal))
+                    if self.forwarded.contains(&(last.worker, signal)) =>
+                {
+                    say::end::by_forwarded(last)
                 }
-            }
-            Event::WorkerEnded(last) => self.worker_ended(last),
-            Event::ForeignReaped { pid } => {
-                self.detail(&format!("reaped pid {pid}, which is no worker"));
-            }
-            Event::Repeated { signal } => {
-                let (weight, line) = words::repeated(*signal);
-                self.voice.say(weight, &line);
-            }
-            Event::Junk => {
-                if !std::mem::replace(&mut self.said_junk, true) {
-                    self.warn("something came through 'control' that is no request: ignored");
-                }
-            }
-            Event::Warning(text) => self.warn(text),
-            Event::GuardStarted { pid } => self.detail(&format!("guard started: pid {pid}")),
-            Event::GuardEnded { pid } => {
-                self.warn(&format!(
-                    "the guard (pid {pid}) was killed; starting another"
-                ));
-            }
-            Event::SupervisorDied { pid, name } => {
-                self.voice
-                    .say(Weight::Error, &words::supervisor_died(*pid, name));
-            }
-            Event::PutBack { directory } => self.warn(&words::put_back(directory)),
-            Event::Healed { worker } => self.warn(&words::healed(*worker)),
-            Event::Suspended => self.detail(words::SUSPENDED),
-            Event::Resumed { suspended } => self.detail(&words::resumed(*suspended)),
-            Event::Deposed => self.warn(words::DEPOSED),
-            Event::RunEnded {
-                status,
-                reason,
-                duration,
-            } => self.run_ended(now, *status, *reason, *duration),
-            Event::RunStarted { .. }
-            | Event::Signalled { .. }
-            | Event::StopRequested { .. }
-            | Event::FlagRaised { .. }
-            | Event::Ignored { .. }
-            | Event::Straggler { .. }
-            | Event::StragglerEnded { .. } => {}
+                Some(_) | None => say::end::by_others(last, is_known, self.is_exposed),
+            };
+            self.warn(&line);
+        }
+        self.finals.push(last.clone());
+    }
+
+    fn annotate(&mut self, time: Duration) {
+        let Some(annotations) = &self.annotations else {
+            return;
+        };
+        let (run, finals) = (&self.progress.run, &self.finals);
+        for line in annotations.lines(run, time, finals) {
+            self.voice.pass(&line);
+        }
+        if let Err(error) = annotations.summarise(run, time, finals) {
+            self.warn(&format!("GITHUB_STEP_SUMMARY: {error}"));
         }
     }
 }

@@ -70,18 +70,6 @@ pub(crate) fn table<const N: usize>(head: [&str; N], rows: &[[String; N]]) -> St
     text
 }
 
-/// How many names are written out: more of them tell a person nothing.
-pub(crate) const NAMES: usize = 10;
-
-/// Names as a person lists them: `a, b, c`, or the first of them and how many more there are.
-pub(crate) fn names(all: &[String]) -> String {
-    let shown = &all[..all.len().min(NAMES)];
-    match all.len() - shown.len() {
-        0 => shown.join(", "),
-        more => format!("{} and {more} more", shown.join(", ")),
-    }
-}
-
 /// As much of an escaped text as `most` characters are.
 pub(crate) fn excerpt(text: String, most: usize) -> String {
     match text.char_indices().nth(most) {
@@ -93,18 +81,7 @@ pub(crate) fn excerpt(text: String, most: usize) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{excerpt, names, table};
-
-    #[test]
-    fn a_line_has_an_end_however_many_names_are_to_be_in_it() {
-        let all: Vec<String> = (0..5000).map(|n| format!("program{n} (pid {n})")).collect();
-        assert_eq!(names(&all[..1]), "program0 (pid 0)");
-        assert!(names(&all[..10]).ends_with(", program9 (pid 9)"));
-        assert!(names(&all[..11]).ends_with(", program9 (pid 9) and 1 more"));
-        assert!(names(&all).ends_with(" and 4990 more"));
-        assert!(names(&all).len() < 300);
-        assert_eq!(names(&[]), "");
-    }
+    use super::{excerpt, table};
 
     #[test]
     fn an_excerpt_is_cut_between_characters_and_not_in_an_escape() {

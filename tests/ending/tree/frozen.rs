@@ -143,7 +143,7 @@ fn k6h_a_frozen_supervisor_is_taken_over_from_and_only_reaps_when_it_is_thawed()
     base.call(&["stop", "icy", "--kill"]).expect(0);
     stop.finish().expect(0).says("1 not observed");
     group.set("cgroup.freeze", "0");
-    run.wait_for("took over: it only waits for its workers now");
+    run.wait_for("took over: this one only waits for its workers now");
     let end = run.finish_unchecked();
     end.expect(137);
     assert_eq!(end.events.outcomes(), ["unobserved"]);

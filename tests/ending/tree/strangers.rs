@@ -34,7 +34,7 @@ fn g16_children_from_before_the_run_and_their_orphans_are_never_signalled() {
         if stop == "itself" {
             base.call(&["stop", "foreign", "--term"]).expect(0);
         }
-        run.wait_for("is of no worker that can be told");
+        run.wait_for("belongs to no worker that is known");
         run.wait_for_exit();
         // The canaries speak when their standard input ends.
         let blind = run.so_far();
@@ -96,7 +96,7 @@ fn g16_as_process_1_whoever_was_executed_into_the_container_is_left_alone() {
     );
     let end = run.finish();
     assert_eq!(end.ended, Ended::Code(137));
-    end.says("is of no worker that can be told");
+    end.says("belongs to no worker that is known");
     // With process 1 the kernel kills all of it; nobody else sent it anything.
     let end = stranger.finish();
     assert!(!end.out().contains("signal"), "G16: {}", end.out());

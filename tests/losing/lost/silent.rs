@@ -69,7 +69,7 @@ fn c9_g18_a_supervisor_in_a_debugger_is_taken_over_and_only_reaps_afterwards() {
         assert_eq!(pid_of_owner(&base, "held"), Some(taker[0]), "C9");
         // Two owners would be two writers: the ladder is half climbed, and the old one is back.
         drop(held);
-        run.wait_for("took over: it only waits for its workers now");
+        run.wait_for("took over: this one only waits for its workers now");
         assert_eq!(pid_of_owner(&base, "held"), Some(taker[0]), "G18");
         // It does nothing of what it is asked.
         run.signal(Signal::SIGINT);
@@ -153,7 +153,7 @@ fn k6f_what_the_new_owner_has_written_is_left_as_it_is() {
     let before = second();
     assert_eq!(before["outcome"], "unobserved");
     drop(held);
-    run.wait_for("took over: it only waits for its workers now");
+    run.wait_for("took over: this one only waits for its workers now");
     // It has reaped the worker, and knows its exit status now.
     run.wait_for_events("worker_ended", 1);
     base.call(&["stop", "held", "--worker", "1"]).expect(0);
@@ -189,7 +189,7 @@ fn k6g_an_owner_is_deposed_by_whichever_of_its_owner_files_names_another() {
     };
     base.call(&["stop", "there"]).expect(0).says("taking over");
     drop(held);
-    run.wait_for("took over: it only waits for its workers now");
+    run.wait_for("took over: this one only waits for its workers now");
     let end = run.finish_unchecked();
     end.events.only("deposed");
     assert!(end.events.of("flag_raised").is_empty(), "{:#?}", end.events);

@@ -243,7 +243,7 @@ fn k19h_a_flag_is_healed_though_nobody_is_told_of_looks() {
         });
     }
     base.call(&["stop", "healed", "--term"]).expect(0);
-    run.finish().expect(0).says("it is whole again");
+    run.finish().expect(0).says("it is repaired");
 }
 
 #[test]

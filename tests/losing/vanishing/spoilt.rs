@@ -25,7 +25,7 @@ fn b5_a_flag_that_is_cut_is_healed_and_no_client_crashes() {
         let path = flag(&base, "cut", 0);
         let file = File::options().write(true).open(&path).expect("the flag");
         file.set_len(0).expect("truncate");
-        run.wait_for("the flag of worker 0 was written by somebody else: it is whole again");
+        run.wait_for("somebody else wrote into the flag of worker 0: it is repaired");
         let there = File::open(&path).expect("the flag");
         assert_eq!(there.metadata().expect("metadata").len(), 64, "B5 {client}");
         if processes::state(pid).is_some() {
@@ -103,7 +103,7 @@ fn g13_b10_a_flag_that_root_writes_is_healed() {
         base.call(&["stop", "scribbled"]).expect(0);
         let end = run.finish();
         end.expect(0)
-            .says("was written by somebody else: it is whole again");
+            .says("somebody else wrote into the flag of worker 0: it is repaired");
         assert_eq!(end.events.outcomes(), ["term"], "G13 {what}");
         assert!(
             super::scene::text(&file).starts_with("2   user"),
@@ -157,7 +157,7 @@ fn a_flag_that_was_raised_is_healed_to_what_it_said() {
     let said = fs::read(&path).expect("the flag");
     let file = File::options().write(true).open(&path).expect("the flag");
     file.set_len(0).expect("truncate");
-    run.wait_for("it is whole again");
+    run.wait_for("it is repaired");
     let healed = fs::read(&path).unwrap_or_default();
     assert!(healed.is_empty() || healed[0] == b'2' || healed == said);
     run.finish().expect(0);

@@ -24,6 +24,12 @@ pub(crate) fn coming(rung: &str, left: Option<Duration>) -> String {
     }
 }
 
+/// Which key brings it now, at the end of a line.
+pub(crate) fn key(rung: &str, was_pressed: bool) -> String {
+    let again = if was_pressed { " again" } else { "" };
+    format!(". Ctrl-C{again}: {rung} now")
+}
+
 /// A deadline is read a moment after it was set: 9.99 s are 10 s to a reader.
 pub(crate) fn rounded(time: Duration) -> Duration {
     if time < Duration::from_secs(1) {

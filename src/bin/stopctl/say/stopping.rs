@@ -1,8 +1,11 @@
 //! The course of a stop: who was asked, and who is still there.
 
+use std::time::Duration;
+
+use stopctl::words::reason::Reason;
 use stopctl::words::worker_number::WorkerNumber;
 
-use super::workers::{counted, named};
+use super::workers::{counted, named, names};
 
 /// Who was asked to stop.
 pub(crate) enum Asked<'a> {
@@ -32,8 +35,86 @@ pub(crate) fn still_there(workers: &[WorkerNumber], next: &str) -> String {
     format!("still there: {}{}", named(workers), then(next))
 }
 
+/// Why a stop was asked for. `signal` is the name of one that has no reason of its own.
+pub(crate) fn why<'a>(reason: &'a Reason, signal: Option<&'a str>) -> &'a str {
+    match reason.as_str() {
+        "user" => "stopctl stop",
+        "interrupt" => "Ctrl-C",
+        // The supervisor got it, so it is not what --signal names.
+        "term" => signal.unwrap_or("SIGTERM"),
+        "hangup" => "SIGHUP",
+        "timeout" => "--timeout",
+        "sibling" => "another worker ended",
+        "parent" => "the outer run stops",
+        "lost" => "its supervisor died",
+        other => other,
+    }
+}
+
+/// That one worker has never looked at its flag.
+pub(crate) fn unaware(worker: WorkerNumber, program: &str, pid: i32, hint: &str) -> String {
+    format!("worker {worker} ({program}, pid {pid}) has never looked at its flag{hint}")
+}
+
+/// The same of several.
+pub(crate) fn all_unaware(workers: &[WorkerNumber], program: &str, hint: &str) -> String {
+    let who = named(workers);
+    format!("{who} ({program}) have never looked at their flags{hint}")
+}
+
+/// What helps with programs that never look at their flags, as long as nobody has chosen it.
+pub(crate) const HINT_FOR_UNAWARE: &str = "; --unaware-grace auto waits less for such programs";
+
+/// That a worker's main process has ended, and these have not.
+pub(crate) fn left_behind(worker: WorkerNumber, processes: &[String], next: &str) -> String {
+    let what = if processes.len() == 1 {
+        "a process"
+    } else {
+        "processes"
+    };
+    let (processes, next) = (names(processes), then(next));
+    format!("worker {worker} left {what} behind: {processes}{next}")
+}
+
+/// That these have left something behind as well.
+pub(crate) fn so_did(workers: &[WorkerNumber]) -> String {
+    format!("so did {}", named(workers))
+}
+
+/// That these processes are the worker from now on.
+pub(crate) fn in_background(worker: WorkerNumber, processes: &[String]) -> String {
+    let processes = names(processes);
+    format!("worker {worker} goes on in the background: {processes}")
+}
+
+/// What to do about a program that puts itself into the background.
+pub(crate) fn daemon(worker: WorkerNumber) -> String {
+    format!(
+        "worker {worker} ended at once, with exit status 0: if it puts itself into the background, \
+         start it in the foreground, or use --stragglers wait"
+    )
+}
+
+/// That workers were sent a signal, or what is left of them without their main processes.
+pub(crate) fn sent(signal: &str, is_rest: bool, workers: &[WorkerNumber], next: &str) -> String {
+    let whom = if is_rest { "what is left of " } else { "" };
+    format!("{signal} to {whom}{}{}", named(workers), then(next))
+}
+
+/// That workers will not end by the signal that is to end them.
+pub(crate) fn ignored(signal: &str, workers: &[WorkerNumber]) -> String {
+    let who = named(workers);
+    format!("{signal} is ignored by {who}: only the flag, or SIGKILL, is left")
+}
+
+/// The time since the stop began, as a column.
+pub(crate) fn elapsed(time: Duration) -> String {
+    let time = format!("+{:.1}s", time.as_secs_f64());
+    format!("{time:<7} ")
+}
+
 /// What follows in the same line; empty is nothing.
-pub(crate) fn then(next: &str) -> String {
+fn then(next: &str) -> String {
     if next.is_empty() {
         String::new()
     } else {

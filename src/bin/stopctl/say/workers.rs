@@ -28,6 +28,18 @@ pub(crate) fn counted(number: usize, what: &str) -> String {
     }
 }
 
+/// How many names are written out: more of them tell a person nothing.
+pub(crate) const NAMES: usize = 10;
+
+/// Names as a person lists them: `a, b, c`, or the first of them and how many more there are.
+pub(crate) fn names(all: &[String]) -> String {
+    let shown = &all[..all.len().min(NAMES)];
+    match all.len() - shown.len() {
+        0 => shown.join(", "),
+        more => format!("{} and {more} more", shown.join(", ")),
+    }
+}
+
 /// Says that a run has no worker of the number that was typed.
 pub(crate) fn missing(run: &str, typed: &str, count: u32) -> String {
     let all: Vec<WorkerNumber> = WorkerNumber::all_of(count).collect();
@@ -56,7 +68,7 @@ fn numbers(sorted: &[WorkerNumber]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{WorkerNumber, missing, named};
+    use super::{WorkerNumber, missing, named, names};
 
     #[test]
     fn workers_are_named_as_a_person_would() {
@@ -73,6 +85,17 @@ mod tests {
         let even = WorkerNumber::all_of(2000).step_by(2);
         let even = named(&even.collect::<Vec<WorkerNumber>>());
         assert!(even.ends_with("36, 38, …"), "{even}");
+    }
+
+    #[test]
+    fn a_line_has_an_end_however_many_names_are_to_be_in_it() {
+        let all: Vec<String> = (0..5000).map(|n| format!("program{n} (pid {n})")).collect();
+        assert_eq!(names(&all[..1]), "program0 (pid 0)");
+        assert!(names(&all[..10]).ends_with(", program9 (pid 9)"));
+        assert!(names(&all[..11]).ends_with(", program9 (pid 9) and 1 more"));
+        assert!(names(&all).ends_with(" and 4990 more"));
+        assert!(names(&all).len() < 300);
+        assert_eq!(names(&[]), "");
     }
 
     #[test]
