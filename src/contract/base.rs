@@ -1,6 +1,6 @@
-//! The base directory: where the runs of one user are, verified each time.
+//! The base directory, which contains the runs of one user. It is verified each time.
 //!
-//! It answers for what is a safe place. It must never look into the files of a run.
+//! This file decides what is a safe place. It must never look into the files of a run.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
@@ -36,13 +36,13 @@ mod place;
 /// The variable that replaces the default base directory.
 pub const VARIABLE: &str = "STOPCTL_DIR";
 
-/// How a directory of ours is opened.
+/// The flags with which we open directories.
 pub(crate) const DIRECTORY: OFlag = OFlag::O_DIRECTORY;
 
-/// How often something is made again that another run, ending, removed under us.
+/// How often we make a directory again that another run, as it ends, removes at the same time.
 pub(crate) const TRIES: usize = 100;
 
-/// 0755: names in it are public, and nobody else may make any.
+/// 0755: the names in it are public, and nobody else may add any.
 pub(crate) const MODE: Mode = Mode::S_IRWXU
     .union(Mode::S_IRGRP)
     .union(Mode::S_IXGRP)
@@ -60,16 +60,16 @@ pub struct Base {
 /// The file system of a base directory.
 #[derive(Clone, Copy, Debug)]
 pub struct Storage {
-    /// Whether it is memory; on a disk everything works, more slowly.
+    /// Whether it is in memory. On a disk everything works too, but more slowly.
     pub in_memory: bool,
-    /// Whether it is on a disk that no other machine has at the same time.
+    /// Whether it is on a disk that no other machine uses at the same time.
     pub on_disk: bool,
-    /// Whether the kernel keeps with each file when it was read: in memory it does, unless it was told
-    /// not to (mount(8), noatime).
+    /// Whether the kernel records when a file was read: in memory it does, unless it was told not to
+    /// (mount(8), noatime).
     pub notes_reads: bool,
 }
 
-/// File systems that one kernel has at a time. A container's overlay lies on one of them.
+/// File systems that only one kernel uses at a time. The overlay of a container is on one of them.
 const DISKS: [FsType; 5] = [
     BTRFS_SUPER_MAGIC,
     EXT4_SUPER_MAGIC,
@@ -79,7 +79,7 @@ const DISKS: [FsType; 5] = [
 ];
 
 impl Storage {
-    /// What the directory `dir` is on.
+    /// The storage of the directory `dir`.
     #[must_use]
     pub fn of(dir: impl AsFd) -> Self {
         let system = fstatfs(dir);
@@ -100,7 +100,8 @@ impl Base {
     ///
     /// # Errors
     ///
-    /// If it is not a directory of ours into which nobody else may write, or cannot be opened.
+    /// If it is not a directory that belongs to us and that nobody else may write to, or if it cannot
+    /// be opened.
     pub fn find() -> Result<Option<Self>, BaseError> {
         let (path, origin) = locate_or_say()?;
         match files::open(AT_FDCWD, &path, DIRECTORY) {
@@ -110,7 +111,7 @@ impl Base {
         }
     }
 
-    /// The base directory, made if it is missing; of its path only the last component is.
+    /// The base directory. If it is missing it is made, but not the directories above it.
     ///
     /// # Errors
     ///
@@ -133,7 +134,7 @@ impl Base {
                     break dir;
                 }
                 Ok(dir) => break dir,
-                // Another run ended between the two, and removed it.
+                // Another run ended in between, and removed it.
                 Err(error) if is_missing(&error) && tries.next().is_some() => {}
                 Err(error) => return Err(BaseError::new(&path, error)),
             }
@@ -142,7 +143,7 @@ impl Base {
         Self { path, dir, origin }.verified()
     }
 
-    /// Another end of the same directory.
+    /// A second handle of the same directory.
     ///
     /// # Errors
     ///
@@ -155,7 +156,7 @@ impl Base {
         })
     }
 
-    /// The base directory at `path`: that of a run which was found by the flag of a worker.
+    /// The base directory at `path`, for a run that was found by the flag of a worker.
     ///
     /// # Errors
     ///
@@ -197,7 +198,7 @@ impl Base {
         files::is_at(AT_FDCWD, &self.path, &self.dir)
     }
 
-    /// What it is on.
+    /// Its storage.
     #[must_use]
     pub fn storage(&self) -> Storage {
         Storage::of(&self.dir)
@@ -210,7 +211,7 @@ impl Base {
     /// As open(2) and readdir(3).
     pub fn names(&self) -> io::Result<Vec<RunName>> {
         let entries = self.entries()?;
-        // What is not a name is a run being built or removed, or nobody's.
+        // An entry that is not a name is a run that is being built or removed, or belongs to no run.
         let names = entries.iter().filter_map(|name| RunName::parse(name).ok());
         Ok(names.collect())
     }
@@ -232,7 +233,7 @@ impl Base {
         Ok(entries)
     }
 
-    /// Opens the directory of a run; `None` if there is none of this name.
+    /// Opens the directory of a run; `None` if no run has this name.
     ///
     /// # Errors
     ///
@@ -245,10 +246,10 @@ impl Base {
         }
     }
 
-    /// Removes it if it is the default one and no run is in it.
+    /// Removes it if it is the default one and contains no run.
     pub fn remove_if_empty(&self) {
         if self.origin == Origin::Default {
-            // Another run in it, or another who removed it first: both are right.
+            // This fails if it contains another run or was removed already: both are fine.
             let _ = unlinkat(AT_FDCWD, &self.path, UnlinkatFlags::RemoveDir);
         }
     }
@@ -261,10 +262,10 @@ fn locate_or_say() -> Result<(PathBuf, Origin), BaseError> {
     })
 }
 
-/// Whether this uid only stands for all those that have no number in our user namespace
+/// Whether this uid stands for all users that have no number in our user namespace
 /// (`user_namespaces(7)`): then the files of every stranger seem to be ours.
 fn is_unmapped(uid: Uid) -> bool {
-    /// What `/proc/sys/kernel/overflowuid` says nearly everywhere.
+    /// The value of `/proc/sys/kernel/overflowuid` on nearly every system.
     const NOBODY: u32 = 65_534;
     let covers = |line: &str| {
         let mut numbers = line.split_ascii_whitespace().map(str::parse::<u64>);

@@ -1,8 +1,8 @@
 //! The FIFO `control`: requests to the owner of a run, one line each. See stopctl-flag(7).
 //!
-//! A request is absolute (this worker or all, at least this rung), so a repeated one changes
-//! nothing. It can only ask to stop, to wait a little longer, or to send a signal that is no rung; never to
-//! execute.
+//! A request to stop or to wait is absolute (this worker or all, at least this rung), so repeating it
+//! changes nothing. Requests can only stop workers, give them more time, or send them a signal that
+//! is not a rung; they can never execute anything.
 
 use std::fmt::Display;
 use std::fs::File;
@@ -38,10 +38,10 @@ pub const FILE: &str = "control";
 /// The longest line: `PIPE_BUF` (pipe(7)), so that lines of several writers never mix.
 pub const LONGEST: usize = 4096;
 
-/// 0600: who may ask is who may signal.
+/// 0600: only those who may signal the workers may send requests.
 const MODE: Mode = Mode::S_IRUSR.union(Mode::S_IWUSR);
 
-/// How much is read at one wake-up: whoever floods the FIFO cannot hold up the ladder.
+/// How many bytes are read at one wake-up, so that a flood cannot hold up the ladder.
 const AT_ONCE: usize = LONGEST;
 
 /// What came through the FIFO.
@@ -59,7 +59,7 @@ pub enum Line {
 
 impl Line {
     fn parse(bytes: &[u8]) -> Self {
-        // Its end may be missing, and the worker's number may be cut in it.
+        // Its end may be missing, and the number of the worker may be cut.
         if bytes.len() > LONGEST {
             return Self::Junk;
         }
@@ -74,7 +74,7 @@ impl Line {
     }
 }
 
-/// The owner's end of the FIFO.
+/// The owner's side of the FIFO.
 #[derive(Debug)]
 pub struct Control {
     fifo: File,
@@ -84,8 +84,8 @@ pub struct Control {
 impl Control {
     /// Makes the FIFO in `dir`.
     ///
-    /// Opened for reading and writing: a read end alone gets POLLHUP for ever once the first
-    /// writer has closed.
+    /// It is opened for reading and writing: a descriptor that can only be read reports POLLHUP
+    /// forever once the first writer has closed.
     ///
     /// # Errors
     ///
@@ -106,8 +106,8 @@ impl Control {
         })
     }
 
-    /// Makes the FIFO again in `dir` if its name is gone, or leads to something else. What was
-    /// asked through the old one is not lost. Answers whether that was so.
+    /// Makes the FIFO again in `dir` if its name is gone or leads to something else. Requests in the
+    /// old one are not lost. Returns whether that was so.
     ///
     /// # Errors
     ///
@@ -118,7 +118,7 @@ impl Control {
         }
         let mut new = Self::replace(dir)?;
         let mut unread = Vec::new();
-        // It ends with EAGAIN; what was read until then is there.
+        // This ends with EAGAIN; what was read until then is in `unread`.
         let _ = self.fifo.read_to_end(&mut unread);
         new.fifo.write_all(&unread)?;
         self.fifo = new.fifo;
@@ -132,8 +132,8 @@ impl Control {
         Ok(new)
     }
 
-    /// Opens the FIFO in `dir`, which an owner made that is no more; makes it if it is missing, or
-    /// something else is in its place.
+    /// Opens the FIFO in `dir` that a previous owner made; makes it if it is missing or something else
+    /// has its name.
     ///
     /// # Errors
     ///
@@ -154,11 +154,12 @@ impl Control {
         self.fifo.as_fd()
     }
 
-    /// Takes what has come, without waiting, and not all of a flood. The same twice is once.
+    /// Reads what has arrived, without waiting, and not all of a flood. Repetitions in a row count
+    /// once.
     pub fn drain(&mut self) -> Vec<Line> {
         let mut lines = Vec::new();
         let mut buffer = [0; AT_ONCE];
-        // It ends with EAGAIN: what does not wait is not interrupted, either.
+        // This may end with EAGAIN, but not with EINTR: a call that does not wait is not interrupted.
         let length = self.fifo.read(&mut buffer).unwrap_or(0);
         self.lines.take(&buffer[..length], &mut lines);
         if length < AT_ONCE {
@@ -169,7 +170,7 @@ impl Control {
     }
 }
 
-/// The asking side of the FIFO.
+/// The side of the FIFO of those who send requests.
 #[derive(Debug)]
 pub struct Asker {
     fifo: File,
@@ -180,7 +181,7 @@ impl Asker {
     ///
     /// # Errors
     ///
-    /// As open(2); `ENXIO` if nobody reads it: the owner is gone.
+    /// As open(2); `ENXIO` if nobody reads it, because the owner is gone.
     pub fn open(dir: impl AsFd) -> io::Result<Self> {
         let fifo = files::open(dir, FILE, OFlag::O_WRONLY)?;
         if is_fifo(&fifo) {
@@ -190,15 +191,15 @@ impl Asker {
         }
     }
 
-    /// Sleeps until the FIFO has room, at most `timeout`.
+    /// Sleeps until the FIFO has room, for at most `timeout`.
     pub fn wait_until_writable(&self, timeout: Duration) {
         let timeout = PollTimeout::try_from(timeout).unwrap_or(PollTimeout::MAX);
         let mut fds = [PollFd::new(self.fifo.as_fd(), PollFlags::POLLOUT)];
-        // Whatever it answers, the caller tries again.
+        // The result does not matter: the caller tries again.
         let _ = poll(&mut fds, timeout);
     }
 
-    /// How many bytes lie in the FIFO that the owner has not read.
+    /// How many bytes are in the FIFO that the owner has not read yet.
     ///
     /// # Errors
     ///
@@ -207,11 +208,11 @@ impl Asker {
         sys::unread(self.fifo.as_fd())
     }
 
-    /// Sends a request of either kind whole, or not at all; `false` if the FIFO is full.
+    /// Sends a request of any kind, as a whole or not at all; `false` if the FIFO is full.
     ///
     /// # Errors
     ///
-    /// As write(2); `EPIPE` if nobody reads any more.
+    /// As write(2); `EPIPE` if nobody reads the FIFO any more.
     pub fn send(&mut self, request: &impl Display) -> io::Result<bool> {
         match self.fifo.write_all(format!("{request}\n").as_bytes()) {
             Ok(()) => Ok(true),
@@ -242,7 +243,7 @@ mod tests {
         File::open(dir).unwrap()
     }
 
-    /// Whether poll(2) finds something to read in it.
+    /// Whether poll(2) finds anything to read in it.
     fn is_readable(control: &Control) -> bool {
         let mut fds = [PollFd::new(control.as_fd(), PollFlags::POLLIN)];
         poll(&mut fds, PollTimeout::ZERO).unwrap() == 1
@@ -315,7 +316,7 @@ mod tests {
         assert!(again.send(&"1 stop worker=8").unwrap());
         let lines = ["1 stop worker=7", "1 stop worker=8"].map(|line| Line::parse(line.as_bytes()));
         assert_eq!(control.drain(), lines);
-        // A file is not one that somebody reads.
+        // Nobody reads a plain file.
         fs::remove_file(&path).unwrap();
         fs::write(&path, "").unwrap();
         assert!(Asker::open(open(dir.path())).is_err());
@@ -349,7 +350,7 @@ mod tests {
     fn the_beginning_of_a_line_waits_for_its_end_unless_a_request_comes() {
         let dir = tempfile::tempdir().unwrap();
         let mut control = Control::create(open(dir.path())).unwrap();
-        // As much as is read at once is no end of what somebody wrote.
+        // The end of one read is not the end of what somebody wrote.
         let long = [&b"x".repeat(AT_ONCE)[..], b"1 stop\n"].concat();
         control.fifo.write_all(&long).unwrap();
         assert_eq!(
@@ -368,7 +369,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let dir = File::open(dir.path()).unwrap();
         let mut control = Control::create(&dir).unwrap();
-        // As much as a user may have, and more than is read at once by far.
+        // As much as a user may have, and far more than is read at once.
         let room = fcntl(&control.fifo, FcntlArg::F_SETPIPE_SZ(1 << 20)).unwrap();
         let flood = "1 stop worker=1\n".repeat(usize::try_from(room).unwrap() / 16);
         control.fifo.write_all(flood.as_bytes()).unwrap();

@@ -3,6 +3,6 @@
 pub mod format;
 pub mod reader;
 #[cfg(feature = "tokio")]
-pub mod token;
+mod token;
 #[cfg(feature = "cli")]
 pub mod writer;

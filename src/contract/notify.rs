@@ -1,8 +1,8 @@
-//! The protocol of `sd_notify(3)`: what programs tell whoever supervises them, one datagram at a
-//! time. Workers speak it to us, and we speak it to the service manager that started us.
+//! The protocol of `sd_notify(3)`: what programs tell the process that supervises them, in
+//! datagrams. Workers speak it to us, and we speak it to the service manager that started us.
 //!
-//! A datagram is lines of `NAME=value`. A name that is not known is for somebody else, and
-//! ignored; so is a value that is none. Nothing in it can do more than ask for time.
+//! A datagram has lines of `NAME=value`. A name that we do not know is meant for others, and is
+//! ignored; so is a value that is not valid. The most that a datagram can obtain is more time.
 
 use std::fmt::Write as _;
 use std::time::Duration;
@@ -13,33 +13,34 @@ pub use link::Link;
 mod inbox;
 mod link;
 
-/// The variable that names the socket to speak to.
+/// The variable that names the socket to send to.
 pub const SOCKET: &str = "NOTIFY_SOCKET";
 
-/// The variables that are for the process they were set for: no worker gets them as they are.
+/// The variables that are only for the process they were set for: workers do not inherit them.
 pub const OURS_ALONE: [&str; 3] = [SOCKET, "WATCHDOG_USEC", "WATCHDOG_PID"];
 
-/// The longest datagram that is read: as in systemd, a page.
+/// The longest datagram that is read: one page, as in systemd.
 pub const LONGEST: usize = 4096;
 
-/// How long a status text may be where it is kept, in bytes of JSON. It is cut, not refused.
+/// How long a status text may be where it is kept, in bytes of JSON. A longer one is cut, not refused.
 const LONGEST_TEXT: usize = 240;
 
 /// What one datagram says.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Message {
-    /// `READY=1`: what was to be set up is.
+    /// `READY=1`: the sender has finished its start.
     pub ready: bool,
-    /// `STATUS=`: what it does, in words, cut if it is long; empty takes back the last one.
+    /// `STATUS=`: what the sender is doing, in words; cut if it is long. An empty text removes the
+    /// last one.
     pub status: Option<String>,
-    /// `STOPPING=1`: it has seen that it is to stop, and does.
+    /// `STOPPING=1`: the sender has seen that it should stop, and is stopping.
     pub stopping: bool,
-    /// `EXTEND_TIMEOUT_USEC=`: it needs this long, from now on.
+    /// `EXTEND_TIMEOUT_USEC=`: the sender needs this long, counted from now.
     pub extend: Option<Duration>,
 }
 
 impl Message {
-    /// Reads a datagram. As in systemd, one with a NUL byte in it says nothing at all.
+    /// Parses a datagram. As in systemd, one that contains a NUL byte says nothing at all.
     #[must_use]
     pub fn parse(datagram: &[u8]) -> Self {
         let mut message = Self::default();
@@ -77,7 +78,7 @@ impl Message {
             let _ = writeln!(lines, "EXTEND_TIMEOUT_USEC={}", microseconds(time));
         }
         if let Some(text) = &self.status {
-            // A newline would begin another field.
+            // A newline would begin another line.
             let _ = writeln!(lines, "STATUS={}", text.replace(['\n', '\0'], " "));
         }
         lines
@@ -90,7 +91,7 @@ pub fn microseconds(time: Duration) -> u64 {
     u64::try_from(time.as_nanos().div_ceil(1000)).unwrap_or(u64::MAX)
 }
 
-/// As much of a text as there is room for.
+/// As much of a text as fits.
 fn shortened(text: &str) -> String {
     let mut left = LONGEST_TEXT;
     let fits = |character: &char| {
@@ -107,8 +108,8 @@ fn shortened(text: &str) -> String {
     text.chars().take_while(fits).collect()
 }
 
-/// How often a service manager wants to hear that we live, from `WATCHDOG_USEC` and
-/// `WATCHDOG_PID`; `None` if it does not, or if that was said to another process
+/// How often a service manager wants to hear that we are alive, from `WATCHDOG_USEC` and
+/// `WATCHDOG_PID`; `None` if it does not want that, or wants it of another process
 /// (`sd_watchdog_enabled(3)`).
 #[must_use]
 pub fn watchdog(usec: Option<&str>, pid: Option<&str>, own: u32) -> Option<Duration> {

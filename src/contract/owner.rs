@@ -1,8 +1,8 @@
 //! The file `owner`: who enforces the ladder of a run, and whether that thread still lives.
 //!
-//! Its first word is a robust futex: the kernel itself marks it when the owner dies. So there is
-//! no heartbeat, no lock file and no guessing by pid. It must never be used to signal anybody:
-//! what it tells of a pid has to be verified first.
+//! Its first word is a robust futex: the kernel itself marks it when the owner dies. So there is no
+//! heartbeat, no lock file and no guessing by pid. It must never be used to signal a process: what
+//! it says about a pid has to be verified first.
 
 #[cfg(feature = "cli")]
 mod file;
@@ -21,7 +21,7 @@ pub const fn has_died(word: u32) -> bool {
     word & libc::FUTEX_OWNER_DIED != 0
 }
 
-/// Whether this owner word says that `thread` lives and is the owner.
+/// Whether this owner word says that `thread` is alive and the owner.
 #[must_use]
 pub const fn is_owned_by(word: u32, thread: u32) -> bool {
     word & !libc::FUTEX_WAITERS == thread

@@ -1,8 +1,9 @@
 //! The file `record`: what was started and what became of it, for everybody but the owner.
 //!
-//! Text of fixed places: a header, and a slot for each worker, each one JSON object padded with
-//! newlines. In front stands a generation word: odd while the owner writes, and what `stop` and
-//! `wait` sleep on. Its form is this program's own; another version of it is refused, not guessed.
+//! It is text at fixed places: a header and a slot for each worker, each of them one JSON object
+//! padded with newlines. Before that there is a generation word: it is odd while the owner writes,
+//! and `stop` and `wait` sleep on it. The form is private to this program; another version of it is
+//! refused, not guessed.
 
 use std::error::Error;
 use std::fmt;
@@ -30,20 +31,20 @@ pub const FILE: &str = "record";
 
 /// The version of the form.
 const VERSION: u32 = 1;
-/// Where the header's text begins: behind the generation word.
+/// Where the header's text begins: after the generation word.
 const HEADER_TEXT: u64 = 8;
 const HEADER: u64 = 4096;
 const SLOT: usize = 1024;
 /// The part of a slot that the worker itself writes before its program runs.
 const BIRTH: usize = 64;
-/// How long the header may be when it is written first: a reason and a status come later.
+/// How long the header may be when it is first written: a reason and a status are added later.
 const ROOM: usize = 4000;
-/// Stands for what is left out of a command line.
+/// Stands for the part of a command line that is left out.
 const CUT: &str = "…";
-/// How long a command line may be in the header; the rest is left out.
+/// How long the command line in the header may be; the rest is left out.
 const COMMAND: usize = 2000;
 
-/// How far a run is.
+/// The phase of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Phase {
@@ -51,28 +52,29 @@ pub enum Phase {
     Running,
     /// All of them were asked to stop.
     Stopping,
-    /// Nobody is left.
+    /// No worker is left.
     Over,
 }
 
-/// What becomes of the processes that are still there after the main process of their worker ended.
+/// What happens to the processes that still exist after the main process of their worker has ended.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Stragglers {
     /// They are stopped, as the worker would be.
     #[default]
     Stop,
-    /// They are named and left.
+    /// They are named in a message and left alone.
     Leave,
-    /// They are the worker from then on: they are waited for, and stopped when it is.
+    /// They are the worker from then on: stopctl waits for them, and stops them when it stops the
+    /// worker.
     Wait,
 }
 
-/// Whom the stop signal reaches. SIGKILL reaches everything.
+/// Which processes of a worker get the stop signal. All of them get SIGKILL.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum SignalTo {
-    /// The main process; the rest of the tree when that has ended, or half of kill-after is over.
+    /// The main process; the rest of the tree once that has ended or half of kill-after is over.
     #[default]
     First,
     /// The whole tree at once, as a terminal's Ctrl-C does.
@@ -81,20 +83,20 @@ pub enum SignalTo {
     Main,
 }
 
-/// What became of a request that is carried out once.
+/// The answer to a request that is carried out once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Answer {
-    /// The number that the request came with.
+    /// The number of the request.
     pub id: u32,
     /// How many workers were signalled.
     pub sent: u32,
 }
 
-/// What the header tells of the run.
+/// The header: what the record says about the run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[expect(
     clippy::struct_excessive_bools,
-    reason = "facts that are told, not states"
+    reason = "these are independent facts, not states"
 )]
 pub struct RunRecord {
     /// The version of the record's form.
@@ -103,62 +105,63 @@ pub struct RunRecord {
     pub name: String,
     /// The supervisor's pid.
     pub pid: i32,
-    /// Its line in the file `owner`, should that be spoilt.
+    /// Its line in the file `owner`, in case that file is damaged.
     #[serde(default)]
     pub signed: String,
     /// The command line, cut if it is very long.
     pub command: Vec<String>,
     /// How many workers there are.
     pub workers: u32,
-    /// Whether a service manager started it: such a run wants its name to be stopped.
+    /// Whether a service manager started it: to stop such a run, its name has to be given.
     pub managed: bool,
     /// When it was started, in milliseconds since 1970.
     pub started_unix_ms: u64,
-    /// The time from the flag to SIGTERM; `None` is for ever.
+    /// The time from the flag to SIGTERM; `None` if it is unlimited.
     grace_ms: Option<u64>,
-    /// The time from SIGTERM to SIGKILL; `None` is for ever.
+    /// The time from SIGTERM to SIGKILL; `None` if it is unlimited.
     kill_after_ms: Option<u64>,
-    /// The grace of a worker that never looked at its flag, as it is typed; `None` is that of all.
+    /// The grace of a worker that never looked at its flag, as it is typed; `None` if it is the same
+    /// as for every worker.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     unaware_grace: Option<String>,
     /// Whether grace and kill-after are parts of one time.
     #[serde(default)]
     is_whole: bool,
-    /// The longest time from the flag to SIGTERM, with every extension; `None` is for ever, or not
-    /// known.
+    /// The longest time from the flag to SIGTERM, with every extension; `None` if it is unlimited or
+    /// not known.
     #[serde(default)]
     max_grace_ms: Option<u64>,
-    /// How long after SIGKILL something is reported as not ended.
+    /// How long after SIGKILL a process is reported as not ended.
     kill_wait_ms: u64,
-    /// What is sent instead of SIGTERM.
+    /// The signal that is sent instead of SIGTERM.
     pub stop_signal: i32,
-    /// Whom that reaches.
+    /// Which processes get it.
     #[serde(default)]
     pub signal_to: SignalTo,
-    /// What becomes of stragglers.
+    /// What happens to stragglers.
     #[serde(default)]
     pub stragglers: Stragglers,
-    /// Whether the time of its last read tells of each flag whether anybody has looked at it: until
-    /// then it is that of no read at all.
+    /// Whether the access time of each flag tells whether anybody has looked at it: until then it is
+    /// zero.
     #[serde(default)]
     pub notes_reads: bool,
-    /// The control group in which each worker has one of its own, if they have.
+    /// The control group of the run, in which each worker has its own, if there are any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cgroup: Option<String>,
-    /// What the kernel refused its supervisor, by names of our own.
+    /// What the kernel refused to its supervisor, under names of our own.
     #[serde(default)]
     pub lacks: Vec<String>,
-    /// Whether its owner sends signals that are asked for through `control`.
+    /// Whether its owner sends signals that are requested through `control`.
     #[serde(default)]
     pub takes_signals: bool,
-    /// What became of the last of those requests.
+    /// The answers to the last of those requests.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub answers: Vec<Answer>,
-    /// How far it is.
+    /// Its phase.
     pub phase: Phase,
-    /// Why all of them were asked to stop.
+    /// Why all workers were asked to stop.
     pub reason: Option<String>,
-    /// The exit status, as a shell sees it, once it is over.
+    /// The exit status, as a shell shows it, once the run is over.
     pub status: Option<u8>,
 }
 
@@ -194,9 +197,7 @@ impl RunRecord {
             status: None,
         }
     }
-}
 
-impl RunRecord {
     /// The times of its ladders.
     #[must_use]
     pub fn times(&self) -> Times {
@@ -226,8 +227,8 @@ impl RunRecord {
         self.max_grace_ms = milliseconds(max_grace);
     }
 
-    /// Leaves out as much of the command's end as the header has no room for; `false` if the rest does
-    /// not fit either.
+    /// Cuts the end of the command until the header fits into its place; `false` if it does not fit
+    /// without any command either.
     #[must_use]
     pub fn fit(&mut self) -> bool {
         let length = |run: &Self| serde_json::to_vec(run).map_or(usize::MAX, |text| text.len());
@@ -260,7 +261,7 @@ fn shortened(command: Vec<String>) -> Vec<String> {
     let mut left = COMMAND;
     let mut kept = Vec::new();
     for word in command {
-        // In JSON a letter may take six bytes.
+        // In JSON a character may take six bytes.
         let length = word.len()
             + word
                 .chars()
@@ -278,7 +279,7 @@ fn shortened(command: Vec<String>) -> Vec<String> {
     kept
 }
 
-/// How far a worker is.
+/// The state of a worker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum WorkerState {
@@ -286,16 +287,16 @@ pub enum WorkerState {
     Starting,
     /// Its flag is down.
     Running,
-    /// It was asked to stop, or what it left behind was.
+    /// It was asked to stop, or the processes that it left behind were.
     Stopping,
-    /// Nothing of it is left, or it was given up.
+    /// No process of it is left, or it could not be ended.
     Ended,
 }
 
-/// What a slot tells of its worker. Absent is not known, or not yet.
+/// A slot: what the record says about a worker. What is absent is not known, or not known yet.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WorkerRecord {
-    /// How far it is.
+    /// Its state.
     pub state: WorkerState,
     /// Its main process.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -314,14 +315,14 @@ pub struct WorkerRecord {
     pub raised_ns: Option<u64>,
     /// The level of its flag: 0 to 3.
     pub level: u8,
-    /// Whether anybody ever looked at its flag, as far as its owner has seen. Where flags note
-    /// reads, [`RecordReader::read`] adds what they tell.
+    /// Whether anybody ever looked at its flag, as far as the owner has seen. If flags note reads,
+    /// [`RecordReader::read`] adds what they tell.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub looked: Option<bool>,
     /// When the next rung comes, in nanoseconds on `CLOCK_MONOTONIC`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub deadline_ns: Option<u64>,
-    /// What became of it: the word of the final record.
+    /// What became of it: the outcome's word.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub outcome: Option<String>,
     /// Its exit code.
@@ -330,24 +331,24 @@ pub struct WorkerRecord {
     /// The signal it died of.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub signal: Option<i32>,
-    /// Whether that was a failure of its own, as in the final record.
+    /// Whether it failed by itself, as in the final record.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failed: Option<bool>,
-    /// Milliseconds from the flag to the end.
+    /// Milliseconds from the flag to its end.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub flag_to_end_ms: Option<u64>,
-    /// What it says that it does (`STATUS=`), as it said it.
+    /// What it says it is doing (`STATUS=`), in its own words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub status_text: Option<String>,
-    /// Milliseconds from the flag to its word that it has seen it (`STOPPING=1`).
+    /// Milliseconds from the flag until it said that it has seen it (`STOPPING=1`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub acknowledged_ms: Option<u64>,
-    /// How often its grace was made longer.
+    /// How often its grace was extended.
     pub extensions: u32,
-    /// How many processes were still there after its main process had ended.
+    /// How many processes still existed after its main process had ended.
     pub stragglers: u32,
-    /// Those of them who are there, the first few: pid, start, and inode of the pidfd or 0. Whoever
-    /// takes over knows them by this, whatever they did to their environment.
+    /// The first few of them that still exist: pid, start, and inode of the pidfd or 0. A new owner
+    /// recognizes them by this, no matter what they did to their environment.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub rest: Vec<(i32, u64, u64)>,
 }
@@ -359,10 +360,8 @@ impl WorkerRecord {
         let exited = self.exit_code.map(Ended::Exited);
         exited.or(self.signal.map(Ended::Signalled))
     }
-}
 
-impl WorkerRecord {
-    /// One that was asked to stop before it was started, and is not started any more.
+    /// The record of a worker that was asked to stop before it was started, and so is never started.
     #[must_use]
     pub fn not_started() -> Self {
         Self {
@@ -371,7 +370,8 @@ impl WorkerRecord {
         }
     }
 
-    /// Whether it is such a one: everybody else has a process, or will have.
+    /// Whether it was asked to stop before it was started: every other worker has a process, or will
+    /// have one.
     #[must_use]
     pub fn was_not_started(&self) -> bool {
         self.state == WorkerState::Ended && self.pid.is_none()
@@ -409,12 +409,12 @@ fn slot(worker: WorkerNumber) -> u64 {
     behind(worker.get())
 }
 
-/// Where the first so many slots end.
+/// Where the slots of so many workers end.
 fn behind(workers: u32) -> u64 {
     HEADER + u64::from(workers) * SLOT as u64
 }
 
-/// The record cannot be used.
+/// The error if the record cannot be used.
 #[derive(Debug)]
 pub enum RecordError {
     /// It cannot be opened or read.

@@ -1,6 +1,6 @@
-//! The directory of one run: built aside, published and removed by renaming.
+//! The directory of one run: it is built under another name, and published and removed by renaming.
 //!
-//! It answers for whose name a run has. It must never look into the files of a run.
+//! This file decides which run has a name. It must never look into the files of a run.
 
 use std::ffi::CStr;
 use std::fs::File;
@@ -24,17 +24,18 @@ use crate::linux::files;
 use crate::linux::sys;
 use crate::words::name::RunName;
 
-/// 0711: a flag is opened by whoever was told its name, part of which is random, so nobody else's
-/// look is taken for the worker's.
+/// 0711: only those who were told the name of a flag, part of which is random, can open it. So a look
+/// of somebody else is not mistaken for one of the worker.
 const MODE: Mode = Mode::S_IRWXU.union(Mode::S_IXGRP).union(Mode::S_IXOTH);
 
-/// How the name of a directory begins that is being built.
+/// How the name of a directory begins while it is being built.
 pub(crate) const NEW: &str = ".new-";
 
-/// How the name of a directory begins that is being removed.
+/// How the name of a directory begins while it is being removed.
 pub(crate) const GONE: &str = ".gone-";
 
-/// Renames a directory; none is replaced that has anything in it, as that of every run has.
+/// Renames a directory. A directory that is not empty is never replaced, and that of a run never is
+/// empty.
 fn rename<P: NixPath + ?Sized>(
     from: impl AsFd,
     old: &P,
@@ -43,7 +44,7 @@ fn rename<P: NixPath + ?Sized>(
 ) -> nix::Result<()> {
     let (from, to, only) = (from.as_fd(), to.as_fd(), RenameFlags::RENAME_NOREPLACE);
     let renamed = match renameat2(from, old, to, new, only) {
-        // Before Linux 3.15, in some sandboxes, and on file systems that do not know it: an empty
+        // Before Linux 3.15, in some sandboxes, and on file systems without this flag. Then an empty
         // directory would be replaced (rename(2)).
         Err(Errno::ENOSYS | Errno::EINVAL | Errno::EPERM) => renameat(from, old, to, new),
         renamed => renamed,
@@ -56,7 +57,8 @@ fn rename<P: NixPath + ?Sized>(
     }
 }
 
-/// The directory of one run of ours. Dropped, it is removed with everything in it.
+/// The directory of one run of ours. When this is dropped, the directory is removed with everything
+/// in it.
 ///
 /// # Limitations
 ///
@@ -68,15 +70,15 @@ pub struct RunDir {
     base: Base,
     dir: File,
     kept: bool,
-    /// The name it has in the base directory now.
+    /// Its present name in the base directory.
     entry: String,
     path: PathBuf,
 }
 
-/// Publishing a run failed.
+/// The error if a run cannot be published.
 #[derive(Debug)]
 pub enum PublishError {
-    /// There is a run of this name.
+    /// Another run has this name.
     Taken,
     /// Renaming failed.
     Io(io::Error),
@@ -92,7 +94,7 @@ impl From<PublishError> for io::Error {
 }
 
 impl RunDir {
-    /// Makes a directory beside the others under a name that is no run's.
+    /// Makes a directory in the base directory, under a name that no run can have.
     ///
     /// # Errors
     ///
@@ -132,8 +134,8 @@ impl RunDir {
         Ok((entry, dir))
     }
 
-    /// The directory of a run that somebody else made; `None` if there is none of this name. It
-    /// stays when this is dropped, until [`RunDir::remove`].
+    /// The directory of a run that somebody else made; `None` if no run has this name. It stays when
+    /// this is dropped, until [`RunDir::remove`].
     ///
     /// # Errors
     ///
@@ -151,8 +153,8 @@ impl RunDir {
         }))
     }
 
-    /// A directory that has no run's name: one that is being built or removed, or was left so.
-    /// `None` if there is none of this name. It stays when this is dropped, until
+    /// A directory without the name of a run: it is being built or removed, or was left in that state.
+    /// `None` if no directory has this name. It stays when this is dropped, until
     /// [`RunDir::discard`].
     ///
     /// # Errors
@@ -173,7 +175,7 @@ impl RunDir {
         }))
     }
 
-    /// Another end of the same directory, which does not remove it when it is dropped.
+    /// A second handle of the same directory, which does not remove it when it is dropped.
     ///
     /// # Errors
     ///
@@ -188,13 +190,13 @@ impl RunDir {
         })
     }
 
-    /// Removes it, whoever made it.
+    /// Removes it, no matter who made it.
     pub fn remove(mut self) {
         self.kept = false;
     }
 
-    /// Removes it if its name still leads to it. One that was published meanwhile is left alone:
-    /// its maker lives.
+    /// Removes it if its name still leads to it. If it was published in the meantime, it is left
+    /// alone, because its maker is alive.
     ///
     /// # Errors
     ///
@@ -203,7 +205,7 @@ impl RunDir {
         if self.step_aside() {
             self.empty();
             let removed = unlinkat(&self.base, self.entry.as_str(), UnlinkatFlags::RemoveDir);
-            // Another who cleans may have been quicker.
+            // Another process that cleans may have been faster.
             if let Err(errno) = removed
                 && errno != Errno::ENOENT
             {
@@ -214,8 +216,8 @@ impl RunDir {
         Ok(())
     }
 
-    /// Gives up the name, so that no reader finds half a run and it is free at once. `false` if it
-    /// does not lead here any more: whatever has it now is somebody else's.
+    /// Gives up the name, so that no reader finds half a run and the name is free at once. `false` if
+    /// the name does not lead here any more: whatever has it now belongs to somebody else.
     fn step_aside(&mut self) -> bool {
         let gone = format!("{GONE}{:016x}", sys::random().unwrap_or_default());
         let (base, entry) = (&self.base, self.entry.as_str());
@@ -228,7 +230,7 @@ impl RunDir {
 
     /// Removes the files in it, through the descriptor.
     fn empty(&self) {
-        // Again if a signal interrupts it: nobody comes back to what is left here.
+        // Try again if a signal interrupts it: nobody would remove later what is left here.
         let listed = (0..TRIES).find_map(|_| files::open(&self.dir, ".", DIRECTORY).ok());
         if let Some(dir) = listed {
             let _ = each_name(&dir, |name| {
@@ -256,11 +258,11 @@ impl RunDir {
         Ok(names)
     }
 
-    /// Gives the directory the name of the run. Of two with one name, one wins.
+    /// Gives the directory the name of the run. If two try the same name, one of them succeeds.
     ///
     /// # Errors
     ///
-    /// If a run has that name, or as rename(2). The directory keeps the name it had.
+    /// If another run has that name, or as rename(2). Then the directory keeps the name it had.
     pub fn publish(&mut self, name: &RunName) -> Result<(), PublishError> {
         let dir = &self.base;
         let (from, to) = (self.entry.as_str(), name.as_str());
@@ -276,8 +278,8 @@ impl RunDir {
         }
     }
 
-    /// Leaves it where it is when it is dropped: something could not be ended, and `list` is to
-    /// show it until somebody has finished it.
+    /// Keeps the directory when this is dropped: a process could not be ended, and `list` has to show
+    /// the run until somebody has finished it.
     pub fn keep(&mut self) {
         self.kept = true;
     }
@@ -288,7 +290,7 @@ impl RunDir {
         &self.entry
     }
 
-    /// How long ago a file was made in it or removed from it, by the clock on the wall.
+    /// How long ago a file was made in it or removed from it, by the wall clock.
     #[must_use]
     pub fn age(&self) -> Option<Duration> {
         let changed = self.dir.metadata().and_then(|data| data.modified()).ok()?;
@@ -301,23 +303,23 @@ impl RunDir {
         self.base.is_there() && self.has_its_name()
     }
 
-    /// Whether its name still leads to it, wherever the base directory is now.
+    /// Whether its name still leads to it, no matter where the base directory is now.
     fn has_its_name(&self) -> bool {
         files::is_at(&self.base, self.entry.as_str(), &self.dir)
     }
 
-    /// Whether it was deleted: nothing can be made in it any more.
+    /// Whether it was deleted, so that nothing can be made in it any more.
     #[must_use]
     pub fn is_deleted(&self) -> bool {
         self.dir.metadata().is_ok_and(|data| data.nlink() == 0)
     }
 
-    /// Gives it its path again if somebody has moved it, or the base directory. `false` if it was
-    /// deleted, or cannot be moved back.
+    /// Moves it back to its path if somebody has moved it or the base directory. `false` if it was
+    /// deleted or cannot be moved back.
     ///
     /// # Errors
     ///
-    /// If another run has its name by now, or the base directory cannot be made again.
+    /// If another run has its name by now, or if the base directory cannot be made again.
     pub fn come_back(&mut self) -> Result<bool, PublishError> {
         let Some(there) = files::path_of(&self.dir) else {
             return Ok(false);
@@ -332,18 +334,19 @@ impl RunDir {
                 Ok(true)
             }
             Err(Errno::EEXIST) => Err(PublishError::Taken),
-            // It is behind another mount, or among files of somebody else.
+            // It is on another mount, or in a directory of somebody else.
             Err(_) => Ok(false),
         }
     }
 
-    /// Gives it up for another one. Should it only have been moved, nobody finds a run in it.
+    /// Gives it up and empties it, because another directory replaces it: if it was only moved, nobody
+    /// finds a run in it.
     pub fn abandon(mut self) {
         self.kept = true;
         self.empty();
     }
 
-    /// The absolute path that workers are told.
+    /// The absolute path that workers get.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
@@ -368,8 +371,8 @@ impl Drop for RunDir {
             return;
         }
         failpoint::pass("removal");
-        // Where the name is gone already (logout), the files go all the same; where the file system
-        // cannot rename like that, it goes under its own name.
+        // If the name is already gone (logout), the files are still removed; if the directory cannot be
+        // renamed, it is removed under its own name.
         let ours = self.step_aside() || self.has_its_name();
         failpoint::pass("renamed away");
         self.empty();
@@ -382,10 +385,10 @@ impl Drop for RunDir {
     }
 }
 
-/// Calls `act` with the name of each file in the directory `dir`, read from where `dir` stands. It
-/// allocates nothing: who gets no memory any more must be able to remove what it has made.
+/// Calls `act` with the name of each file in the directory `dir`, from the present position of `dir`.
+/// It allocates nothing: a process that runs out of memory must be able to remove what it has made.
 fn each_name(dir: &File, mut act: impl FnMut(&CStr)) -> io::Result<()> {
-    /// Where the length of an entry stands in it, and where its name begins.
+    /// Where an entry has its length, and where its name begins.
     const LENGTH: Range<usize> = 16..18;
     const NAME: usize = 19;
     let mut part = [0; 4096];

@@ -1,4 +1,4 @@
-//! How a run stands: whether somebody enforces its ladder, and whether that can be told at all.
+//! The standing of a run: whether anybody enforces its ladder, and whether that can be known at all.
 
 use std::fmt;
 use std::os::fd::{AsFd, OwnedFd};
@@ -10,51 +10,51 @@ use crate::linux::process::{self, Found, Identity, Stat};
 /// Who enforces the ladder of a run.
 #[derive(Debug)]
 pub enum Standing {
-    /// Somebody does.
+    /// An owner that is alive.
     Owned(Owned),
-    /// Somebody is taking over at this moment, and the kernel was not allowed to watch over it.
+    /// A process is taking over at this moment, and the kernel was not allowed to watch it.
     Changing,
-    /// Nobody does, and whoever wants to may take over.
+    /// Nobody, and anybody may take over.
     Orphaned(Orphaned),
-    /// What its owner wrote cannot be compared with anything here: nobody here may signal anything of
+    /// What its owner wrote cannot be compared with anything here: nobody here may signal a process of
     /// this run, or remove it.
     Unverifiable(Unverifiable),
-    /// It has no owner file, or one of a version that this program does not know.
+    /// The run has no owner file, or one of a version that this program does not know.
     Unreadable,
 }
 
-/// An owner that lives.
+/// An owner that is alive.
 #[derive(Debug)]
 pub struct Owned {
     /// Who it is.
     pub owner: Identity,
     /// Names its process.
     pub pidfd: OwnedFd,
-    /// What stands in the owner word.
+    /// The owner word.
     pub word: u32,
-    /// Whether the kernel marks its death in that word; without, libraries cannot see it.
+    /// Whether the kernel will mark its death in that word; if not, libraries cannot see that it died.
     pub watched: bool,
 }
 
-/// An owner of which nobody here can tell whether it lives.
+/// An owner of which nobody here can tell whether it is alive.
 #[derive(Debug)]
 pub struct Unverifiable {
-    /// Who it is, as it counts itself.
+    /// Who it is, by the numbers of its own namespaces.
     pub owner: Identity,
-    /// What keeps us from knowing.
+    /// Why we cannot know.
     pub why: Doubt,
 }
 
-/// Why nobody here can tell whom the numbers in the files of a run mean, or when.
+/// Why nobody here can tell which processes, or which times, the numbers in the files of a run mean.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Doubt {
-    /// It may be of another boot or machine, or of this one.
+    /// The run may be of another boot or machine, or of this one.
     Boot,
-    /// Its pids are of another pid namespace.
+    /// Its pids are those of another pid namespace.
     PidNamespace,
-    /// It, or we, could not read which pid namespace that is.
+    /// The owner or we could not read our own pid namespace.
     Namespace,
-    /// Its start was counted by the clock of another time namespace.
+    /// The owner's start was counted by the clock of another time namespace.
     TimeNamespace,
     /// The kernel does not tell enough of its process.
     Process,
@@ -74,20 +74,20 @@ impl fmt::Display for Doubt {
     }
 }
 
-/// An owner that is no more.
+/// An owner that is gone.
 #[derive(Debug)]
 pub struct Orphaned {
     /// Who it was.
     pub owner: Identity,
-    /// What stands in the owner word.
+    /// The owner word.
     pub word: u32,
-    /// Whether nothing of the run can be left: it is of another boot, or its owner was the first
-    /// process of a pid namespace, which does not outlive it.
+    /// Whether no process of the run can be left: it is of another boot, or its owner was the first
+    /// process of a pid namespace, which does not outlive that process.
     pub is_past: bool,
 }
 
 impl Standing {
-    /// Looks at the owner of the run in `dir`.
+    /// The standing of the run in `dir`.
     #[must_use]
     pub fn of(dir: impl AsFd) -> Self {
         let us = process::own_identity();
@@ -102,14 +102,14 @@ impl Standing {
             } => (owner, word, watched),
         };
         let found = if watched {
-            // The kernel itself says that it lives, so its start is not compared: in a time namespace
-            // that is another number.
+            // The kernel itself says that it is alive, so its start is not compared: in another time
+            // namespace that is another number.
             Numbers::of(&dir, &owner, &us).ours(|| process::named(owner.pid))
         } else {
             find(&dir, &owner, &us)
         };
         match found {
-            // A zombie is still named by its pid.
+            // A zombie still has its pid.
             Ok(Found::Ours(pidfd)) if process::has_ended(&pidfd) => died(dir, owner, word, &us),
             Ok(Found::Ours(pidfd)) => Self::Owned(Owned {
                 owner,
@@ -117,7 +117,8 @@ impl Standing {
                 word,
                 watched,
             }),
-            // A death that the kernel was not allowed to mark, or of another boot.
+            // It died unmarked, because the kernel was not allowed to watch it or it is of another
+            // boot.
             Ok(Found::Gone) => died(dir, owner, word, &us),
             Ok(Found::Unverifiable) => Self::unverifiable(owner, Doubt::Process),
             Err(why) => Self::unverifiable(owner, why),
@@ -129,8 +130,9 @@ impl Standing {
     }
 }
 
-/// Finds who has taken over and has not signed: the word alone tells, and as long as the kernel does
-/// not mark it, that thread lives. Whoever takes over is of the namespace of the one before.
+/// The standing if a process has taken over and has not signed. Only the word names it, and as long as
+/// the kernel does not mark the word, that thread is alive. It is in the same namespaces as the owner
+/// before.
 fn taken(dir: impl AsFd, before: Identity, word: u32, us: &Identity) -> Standing {
     let pid = owner::tid(word).cast_signed();
     let watched = word & libc::FUTEX_WAITERS != 0;
@@ -151,12 +153,12 @@ fn taken(dir: impl AsFd, before: Identity, word: u32, us: &Identity) -> Standing
     }
 }
 
-/// Looks for an owner whose death nobody may mark, by what its line in `dir` says; `us` is
+/// Finds an owner whose death the kernel may not mark, by its line in `dir`; `us` is
 /// [`process::own_identity`].
 ///
 /// # Errors
 ///
-/// If what the line says cannot be compared with anything here.
+/// If the line cannot be compared with anything here.
 pub fn find(dir: impl AsFd, owner: &Identity, us: &Identity) -> Result<Found, Doubt> {
     let numbers = Numbers::of(dir, owner, us);
     if numbers == Numbers::Ours && owner.shares_clock(us) == Some(false) {
@@ -165,11 +167,11 @@ pub fn find(dir: impl AsFd, owner: &Identity, us: &Identity) -> Result<Found, Do
     numbers.ours(|| process::find(owner.pid, owner.start, None))
 }
 
-/// Whether the pids on record in `dir`, of a run that `owner` began, mean the same here.
+/// Whether the pids in the record in `dir`, of a run that `owner` began, mean the same here.
 ///
 /// # Errors
 ///
-/// If nobody here can tell, or they do not.
+/// If they do not, or if nobody here can tell.
 pub fn means_the_same(dir: impl AsFd, owner: &Identity) -> Result<(), Doubt> {
     let us = process::own_identity();
     match Numbers::of(dir, owner, &us) {
@@ -180,13 +182,13 @@ pub fn means_the_same(dir: impl AsFd, owner: &Identity) -> Result<(), Doubt> {
     }
 }
 
-/// How it stands with a run whose owner is no more.
+/// The standing of a run whose owner is gone.
 fn died(dir: impl AsFd, owner: Identity, word: u32, us: &Identity) -> Standing {
     let is_past = match Numbers::of(dir, &owner, us) {
         Numbers::Past => true,
         Numbers::Ours => false,
-        // With the first process of a pid namespace the kernel kills all of it. In our own it has
-        // executed another program instead: we are there.
+        // When the first process of a pid namespace ends, the kernel kills all others in it. In our
+        // own namespace it has executed another program instead, since we are alive.
         Numbers::Others(Doubt::PidNamespace) if owner.pid == 1 => true,
         Numbers::Others(why) => return Standing::unverifiable(owner, why),
     };
@@ -197,14 +199,14 @@ fn died(dir: impl AsFd, owner: Identity, word: u32, us: &Identity) -> Standing {
     })
 }
 
-/// What the pids mean that stand in the files of a run.
+/// What the pids in the files of a run mean.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Numbers {
-    /// The same as here.
+    /// The same processes as here.
     Ours,
-    /// Processes of an older boot: all of them are gone.
+    /// Processes of an earlier boot: all of them are gone.
     Past,
-    /// Nobody here can tell whom.
+    /// Nobody here can tell which processes.
     Others(Doubt),
 }
 
@@ -214,11 +216,11 @@ impl Numbers {
         let storage = Storage::of(dir);
         match owner.is_of_boot(us) {
             Some(true) => {}
-            // Memory forgets at each boot.
+            // What is in memory is lost at each boot.
             None if storage.in_memory => {}
             Some(false) if storage.on_disk => return Self::Past,
-            // Two machines may share one directory; and what memory was restored with a machine or a
-            // container may be of another one.
+            // Two machines may share one directory; and memory that was restored with a machine or a
+            // container may be from another one.
             Some(false) | None => return Self::Others(Doubt::Boot),
         }
         match owner.is_of_namespace(us) {
@@ -248,7 +250,7 @@ mod tests {
     use super::{Doubt, Identity, Numbers, Orphaned, Standing, find};
     use crate::linux::process::{Found, Stat, own_identity};
 
-    /// How it stands with a run in memory whose file `owner` says this.
+    /// The standing of a run in memory whose file `owner` says this.
     fn standing(word: u32, owner: &Identity) -> Standing {
         let dir = tempfile::tempdir_in("/dev/shm").unwrap();
         let mut bytes = word.to_ne_bytes().to_vec();
@@ -259,7 +261,7 @@ mod tests {
         Standing::of(File::open(dir.path()).unwrap())
     }
 
-    /// Its parent has not reaped it, so its pid still names it; and the kernel did not mark its death.
+    /// Its parent has not reaped it, so it still has its pid; and the kernel has not marked its death.
     #[test]
     fn k1q_an_owner_that_is_a_zombie_is_dead() {
         let mut child = Command::new("true").spawn().unwrap();
@@ -332,7 +334,7 @@ mod tests {
         }
     }
 
-    /// Neither a disk nor memory: it may be of another machine.
+    /// It is neither on a disk nor in memory, so it may be from another machine.
     fn shared() -> File {
         File::open("/proc").unwrap()
     }
@@ -346,7 +348,7 @@ mod tests {
         assert_eq!(numbers("a", 0), Numbers::Others(Doubt::Namespace));
         assert_eq!(numbers("b", 1), Numbers::Others(Doubt::Boot));
         assert_eq!(numbers("-", 1), Numbers::Others(Doubt::Boot));
-        // Neither knows anything: that is no agreement.
+        // Neither knows its namespace: that does not mean that they are the same.
         let blind = identity("-", 0);
         let nobody = Numbers::of(shared(), &blind, &blind);
         assert_eq!(nobody, Numbers::Others(Doubt::Boot));

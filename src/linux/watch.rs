@@ -18,7 +18,7 @@ const READS: usize = 16;
 pub enum Seen {
     /// The flag of this worker was opened.
     Look(WorkerNumber),
-    /// So much happened that the kernel has left something out.
+    /// So much happened that the kernel has dropped events.
     Something,
     /// Our own flag, as a worker of an outer run, was written or deleted.
     Outer,

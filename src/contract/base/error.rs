@@ -1,4 +1,4 @@
-//! Why a base directory cannot be used, in words that say what to do.
+//! Why a base directory cannot be used, with a message that says what to do.
 
 use std::error::Error;
 use std::fmt;
@@ -10,7 +10,7 @@ use nix::unistd::Uid;
 
 use super::VARIABLE;
 
-/// A base directory cannot be used.
+/// The error if a base directory cannot be used.
 #[derive(Debug)]
 pub struct BaseError {
     pub(super) path: PathBuf,
@@ -67,7 +67,7 @@ impl Error for BaseError {
 }
 
 impl BaseError {
-    /// Something with the base directory at `path` did not succeed.
+    /// The error of a call for the base directory at `path`.
     pub(crate) fn new(path: &Path, error: io::Error) -> Self {
         let no_directory = [Some(libc::ENOTDIR), Some(libc::ELOOP)];
         let problem = if no_directory.contains(&error.raw_os_error()) {

@@ -1,4 +1,4 @@
-//! Where a base directory is looked for.
+//! Where we look for a base directory.
 
 use std::fs;
 use std::io;
@@ -9,7 +9,7 @@ use nix::unistd::Uid;
 
 use super::VARIABLE;
 
-/// How many names the default one may have.
+/// How many names the default directory may have.
 const NAMES: u32 = 8;
 
 /// Where the path of a base directory comes from.
@@ -17,7 +17,7 @@ const NAMES: u32 = 8;
 pub(super) enum Origin {
     /// `/dev/shm/stopctl-<uid>`: removed when it is empty.
     Default,
-    /// `STOPCTL_DIR`: somebody's own, never removed.
+    /// `STOPCTL_DIR`: the user has made it, so it is never removed.
     Variable,
 }
 
@@ -31,11 +31,11 @@ impl Origin {
     }
 }
 
-/// The path of the base directory, which may not be there.
+/// The path of the base directory, which may not exist.
 pub(super) fn locate() -> io::Result<(PathBuf, Origin)> {
     match std::env::var_os(VARIABLE) {
         Some(path) if !path.is_empty() => {
-            // `components` drops a last slash, behind which a link would be followed.
+            // `components` drops a final slash, which would make the kernel follow a link.
             let path: PathBuf = Path::new(&path).components().collect();
             Ok((std::path::absolute(path)?, Origin::Variable))
         }
@@ -46,8 +46,8 @@ pub(super) fn locate() -> io::Result<(PathBuf, Origin)> {
     }
 }
 
-/// The default path, and those in its place: anybody may have made a directory of that name, and the
-/// root of a user namespace does so without harm in mind.
+/// The default path, and its substitutes: anybody may have made a directory with that name, and the
+/// root of a user namespace does so without meaning any harm.
 fn defaults() -> impl Iterator<Item = PathBuf> {
     let first = format!("/dev/shm/stopctl-{}", Uid::effective());
     let others = (1..NAMES).map({
@@ -57,10 +57,10 @@ fn defaults() -> impl Iterator<Item = PathBuf> {
     std::iter::once(first).chain(others).map(PathBuf::from)
 }
 
-/// The first of `paths` that is of the user `us`; otherwise the first that is nobody's; otherwise the
-/// first.
+/// The first of `paths` that belongs to the user `us`; otherwise the first that does not exist;
+/// otherwise the first.
 fn chosen(mut paths: Vec<PathBuf>, us: u32) -> PathBuf {
-    // Whose a link is, not whose what it leads to.
+    // The owner of a link itself, not of what it leads to.
     let owner = |path: &PathBuf| fs::symlink_metadata(path).map(|data| data.uid());
     let owners: Vec<Option<u32>> = paths.iter().map(|path| owner(path).ok()).collect();
     let ours = owners.iter().position(|&owner| owner == Some(us));
@@ -90,10 +90,10 @@ mod tests {
             (place(us), place(another)),
             (paths[0].clone(), paths[1].clone())
         );
-        // A link to nothing is there, too.
+        // A link to nothing exists too.
         symlink("nowhere", &paths[1]).unwrap();
         assert_eq!(place(another), paths[2]);
-        // One goes on with what is there, though the first is free by now.
+        // We keep using what exists, although the first is free by now.
         fs::remove_dir(&paths[0]).unwrap();
         assert_eq!(
             (place(us), place(another)),

@@ -1,5 +1,5 @@
-//! The other kind of line for `control`: more time before SIGTERM. An owner that does not know it
-//! takes it for junk, and goes on.
+//! A line of `control` that asks for more time before SIGTERM. An owner that does not know such lines
+//! treats it as junk, and continues.
 
 use std::fmt;
 use std::time::Duration;
@@ -11,9 +11,9 @@ use crate::words::worker_number::WorkerNumber;
 /// A request to wait longer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Extension {
-    /// For this worker only; `None` is for each of them that was asked to stop.
+    /// Only this worker; `None` means each worker that was asked to stop.
     pub worker: Option<WorkerNumber>,
-    /// The time from now to SIGTERM, if that is later than it would come.
+    /// The time from now to SIGTERM, if SIGTERM would come earlier.
     pub time: Limit,
 }
 
@@ -26,7 +26,7 @@ impl fmt::Display for Extension {
             None => f.write_str("all")?,
         }
         match self.time {
-            // Rounded up: a rung may come late, and never early.
+            // Rounded up: a rung may come late, but never early.
             Limit::After(time) => write!(f, " time_ms={}", time.as_nanos().div_ceil(1_000_000)),
             Limit::Never => f.write_str(" time_ms=infinity"),
         }
@@ -34,15 +34,15 @@ impl fmt::Display for Extension {
 }
 
 impl Extension {
-    /// Asks for nothing: whoever was asked to stop has this long in any case. Whether it is read tells
-    /// whether somebody reads.
+    /// Requests nothing, since every worker has this much time anyway. It is sent to find out whether
+    /// somebody reads it.
     pub const NOTHING: Self = Self {
         worker: None,
         time: Limit::After(Duration::ZERO),
     };
 
-    /// Reads a line. Keys that it does not know are for later versions, and ignored; without a
-    /// time it asks for nothing. `None` is no such request of a version this program understands.
+    /// Parses a line. Unknown keys are from later versions, and are ignored. `None` if it is not such
+    /// a request, has no time, or is of a version that this program does not understand.
     #[must_use]
     pub fn parse(line: &str) -> Option<Self> {
         let mut words = line.split_ascii_whitespace();

@@ -1,24 +1,25 @@
-//! Cutting what comes through the FIFO into lines, whoever leaves one without an end.
+//! Splits what comes through the FIFO into lines, even if somebody leaves a line without an end.
 //!
-//! A request is written by one write(2), so it begins where something begins that was read after the
-//! FIFO had been empty. What somebody else left before it without a newline must not take it along.
+//! A request is written with one write(2), so what is read first after the FIFO was empty is the
+//! beginning of a request. What somebody else has left before it without a newline must not swallow
+//! it.
 
 use super::{LONGEST, Line};
 
-/// What has come and is no whole line yet.
+/// What has arrived and is not a whole line yet.
 #[derive(Debug, Default)]
 pub(super) struct Lines {
-    /// The beginning of a line whose end has not come.
+    /// The beginning of a line whose end has not arrived.
     partial: Vec<u8>,
-    /// Where in it begins what came last, after the FIFO had been empty.
+    /// Where in it begins what arrived last, after the FIFO had been empty.
     fresh: usize,
-    /// Whether that line is longer than any request, and was told of. Then only what came last is
+    /// Whether that line is longer than any request and was reported. Then only what arrived last is
     /// kept of it.
     overlong: bool,
 }
 
 impl Lines {
-    /// The FIFO had been read to its end: what comes next is the beginning of something.
+    /// The FIFO has been read to its end: what arrives next is the beginning of something.
     pub(super) fn pause(&mut self) {
         if self.overlong {
             self.partial.clear();
@@ -26,7 +27,7 @@ impl Lines {
         self.fresh = self.partial.len();
     }
 
-    /// Takes in the next bytes; adds the lines that they end to `lines`.
+    /// Takes the next bytes, and adds the lines that they complete to `lines`.
     pub(super) fn take(&mut self, bytes: &[u8], lines: &mut Vec<Line>) {
         for part in bytes.split_inclusive(|&byte| byte == b'\n') {
             self.partial.extend_from_slice(part);
@@ -34,7 +35,7 @@ impl Lines {
                 if !std::mem::replace(&mut self.overlong, true) {
                     lines.push(Line::Junk);
                 }
-                // No request is as long as what came last, either, or it begins there.
+                // What arrived last is too long for a request as well, or a request begins there.
                 self.partial.drain(..self.fresh);
                 self.fresh = 0;
                 self.partial.truncate(LONGEST + 1);
@@ -45,7 +46,7 @@ impl Lines {
         }
     }
 
-    /// Ends a line.
+    /// Ends the line.
     fn end(&mut self, lines: &mut Vec<Line>) {
         let whole = Line::parse(&self.partial);
         let last = Line::parse(&self.partial[self.fresh..]);
@@ -66,11 +67,11 @@ mod tests {
     use super::{LONGEST, Line, Lines};
     use crate::words::worker_number::WorkerNumber;
 
-    /// What becomes of pieces between which the FIFO was empty.
+    /// The lines that result from pieces between which the FIFO was empty.
     fn cut(pieces: &[&[u8]]) -> String {
         let (mut cutter, mut lines) = (Lines::default(), Vec::new());
         for piece in pieces {
-            // As it is read: no more at once than a request can have.
+            // In the pieces in which it is read: none is longer than a request can be.
             piece
                 .chunks(LONGEST)
                 .for_each(|part| cutter.take(part, &mut lines));
@@ -108,7 +109,7 @@ mod tests {
                 "{:?}",
                 &junk[..junk.len().min(30)]
             );
-            // Whatever came in between, the last one is whole.
+            // No matter what arrived in between, the last request is whole.
             assert_eq!(cut(&[junk, b"more", request, request]), "-77");
         }
         assert_eq!(cut(&[b"1 st", b"1 extend time_ms=5\n", request]), "-e7");
@@ -143,7 +144,7 @@ mod tests {
         assert_eq!(cut(&[b"1 st", b"op\nrubbish\n"]), "r-");
         assert_eq!(cut(&[b"1 ", b"stop wor", b"ker=7", b"\n"]), "7");
         assert_eq!(cut(&[b"1 stop\n1 stop worker=7\n\n"]), "r7-");
-        // Nobody wrote this at once: it is no request, whatever is in it.
+        // This was not written at once, so it is not a request, no matter what it contains.
         assert_eq!(cut(&[b"x1 stop\n"]), "-");
         let long = vec![b'x'; 300 * LONGEST];
         let inside = [&long[..], b"1 stop\n1 stop\n"].concat();

@@ -1,4 +1,5 @@
-//! The lines of `control`: a stable contract, so that another version of stopctl still stops.
+//! A line of `control` that requests a stop: a stable contract, so that another version of stopctl
+//! can still stop a run.
 
 use std::fmt;
 use std::time::Duration;
@@ -12,13 +13,13 @@ use crate::words::worker_number::WorkerNumber;
 /// A request to stop.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StopRequest {
-    /// This worker only; `None` is all of them.
+    /// Only this worker; `None` means all of them.
     pub worker: Option<WorkerNumber>,
     /// At least this rung.
     pub rung: Rung,
-    /// With these times; what it does not name is the run's own.
+    /// The times; those that it does not name are the run's own.
     pub times: Wanted,
-    /// What the flag says.
+    /// The reason that the flag will say.
     pub reason: Reason,
 }
 
@@ -36,7 +37,7 @@ impl fmt::Display for StopRequest {
             Rung::Kill => "kill",
         };
         write!(f, " rung={rung}")?;
-        // Zero is no kill-after, so the shortest is one millisecond.
+        // A kill-after of zero is not valid, so the shortest is one millisecond.
         for (key, limit, shortest) in [
             ("grace_ms", self.times.grace, 0),
             ("kill_after_ms", self.times.kill_after, 1),
@@ -44,7 +45,7 @@ impl fmt::Display for StopRequest {
         ] {
             match limit {
                 Some(Limit::After(time)) => {
-                    // Rounded up: a rung may come late, and never early.
+                    // Rounded up: a rung may come late, but never early.
                     let milliseconds = time.as_nanos().div_ceil(1_000_000).max(shortest);
                     write!(f, " {key}={milliseconds}")?;
                 }
@@ -57,8 +58,9 @@ impl fmt::Display for StopRequest {
 }
 
 impl StopRequest {
-    /// Reads a line. Keys that it does not know are for later versions, and ignored; a missing
-    /// one has its default. `None` is no request of a version this program understands.
+    /// Parses a line. Unknown keys are from later versions, and are ignored; a missing key has its
+    /// default. `None` if it is not such a request, or is of a version that this program does not
+    /// understand.
     #[must_use]
     pub fn parse(line: &str) -> Option<Self> {
         let mut words = line.split_ascii_whitespace();
@@ -80,8 +82,8 @@ impl StopRequest {
                 ("rung", "kill") => request.rung = Rung::Kill,
                 ("grace_ms", time) => request.times.grace = Some(limit(time)?),
                 ("kill_after_ms", time) => {
-                    // Zero would mean "never" to users of timeout(1): as on the command line,
-                    // refused.
+                    // Users of timeout(1) would expect zero to mean "never", so it is refused, as on
+                    // the command line.
                     let some = limit(time).filter(|time| *time != Limit::After(Duration::ZERO))?;
                     request.times.kill_after = Some(some);
                 }
@@ -95,7 +97,7 @@ impl StopRequest {
     }
 }
 
-/// Reads a time of either kind of line.
+/// Parses a time, for every kind of line.
 pub(super) fn limit(milliseconds: &str) -> Option<Limit> {
     match milliseconds {
         "infinity" => Some(Limit::Never),

@@ -1,4 +1,4 @@
-//! A third kind of line for `control`: a signal for workers. It is no request to stop, and not
+//! A line of `control` that requests a signal for workers. It is not a request to stop, and not
 //! absolute: it is carried out once, or not at all.
 
 use std::fmt;
@@ -9,13 +9,13 @@ use crate::words::worker_number::WorkerNumber;
 /// A request to signal workers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Signalling {
-    /// This worker only; `None` is each of them.
+    /// Only this worker; `None` means each of them.
     pub worker: Option<WorkerNumber>,
     /// The signal's number.
     pub signal: i32,
-    /// Who asks, and is answered by this number in the record.
+    /// The number of the request, under which the record has its answer.
     pub id: u32,
-    /// When nobody waits for it any more: later it is not carried out.
+    /// Until when somebody waits for it: after that it is not carried out.
     pub until: Moment,
 }
 
@@ -33,9 +33,9 @@ impl fmt::Display for Signalling {
 }
 
 impl Signalling {
-    /// Reads a line. Keys that it does not know are for later versions, and ignored; without one of
-    /// its own but the worker's it asks for nothing. `None` is no such request of a version this
-    /// program understands.
+    /// Parses a line. Unknown keys are from later versions, and are ignored. `None` if it is not such
+    /// a request, lacks a key other than `worker`, or is of a version that this program does not
+    /// understand.
     #[must_use]
     pub fn parse(line: &str) -> Option<Self> {
         let mut words = line.split_ascii_whitespace();
@@ -55,7 +55,7 @@ impl Signalling {
         }
         Some(Self {
             worker,
-            // 0 asks whether somebody is there, and the last rung is no signal but a stop.
+            // Signal 0 only checks whether a process exists, and SIGKILL would be a stop.
             signal: signal.filter(|&signal| signal > 0 && signal != libc::SIGKILL)?,
             id: id?,
             until: until?,

@@ -1,6 +1,6 @@
 //! The bytes of the flag: the public contract, version 1.
 //!
-//! It answers for the form alone, in both directions. It must never open a file.
+//! Only the form is here, for writing and for reading. This file must never open another one.
 
 use std::fmt::Write as _;
 
@@ -13,25 +13,25 @@ pub const LEN: usize = 64;
 /// The first byte of a flag that is down. Anything else means stop.
 pub const RUNNING: u8 = b'0';
 
-/// Where the text begins, behind the 32-bit word that is the level.
+/// Where the text begins: after the 32-bit word whose first byte is the level.
 pub const TEXT: usize = 4;
 
-/// What a raised flag says.
+/// What a raised flag says: a request to stop.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Request {
-    /// The flag's first byte: `1` stop, `2` SIGTERM is being used, `3` SIGKILL is being used. A
-    /// reader takes any other letter, too, as a request to stop.
+    /// The flag's first byte: `1` stop, `2` SIGTERM is being used, `3` SIGKILL is being used. To a
+    /// reader, any other byte except `0` is a request to stop as well.
     pub level: u8,
-    /// Why. `None` if the word is none that this version can read.
+    /// Why. `None` if this version cannot read the word.
     pub reason: Option<Reason>,
-    /// When the next rung comes. `None` if it comes only when somebody asks.
+    /// When the next rung comes. `None` if it comes only when somebody requests it.
     pub deadline: Option<Moment>,
-    /// The same in seconds since 1970, for shells.
+    /// The deadline in seconds since 1970, for shells.
     pub deadline_unix: Option<u64>,
 }
 
 impl Request {
-    /// To stop because the supervisor died, before anybody knows of a deadline.
+    /// The request to stop because the supervisor died, before a deadline is known.
     pub const LOST: Self = Self {
         level: b'1',
         reason: Some(Reason::LOST),
@@ -59,12 +59,12 @@ pub fn stopping(request: &Request) -> [u8; LEN] {
     let _ = write!(text, "    {reason} {} {}", number(deadline), number(unix));
     let mut bytes = [b'\n'; LEN];
     bytes[..text.len()].copy_from_slice(text.as_bytes());
-    // Not as a letter of the text: above 127 that is two bytes.
+    // Not as a character of the text: above 127 that would be two bytes.
     bytes[0] = request.level;
     bytes
 }
 
-/// Reads a flag: `None` while it is down. What cannot be read is left out, never an error:
+/// Parses a flag: `None` while it is down. What cannot be read is left out, and is never an error:
 /// the first byte alone decides, so that later versions work with old readers.
 #[must_use]
 pub fn parse(bytes: &[u8; LEN]) -> Option<Request> {

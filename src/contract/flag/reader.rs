@@ -8,10 +8,17 @@ use std::fs::{File, OpenOptions};
 use std::io;
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+#[cfg(feature = "tokio")]
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+#[cfg(feature = "tokio")]
+use tokio_util::sync::CancellationToken;
+
 use super::format::{self, LEN, RUNNING, Request};
+#[cfg(feature = "tokio")]
+use super::token;
 use crate::contract::owner;
 use crate::linux::sys::{self, SharedPage};
 use crate::words::reason::Reason;
@@ -19,8 +26,8 @@ use crate::words::reason::Reason;
 /// The variable that names a worker's flag.
 pub const VARIABLE: &str = "STOPCTL_FLAG";
 
-/// The longest sleep before a look at everything again: the kernel wakes one waiter only when an
-/// owner dies, and a wake can be lost to a private mapping.
+/// The longest sleep before everything is checked again: when an owner dies, the kernel wakes only
+/// one waiter, and a wake can be lost to a private mapping.
 const LONGEST_SLEEP: Duration = Duration::from_secs(1);
 
 /// How often the text is copied until two copies agree: the owner may be writing it.
@@ -28,8 +35,8 @@ const COPIES: usize = 8;
 
 /// A worker's stop flag.
 ///
-/// Made from the environment it is the flag that the supervisor raises; without a supervisor it
-/// is one that stays down, so that a program needs no second way of running.
+/// Made from the environment, it is the flag that the supervisor raises. Without a supervisor it is
+/// a flag that stays down, so a program needs no separate way to run.
 ///
 /// ```
 /// use stopctl::StopFlag;
@@ -52,11 +59,11 @@ pub struct StopFlag {
 #[derive(Debug)]
 struct Mapped {
     path: PathBuf,
-    /// Everything but a look reads the file: what is mapped dies of SIGBUS if somebody cut the
-    /// file to nothing.
+    /// Everything but [`StopFlag::is_set`] reads the file: a load from the mapping raises SIGBUS if
+    /// somebody has truncated the file to nothing.
     file: File,
     page: SharedPage,
-    /// Whether it is time to stop for good: then nothing looks at the file's page any more.
+    /// Whether a stop has been seen: then it stays a stop, and the file's page is not read any more.
     latched: AtomicBool,
     /// `None` if the file `owner` beside the flag cannot be read: then only the flag counts.
     owner: Option<File>,
@@ -67,8 +74,8 @@ impl StopFlag {
     ///
     /// # Errors
     ///
-    /// If the variable is set and what it names is not a flag, or cannot be opened or mapped. The
-    /// contract of a worker is to warn once and to run all the same:
+    /// If the variable is set and what it names is not a flag, or cannot be opened or mapped. By the
+    /// contract, a worker then warns once and runs:
     ///
     /// ```
     /// use stopctl::StopFlag;
@@ -103,7 +110,7 @@ impl StopFlag {
             problem,
         };
         let file = open_regular(path).map_err(wrong)?;
-        // A file without a first byte would end every look with SIGBUS (mmap(2)).
+        // In a file without a first byte, every load would raise SIGBUS (mmap(2)).
         let mut first = [0];
         if file
             .read_at(&mut first, 0)
@@ -137,19 +144,19 @@ impl StopFlag {
         self.flag.as_ref().map(|flag| flag.path.as_path())
     }
 
-    /// Whether a stop was asked for: one load, and nothing else.
+    /// Whether the worker should stop: one load, and nothing else.
     ///
-    /// A flag that somebody cut to nothing (its owner and root could) ends the process with SIGBUS
-    /// here; [`wait_timeout`](Self::wait_timeout) and [`request`](Self::request) notice it and take
-    /// it as a stop, and once one of them has said stop, this says so too.
+    /// If somebody has truncated the flag to nothing (its owner and root could), this ends the
+    /// process with SIGBUS; [`wait_timeout`](Self::wait_timeout) and [`request`](Self::request)
+    /// notice that and take it as a stop. Once one of them has said stop, this says so too.
     #[must_use]
     #[inline]
     pub fn is_set(&self) -> bool {
         self.flag.as_ref().is_some_and(Mapped::is_raised)
     }
 
-    /// Sleeps until a stop is asked for, the supervisor is gone, or `timeout` is over; answers
-    /// whether to stop. The sleep costs no processor time.
+    /// Sleeps until the worker should stop, because the flag was raised or the supervisor died, or
+    /// until `timeout` is over; returns whether to stop. The sleep costs no processor time.
     #[must_use]
     pub fn wait_timeout(&self, timeout: Duration) -> bool {
         let end = sys::now() + timeout;
@@ -162,16 +169,43 @@ impl StopFlag {
             if left.is_zero() {
                 return false;
             }
-            // ORDER: the word is read before the sleep; the kernel sleeps only if it is still the
-            // same, so a raise in between cannot be missed.
+            // ORDER: the word is read before the sleep. The kernel sleeps only if it is still the
+            // same, so the flag cannot be raised unnoticed in between.
             sys::futex_wait(flag.page.word(0), word, left.min(LONGEST_SLEEP));
         }
         true
     }
 
-    /// What the flag says: level, reason, deadline; `None` while it is down. Looks at the owner,
-    /// too: a supervisor that died without a word is a request with the reason `lost`. A flag that
-    /// somebody cut to nothing is a request with the level `-`, of which nothing is known.
+    /// A token that is cancelled as soon as the worker should stop, because the flag was raised or
+    /// the supervisor died.
+    ///
+    /// Waiting for a word in shared memory is a blocking call, so a thread does it, which sleeps
+    /// until then and ends with the process. Without a supervisor there is no thread, and only the
+    /// owner of the token can cancel it.
+    ///
+    /// ```
+    /// # async fn work() {}
+    /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+    /// use std::sync::Arc;
+    ///
+    /// let stop = Arc::new(stopctl::StopFlag::from_env()?).token()?;
+    /// stop.run_until_cancelled(work()).await;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// If the thread cannot be started.
+    #[cfg(feature = "tokio")]
+    pub fn token(self: Arc<Self>) -> io::Result<CancellationToken> {
+        token::of(self)
+    }
+
+    /// What the flag says: level, reason, deadline; `None` while it is down. It also checks the
+    /// owner: if the supervisor has died without raising the flag, that is a request with the reason
+    /// `lost`. If somebody has truncated the flag to nothing, that is a request with the level `-`,
+    /// of which nothing else is known.
     #[must_use]
     pub fn request(&self) -> Option<Request> {
         let flag = self.flag.as_ref()?;
@@ -185,13 +219,13 @@ impl StopFlag {
 impl Mapped {
     #[inline]
     fn is_raised(&self) -> bool {
-        // ORDER: pairs with the owner's write of the word after the text: whoever sees the level
-        // risen reads a text that is at least as new.
+        // ORDER: the owner writes the word after the text, so a reader that sees the new level reads
+        // a text that is at least as new.
         self.page.word(0).load(Ordering::Acquire).to_ne_bytes()[0] != RUNNING
     }
 
-    /// The flag's word, which somebody who sleeps on it needs; `None` if it is time to stop, by
-    /// the flag, by its file, or by the owner word. Then every look says so too, for good.
+    /// The flag's word, for sleeping on it; `None` if it is time to stop, because of the flag, its
+    /// file, or the owner word. From then on every later call says so too.
     fn word_while_down(&self) -> Option<u32> {
         if self.latched.load(Ordering::Acquire) {
             return None;
@@ -212,7 +246,7 @@ impl Mapped {
         matches!(read, Some(Ok(4))) && owner::has_died(u32::from_ne_bytes(word))
     }
 
-    /// What the file says once it is known that it is time to stop.
+    /// What the file says, when it is known that it is time to stop.
     fn text(&self) -> Request {
         let mut last = self.copy();
         for _ in 1..COPIES {
@@ -230,12 +264,12 @@ impl Mapped {
         };
         match last {
             None => asked(b'-', None),
-            // A flag that is down all the same: nobody is left to raise it.
+            // The flag is still down: the owner is dead, and has not raised it.
             Some(bytes) => format::parse(&bytes).unwrap_or_else(|| asked(b'1', Some(Reason::LOST))),
         }
     }
 
-    /// The bytes of the file; `None` if it was cut to nothing.
+    /// The bytes of the file; `None` if it was truncated to nothing.
     fn copy(&self) -> Option<[u8; LEN]> {
         let mut bytes = [b'\n'; LEN];
         let read = self.file.read_at(&mut bytes, 0);
@@ -243,7 +277,7 @@ impl Mapped {
     }
 }
 
-/// Opens a file to read that must be a regular one; a FIFO cannot make it block.
+/// Opens a file for reading, which must be a regular file; a FIFO does not make the call block.
 fn open_regular(path: &Path) -> Result<File, Problem> {
     let flags = libc::O_NOFOLLOW | libc::O_NONBLOCK | libc::O_CLOEXEC;
     let file = OpenOptions::new().read(true).custom_flags(flags).open(path);
@@ -255,7 +289,7 @@ fn open_regular(path: &Path) -> Result<File, Problem> {
     }
 }
 
-/// `STOPCTL_FLAG` names something that cannot be used as a flag.
+/// The error if `STOPCTL_FLAG` names something that cannot be used as a flag.
 #[derive(Debug)]
 pub struct FlagError {
     path: PathBuf,
@@ -270,8 +304,7 @@ enum Problem {
 }
 
 impl FlagError {
-    /// Whether there is no file of that name: the run is over, or this process has a `/dev/shm`
-    /// of its own.
+    /// Whether no file has that name: the run is over, or this process has its own `/dev/shm`.
     #[must_use]
     pub fn is_missing(&self) -> bool {
         match &self.problem {

@@ -1,4 +1,4 @@
-//! The flag for asynchronous workers: a token that is cancelled when a stop is asked for.
+//! The flag for asynchronous workers: a token that is cancelled when the worker should stop.
 
 use std::io;
 use std::sync::Arc;
@@ -9,46 +9,25 @@ use tokio_util::sync::CancellationToken;
 
 use super::reader::StopFlag;
 
-/// How long one wait is; between two the thread looks whether anybody still needs it.
+/// How long one wait lasts; between two waits the thread checks whether the token is still needed.
 const PIECE: Duration = Duration::from_secs(3600);
 
-impl StopFlag {
-    /// A token that is cancelled as soon as a stop is asked for, or the supervisor is gone.
-    ///
-    /// Waiting for a word in shared memory is a blocking call, so a thread does it, which sleeps
-    /// until then and ends with the process. Without a supervisor there is no thread, and the
-    /// token is cancelled by nobody but its owner.
-    ///
-    /// ```
-    /// # async fn work() {}
-    /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
-    /// use std::sync::Arc;
-    ///
-    /// let stop = Arc::new(stopctl::StopFlag::from_env()?).token()?;
-    /// stop.run_until_cancelled(work()).await;
-    /// # Ok(())
-    /// # }
-    /// ```
-    ///
-    /// # Errors
-    ///
-    /// If the thread cannot be started.
-    pub fn token(self: Arc<Self>) -> io::Result<CancellationToken> {
-        let token = CancellationToken::new();
-        if self.is_supervised() {
-            let cancelled = token.clone();
-            thread::Builder::new()
-                .name("stop flag".to_owned())
-                .spawn(move || {
-                    while !cancelled.is_cancelled() {
-                        if self.wait_timeout(PIECE) {
-                            cancelled.cancel();
-                        }
+/// The token of [`StopFlag::token`].
+pub(super) fn of(flag: Arc<StopFlag>) -> io::Result<CancellationToken> {
+    let token = CancellationToken::new();
+    if flag.is_supervised() {
+        let cancelled = token.clone();
+        thread::Builder::new()
+            .name("stop flag".to_owned())
+            .spawn(move || {
+                while !cancelled.is_cancelled() {
+                    if flag.wait_timeout(PIECE) {
+                        cancelled.cancel();
                     }
-                })?;
-        }
-        Ok(token)
+                }
+            })?;
     }
+    Ok(token)
 }
 
 #[cfg(all(test, feature = "cli"))]

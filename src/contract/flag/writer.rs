@@ -1,4 +1,5 @@
-//! The owner's side: making a flag, and raising it. Nothing else in the house writes one.
+//! The owner's side of the flag: making it, raising it, and keeping it whole. Nothing else writes
+//! flags.
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -19,33 +20,34 @@ use crate::linux::files;
 use crate::linux::sys::{self, SharedPage};
 use crate::words::worker_number::WorkerNumber;
 
-/// Flags whose names are gone, by the numbers of their workers.
+/// The files of flags that have lost their names, by the numbers of their workers.
 pub type Nameless = HashMap<WorkerNumber, Vec<Arc<File>>>;
 
-/// The flag of one start of one worker. Raised, never lowered, never used for another start.
+/// The flag of one start of one worker. It is raised and never lowered, and never used for another
+/// start.
 #[derive(Debug)]
 pub struct FlagFile {
     name: String,
     path: PathBuf,
     place: Place,
-    /// Those whose name is gone, and that a worker may have open.
+    /// Earlier files of this flag, which have lost the name and which a worker may have open.
     before: Vec<Arc<File>>,
     /// What it says.
     text: [u8; LEN],
     /// Whether that could not be written.
     is_unwritten: bool,
-    /// Whether the kernel is to note its first read, and nobody has read it yet.
+    /// Whether the kernel notes its first read, and nobody has read it yet.
     notes_reads: bool,
 }
 
-/// How the file is reached.
+/// How we reach the file.
 #[derive(Clone, Debug)]
 enum Place {
-    /// By the descriptor that its maker keeps from creation: it works on when the name has been
-    /// deleted, and needs no permission that 0444 does not give.
+    /// By the descriptor that its maker keeps: it still works when the name has been deleted, and
+    /// needs no permission that the mode 0444 does not give.
     Open(Arc<File>),
-    /// By its name in this directory, anew each time: who takes over from another one has flags of
-    /// any number of workers, and perhaps few descriptors.
+    /// By its name in this directory, which is opened each time: a process that takes over has the
+    /// flags of any number of workers, and perhaps few descriptors.
     Named(Arc<OwnedFd>),
 }
 
@@ -54,18 +56,19 @@ impl FlagFile {
     ///
     /// # Errors
     ///
-    /// As open(2) and `posix_fallocate(3)`: a full file system says so here, not by SIGBUS later.
+    /// As open(2) and `posix_fallocate(3)`: if the file system is full, this fails, rather than
+    /// raising SIGBUS later.
     pub fn create(dir: impl AsFd, path: &Path, worker: WorkerNumber) -> io::Result<Self> {
         Self::again(dir, path, format!("{worker}.{:016x}", sys::random()?))
     }
 
-    /// Makes a flag of this name that is down, in the place of one that was deleted.
+    /// Makes a flag with this name that is down, to replace one that was deleted.
     ///
     /// # Errors
     ///
     /// As [`FlagFile::create`].
     pub fn again(dir: impl AsFd, path: &Path, name: String) -> io::Result<Self> {
-        // A worker of any uid can read it, and nobody breaks it by a slip.
+        // A worker of any uid can read it, and nobody changes it by accident.
         let file = files::make(dir, &name, files::READ_ONLY, LEN as u64)?;
         failpoint::pass("flag file made");
         let text = format::running();
@@ -82,12 +85,12 @@ impl FlagFile {
         })
     }
 
-    /// Finds the flag `name` in the directory `dir` at `path`, which an owner made that is no more.
-    /// No descriptor of it is kept.
+    /// Finds the flag `name`, which a previous owner made, in the directory `dir` at `path`. Keeps no
+    /// descriptor of it.
     ///
     /// # Errors
     ///
-    /// As open(2), and if it is no regular file that has this name alone.
+    /// As open(2), and if it is not a regular file with this name and no other.
     pub fn find(dir: Arc<OwnedFd>, path: &Path, name: &str) -> io::Result<Self> {
         let file = open_to_write(&dir, name)?;
         let mut text = [b'\n'; LEN];
@@ -99,8 +102,8 @@ impl FlagFile {
         Ok(flag)
     }
 
-    /// The flag `name` in the directory `dir` at `path` of which nothing more is known: it cannot be
-    /// opened now, and perhaps later.
+    /// The flag `name` in the directory `dir` at `path`, of which nothing else is known: it cannot be
+    /// opened now, but perhaps later.
     #[must_use]
     pub fn lost(dir: Arc<OwnedFd>, path: &Path, name: &str) -> Self {
         Self {
@@ -114,14 +117,14 @@ impl FlagFile {
         }
     }
 
-    /// Keeps no descriptor of it from now on: it is found by its name in `dir`.
+    /// From now on keeps no descriptor of it, and opens it by its name in `dir`.
     #[must_use]
     pub fn by_name(self, dir: Arc<OwnedFd>) -> Self {
         let place = Place::Named(dir);
         Self { place, ..self }
     }
 
-    /// The flag `name` in the directory at `path`, which is open as `file`. What it says has to be
+    /// The flag `name` in the directory at `path`, which is open as `file`. What it says has not been
     /// read yet.
     #[must_use]
     pub fn of_file(file: File, path: &Path, name: &str) -> Self {
@@ -136,7 +139,7 @@ impl FlagFile {
         }
     }
 
-    /// Another end of the same flag.
+    /// A second handle of the same flag.
     #[must_use]
     pub fn twin(&self) -> Self {
         Self {
@@ -150,7 +153,7 @@ impl FlagFile {
         }
     }
 
-    /// Reads what it says now: another end of it may have been used.
+    /// Reads what it says now: another handle may have changed it.
     ///
     /// # Errors
     ///
@@ -162,12 +165,12 @@ impl FlagFile {
         Ok(())
     }
 
-    /// Has these raised with it: they were its worker's before it was put back.
+    /// Adds files that are raised together with it: the worker had them before it was put back.
     pub fn raises_too(&mut self, before: Vec<Arc<File>>) {
         self.before.extend(before);
     }
 
-    /// Those that are raised with it.
+    /// The files that are raised together with it.
     #[must_use]
     pub fn before(&self) -> &[Arc<File>] {
         &self.before
@@ -182,8 +185,8 @@ impl FlagFile {
         }
     }
 
-    /// Those of its files that have no name in `dir`. The one that has is closed, whoever else in
-    /// this process may hold it: right only in one that was forked, and leaves that alone.
+    /// Its files that have no name in `dir`. The file that has the name is closed, even if other code
+    /// in this process holds it: correct only in a process that was forked and does not use it.
     #[must_use]
     pub fn into_nameless(mut self, dir: impl AsFd) -> Vec<Arc<File>> {
         let has_its_name = self.has_its_name(dir);
@@ -200,7 +203,7 @@ impl FlagFile {
         self.before
     }
 
-    /// Whether somebody cut it to nothing, as far as is known: whoever reads it takes that as a stop.
+    /// Whether it is known that somebody truncated it to nothing: readers take that as a stop.
     #[must_use]
     pub fn is_cut(&self) -> bool {
         self.text[0] == CUT
@@ -212,8 +215,8 @@ impl FlagFile {
         format::parse(&self.text)
     }
 
-    /// Makes the flag again in `dir` if its name is gone. Both are raised, the old one and this.
-    /// Answers whether it was gone.
+    /// Makes the flag again in `dir` if its name is gone; from then on the old file and the new one
+    /// are both raised. Returns whether the name was gone.
     ///
     /// # Errors
     ///
@@ -224,18 +227,19 @@ impl FlagFile {
         }
         let file = files::make(dir.as_fd(), files::ASIDE, files::READ_ONLY, LEN as u64)?;
         file.write_all_at(&self.text, 0)?;
-        // ORDER: before it has a name: no look is missed. Of who has looked it goes on telling.
+        // ORDER: before the file has its name, so that no look is missed. A look that the kernel has
+        // noted already stays noted.
         self.notes_reads &= self.was_read() || note_reads(&file);
         files::publish(dir, &self.name)?;
         if let Place::Open(old) = std::mem::replace(&mut self.place, Place::Open(Arc::new(file))) {
             self.before.push(old);
         }
-        // Who has none of these open cannot open one any more.
+        // Nobody can open a file without a name, so only those that are open somewhere are kept.
         self.before.retain(|file| sys::is_open_elsewhere(file));
         Ok(true)
     }
 
-    /// Writes it again if somebody else has written it, or cut it. Answers whether that was so.
+    /// Writes it again if somebody else has changed or truncated it. Returns whether that was so.
     ///
     /// # Errors
     ///
@@ -251,13 +255,14 @@ impl FlagFile {
             self.write()?;
         }
         if length > LEN {
-            // Nobody's mapping dies of it: the first page stays.
+            // This harms no mapping: the first page stays.
             file.set_len(LEN as u64)?;
         }
         Ok(!whole)
     }
 
-    /// The worker whose flag has this name in the run's directory; `None` if it is no flag's.
+    /// The worker whose flag has this name in the run's directory; `None` if it is not the name of a
+    /// flag.
     #[must_use]
     pub fn worker_of(name: &str) -> Option<WorkerNumber> {
         let (worker, random) = name.split_once('.')?;
@@ -277,8 +282,8 @@ impl FlagFile {
         &self.path
     }
 
-    /// The open file, for a worker's own look before its program runs: an open would count as
-    /// the look of that program. `None` for who has taken over, and starts nobody.
+    /// The open file, with which a worker checks its flag before its program runs: opening the flag
+    /// would count as a look of that program. `None` after a takeover, which starts no worker.
     #[must_use]
     pub fn file(&self) -> Option<&File> {
         match &self.place {
@@ -287,32 +292,31 @@ impl FlagFile {
         }
     }
 
-    /// Has the kernel note the first read of it, from the next one on that is not ours; answers
-    /// whether it does.
+    /// Makes the kernel note the next read of it that is not ours; returns whether the kernel does.
     #[must_use]
     pub fn note_reads(&mut self) -> bool {
         self.notes_reads = self.reached().is_ok_and(|file| note_reads(&file));
         self.notes_reads
     }
 
-    /// Goes on with what an owner before has begun: its reads were noted all the time. Answers
-    /// whether they are from now on.
+    /// Continues what a previous owner has begun: the kernel has noted reads all the time. Returns
+    /// whether it still does.
     pub fn go_on_noting(&mut self) -> bool {
         self.notes_reads = match &self.place {
             Place::Open(file) => leave_no_trace(file).is_ok(),
-            // It is opened like that each time.
+            // It is opened in that way each time.
             Place::Named(_) => true,
         };
         self.notes_reads
     }
 
-    /// Whether the kernel is to note its first read, and nobody has read it yet.
+    /// Whether the kernel notes its first read, and nobody has read it yet.
     #[must_use]
     pub fn notes_reads(&self) -> bool {
         self.notes_reads
     }
 
-    /// Whether somebody has read it or mapped it since then; once.
+    /// Whether somebody has read or mapped it since then. True only once.
     pub fn take_read(&mut self) -> bool {
         let news = self.was_read();
         self.notes_reads &= !news;
@@ -331,12 +335,12 @@ impl FlagFile {
         self.notes_reads && (self.before.iter().any(was_read) || look())
     }
 
-    /// Writes what `request` says and wakes every process that sleeps on the flag. What it says
-    /// already is not written again.
+    /// Writes what `request` says, and wakes every process that sleeps on the flag. If the flag says
+    /// it already, it is not written again.
     ///
     /// # Errors
     ///
-    /// As open(2) and pwrite(2). The storage is reserved, so a full file system is no reason.
+    /// As open(2) and pwrite(2). The storage is reserved, so it does not fail on a full file system.
     pub fn raise(&mut self, request: &Request) -> io::Result<()> {
         let says = |there: Request| {
             (there.level, &there.reason, there.deadline)
@@ -351,7 +355,7 @@ impl FlagFile {
         written
     }
 
-    /// Writes what `request` says to those of its files that have no name in `dir`, if it is down.
+    /// Writes what `request` says to its files that have no name in `dir`, if the flag is down.
     pub fn raise_nameless(&self, dir: impl AsFd, request: &Request) {
         if self.request().is_some() {
             return;
@@ -362,7 +366,7 @@ impl FlagFile {
             Place::Open(_) | Place::Named(_) => None,
         };
         for file in self.before.iter().chain(last) {
-            // Whoever goes on with the run writes it again.
+            // Whoever continues the run writes it again.
             let _ = write(file, &text);
         }
     }
@@ -384,39 +388,40 @@ impl FlagFile {
     }
 }
 
-/// Has the kernel note the first read of a flag that is not ours; answers whether it does.
+/// Makes the kernel note the next read of a flag that is not ours; returns whether the kernel does.
 fn note_reads(file: &File) -> bool {
-    // Before its last change, or the next read would not be noted (mount(8), relatime).
+    // An access time before its last change, or the next read would not be noted (mount(8),
+    // relatime).
     let never = TimeSpec::new(0, 0);
     leave_no_trace(file).is_ok() && futimens(file, &never, &TimeSpec::UTIME_OMIT).is_ok()
 }
 
-/// Has the kernel not note our own reads.
+/// Makes the kernel ignore our own reads.
 fn leave_no_trace(file: &File) -> nix::Result<()> {
     fcntl(file, FcntlArg::F_SETFL(OFlag::O_NOATIME)).map(drop)
 }
 
-/// The Unix time in so long, in seconds: what a flag says for shells.
+/// The Unix time after this duration from now, in seconds: what a flag says for shells.
 #[must_use]
 pub fn unix_in(left: Duration) -> u64 {
     let now = SystemTime::now().duration_since(UNIX_EPOCH);
     (now.unwrap_or_default() + left).as_secs()
 }
 
-/// What stands for the level of a flag that has no text.
+/// The level of a flag that was truncated to nothing.
 const CUT: u8 = b'-';
 
-/// With pwrite(2), not through a mapping: it raises an inotify event, and it cannot die of SIGBUS
-/// if somebody truncated the file; it makes the file whole again.
+/// Writes with pwrite(2), not through a mapping: that causes an inotify event, does not raise SIGBUS
+/// if somebody has truncated the file, and makes the file whole again.
 fn write(file: &File, text: &[u8; LEN]) -> io::Result<()> {
     failpoint::pass("flag to be raised");
-    // ORDER: the text first, then the level: whoever sees the level reads its reason.
+    // ORDER: first the text, then the level: a reader that sees the level reads its reason.
     let words = files::overwrite(file, &text[TEXT..], TEXT as u64);
     failpoint::pass("flag's text written");
     let written = words.and_then(|()| files::overwrite(file, &text[..TEXT], 0));
     failpoint::pass("flag's level written");
-    // Mapped only for the moment: mappings kept per worker make every fork dearer. Without memory
-    // for it the sleepers wake by themselves within their second.
+    // Mapped only briefly: a mapping kept for each worker would make every fork more expensive. If
+    // there is no memory for it, the sleepers wake by themselves within a second.
     if let Ok(page) = SharedPage::map(file) {
         sys::futex_wake_all(&page);
     }
@@ -424,15 +429,15 @@ fn write(file: &File, text: &[u8; LEN]) -> io::Result<()> {
     written
 }
 
-/// Opens a flag that somebody else made. Whatever else has such a name is left alone: a FIFO, a
-/// file that has other names, too, and belongs to somebody by them.
+/// Opens a flag that somebody else made. Anything else with such a name is left alone: a FIFO, or a
+/// file that also has other names, and so may belong to somebody else.
 fn open_to_write(dir: &OwnedFd, name: &str) -> io::Result<File> {
     let there = files::open(dir, name, OFlag::O_PATH)?.metadata()?;
     if !there.is_file() || there.nlink() != 1 {
         return Err(io::Error::other("it is no regular file of its own"));
     }
     let file = files::open_read_only(dir, name)?;
-    // What is done to wake its sleepers is no look at it.
+    // Mapping it to wake its sleepers must not count as a look.
     let _ = fcntl(&file, FcntlArg::F_SETFL(OFlag::O_NOATIME));
     Ok(file)
 }
@@ -450,11 +455,11 @@ mod tests {
     use crate::words::reason::Reason;
     use crate::words::worker_number::WorkerNumber;
 
-    /// Much longer than any client sleeps, so that nobody wakes by itself meanwhile.
+    /// Much longer than any client sleeps, so that none wakes by itself in the meantime.
     const LONG: Duration = Duration::from_secs(60);
     const SOON: Duration = Duration::from_secs(20);
 
-    /// Sleeps on a flag as a client does, with a mapping of its own; answers how long.
+    /// Sleeps on a flag as a client does, with its own mapping; returns how long it slept.
     fn sleep_on(file: &File) -> Duration {
         let page = SharedPage::map(file).unwrap();
         let begun = Instant::now();

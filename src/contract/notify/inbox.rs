@@ -1,4 +1,4 @@
-//! The hearing end: the socket of a run at which its workers speak, and who it was that spoke.
+//! The receiving side: the socket of a run to which its workers send, and who each sender was.
 
 use std::error::Error;
 use std::fmt;
@@ -25,32 +25,32 @@ use crate::words::moment::Moment;
 /// The socket's name in the run's directory.
 const FILE: &str = "notify";
 
-/// The longest path that a socket can have: `sun_path` and its end (unix(7)).
+/// The longest path that a socket can have: `sun_path` without its final zero (unix(7)).
 const LONGEST_PATH: usize = 107;
 
-/// How many datagrams are heard in one turn of the loop, and for how long: whoever floods the socket
-/// cannot hold up the ladder. To find out who a stranger is takes longer than to read what it sends.
+/// How many datagrams are read in one turn of the loop, and for how long, so that a flood cannot hold
+/// up the ladder. Finding out who a stranger is takes longer than reading what it sends.
 const AT_ONCE: usize = 64;
 const LONGEST_TIME: Duration = Duration::from_millis(10);
 
-/// How many sockets are kept, should the name be deleted again and again.
+/// How many sockets are kept if the name is deleted again and again.
 const MOST_SOCKETS: usize = 8;
 
-/// How every datagram is read.
+/// The flags with which every datagram is read.
 const ALWAYS: MsgFlags = MsgFlags::MSG_DONTWAIT.union(MsgFlags::MSG_CMSG_CLOEXEC);
 
 /// What came through the socket.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Letter {
-    /// A datagram, from the process with this pid; 0 is one that cannot be seen from here.
+    /// A datagram, from the process with this pid; 0 if that process cannot be seen from here.
     Said(i32, Message),
-    /// One that is longer than [`LONGEST`], and was not read.
+    /// A datagram that is longer than [`LONGEST`], and was not read.
     TooLong(i32),
-    /// Somebody waits until all that came before has been heard, and is told so after this.
+    /// Its sender waits until everything before it has been read, and learns that after this.
     Barrier,
 }
 
-/// How much is still to be heard in one turn of the loop, however often it is asked for.
+/// How much may still be read in one turn of the loop, no matter how often the turn reads.
 #[derive(Debug)]
 pub struct Patience {
     left: usize,
@@ -58,7 +58,7 @@ pub struct Patience {
 }
 
 impl Patience {
-    /// That of a turn that began at this moment.
+    /// The patience of a turn that began at this moment.
     #[must_use]
     pub fn of_turn(began: Moment) -> Self {
         Self {
@@ -67,8 +67,7 @@ impl Patience {
         }
     }
 
-    /// Takes one datagram's part of it; answers whether there was any left. The first one always has
-    /// its turn.
+    /// Uses it for one datagram; returns whether any was left. The first datagram is always read.
     fn spend(&mut self) -> bool {
         let is_first = self.left == AT_ONCE;
         let is_left = self.left > 0 && (is_first || sys::now() < self.until);
@@ -77,12 +76,12 @@ impl Patience {
     }
 }
 
-/// A run cannot have such a socket.
+/// The error if a run cannot have such a socket.
 #[derive(Debug)]
 pub enum InboxError {
-    /// Its path would be this long.
+    /// Its path would be too long.
     Path(PathBuf),
-    /// The system said no.
+    /// A system call failed.
     System(io::Error),
 }
 
@@ -119,18 +118,18 @@ impl From<io::Error> for InboxError {
 #[derive(Debug)]
 pub struct Inbox {
     path: PathBuf,
-    /// The last one has the name. Workers may be connected to those before, whose names are gone.
+    /// The last one has the name. Workers may be connected to earlier ones, which have lost it.
     sockets: Vec<UnixDatagram>,
-    /// What the name leads to.
+    /// The file that has the name.
     named: File,
 }
 
 impl Inbox {
     /// Makes the socket in `dir`, a run's directory at `path`.
     ///
-    /// The kernel tells with each datagram who sent it (`SO_PASSCRED`), so whoever may send
-    /// nothing need not be kept out. Under root, workers often are of another uid: the mode is
-    /// 0666 then, and otherwise 0600.
+    /// The kernel tells the sender of each datagram (`SO_PASSCRED`), so the socket need not keep
+    /// strangers out. Under root, workers often have another uid: then the mode is 0666, otherwise
+    /// 0600.
     ///
     /// # Errors
     ///
@@ -148,14 +147,14 @@ impl Inbox {
         })
     }
 
-    /// What a worker's `NOTIFY_SOCKET` says.
+    /// The value of a worker's `NOTIFY_SOCKET`.
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Makes the socket again in `dir` if its name is gone. Workers that are connected to the old
-    /// one are heard all the same. Answers whether it was gone.
+    /// Makes the socket again in `dir` if its name is gone. Workers that are connected to the old one
+    /// are still heard. Returns whether the name was gone.
     ///
     /// # Errors
     ///
@@ -164,12 +163,12 @@ impl Inbox {
         if files::is_at(dir.as_fd(), FILE, &self.named) {
             return Ok(false);
         }
-        // Whatever has the name is nobody's: nearly always there is nothing.
+        // Anything that has the name now belongs to no one; nearly always there is nothing.
         let _ = unlinkat(dir.as_fd(), FILE, UnlinkatFlags::NoRemoveDir);
         let (socket, named) = bound(dir)?;
         self.sockets.push(socket);
         if self.sockets.len() > MOST_SOCKETS {
-            // Never the first: workers connect when they begin.
+            // Never the first one: workers connect when they start.
             self.sockets.remove(1);
         }
         self.named = named;
@@ -181,11 +180,11 @@ impl Inbox {
         self.sockets.iter().map(AsFd::as_fd)
     }
 
-    /// Takes what has come, without waiting, as long as there is `patience`.
+    /// Reads what has arrived, without waiting, as long as there is `patience`.
     pub fn drain(&self, patience: &mut Patience, mut hear: impl FnMut(Letter)) {
         let mut bytes = [0; LONGEST];
         for socket in &self.sockets {
-            // Looked at first: what is not there costs nothing.
+            // Peek first: if nothing has arrived, this uses no patience.
             while let Ok(is_barrier) = is_barrier(socket) {
                 if !patience.spend() {
                     return;
@@ -202,12 +201,12 @@ impl Inbox {
     }
 }
 
-/// Makes the socket in a directory that may have another path by and by.
+/// Makes the socket in a directory whose path may have changed.
 fn bound(dir: impl AsFd) -> io::Result<(UnixDatagram, File)> {
     let path = format!("/proc/self/fd/{}/{FILE}", dir.as_fd().as_raw_fd());
     let flags = SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK;
     let socket = socket(AddressFamily::Unix, SockType::Datagram, flags, None)?;
-    // ORDER: before it has a name: nothing that is sent to it comes without its sender.
+    // ORDER: before it has a name, so that every datagram arrives with its sender.
     setsockopt(&socket, sockopt::PassCred, &true)?;
     bind(socket.as_raw_fd(), &UnixAddr::new(path.as_str())?)?;
     let others = if Uid::effective().is_root() { 0o066 } else { 0 };
@@ -217,8 +216,8 @@ fn bound(dir: impl AsFd) -> io::Result<(UnixDatagram, File)> {
     Ok((socket.into(), named))
 }
 
-/// Whether the next datagram comes with descriptors, as a `BARRIER=1` does. It is left where it
-/// is, and they are not closed by this.
+/// Whether the next datagram carries descriptors, as a `BARRIER=1` does. The datagram is not taken,
+/// and the descriptors are not closed.
 fn is_barrier(socket: &UnixDatagram) -> nix::Result<bool> {
     let mut space = nix::cmsg_space!(UnixCredentials);
     let flags = ALWAYS | MsgFlags::MSG_PEEK;
@@ -226,8 +225,8 @@ fn is_barrier(socket: &UnixDatagram) -> nix::Result<bool> {
     Ok(got.flags.contains(MsgFlags::MSG_CTRUNC))
 }
 
-/// Takes one datagram; `None` is one that came with descriptors. There is room for the sender only,
-/// so the kernel closes those at once: none can get lost here, and that is the answer to a
+/// Takes one datagram; `None` if it carried descriptors. There is room only for the sender, so the
+/// kernel closes the descriptors at once. So none can leak here, and that is also the answer to a
 /// `BARRIER=1`, whose sender waits for the end of a pipe.
 fn receive(socket: &UnixDatagram, bytes: &mut [u8]) -> nix::Result<Option<Letter>> {
     let mut space = nix::cmsg_space!(UnixCredentials);
@@ -264,7 +263,7 @@ mod tests {
         let inbox = Inbox::create(File::open(dir.path()).unwrap(), dir.path()).unwrap();
         let sender = UnixDatagram::unbound().unwrap();
         let send = || sender.send_to(b"STATUS=more", inbox.path()).unwrap();
-        // Whoever is heard says something more at once.
+        // Each sender that is heard sends another datagram at once.
         let hear = |patience: &mut Patience| {
             let mut heard = 0;
             inbox.drain(patience, |_| {
@@ -279,7 +278,7 @@ mod tests {
         assert_eq!(hear(&mut patience), AT_ONCE);
         assert_eq!(hear(&mut patience), 0, "in the same turn");
         assert_eq!(hear(&mut Patience::of_turn(an_hour)), AT_ONCE);
-        // A turn that has taken too long already: one is heard all the same.
+        // In a turn that has already taken too long, one datagram is still read.
         let mut late = Patience::of_turn(Moment::from_nanos(0));
         assert_eq!((hear(&mut late), hear(&mut late)), (1, 0));
     }

@@ -1,5 +1,5 @@
-//! The speaking end: to the socket that `NOTIFY_SOCKET` names, of a service manager or of a
-//! supervisor. It never waits, but for the one answer that the protocol has.
+//! The sending side: to the socket that `NOTIFY_SOCKET` names, of a service manager or a supervisor.
+//! It never waits, except for the one answer that the protocol has.
 
 use std::ffi::OsStr;
 use std::io::{self, IoSlice};
@@ -16,7 +16,7 @@ use nix::unistd::pipe2;
 
 use super::SOCKET;
 
-/// A socket that speaks to whoever reads at an address.
+/// A socket that sends to one address.
 #[derive(Debug)]
 pub struct Link {
     socket: UnixDatagram,
@@ -24,7 +24,7 @@ pub struct Link {
 }
 
 impl Link {
-    /// To the socket that our environment names; `None` if it names none.
+    /// A link to the socket that our environment names; `None` if it names none.
     ///
     /// # Errors
     ///
@@ -38,7 +38,7 @@ impl Link {
         let to = match address.as_bytes() {
             [b'/', ..] => SocketAddr::from_pathname(address)?,
             [b'@', name @ ..] => SocketAddr::from_abstract_name(name)?,
-            // systemd also knows vsock addresses, of virtual machines.
+            // systemd also knows the vsock addresses of virtual machines.
             _ => return Err(io::Error::other("neither a path nor an abstract name")),
         };
         let socket = UnixDatagram::unbound()?;
@@ -46,20 +46,21 @@ impl Link {
         Ok(Self { socket, to })
     }
 
-    /// Says one datagram, whole, or not at all.
+    /// Sends one datagram, as a whole or not at all.
     ///
     /// # Errors
     ///
-    /// As send(2): `EAGAIN` if the reader has too many unread, `ECONNREFUSED` or `ENOENT` if
-    /// nobody is there.
+    /// As send(2): `EAGAIN` if the reader has too many unread, `ECONNREFUSED` or `ENOENT` if there is
+    /// no reader.
     pub fn say(&self, datagram: &str) -> io::Result<()> {
         self.socket
             .send_to_addr(datagram.as_bytes(), &self.to)
             .map(drop)
     }
 
-    /// Waits until everything that was said before has been read, at most `timeout`; answers
-    /// whether it has. The reader closes what is sent with it (`BARRIER=1`, `sd_notify(3)`).
+    /// Waits until everything that was sent before has been read, for at most `timeout`; returns
+    /// whether it has. The reader closes the descriptor that this sends (`BARRIER=1`,
+    /// `sd_notify(3)`).
     ///
     /// # Errors
     ///

@@ -1,4 +1,4 @@
-//! The file itself: made by the supervisor, taken over by whoever follows it, read by everybody.
+//! The file itself: the supervisor makes it, a new owner takes it over, and everybody reads it.
 
 use std::fs::File;
 use std::io;
@@ -22,17 +22,18 @@ const LEN: usize = 256;
 /// Where its line of text begins.
 const TEXT: usize = 64;
 
-/// The owner's own end of the file. Once made, the kernel watches the word until this process ends.
+/// The owner's side of the file. Once it is made, the kernel watches the word until this process
+/// ends.
 #[derive(Debug)]
 pub struct OwnerFile {
     file: Arc<File>,
     word: RobustWord,
     /// The thread that made or took it.
     thread: u32,
-    /// What stands behind the word.
+    /// The text after the word.
     text: [u8; LEN - TEXT],
-    /// The words of those whose names are gone, and that some may still have open; the oldest
-    /// first. Mapped, they need no descriptor.
+    /// The words of earlier files that have lost their names and that others may still have open,
+    /// the oldest first. Since they are mapped, they need no descriptor.
     before: Vec<RobustWord>,
 }
 
@@ -64,7 +65,7 @@ impl OwnerFile {
         }
     }
 
-    /// Fills in a new file, which is all zeroes, and which nobody else has seen.
+    /// Fills in a new file, which is all zeroes and which nobody else has seen.
     fn begin(&self) -> io::Result<()> {
         self.sign()?;
         failpoint::pass("owner signed");
@@ -73,8 +74,8 @@ impl OwnerFile {
         Ok(())
     }
 
-    /// Makes the file again in `dir` if its name is gone. Who has the old one open goes on seeing
-    /// whether we live. Answers whether it was gone.
+    /// Makes the file again in `dir` if its name is gone. Those who have the old one open still see
+    /// whether we are alive. Returns whether the name was gone.
     ///
     /// # Errors
     ///
@@ -95,10 +96,10 @@ impl OwnerFile {
         Ok(true)
     }
 
-    /// Makes the calling thread the owner of the run in `dir`, if its word still is `word`: of
-    /// several who try, one wins. `None` is who was too late.
+    /// Makes the calling thread the owner of the run in `dir`, if its word is still `word`: if several
+    /// try, one of them succeeds. `None` if we were too late.
     ///
-    /// Until [`OwnerFile::sign`], the word and the line name two processes, and the word counts.
+    /// Until [`OwnerFile::sign`], the word and the line name different processes, and the word counts.
     ///
     /// # Errors
     ///
@@ -112,8 +113,8 @@ impl OwnerFile {
         Ok(Self::of(file, mapped, identity).taken(word))
     }
 
-    /// The same where the file names nobody any more: it is missing, or was cut, or written over.
-    /// It is made whole first. Of several who try, one wins.
+    /// The same for a file that no longer names anybody: it is missing, or was truncated or
+    /// overwritten. It is first made whole. If several try, one of them succeeds.
     ///
     /// # Errors
     ///
@@ -137,11 +138,12 @@ impl OwnerFile {
     fn taken(self, word: u32) -> Option<Self> {
         let taken = self.word.own(word, self.thread);
         failpoint::pass("word taken");
-        // Somebody may have found us silent at once: the line is that one's then.
+        // Another process may already have taken over from us because we were silent: then the line
+        // is for that one to write.
         (taken && self.is_ours()).then_some(self)
     }
 
-    /// Writes who owns it behind the word.
+    /// Writes who owns the run, after the word.
     ///
     /// # Errors
     ///
@@ -150,21 +152,21 @@ impl OwnerFile {
         files::overwrite(&self.file, &self.text, TEXT as u64)
     }
 
-    /// Whether we still are the owner: somebody takes over who finds us silent. What somebody has
-    /// cut or written over is made whole.
+    /// Whether we are still the owner: another process takes over if we are silent. If somebody has
+    /// truncated or overwritten the file, it is made whole.
     ///
-    /// Read, not loaded from the mapping: that dies of SIGBUS when the file is cut.
+    /// The file is read, and not the mapping: a load would raise SIGBUS if the file is truncated.
     #[must_use]
     pub fn is_ours(&self) -> bool {
         let mut bytes = [0; LEN];
         let length = self.file.read_at(&mut bytes, 0).unwrap_or(0);
         let word = u32::from_ne_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]);
         let is_ours = if tid(word) == self.thread && length == LEN {
-            // Nobody takes over what names us. A line that says nothing is written again.
+            // The word names us, so nobody has taken over. A line that says nothing is written again.
             bytes[TEXT..] == self.text || parse(&bytes) != OwnerSeen::Spoilt || self.sign().is_ok()
         } else {
-            // What nobody writes who takes over: that one lives until the kernel marks its death, or
-            // has signed.
+            // No process that takes over leaves such a word: it is alive, or the kernel has marked its
+            // death, or it has signed.
             let is_nobodys = !is_marked(word) && !lives(tid(word));
             let is_slip = word == 0 || is_nobodys && bytes[TEXT..] == self.text;
             if length < LEN {
@@ -174,16 +176,18 @@ impl OwnerFile {
             }
         };
         let says_so = |word: &RobustWord| tid(word.word().load(Ordering::Acquire)) == self.thread;
-        // Whoever has an older file open may have taken over by that.
+        // A process that has an older file open may have taken over through that one.
         is_ours && self.before.iter().all(says_so)
     }
 
-    /// Answers whether we are the owner again. Whoever finds a file that is cut may have claimed it.
+    /// Makes us the owner again; returns whether that succeeded. Another process that found the file
+    /// truncated may have claimed it.
     fn mend(&self, word: u32) -> bool {
         self.word.own(word, self.thread) && self.sign().is_ok()
     }
 
-    /// Gives a file that is too short its length, and a word that names nobody; answers that word.
+    /// Restores the length of a file that is too short, with a word that names nobody; returns that
+    /// word.
     fn make_whole(&self) -> io::Result<u32> {
         if word_of(&self.file).is_none() {
             self.file.write_all_at(&[0; size_of::<u32>()], 0)?;
@@ -192,23 +196,23 @@ impl OwnerFile {
         Ok(0)
     }
 
-    /// The open file, for those who look at it by themselves: a worker before its program runs, and
-    /// the guard.
+    /// The open file, for those who check it themselves: a worker before its program runs, and the
+    /// guard.
     #[must_use]
     pub fn file(&self) -> Arc<File> {
         Arc::clone(&self.file)
     }
 }
 
-/// The word in a file that is as long as it should be.
+/// The word, if the file is as long as it should be.
 fn word_of(file: &File) -> Option<u32> {
     let mut bytes = [0; LEN];
     file.read_exact_at(&mut bytes, 0).ok()?;
     Some(u32::from_ne_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]))
 }
 
-/// What we owned is over: whoever has its file open, and lives on by leave, is not told that its
-/// supervisor died when this process ends.
+/// Ends our ownership in order. Processes that are allowed to outlive the run and have its file open
+/// are not told that their supervisor died when this process ends.
 pub fn let_go() {
     sys::forget_robust_words();
 }
@@ -223,52 +227,52 @@ pub const fn tid(word: u32) -> u32 {
     word & !(libc::FUTEX_WAITERS | libc::FUTEX_OWNER_DIED)
 }
 
-/// Whether there is a thread of this number (kill(2), signal 0); that it is not ours to signal shows
-/// it, too.
+/// Whether a thread has this number (kill(2), signal 0); it also exists if we are not allowed to
+/// signal it.
 fn lives(thread: u32) -> bool {
     let sent = sys::kill(thread.cast_signed(), 0);
     let is_there = |error: io::Error| error.raw_os_error() == Some(libc::EPERM);
     thread > 0 && sent.map_or_else(is_there, |()| true)
 }
 
-/// Whether the kernel has marked a death: it leaves no thread in the word.
+/// Whether the kernel has marked a death: then it leaves no thread in the word.
 const fn is_marked(word: u32) -> bool {
     has_died(word) && tid(word) == 0
 }
 
-/// Above the highest number that a thread can have (proc(5), `pid_max`): what is there is a text.
+/// The highest number that a thread can have (proc(5), `pid_max`). A word above it is some text.
 const HIGHEST: u32 = 1 << 22;
 
-/// What a look at the file tells.
+/// What the file tells.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum OwnerSeen {
-    /// The thread in the word lives, as far as the kernel watches it: then `watched` is true.
+    /// The thread in the word is alive, for certain only if the kernel watches it.
     Alive {
         /// Who it is.
         owner: Identity,
-        /// What stands in the word.
+        /// The owner word.
         word: u32,
         /// Whether the kernel marks its death.
         watched: bool,
     },
-    /// It died, and nobody has taken over.
+    /// The owner died, and nobody has taken over.
     Died {
         /// Who it was.
         owner: Identity,
-        /// What stands in the word.
+        /// The owner word.
         word: u32,
     },
-    /// The word names another thread than the line: that thread has taken over, and has not signed
-    /// yet.
+    /// The word and the line name different threads: the thread in the word has taken over, and has
+    /// not signed yet.
     Changing {
-        /// Who it was before, by the line.
+        /// The owner before, by the line.
         before: Identity,
-        /// What stands in the word.
+        /// The owner word.
         word: u32,
     },
-    /// The file is of a version that this program does not know, or cannot be read.
+    /// The file has a version that this program does not know, or cannot be read.
     Unreadable,
-    /// It is missing, or was cut or written over: it names nobody.
+    /// The file is missing, or was truncated or overwritten: it names nobody.
     Spoilt,
 }
 
@@ -283,7 +287,7 @@ pub fn see_open(file: &File) -> OwnerSeen {
     }
 }
 
-/// What the bytes of the file tell. What follows the part that this program knows is ignored.
+/// What the bytes of the file tell. Anything after the part that this program knows is ignored.
 #[must_use]
 pub fn parse(bytes: &[u8]) -> OwnerSeen {
     let Some(bytes) = bytes.first_chunk::<LEN>() else {
@@ -316,7 +320,7 @@ pub fn parse(bytes: &[u8]) -> OwnerSeen {
     }
 }
 
-/// Looks at the owner of the run in `dir`.
+/// What the owner file of the run in `dir` tells.
 #[must_use]
 pub fn see(dir: impl AsFd) -> OwnerSeen {
     match files::open(dir, FILE, OFlag::O_RDONLY) {

@@ -1,8 +1,8 @@
 //! The owner word: a robust futex (`get_robust_list(2)`), which the kernel itself marks when the
-//! thread dies that it names.
+//! thread that it names dies.
 //!
-//! The list that the kernel walks then lies in memory of our own, at a constant distance before the
-//! file's page: so no pointer of ours is in the file.
+//! The list that the kernel then walks is in memory of our own, at a constant distance before the
+//! file's page. So the file contains no pointer of ours.
 
 use std::fs::File;
 use std::io;
@@ -16,8 +16,8 @@ const FUTEX_OFFSET: usize = 1;
 const PENDING: usize = 2;
 const ENTRY: usize = 3;
 
-/// A word in shared memory that may name the thread which owns it. Where it names ours, the kernel
-/// marks it with `FUTEX_OWNER_DIED` when we die, however we die.
+/// A word in shared memory that may name the thread which owns it. If it names ours, the kernel marks
+/// it with `FUTEX_OWNER_DIED` when we die, no matter how.
 #[derive(Debug)]
 pub(super) struct RobustWord {
     pages: TwinPages,
@@ -26,7 +26,7 @@ pub(super) struct RobustWord {
 }
 
 impl RobustWord {
-    /// Maps `file` and has the kernel watch its first word. As long as the word does not name us,
+    /// Maps `file` and makes the kernel watch its first word. As long as the word does not name us,
     /// the kernel leaves it alone.
     pub(super) fn map(file: &File) -> io::Result<Self> {
         let pages = TwinPages::map(file)?;
@@ -47,30 +47,31 @@ impl RobustWord {
         Ok(Self { pages, watched })
     }
 
-    /// Maps `file` and has the kernel watch its first word besides all those that it watches
-    /// already. `self` is the word that was mapped first: its page holds the head of the list.
+    /// Maps `file` and makes the kernel watch its first word in addition to those that it watches
+    /// already. `self` is the word that was mapped first: its page contains the head of the list.
     pub(super) fn map_another(&self, file: &File) -> io::Result<Self> {
         let pages = TwinPages::map(file)?;
         let first = self.pages.own(FIRST);
         let entry = pages.own(ENTRY);
-        // ORDER: the new entry leads to the others before the head leads to it: we may die in
-        // between, and the kernel finds either list whole.
+        // ORDER: the new entry points to the others before the head points to it. If we die in
+        // between, the kernel still finds a whole list.
         entry.store(first.load(Ordering::Relaxed), Ordering::Relaxed);
         first.store(address(entry), Ordering::Release);
         let watched = self.watched;
         Ok(Self { pages, watched })
     }
 
-    /// Makes the thread `tid`, which is ours, the owner if the word still is `expected`. The caller
-    /// has seen that the file is whole: one that is cut in the moment between the two is SIGBUS.
+    /// Makes our thread `tid` the owner if the word is still `expected`. The caller has checked that
+    /// the file is whole: if it is truncated in the moment after that, this raises SIGBUS.
     pub(super) fn own(&self, expected: u32, tid: u32) -> bool {
-        // Without the bit for waiters the word says that the kernel does not watch over us.
+        // Without the bit for waiters, the word says that the kernel does not watch us.
         let ours = if self.watched {
             tid | libc::FUTEX_WAITERS
         } else {
             tid
         };
-        // ORDER: watched first, then owned: whoever sees our id knows the kernel watches it.
+        // ORDER: the kernel watches the word before it names us: a reader that sees our id there can
+        // rely on that.
         let (success, failure) = (Ordering::AcqRel, Ordering::Acquire);
         self.word()
             .compare_exchange(expected, ours, success, failure)

@@ -1,4 +1,4 @@
-//! The line that a worker itself writes into its slot before its program runs.
+//! The line that a worker itself writes into its slot before its program runs: who it is.
 
 use std::fs::File;
 use std::io::{self, Write as _};
@@ -6,19 +6,19 @@ use std::os::unix::fs::FileExt;
 
 use super::BIRTH;
 
-/// Who a worker's main process is.
+/// The identity of a worker's main process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Born {
     /// Its pid.
     pub pid: i32,
-    /// Clock ticks from boot to its start; 0 where that cannot be read.
+    /// Clock ticks from boot to its start; 0 if that cannot be read.
     pub start: u64,
-    /// The inode of its pidfd, where the kernel gives it one of its own.
+    /// The inode of its pidfd, if the kernel gives each pidfd its own.
     pub inode: Option<u64>,
 }
 
 impl Born {
-    /// The line, padded with newlines. Allocates nothing: it is made between fork and exec.
+    /// The line, padded with newlines. Allocates nothing, because it is made between fork and exec.
     ///
     /// # Errors
     ///
@@ -37,7 +37,7 @@ impl Born {
         Self::parse(&line)
     }
 
-    /// Reads the line; `None` if nobody has written it.
+    /// Parses the line; `None` if it has not been written.
     #[must_use]
     pub fn parse(line: &[u8]) -> Option<Self> {
         let line = line.split(|&b| b == b'\n').next()?;

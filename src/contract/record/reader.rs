@@ -1,4 +1,4 @@
-//! The end of the record that `status`, `stop` and `wait` have.
+//! The readers' side of the record: for `status`, `stop` and `wait`.
 
 use std::fs::File;
 use std::ops::{Index, Range};
@@ -20,14 +20,14 @@ use crate::words::duration::Limit;
 use crate::words::moment::Moment;
 use crate::words::worker_number::WorkerNumber;
 
-/// How often a reader looks again while the owner is writing. A write takes microseconds; if the
-/// owner died in one, what stands there is the best there is.
+/// How often a reader tries again while the owner is writing. A write takes microseconds; if the owner
+/// died during one, what the file contains is the best there is.
 const TRIES: usize = 1000;
 
 /// How many slots are read at once.
 const TOGETHER: u32 = 64;
 
-/// One state of a run, whole.
+/// The whole record at one moment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Snapshot {
     generation: u32,
@@ -37,12 +37,12 @@ pub struct Snapshot {
     pub workers: Vec<WorkerRecord>,
 }
 
-/// A deadline that is over for so long was missed: an owner climbs within milliseconds.
+/// How long after a deadline it counts as missed: an owner climbs within milliseconds.
 const LATE: Duration = Duration::from_secs(1);
 
 impl Snapshot {
-    /// Whether the owner has let a deadline go by, as one does that is frozen or hangs. One that is
-    /// stopped need not be: its clocks may stand still with it.
+    /// Whether the owner has missed a deadline, as it does if it is frozen or hangs. A suspended owner
+    /// has not always missed one: its clocks may stand still with it.
     #[must_use]
     pub fn is_late(&self, now: Moment) -> bool {
         let missed = |one: &WorkerRecord| {
@@ -52,12 +52,12 @@ impl Snapshot {
         self.run.phase != Phase::Over && self.workers.iter().any(missed)
     }
 
-    /// Its workers with their numbers.
+    /// Its workers, with their numbers.
     pub fn numbered(&self) -> impl Iterator<Item = (WorkerNumber, &WorkerRecord)> {
         WorkerNumber::all_of(self.run.workers).zip(&self.workers)
     }
 
-    /// Reads the bytes of a whole record, as [`RecordReader::read`] reads the file.
+    /// Parses the bytes of a whole record, as [`RecordReader::read`] reads the file.
     ///
     /// # Errors
     ///
@@ -71,8 +71,8 @@ impl Snapshot {
         Self::read(u32::from_ne_bytes(*word), bytes.len() as u64, part)
     }
 
-    /// Reads a record of `length` bytes part by part, so that a header that lies about the number
-    /// of workers costs no memory.
+    /// Reads a record of `length` bytes part by part, so that a header with a false number of workers
+    /// costs no memory.
     fn read(
         generation: u32,
         length: u64,
@@ -108,7 +108,7 @@ impl Index<WorkerNumber> for Snapshot {
     }
 }
 
-/// Reads the header, if it is of this version.
+/// Parses the header, if it has this version.
 fn header_of(header: &[u8]) -> Result<RunRecord, RecordError> {
     #[derive(Deserialize)]
     struct Versioned {
@@ -121,14 +121,13 @@ fn header_of(header: &[u8]) -> Result<RunRecord, RecordError> {
     object(Some(header))
 }
 
-/// Reads the object that a part of the record begins with.
+/// Parses the object at the beginning of a part of the record.
 fn object<T: DeserializeOwned>(part: Option<&[u8]>) -> Result<T, RecordError> {
     let line = part.and_then(|bytes| bytes.split(|&b| b == b'\n').next());
     serde_json::from_slice(line.unwrap_or_default()).map_err(|_| RecordError::Damaged)
 }
 
-/// The copy that was made while nobody wrote: between two looks at a generation that is even and
-/// stays the same.
+/// A copy that was made while nobody wrote: the generation was even, and the same before and after.
 fn unwritten<T>(
     generation: impl Fn() -> Result<u32, RecordError>,
     copy: impl Fn(u32) -> Result<T, RecordError>,
@@ -148,10 +147,10 @@ fn unwritten<T>(
     }
 }
 
-/// A reader's end of the record.
+/// A reader's side of the record.
 #[derive(Debug)]
 pub struct RecordReader {
-    /// Where it was found, and the flags are.
+    /// The run's directory, where the record was found and the flags are.
     dir: OwnedFd,
     file: File,
     page: SharedPage,
@@ -174,8 +173,8 @@ impl RecordReader {
         Ok(Self { dir, file, page })
     }
 
-    /// Reads the whole record; and of those who have not been seen to look, whether their flags
-    /// tell of it. None is opened for that.
+    /// Reads the whole record. For the workers that have not been seen to look, it also checks whether
+    /// their flags note a look; it opens no flag for that.
     ///
     /// # Errors
     ///
@@ -198,7 +197,7 @@ impl RecordReader {
         unwritten(|| self.generation(), |before| self.copy(before))
     }
 
-    /// The grace of the run, without a look at its workers.
+    /// The grace of the run, without reading its workers.
     ///
     /// # Errors
     ///
@@ -234,16 +233,17 @@ impl RecordReader {
         Some(bytes)
     }
 
-    /// Whether it still is the record in `dir`.
+    /// Whether it is still the record in `dir`.
     #[must_use]
     pub fn is_at(&self, dir: impl AsFd) -> bool {
         files::is_at(dir, FILE, &self.file)
     }
 
-    /// Sleeps until something is written after `seen`, or `timeout` is over, or for no reason.
+    /// Sleeps until something is written after `seen`, or until `timeout` is over. It may also return
+    /// for no reason.
     pub fn wait_for_change(&self, seen: &Snapshot, timeout: Duration) {
-        // The kernel compares: never a load of our own, which would die of SIGBUS if the file
-        // had been truncated.
+        // The kernel compares the word. A load of our own would raise SIGBUS if the file was
+        // truncated.
         sys::futex_wait(self.page.word(0), seen.generation, timeout);
     }
 }
@@ -264,7 +264,7 @@ mod tests {
     use crate::decide::times::Times;
     use crate::words::worker_number::WorkerNumber;
 
-    /// The record of a run of so many workers in a directory of its own.
+    /// The record of a run with so many workers, in its own directory.
     struct Made {
         dir: tempfile::TempDir,
         run: RunRecord,
@@ -287,7 +287,7 @@ mod tests {
             fs::read(self.dir.path().join(FILE)).unwrap()
         }
 
-        /// What somebody else writes.
+        /// Anything that somebody else may write.
         fn write(&self, bytes: &[u8], place: u64) {
             let file = fs::OpenOptions::new()
                 .write(true)
@@ -522,7 +522,7 @@ mod tests {
         let seen = reader.read().unwrap();
         let (time, long) = (Duration::from_millis(100), Duration::from_secs(100));
         let start = Instant::now();
-        // A sleep may end for no reason; hardly all of three do.
+        // A sleep may end for no reason, but hardly three in a row.
         (0..3).for_each(|_| reader.wait_for_change(&seen, time));
         assert!(start.elapsed() >= time, "{:?}", start.elapsed());
         thread::scope(|scope| {

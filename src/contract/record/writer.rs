@@ -1,4 +1,4 @@
-//! The owner's end of the record.
+//! The owner's side of the record.
 
 use std::fs::File;
 use std::io::{self, Read as _, Seek as _, SeekFrom};
@@ -16,15 +16,15 @@ use crate::linux::files;
 use crate::linux::sys::{self, SharedPage};
 use crate::words::worker_number::WorkerNumber;
 
-/// 0600: it tells of commands.
+/// 0600: it contains command lines.
 pub(crate) const MODE: Mode = Mode::S_IRUSR.union(Mode::S_IWUSR);
 
-/// The owner's end: changes are collected, and written together by [`Record::commit`].
+/// The owner's side of the record: changes are collected, and [`Record::commit`] writes them together.
 #[derive(Debug)]
 pub struct Record {
     file: Arc<File>,
     page: SharedPage,
-    /// Those whose name is gone, and that somebody may wait for.
+    /// Earlier files of this record, which have lost the name and which somebody may sleep on.
     before: Vec<(Arc<File>, SharedPage)>,
     generation: u32,
     pending: Vec<(u64, Vec<u8>)>,
@@ -40,7 +40,7 @@ impl Record {
         let file = files::make(dir, FILE, MODE, behind(run.workers))?;
         failpoint::pass("record made");
         let page = SharedPage::map(&file)?;
-        // Nobody else sees it yet: one write, as if it had been there before.
+        // Nobody else can see it yet, so the generation stays the same.
         file.write_all_at(&blank(run), HEADER_TEXT)?;
         failpoint::pass("record written");
         Ok(Self {
@@ -52,7 +52,7 @@ impl Record {
         })
     }
 
-    /// Opens the record in `dir`, which an owner made that is no more.
+    /// Opens the record in `dir` that a previous owner made.
     ///
     /// # Errors
     ///
@@ -71,8 +71,8 @@ impl Record {
         })
     }
 
-    /// Makes the record again in `dir` if its name is gone, as it is. Both are written, the old one
-    /// and this. Answers whether it was gone.
+    /// Makes the record again in `dir`, with what it contains, if its name is gone; from then on the
+    /// old file and the new one are both written. Returns whether the name was gone.
     ///
     /// # Errors
     ///
@@ -91,7 +91,7 @@ impl Record {
         let old = std::mem::replace(&mut self.file, Arc::new(file));
         self.before
             .push((old, std::mem::replace(&mut self.page, page)));
-        // Who has none of these open cannot open one any more.
+        // Nobody can open a file without a name, so only those that are open somewhere are kept.
         self.before.retain(|(file, _)| sys::is_open_elsewhere(file));
         Ok(true)
     }
@@ -102,24 +102,24 @@ impl Record {
         !self.pending.is_empty()
     }
 
-    /// Whether somebody has cut it.
+    /// Whether somebody has truncated it.
     #[must_use]
     pub fn is_cut(&self, run: &RunRecord) -> bool {
-        // The last byte is written with the whole, and by no change: a change behind the cut makes the
-        // file as long again as it was, but not this.
+        // The last byte is written with the whole record, and never by a change: a change beyond the
+        // cut makes the file as long again as it was, but does not restore this byte.
         let mut last = [0];
         let read = self.file.read_at(&mut last, behind(run.workers) - 1);
         read.is_ok() && last != *b"\n"
     }
 
-    /// Writes it again as it was made, and who the workers are that were started since. What became
-    /// of them has to be set anew.
+    /// Writes it again as it was made, with the identities of the workers that were started since. The
+    /// caller has to set again what became of them.
     ///
     /// # Errors
     ///
-    /// As pwrite(2): its storage was given back when it was cut.
+    /// As pwrite(2): its storage was released when it was truncated.
     pub fn mend(&mut self, run: &RunRecord, born: &[(WorkerNumber, Born)]) -> io::Result<()> {
-        // Odd until the next commit, should there be one or not.
+        // Odd until the next commit, whether or not there is one.
         self.generation |= 1;
         self.write(&self.generation.to_ne_bytes(), 0)?;
         self.write(&blank(run), HEADER_TEXT)?;
@@ -127,13 +127,13 @@ impl Record {
             .try_for_each(|(worker, born)| self.write(&born.line()?, slot(*worker)))
     }
 
-    /// Has the header written by the next [`Record::commit`].
+    /// Lets the next [`Record::commit`] write the header.
     pub fn set_run(&mut self, run: &RunRecord) {
         self.pending
             .push((HEADER_TEXT, padded(run, HEADER - HEADER_TEXT)));
     }
 
-    /// Has a worker's slot written by the next [`Record::commit`].
+    /// Lets the next [`Record::commit`] write a worker's slot.
     pub fn set_worker(&mut self, worker: WorkerNumber, what: &WorkerRecord) {
         self.pending.push((
             slot(worker) + BIRTH as u64,
@@ -142,7 +142,7 @@ impl Record {
         ));
     }
 
-    /// Writes what was changed, as one step for every reader, and wakes those who wait for it.
+    /// Writes what has changed, as one step for every reader, and wakes those who wait for a change.
     ///
     /// # Errors
     ///
@@ -151,8 +151,8 @@ impl Record {
         if self.pending.is_empty() {
             return Ok(());
         }
-        // ORDER: odd, the changes, even: a reader that saw the same even number before and after
-        // read no half of anything. An owner that died in between has left it odd.
+        // ORDER: odd, then the changes, then even: a reader that saw the same even number before and
+        // after has read no change in part. An owner that died in between has left it odd.
         if self.generation.is_multiple_of(2) {
             self.step()?;
         }
@@ -180,7 +180,7 @@ impl Record {
         all.try_for_each(|file| files::overwrite(file, bytes, place))
     }
 
-    /// The open file, for whoever puts it back after our death.
+    /// The open file, for the process that puts it back after our death.
     #[must_use]
     pub fn file(&self) -> Arc<File> {
         Arc::clone(&self.file)
@@ -192,7 +192,7 @@ impl Record {
         Born::read(&self.file, slot(worker))
     }
 
-    /// The place where a worker writes who it is, before its program runs.
+    /// The place where a worker writes its identity before its program runs.
     #[must_use]
     pub fn birth(&self, worker: WorkerNumber) -> Birth {
         Birth {
@@ -202,7 +202,7 @@ impl Record {
     }
 }
 
-/// All but the generation of a record in which nothing has happened yet.
+/// The bytes of a record in which nothing has happened yet, without the generation.
 fn blank(run: &RunRecord) -> Vec<u8> {
     let mut bytes = padded(run, HEADER - HEADER_TEXT);
     let mut slot = vec![0; BIRTH];
@@ -212,7 +212,7 @@ fn blank(run: &RunRecord) -> Vec<u8> {
 }
 
 fn padded(what: &impl Serialize, length: u64) -> Vec<u8> {
-    // UNWRAP: plain structs of texts and numbers cannot fail to be written as JSON.
+    // UNWRAP: writing plain structs of texts and numbers as JSON cannot fail.
     let mut bytes = serde_json::to_vec(what).unwrap_or_default();
     debug_assert!(
         bytes.len() < usize::try_from(length).unwrap_or(0),
@@ -230,8 +230,8 @@ pub struct Birth {
 }
 
 impl Birth {
-    /// Writes who a worker is. One pwrite(2), for the child between fork and exec: so a crash of
-    /// the supervisor leaves no process that nobody knows.
+    /// Writes the identity of a worker, with one pwrite(2), in the child between fork and exec: so a
+    /// crash of the supervisor leaves no process that nobody knows.
     ///
     /// # Errors
     ///
