@@ -51,7 +51,7 @@
 //! | [`contract`] | what is on disk and on the wire: flag, owner, control, record, notify socket |
 //! | [`tree`] | the processes of a worker |
 //! | [`enforce`] | the ladder enforced, by whoever owns the run: a worker on it, the guard, a takeover |
-//! | [`outside`] | everybody who is not the owner: what the dead have left, and who takes over from them |
+//! | [`outside`] | everybody who is not the owner: who finds a run, follows it, or takes over what the dead have left |
 //! | [`run`] | a run of our own: its plan, the launch, starting a worker, the supervisor |
 //! | `bin/stopctl` | the program: the command line, and every word that a person reads |
 //!
@@ -82,6 +82,7 @@ pub mod words {
 pub mod decide {
     pub mod ladder;
     pub mod outcome;
+    pub mod rhythm;
     pub mod times;
     pub mod verdict;
 }
@@ -159,9 +160,17 @@ pub mod enforce {
 /// Everybody who is not the owner of a run.
 #[cfg(feature = "cli")]
 pub mod outside {
+    pub mod fate;
+    pub mod find;
+    pub mod follow;
+    pub mod found;
     pub mod leftovers;
     pub mod outer;
     pub mod rescue;
+    pub mod sealed;
+    pub mod signal;
+    pub mod state;
+    pub mod stop;
 }
 
 /// A run of our own.

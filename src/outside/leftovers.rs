@@ -1,8 +1,8 @@
 //! What dead runs left in the base directory: runs that nobody owns, and directories that were
 //! never published or never quite removed.
 //!
-//! It looks, and removes what no worker can know of. It must never touch what somebody lives for,
-//! and never end anybody: that is for whoever takes over.
+//! This part looks, and removes what no worker can know of. It never touches what somebody lives
+//! for, and never ends anybody: that is for whoever takes over.
 
 use std::ffi::OsStr;
 use std::io;
@@ -12,7 +12,7 @@ use crate::contract::base::Base;
 use crate::contract::owner::{self, OwnerSeen};
 use crate::contract::record::{Born, RecordReader, Snapshot};
 use crate::contract::run_dir::{GONE, NEW, RunDir};
-use crate::contract::standing::{self, Orphaned, Standing, Unverifiable};
+use crate::contract::standing::{self, Doubt, Orphaned, Standing, Unverifiable};
 use crate::linux::process::{self, Found, Identity};
 use crate::linux::sys;
 use crate::words::name::RunName;
@@ -21,7 +21,7 @@ use crate::words::worker_number::WorkerNumber;
 /// How long a directory may be without an owner file: its maker needs milliseconds.
 const UNSIGNED: Duration = Duration::from_secs(60);
 
-/// What was found in a base directory that nobody who lives has any use for.
+/// What is in a base directory and of no use to anybody who lives.
 #[derive(Debug, Default)]
 pub struct Leftovers {
     /// The runs that nobody owns.
@@ -30,8 +30,30 @@ pub struct Leftovers {
     pub late: Vec<RunDir>,
     /// The directories that have no run's name, and whose maker is dead.
     pub debris: Vec<Debris>,
-    /// What nobody here can judge, and why, in words.
-    pub unclear: Vec<String>,
+    /// What nobody here can judge.
+    pub unclear: Vec<Unclear>,
+}
+
+/// A directory of which nobody here can tell whether somebody lives for it.
+#[derive(Debug)]
+pub struct Unclear {
+    /// Its name.
+    pub name: String,
+    /// What keeps us from knowing.
+    pub why: Obstacle,
+}
+
+/// What keeps us from judging a directory.
+#[derive(Debug)]
+pub enum Obstacle {
+    /// It cannot be opened.
+    Dir(io::Error),
+    /// Nobody here can tell whether its owner, who has this pid, lives.
+    Owner(i32, Doubt),
+    /// Its file `owner` is missing, or of another version.
+    Unsigned,
+    /// Nobody here can tell whether the process that makes it lives.
+    Maker,
 }
 
 /// A run that nobody owns.
@@ -86,7 +108,7 @@ impl Leftovers {
         let dir = match RunDir::open(base, name) {
             Ok(Some(dir)) => dir,
             Ok(None) => return,
-            Err(error) => return self.unclear.push(format!("{name}: {error}")),
+            Err(error) => return self.doubt(name.as_str(), Obstacle::Dir(error)),
         };
         match Standing::of(&dir) {
             Standing::Owned(_) | Standing::Changing => {
@@ -98,23 +120,25 @@ impl Leftovers {
             Standing::Orphaned(Orphaned { is_past, .. }) => {
                 self.runs.push(Neglected { dir, is_past });
             }
-            Standing::Unverifiable(Unverifiable { owner, why }) => self.unclear.push(format!(
-                "{name}: its owner (pid {}) cannot be verified from here: {why}",
-                owner.pid
-            )),
-            // Removed between two looks.
+            Standing::Unverifiable(Unverifiable { owner, why }) => {
+                self.doubt(name.as_str(), Obstacle::Owner(owner.pid, why));
+            }
+            // Somebody removed it between two looks.
             Standing::Unreadable if !dir.is_there() => {}
-            Standing::Unreadable => self.unclear.push(format!(
-                "{name}: its file 'owner' is missing or of another version"
-            )),
+            Standing::Unreadable => self.doubt(name.as_str(), Obstacle::Unsigned),
         }
+    }
+
+    fn doubt(&mut self, name: &str, why: Obstacle) {
+        let name = name.to_owned();
+        self.unclear.push(Unclear { name, why });
     }
 
     fn see_unnamed(&mut self, base: &Base, entry: &str) {
         let dir = match RunDir::open_unnamed(base, entry) {
             Ok(Some(dir)) => dir,
             Ok(None) => return,
-            Err(error) => return self.unclear.push(format!("{entry}: {error}")),
+            Err(error) => return self.doubt(entry, Obstacle::Dir(error)),
         };
         // What is being removed has no worker any more, and anybody may go on with it.
         let maker = if entry.starts_with(GONE) {
@@ -125,9 +149,7 @@ impl Leftovers {
         match maker {
             Some(true) => {}
             Some(false) => self.debris.push(Debris(dir)),
-            None => self.unclear.push(format!(
-                "{entry}: whoever makes it cannot be verified from here"
-            )),
+            None => self.doubt(entry, Obstacle::Maker),
         }
     }
 }
@@ -157,10 +179,9 @@ fn lives(dir: &RunDir) -> Option<bool> {
     }
 }
 
-/// How many workers of a run that nobody owns are still there, as far as that can be told. The run
+/// How many workers of a run that nobody owns are still there, as far as anybody can tell. The run
 /// is of this boot, and of our own pid namespace.
-#[must_use]
-pub fn still_there(record: &RecordReader, seen: &Snapshot) -> usize {
+pub(super) fn still_there(record: &RecordReader, seen: &Snapshot) -> usize {
     let owner = Identity::parse(&seen.run.signed);
     let shares_clock = |owner: &Identity| owner.shares_clock(&process::own_identity());
     let is_comparable = owner.as_ref().and_then(shares_clock) != Some(false);

@@ -11,12 +11,13 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use stopctl::decide::outcome::{Final, Outcome};
 use stopctl::linux::stream::Stream;
+use stopctl::outside::fate::Fate;
 use stopctl::words::duration::in_words;
 use stopctl::words::signal_name::signal_name;
 use stopctl::words::worker_number::WorkerNumber;
 
 use crate::cli::run::Service;
-use crate::fate::{self, Fate};
+use crate::fate;
 use crate::say::workers::{counted, named};
 use crate::show;
 use crate::summary;
@@ -143,7 +144,7 @@ impl Annotations {
     fn warning(&self, last: &Final) -> String {
         let (worker, mut outcome) = (last.worker, self.in_words(last));
         if last.failed_when_asked() {
-            outcome = Fate::from(last).in_words(&self.stop_signal);
+            outcome = fate::in_words(&Fate::from(last), &self.stop_signal);
         }
         let after = last.flag_to_end.map_or_else(String::new, |time| {
             format!(", {} after it was asked", in_words(time))

@@ -1,65 +1,17 @@
 //! What became of a worker, in the words that every command uses.
 
-use stopctl::contract::record::WorkerRecord;
-use stopctl::decide::outcome::{Final, Outcome};
+use stopctl::decide::outcome::Outcome;
+use stopctl::outside::fate::Fate;
 use stopctl::words::ended::Ended;
 use stopctl::words::worker_number::WorkerNumber;
 
 use crate::say::workers::named;
 
-/// What became of a worker.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Fate {
-    pub(crate) worker: WorkerNumber,
-    pub(crate) outcome: Outcome,
-    pub(crate) ended: Option<Ended>,
-    /// Whether that was a failure of its own.
-    pub(crate) failed: bool,
-    /// Whether it had been asked to stop before.
-    pub(crate) asked: bool,
-}
-
-impl From<&Final> for Fate {
-    fn from(last: &Final) -> Self {
-        Self {
-            worker: last.worker,
-            outcome: last.outcome,
-            ended: last.ended,
-            failed: last.failed,
-            asked: last.flag_to_end.is_some(),
-        }
-    }
-}
-
-impl Fate {
-    /// What the record says; `None` as long as the worker is there.
-    pub(crate) fn recorded(worker: WorkerNumber, record: &WorkerRecord) -> Option<Self> {
-        let code = record.exit_code.map(Ended::Exited);
-        Some(Self {
-            worker,
-            outcome: Outcome::from_word(record.outcome.as_deref()?)?,
-            ended: code.or(record.signal.map(Ended::Signalled)),
-            failed: record.failed.unwrap_or(false),
-            asked: record.flag_to_end_ms.is_some(),
-        })
-    }
-
-    /// Whether it failed after it was asked to stop: while it saved its work, perhaps.
-    pub(crate) fn failed_when_asked(self) -> bool {
-        self.failed && self.asked
-    }
-
-    /// Whether it left by its own door when it was asked.
-    pub(crate) fn is_polite(self) -> bool {
-        self.outcome == Outcome::Flag && !self.failed
-    }
-
-    /// The outcome, and how it ended if that is a failure: `left when asked, with exit status 1`.
-    pub(crate) fn in_words(self, stop_signal: &str) -> String {
-        let words = outcome(self.outcome, self.failed, stop_signal);
-        let how = self.ended.filter(|_| self.failed).map(how);
-        format!("{words}{}", how.unwrap_or_default())
-    }
+/// The outcome, and how it ended if that is a failure: `left when asked, with exit status 1`.
+pub(crate) fn in_words(fate: &Fate, stop_signal: &str) -> String {
+    let words = outcome(fate.outcome, fate.failed, stop_signal);
+    let how = fate.ended.filter(|_| fate.failed).map(how);
+    format!("{words}{}", how.unwrap_or_default())
 }
 
 /// A line for all those who failed in the same way after they were asked to stop.
@@ -78,7 +30,7 @@ pub(crate) fn alike<'a>(
 ) -> Vec<(String, Vec<WorkerNumber>)> {
     let mut groups: Vec<(String, Vec<WorkerNumber>)> = Vec::new();
     for fate in fates {
-        let words = fate.in_words(stop_signal);
+        let words = in_words(fate, stop_signal);
         match groups.iter_mut().find(|(same, _)| *same == words) {
             Some((_, workers)) => workers.push(fate.worker),
             None => groups.push((words, vec![fate.worker])),

@@ -11,8 +11,8 @@ use stopctl::words::duration::Limit;
 use stopctl::words::moment::Moment;
 use stopctl::words::worker_number::WorkerNumber;
 
-use crate::lacks;
-use crate::runs::Run;
+use stopctl::outside::found::Run;
+use stopctl::outside::state::State;
 
 /// The whole document, with a newline.
 pub(crate) fn document(runs: &[Run]) -> String {
@@ -44,24 +44,24 @@ pub(crate) fn limit_ms(limit: Limit) -> Option<u64> {
 }
 
 fn run(run: &Run) -> Value {
-    let seen = &run.seen;
+    let seen = &run.seen();
     let workers = seen
         .numbered()
         .map(|(number, one)| worker(run, number, one));
     let workers: Vec<Value> = workers.collect();
     let times = seen.run.times();
     let value = json!({
-        "name": run.name,
-        "state": run.state().word(),
+        "name": run.name(),
+        "state": State::of(run).word(),
         "pid": seen.run.pid,
         "command": seen.run.command,
-        "directory": run.dir.path().display().to_string(),
+        "directory": run.dir().path().display().to_string(),
         "started": time_of_day(run.started()),
         "age_ms": milliseconds(run.age()),
         "grace_ms": limit_ms(times.grace),
         "kill_after_ms": limit_ms(times.kill_after),
         "reason": seen.run.reason,
-        "lacks": lacks::of(run),
+        "lacks": run.lacks(),
         "status": seen.run.status,
         "workers": workers,
     });
@@ -76,7 +76,7 @@ fn worker(run: &Run, number: WorkerNumber, worker: &WorkerRecord) -> Value {
         WorkerState::Ended if worker.was_not_started() => "not_started",
         WorkerState::Ended => "ended",
     };
-    let path = |name: &String| run.dir.path().join(name).display().to_string();
+    let path = |name: &String| run.dir().path().join(name).display().to_string();
     let flag = worker.flag.as_ref().map(path);
     let left = |deadline| milliseconds(Moment::from_nanos(deadline).since(stopctl::now()));
     known(json!({

@@ -1,22 +1,7 @@
 //! What a run does without, because the kernel or a sandbox refuses it.
 
-use stopctl::contract::standing::{Owned, Standing};
+use stopctl::outside::found::ROBUST_LIST;
 use stopctl::run::launch::lacks::{DNOTIFY, INOTIFY, PIDFD, PROC, SUBREAPER};
-
-use crate::runs::Run;
-
-/// That the kernel marks the death of the owner (`set_robust_list(2)`).
-const ROBUST_LIST: &str = "robust_list";
-
-/// The names of what the run lacks.
-pub(crate) fn of(run: &Run) -> Vec<String> {
-    let mut lacks = run.seen.run.lacks.clone();
-    // It stands in the owner word, and is told of whoever is the owner now.
-    if let Standing::Owned(Owned { watched: false, .. }) = Standing::of(&run.dir) {
-        lacks.push(ROBUST_LIST.to_owned());
-    }
-    lacks
-}
 
 /// What that means, in a line.
 pub(crate) fn in_words(what: &str) -> String {

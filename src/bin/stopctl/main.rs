@@ -1,26 +1,26 @@
 //! stopctl: a process supervisor that asks before it shoots. See stopctl(1).
 
 mod annotations;
+mod asking;
 mod behind;
 mod cli;
 mod commands;
 mod events;
 mod exit;
 mod fate;
+mod found;
 mod json;
 mod lacks;
 mod picture;
 mod progress;
 mod report;
-mod runs;
 mod say;
 mod screen;
-mod sealed;
 mod show;
 mod summary;
-mod target;
 mod typed;
 mod voice;
+mod waiting;
 mod warnings;
 mod words;
 

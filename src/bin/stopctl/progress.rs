@@ -10,6 +10,7 @@ use stopctl::contract::record::Stragglers;
 use stopctl::decide::outcome::Final;
 use stopctl::decide::times::Unaware;
 use stopctl::linux::terminal::keys_reach_us;
+use stopctl::outside::fate::Fate;
 use stopctl::run::plan::Plan;
 use stopctl::words::ended::Ended;
 use stopctl::words::moment::Moment;
@@ -18,7 +19,7 @@ use stopctl::words::signal_name::signal_name;
 use stopctl::words::worker_number::WorkerNumber;
 
 use crate::behind::Behind;
-use crate::fate::{self, Fate};
+use crate::fate;
 use crate::say::rung;
 use crate::say::stopping::{self, still_there};
 use crate::say::workers::NAMES;

@@ -6,6 +6,7 @@ use std::time::Duration;
 use stopctl::decide::outcome::{Final, Outcome};
 use stopctl::enforce::event::{Event, Witness};
 use stopctl::linux::stream::Stream;
+use stopctl::outside::fate::Fate;
 use stopctl::run::plan::Plan;
 use stopctl::run::spawn::{Exposure, Place};
 use stopctl::words::ended::Ended;
@@ -16,7 +17,6 @@ use stopctl::words::worker_number::WorkerNumber;
 
 use crate::annotations::Annotations;
 use crate::events::Events;
-use crate::fate::Fate;
 use crate::progress::Progress;
 use crate::say;
 use crate::summary;

@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use stopctl::decide::outcome::Outcome;
+use stopctl::outside::fate::Fate;
 use stopctl::words::worker_number::WorkerNumber;
 
-use crate::fate::{self, Fate};
+use crate::fate;
 use crate::say::workers::named;
 
 /// In the order in which they are told.
@@ -103,8 +104,7 @@ fn part(words: &str, who: &[WorkerNumber]) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::{in_words, listed};
-    use crate::fate::Fate;
+    use super::{Fate, in_words, listed};
     use stopctl::decide::outcome::Outcome;
     use stopctl::words::ended::Ended;
     use stopctl::words::worker_number::WorkerNumber;

@@ -3,12 +3,13 @@
 use std::time::Duration;
 
 use stopctl::contract::record::{RunRecord, WorkerRecord, WorkerState};
+use stopctl::outside::fate::Fate;
 use stopctl::words::duration::in_words;
 use stopctl::words::moment::Moment;
 use stopctl::words::signal_name::signal_name;
 use stopctl::words::worker_number::WorkerNumber;
 
-use crate::fate::{self, Fate};
+use crate::fate;
 use crate::say::rung::{after, coming, countdown};
 
 /// How far it is.

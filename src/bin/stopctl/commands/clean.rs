@@ -2,15 +2,17 @@
 
 use stopctl::contract::base::Base;
 use stopctl::contract::run_dir::RunDir;
-use stopctl::outside::leftovers::{self, Debris, Leftovers, Neglected};
+use stopctl::outside::leftovers::{Debris, Leftovers, Neglected, Obstacle, Unclear};
 use stopctl::outside::rescue::{self, Care};
+use stopctl::outside::stop::Stop;
 
+use crate::asking::{self, hearing};
 use crate::cli::CleanArgs;
 use crate::exit::Leave;
-use crate::runs::{Missing, NotFound, Run};
 use crate::say::workers::counted;
-use crate::target::Target;
 use crate::voice::{Voice, Weight};
+use crate::waiting::wait;
+use stopctl::outside::found::Run;
 
 pub(crate) fn clean(args: &CleanArgs) -> Leave {
     let mut voice = Voice::new(&args.voice);
@@ -22,19 +24,20 @@ pub(crate) fn clean(args: &CleanArgs) -> Leave {
         runs,
         late,
         debris,
-        unclear,
+        unclear: doubts,
     } = match base.as_ref().map(Leftovers::find).transpose() {
         Ok(found) => found.unwrap_or_default(),
         Err(error) => return Leave::FAILED.saying(&error),
     };
     let nothing = runs.is_empty() && late.is_empty() && debris.is_empty();
-    if nothing && unclear.is_empty() {
+    if nothing && doubts.is_empty() {
         voice.say(Weight::Notice, "nothing to clean");
     }
-    for problem in &unclear {
-        voice.say(Weight::Error, &format!("left alone: {problem}"));
+    for doubt in &doubts {
+        let why = unclear(doubt);
+        voice.say(Weight::Error, &format!("left alone: {why}"));
     }
-    let mut problems = unclear.len();
+    let mut problems = doubts.len();
     if args.dry_run {
         foretell(runs, &late, &debris, &mut voice);
         problems += usize::from(!nothing);
@@ -51,9 +54,9 @@ fn foretell(runs: Vec<Neglected>, late: &[RunDir], debris: &[Debris], voice: &mu
     for Neglected { dir, is_past } in runs {
         let name = dir.name().to_owned();
         let there = match Run::open(dir) {
-            Ok(Some(run)) if !is_past => leftovers::still_there(&run.record, &run.seen),
-            Err(Missing::Failed(what)) if !is_past => {
-                voice.say(Weight::Error, &format!("left alone: {what}"));
+            Ok(Some(run)) if !is_past => run.still_there(),
+            Err(unusable) if !is_past => {
+                voice.say(Weight::Error, &format!("left alone: {unusable}"));
                 continue;
             }
             Ok(_) | Err(_) => 0,
@@ -97,47 +100,30 @@ fn sweep(debris: Vec<Debris>, voice: &mut Voice) -> usize {
 /// over.
 fn end(runs: Vec<Neglected>, late: Vec<RunDir>, voice: &mut Voice) -> usize {
     let mut problems = Vec::new();
-    let mut targets = Vec::new();
+    let mut stops = Vec::new();
     // All of them first, so that their ladders go on side by side.
     for Neglected { dir, is_past } in runs {
-        let name = dir.name().to_owned();
-        if is_past {
-            match rescue::care_for(&dir) {
-                Care::Failed(why) => problems.push(format!("{name} cannot be removed: {why}")),
-                Care::Unverifiable(why) => problems.push(format!("left alone: {name}: {why}")),
-                Care::Removed | Care::Gone | Care::Owned(_) | Care::Mended => {
-                    let what = "its machine or container was restarted, nothing else was left";
-                    voice.say(Weight::Notice, &format!("cleaned {name}: {what}"));
-                }
-            }
-            continue;
-        }
-        let twin = dir.twin();
-        match Run::open(dir) {
-            Ok(Some(run)) => targets.push(Target::tend(run, voice)),
-            Ok(None) if twin.is_ok_and(|dir| dir.is_there()) => {
-                problems.push(format!("{name}: its record is missing"));
-            }
-            // Somebody else was quicker.
-            Ok(None) => {}
-            Err(
-                Missing::Failed(what)
-                | Missing::Several(what)
-                | Missing::None(NotFound { what, .. }),
-            ) => problems.push(format!("left alone: {what}")),
+        let begun = if is_past {
+            remove(&dir, voice).map(|()| None)
+        } else {
+            tend(dir, voice)
+        };
+        match begun {
+            Ok(stop) => stops.extend(stop),
+            Err(problem) => problems.push(problem),
         }
     }
     for dir in late {
-        // One that cannot be read any more has ended meanwhile, or is told of as unclear next time.
+        // If its record cannot be read any more, it has ended meanwhile, or is unclear next time.
         let run = Run::open(dir).ok().flatten();
-        targets.extend(run.and_then(|run| Target::of_silent(run, voice)));
+        stops.extend(run.and_then(|run| Stop::of_silent(run, &mut hearing(voice))));
     }
-    for target in &mut targets {
-        target.wait(voice);
-        let (name, what) = (&target.run.name, target.fates_in_words());
-        if let Some(problem) = &target.problem {
-            problems.push(problem.clone());
-        } else if target.leaves_something() {
+    for stop in &mut stops {
+        wait(stop, voice);
+        let (name, what) = (stop.run().name(), asking::fates(stop));
+        if let Some(problem) = stop.problem() {
+            problems.push(asking::problem(stop.run(), problem));
+        } else if stop.leaves_something() {
             problems.push(format!("{name} is still there: {what}"));
         } else {
             voice.say(Weight::Notice, &format!("cleaned {name}: {what}"));
@@ -147,4 +133,44 @@ fn end(runs: Vec<Neglected>, late: Vec<RunDir>, voice: &mut Voice) -> usize {
         voice.say(Weight::Error, problem);
     }
     problems.len()
+}
+
+/// Removes a run of which nothing but its directory can be left.
+fn remove(dir: &RunDir, voice: &mut Voice) -> Result<(), String> {
+    let name = dir.name().to_owned();
+    match rescue::care_for(dir) {
+        Care::Failed(why) => Err(format!("{name} cannot be removed: {why}")),
+        Care::Unverifiable(why) => Err(format!("left alone: {name}: {why}")),
+        Care::Removed | Care::Gone | Care::Owned(_) | Care::Mended => {
+            let what = "its machine or container was restarted, nothing else was left";
+            voice.say(Weight::Notice, &format!("cleaned {name}: {what}"));
+            Ok(())
+        }
+    }
+}
+
+/// Sees to it that somebody ends a run; `None` if somebody else was quicker.
+fn tend(dir: RunDir, voice: &mut Voice) -> Result<Option<Stop<'static>>, String> {
+    let (name, twin) = (dir.name().to_owned(), dir.twin());
+    match Run::open(dir) {
+        Ok(Some(run)) => Ok(Some(Stop::tend(run, &mut hearing(voice)))),
+        Ok(None) if twin.is_ok_and(|dir| dir.is_there()) => {
+            Err(format!("{name}: its record is missing"))
+        }
+        Ok(None) => Ok(None),
+        Err(unusable) => Err(format!("left alone: {unusable}")),
+    }
+}
+
+/// Why a directory is left alone.
+fn unclear(unclear: &Unclear) -> String {
+    let name = &unclear.name;
+    match &unclear.why {
+        Obstacle::Dir(error) => format!("{name}: {error}"),
+        Obstacle::Owner(pid, why) => {
+            format!("{name}: its owner (pid {pid}) cannot be verified from here: {why}")
+        }
+        Obstacle::Unsigned => format!("{name}: its file 'owner' is missing or of another version"),
+        Obstacle::Maker => format!("{name}: whoever makes it cannot be verified from here"),
+    }
 }

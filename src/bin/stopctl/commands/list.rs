@@ -4,14 +4,16 @@ use stopctl::words::duration::in_words;
 
 use crate::cli::ListArgs;
 use crate::exit::Leave;
-use crate::runs::{self, Missing, Run};
+use crate::found;
 use crate::{json, show, voice};
+use stopctl::outside::find;
+use stopctl::outside::found::Run;
+use stopctl::outside::state::State;
 
 pub(crate) fn list(args: &ListArgs) -> Leave {
-    let (runs, problems) = match runs::all() {
+    let (runs, problems) = match find::all() {
         Ok(found) => found,
-        Err(Missing::None(none)) => return Leave::FAILED.saying(&none.what),
-        Err(Missing::Several(what) | Missing::Failed(what)) => return Leave::FAILED.saying(&what),
+        Err(error) => return Leave::FAILED.saying(&error),
     };
     // The others are listed all the same.
     for problem in &problems {
@@ -22,7 +24,7 @@ pub(crate) fn list(args: &ListArgs) -> Leave {
     } else if args.names {
         let lines: Vec<_> = runs
             .iter()
-            .map(|run| run.name.as_str())
+            .map(Run::name)
             .flat_map(|name| [name, "\n"])
             .collect();
         show::out(&lines.concat())
@@ -44,10 +46,10 @@ pub(crate) fn list(args: &ListArgs) -> Leave {
 
 fn row(run: &Run) -> [String; 5] {
     [
-        run.name.clone(),
-        run.state().in_words(),
-        run.seen.run.workers.to_string(),
+        run.name().to_owned(),
+        found::state(State::of(run)),
+        run.seen().run.workers.to_string(),
         in_words(run.age()),
-        run.command(),
+        found::command(run),
     ]
 }

@@ -16,10 +16,12 @@ use stopctl::words::worker_number::WorkerNumber;
 
 use crate::cli::notify::NotifyArgs;
 use crate::exit::Leave;
-use crate::runs::{self, Missing, Run};
+use crate::found;
 use crate::say::rung::coming;
 use crate::say::workers::{missing, named};
 use crate::show;
+use stopctl::outside::find::{self, Missing};
+use stopctl::outside::found::Run;
 
 /// How long is waited until what was said has been read.
 const UNREAD: Duration = Duration::from_secs(5);
@@ -81,19 +83,19 @@ fn tell(args: &NotifyArgs, extend: Option<Limit>) -> Leave {
 
 /// Gives workers more time, and says how much it is.
 fn grant(name: &OsString, typed: &[String], time: Limit) -> Leave {
-    let mut run = match runs::named(name) {
+    let mut run = match find::named(name) {
         Ok(run) => run,
-        Err(Missing::None(none)) => return Leave::NO_RUN.saying(&none.saying("")),
-        Err(Missing::Several(what)) => return Leave::USAGE.saying(&what),
-        Err(Missing::Failed(what)) => return Leave::FAILED.saying(&what),
+        Err(Missing::Absent(absent)) => return Leave::NO_RUN.saying(&found::absent(&absent, "")),
+        Err(Missing::Several(several)) => return Leave::USAGE.saying(&found::several(&several)),
+        Err(Missing::Failed(error)) => return Leave::FAILED.saying(&error),
     };
     let workers = match numbers(typed, &run) {
         Ok(workers) => workers,
         Err(what) => return Leave::USAGE.saying(&what),
     };
-    let before = run.seen.clone();
+    let before = run.seen().clone();
     if let Err(error) = send(&run, typed.is_empty(), &workers, time) {
-        return Leave::ONE.saying(&format_args!("{} cannot be asked: {error}", run.name));
+        return Leave::ONE.saying(&format_args!("{} cannot be asked: {error}", run.name()));
     }
     let extended = |seen: &Snapshot, worker: WorkerNumber| {
         let times = |seen: &Snapshot| seen[worker].extensions;
@@ -104,25 +106,24 @@ fn grant(name: &OsString, typed: &[String], time: Limit) -> Leave {
     loop {
         let left = patience.since(stopctl::now());
         let may_come = |&worker: &WorkerNumber| {
-            can_have(&run.seen, worker, until) && !extended(&run.seen, worker)
+            can_have(run.seen(), worker, until) && !extended(run.seen(), worker)
         };
         if left.is_zero() || !workers.iter().any(may_come) {
             break;
         }
-        run.record.wait_for_change(&run.seen, left);
-        match run.record.read() {
-            Ok(seen) => run.seen = seen,
-            Err(error) => return Leave::FAILED.saying(&error),
+        run.wait_for_change(left);
+        if let Err(error) = run.refresh() {
+            return Leave::FAILED.saying(&error);
         }
     }
     let (more, none): (Vec<WorkerNumber>, Vec<WorkerNumber>) = workers
         .into_iter()
-        .partition(|&worker| extended(&run.seen, worker));
+        .partition(|&worker| extended(run.seen(), worker));
     for &worker in &more {
-        let until = run.seen[worker].deadline_ns;
+        let until = run.seen()[worker].deadline_ns;
         let left = until.map(|until| Moment::from_nanos(until).since(stopctl::now()));
-        let term = coming(&signal_name(run.seen.run.stop_signal), left);
-        let printed = show::out(&format!("worker {worker} of {}: {term}\n", run.name));
+        let term = coming(&signal_name(run.seen().run.stop_signal), left);
+        let printed = show::out(&format!("worker {worker} of {}: {term}\n", run.name()));
         if printed != Leave::OK {
             return printed;
         }
@@ -130,7 +131,7 @@ fn grant(name: &OsString, typed: &[String], time: Limit) -> Leave {
     if none.is_empty() || (typed.is_empty() && !more.is_empty()) {
         return Leave::OK;
     }
-    let (whom, signal) = (named(&none), signal_name(run.seen.run.stop_signal));
+    let (whom, signal) = (named(&none), signal_name(run.seen().run.stop_signal));
     let (have, each) = if none.len() == 1 {
         ("has", "it")
     } else {
@@ -139,7 +140,7 @@ fn grant(name: &OsString, typed: &[String], time: Limit) -> Leave {
     Leave::ONE.saying(&format_args!(
         "{whom} of {} {have} no more time than before: {each} was not asked to stop, was sent \
          {signal} already, or has as much, or all that --max-grace allows",
-        run.name
+        run.name()
     ))
 }
 
@@ -164,7 +165,7 @@ fn can_have(seen: &Snapshot, worker: WorkerNumber, until: Option<Moment>) -> boo
 }
 
 fn numbers(typed: &[String], run: &Run) -> Result<Vec<WorkerNumber>, String> {
-    let all = run.seen.run.workers;
+    let all = run.seen().run.workers;
     if typed.is_empty() {
         return Ok(WorkerNumber::all_of(all).collect());
     }
@@ -173,13 +174,13 @@ fn numbers(typed: &[String], run: &Run) -> Result<Vec<WorkerNumber>, String> {
             .parse()
             .ok()
             .filter(|number: &WorkerNumber| number.get() < all);
-        number.ok_or_else(|| missing(&run.name, typed, all))
+        number.ok_or_else(|| missing(run.name(), typed, all))
     };
     typed.iter().map(one).collect()
 }
 
 fn send(run: &Run, is_whole: bool, workers: &[WorkerNumber], time: Limit) -> std::io::Result<()> {
-    let mut asker = Asker::open(run.dir.as_fd())?;
+    let mut asker = Asker::open(run.dir().as_fd())?;
     let each = workers.iter().copied().map(Some).collect();
     let whom: Vec<Option<WorkerNumber>> = if is_whole { vec![None] } else { each };
     for worker in whom {

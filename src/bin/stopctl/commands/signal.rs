@@ -1,71 +1,63 @@
 //! `stopctl signal`: has the owner of a run send a signal to its workers.
 
-use std::hash::{BuildHasher as _, Hasher as _, RandomState};
-use std::io;
-use std::os::fd::AsFd as _;
-use std::time::Duration;
-
-use stopctl::contract::control::{Asker, Signalling};
-use stopctl::contract::record::WorkerState;
-use stopctl::words::moment::Moment;
+use anyhow::{anyhow, bail};
+use stopctl::outside::find::{self, Missing};
+use stopctl::outside::found::Run;
+use stopctl::outside::signal::{PATIENCE, Unsent, signal as ask};
 use stopctl::words::signal_name::{parse_signal, signal_name};
 use stopctl::words::worker_number::WorkerNumber;
 
 use crate::cli::SignalArgs;
 use crate::exit::Leave;
-use crate::runs::follow::{Course, Followed};
-use crate::runs::{self, Missing, Run};
+use crate::found;
 use crate::say::workers::{missing, named};
 use crate::voice::{Voice, Weight};
-
-/// How long the owner has for it; later it does not carry it out.
-const PATIENCE: Duration = Duration::from_secs(5);
 
 pub(crate) fn signal(args: &SignalArgs) -> Leave {
     let signal = match wanted(&args.signal) {
         Ok(signal) => signal,
         Err(problem) => return Leave::USAGE.saying(&problem),
     };
-    let run = match runs::named(&args.name) {
+    let run = match find::named(&args.name) {
         Ok(run) => run,
-        Err(Missing::None(none)) => {
-            return Leave::NO_RUN.saying(&none.saying("; nothing was signalled"));
+        Err(Missing::Absent(absent)) => {
+            return Leave::NO_RUN.saying(&found::absent(&absent, "; nothing was signalled"));
         }
-        Err(Missing::Several(what) | Missing::Failed(what)) => return Leave::FAILED.saying(&what),
+        Err(Missing::Several(several)) => return Leave::FAILED.saying(&found::several(&several)),
+        Err(Missing::Failed(error)) => return Leave::FAILED.saying(&error),
     };
     let workers = match meant(args, &run) {
         Ok(workers) => workers,
         Err(problem) => return Leave::USAGE.saying(&problem),
     };
     let mut voice = Voice::new(&args.voice);
-    match send(run, signal, &workers) {
-        Ok(told) => {
-            voice.say(Weight::Notice, &told);
+    let (name, what) = (run.name().to_owned(), signal_name(signal));
+    match ask(run, signal, &workers) {
+        Ok(()) => {
+            voice.say(Weight::Notice, &sent(&name, &what, &workers));
             Leave::OK
         }
-        Err(problem) => Leave::ONE.saying(&problem),
+        Err(why) => Leave::ONE.saying(&unsent(&name, &what, &why)),
     }
 }
 
-fn wanted(typed: &str) -> Result<i32, String> {
-    let signal = parse_signal(typed).map_err(|error| error.to_string())?;
+fn wanted(typed: &str) -> anyhow::Result<i32> {
+    let signal = parse_signal(typed)?;
     if signal == libc::SIGKILL {
-        return Err("SIGKILL is the last rung of a stop: use stopctl stop --kill".to_owned());
+        bail!("SIGKILL is the last rung of a stop: use stopctl stop --kill");
     }
     Ok(signal)
 }
 
 /// The workers that were named; none is each of them.
-fn meant(args: &SignalArgs, run: &Run) -> Result<Vec<WorkerNumber>, String> {
-    let all = run.seen.run.workers;
+fn meant(args: &SignalArgs, run: &Run) -> anyhow::Result<Vec<WorkerNumber>> {
+    let all = run.seen().run.workers;
     let one = |typed: &String| {
-        let number = typed
-            .parse()
-            .ok()
-            .filter(|number: &WorkerNumber| number.get() < all);
+        let number = typed.parse().ok();
+        let number = number.filter(|number: &WorkerNumber| number.get() < all);
         number.ok_or_else(|| {
-            let what = missing(&run.name, typed, all);
-            format!("--worker: {what}; nothing was signalled")
+            let what = missing(run.name(), typed, all);
+            anyhow!("--worker: {what}; nothing was signalled")
         })
     };
     let mut workers: Vec<WorkerNumber> = args.workers.iter().map(one).collect::<Result<_, _>>()?;
@@ -74,120 +66,39 @@ fn meant(args: &SignalArgs, run: &Run) -> Result<Vec<WorkerNumber>, String> {
     Ok(workers)
 }
 
-/// Asks, and waits for the answer: who was signalled, in words.
-fn send(run: Run, signal: i32, workers: &[WorkerNumber]) -> Result<String, String> {
-    let (name, what) = (run.name.clone(), signal_name(signal));
-    let run = owned(run, &what)?;
-    if !run.seen.run.takes_signals {
-        return Err(format!(
-            "{name} was started by another version of stopctl, which sends no signals: {what} was \
+/// Who was signalled.
+fn sent(name: &str, signal: &str, workers: &[WorkerNumber]) -> String {
+    match workers {
+        [] => format!("{signal} to all workers of {name}"),
+        some => format!("{signal} to {} of {name}", named(some)),
+    }
+}
+
+/// Why it was not sent, or not to everybody.
+fn unsent(name: &str, signal: &str, why: &Unsent) -> String {
+    match why {
+        Unsent::Record(error) => error.to_string(),
+        Unsent::Over => format!("{name} is over: nobody is there for {signal}"),
+        Unsent::Lost => format!(
+            "the supervisor of {name} died: {signal} was not sent; stopctl stop {name} ends what is \
+             left"
+        ),
+        Unsent::OtherVersion => format!(
+            "{name} was started by another version of stopctl, which sends no signals: {signal} was \
              not sent"
-        ));
-    }
-    let until = stopctl::now() + PATIENCE;
-    let whom: Vec<Option<WorkerNumber>> = if workers.is_empty() {
-        vec![None]
-    } else {
-        workers.iter().copied().map(Some).collect()
-    };
-    let mut asked = Vec::new();
-    for worker in whom {
-        let request = Signalling {
-            worker,
-            signal,
-            id: random(),
-            until,
-        };
-        hand_in(&run, &request).map_err(|error| format!("{name} cannot be asked: {error}"))?;
-        asked.push(request);
-    }
-    answered(run, &asked, until)?;
-    let whom = match workers {
-        [] => format!("all workers of {name}"),
-        some => format!("{} of {name}", named(some)),
-    };
-    Ok(format!("{what} to {whom}"))
-}
-
-/// Waits until somebody owns it: whoever takes over from a supervisor that died does so in a moment.
-fn owned(run: Run, what: &str) -> Result<Run, String> {
-    let mut followed = Followed::new(run);
-    loop {
-        let now = stopctl::now();
-        let course = followed.look(now).map_err(|error| error.to_string())?;
-        let name = &followed.run.name;
-        match course {
-            Course::GoesOn => return Ok(followed.run),
-            Course::Orphaned => followed.sleep(now, None),
-            Course::Over => return Err(format!("{name} is over: nobody is there for {what}")),
-            Course::Lost => {
-                return Err(format!(
-                    "the supervisor of {name} died: {what} was not sent; stopctl stop {name} ends \
-                     what is left"
-                ));
-            }
+        ),
+        Unsent::Unasked(error) => format!("{name} cannot be asked: {error}"),
+        Unsent::Unread => {
+            format!("{name} cannot be asked: its supervisor does not read its requests")
         }
-    }
-}
-
-fn hand_in(run: &Run, request: &Signalling) -> io::Result<()> {
-    let mut asker = Asker::open(run.dir.as_fd())?;
-    while !asker.send(request)? {
-        let left = request.until.since(stopctl::now());
-        if left.is_zero() {
-            return Err(io::Error::other(
-                "its supervisor does not read its requests",
-            ));
+        Unsent::AllEnded => {
+            format!("{name}: nobody was signalled: all that were meant have ended")
         }
-        asker.wait_until_writable(left);
-    }
-    Ok(())
-}
-
-/// A number that no other request has.
-fn random() -> u32 {
-    let bits = RandomState::new().build_hasher().finish();
-    u32::try_from(bits >> 32).unwrap_or(0)
-}
-
-/// Waits until each was answered.
-fn answered(run: Run, asked: &[Signalling], until: Moment) -> Result<(), String> {
-    let mut followed = Followed::new(run);
-    loop {
-        let now = stopctl::now();
-        let course = followed.look(now).map_err(|error| error.to_string())?;
-        let (name, seen) = (&followed.run.name, &followed.run.seen);
-        let sent = |one: &Signalling| {
-            let mut answers = seen.run.answers.iter();
-            answers
-                .find(|answer| answer.id == one.id)
-                .map(|answer| answer.sent)
-        };
-        let missing = asked.iter().filter(|one| sent(one).is_none()).count();
-        if missing == 0 {
-            let missed = asked.iter().filter(|one| sent(one) == Some(0));
-            let missed: Vec<WorkerNumber> = missed.filter_map(|one| one.worker).collect();
-            let nobody = asked.iter().all(|one| sent(one) == Some(0));
-            return match missed.as_slice() {
-                _ if nobody => Err(format!(
-                    "{name}: nobody was signalled: all that were meant have ended"
-                )),
-                [] => Ok(()),
-                some => Err(format!("{name}: {} had ended", named(some))),
-            };
-        }
-        let is_over = |one: &Signalling| {
-            one.worker
-                .is_some_and(|worker| seen[worker].state == WorkerState::Ended)
-        };
-        if course == Course::Over || course == Course::Lost || asked.iter().all(is_over) {
-            return Err(format!("{name} ended meanwhile: nobody was signalled"));
-        }
-        if until < now {
-            return Err(format!(
-                "the supervisor of {name} did not answer within 5 s, and will not send it later"
-            ));
-        }
-        followed.sleep(now, Some(until + Duration::from_millis(1)));
+        Unsent::Ended(workers) => format!("{name}: {} had ended", named(workers)),
+        Unsent::EndedMeanwhile => format!("{name} ended meanwhile: nobody was signalled"),
+        Unsent::Unanswered => format!(
+            "the supervisor of {name} did not answer within {} s, and will not send it later",
+            PATIENCE.as_secs()
+        ),
     }
 }

@@ -6,33 +6,32 @@ use stopctl::words::escape::escaped;
 
 use crate::cli::StatusArgs;
 use crate::exit::Leave;
-use crate::runs::{self, Missing, Run, State};
+use crate::found;
 use crate::{json, lacks, show, words};
+use stopctl::outside::find::{self, Missing};
+use stopctl::outside::found::Run;
+use stopctl::outside::state::State;
 
 mod changes;
 mod watch;
 
 pub(crate) fn status(args: &StatusArgs) -> Leave {
-    let own_or_only = || runs::own().and_then(|own| own.map_or_else(runs::only, Ok));
-    let run = match args.name.as_ref().map_or_else(own_or_only, runs::named) {
+    let name = args.name.as_deref();
+    let run = match name.map_or_else(find::own_or_only, find::named) {
         Ok(run) => run,
-        Err(Missing::None(none)) => {
+        Err(Missing::Absent(absent)) => {
             if args.json {
                 let _ = show::out(&json::document(&[]));
             }
-            return Leave::NO_RUN.saying(&none.saying(""));
+            return Leave::NO_RUN.saying(&found::absent(&absent, ""));
         }
-        Err(Missing::Several(what)) => return Leave::USAGE.saying(&what),
-        Err(Missing::Failed(what)) => return Leave::FAILED.saying(&what),
+        Err(Missing::Several(several)) => return Leave::USAGE.saying(&found::several(&several)),
+        Err(Missing::Failed(error)) => return Leave::FAILED.saying(&error),
     };
-    let leave = match run.state() {
-        State::Running
-        | State::Stopping
-        | State::Suspended
-        | State::TakenOver(_)
-        | State::Unverifiable(_)
-        | State::Unsigned => Leave::OK,
-        State::Over | State::OwnerDied => Leave::NO_RUN,
+    let leave = if State::of(&run).may_have_an_owner() {
+        Leave::OK
+    } else {
+        Leave::NO_RUN
     };
     if args.watch && leave == Leave::OK {
         return watch::watch(run, args);
@@ -49,14 +48,14 @@ pub(crate) fn status(args: &StatusArgs) -> Leave {
 }
 
 fn described(run: &Run) -> String {
-    let (name, pid, state) = (&run.name, run.seen.run.pid, run.state().in_words());
-    let (age, command) = (in_words(run.age()), run.command());
+    let (name, pid, state) = (run.name(), run.seen().run.pid, found::state(State::of(run)));
+    let (age, command) = (in_words(run.age()), found::command(run));
     let mut head = format!("{name} (pid {pid}), started {age} ago, {state}: {command}\n");
-    for what in lacks::of(run) {
+    for what in run.lacks() {
         head += &lacks::in_words(&what);
         head.push('\n');
     }
-    let (run, workers) = (&run.seen.run, &run.seen.workers);
+    let (run, workers) = (&run.seen().run, &run.seen().workers);
     let rows = workers
         .iter()
         .enumerate()

@@ -1,27 +1,32 @@
 //! `stopctl stop`: asks runs to stop, and waits until they have.
 
+use anyhow::{Context as _, anyhow};
 use stopctl::decide::ladder::Rung;
 use stopctl::decide::outcome::Outcome;
 use stopctl::decide::times::Wanted;
 use stopctl::linux::interrupts::Interrupts;
+use stopctl::outside::fate::Fate;
+use stopctl::outside::find::{self, FindError, Missing};
+use stopctl::outside::found::{Run, Unusable};
+use stopctl::outside::sealed::Sealed;
+use stopctl::outside::stop::{Demand, Stop, hand_over};
 use stopctl::words::duration::Limit;
 use stopctl::words::reason::Reason;
 
+use crate::asking::{self, hearing};
 use crate::cli::StopArgs;
 use crate::commands::run::finite;
 use crate::exit::Leave;
-use crate::fate::Fate;
-use crate::runs::{self, Missing, Run};
 use crate::say::workers::missing;
-use crate::sealed::Sealed;
-use crate::target::{self, Demand, Target, Waited};
+use crate::screen::heed;
 use crate::voice::{Voice, Weight};
-use crate::{json, show};
+use crate::waiting::{Waited, watch};
+use crate::{found, json, show};
 
 pub(crate) fn stop(args: &StopArgs) -> Leave {
     let demand = match demand(args) {
         Ok(demand) => demand,
-        Err(problem) => return Leave::USAGE.saying(&problem),
+        Err(problem) => return Leave::USAGE.saying(&format_args!("{problem:#}")),
     };
     // All names are looked up before any flag is raised.
     let Meant {
@@ -31,56 +36,62 @@ pub(crate) fn stop(args: &StopArgs) -> Leave {
         unreadable,
     } = match meant(args) {
         Ok(found) => found,
-        Err(Missing::None(none)) => {
+        Err(Missing::Absent(absent)) => {
             if args.json {
                 let _ = show::out(&json::document(&[]));
             }
             if args.if_running {
                 return Leave::OK;
             }
-            return Leave::NO_RUN.saying(&none.saying("; nothing was stopped"));
+            return Leave::NO_RUN.saying(&found::absent(&absent, "; nothing was stopped"));
         }
-        Err(Missing::Several(what)) => {
+        Err(Missing::Several(several)) => {
+            let what = found::several(&several);
             return Leave::USAGE.saying(&format_args!("{what}\nnothing was stopped"));
         }
-        Err(Missing::Failed(what)) => return Leave::FAILED.saying(&what),
+        Err(Missing::Failed(error)) => return Leave::FAILED.saying(&error),
     };
-    for run in &runs {
-        if let Some(worker) = demand
-            .workers
-            .iter()
-            .find(|worker| worker.get() >= run.seen.run.workers)
-        {
-            let what = missing(&run.name, &worker.to_string(), run.seen.run.workers);
-            return Leave::USAGE.saying(&format_args!("{what}; nothing was stopped"));
-        }
+    if let Some(problem) = runs.iter().find_map(|run| missing_worker(run, &demand)) {
+        return Leave::USAGE.saying(&problem);
     }
-    let supervisors: Vec<i32> = runs.iter().map(|run| run.seen.run.pid).collect();
+    let supervisors: Vec<i32> = runs.iter().map(|run| run.seen().run.pid).collect();
     let mut voice = Voice::with_picture(&args.voice, &supervisors);
-    let mut targets: Vec<Target> = runs
+    let mut stops: Vec<Stop> = runs
         .into_iter()
-        .map(|run| Target::ask(run, &demand, &mut voice))
+        .map(|run| Stop::ask(run, &demand, &mut hearing(&mut voice)))
         .collect();
     for one in &mut sealed {
-        one.ask(&demand, &mut voice);
+        voice.say(Weight::Warning, &asking::asked_all_the_same(one));
+        let warnings = one.ask(&demand);
+        warn(one, &warnings, &mut voice);
     }
-    if args.no_wait || own {
-        target::hand_over(&mut targets, &mut voice);
-    } else if let Err(leave) = wait(&mut targets, (&mut sealed, &demand), &mut voice) {
+    let no_wait = args.no_wait || own;
+    if no_wait {
+        hand_over(&mut stops, &mut hearing(&mut voice));
+    } else if let Err(leave) = wait(&mut stops, (&mut sealed, &demand), &mut voice) {
         return leave;
     }
-    let problems = targets.iter().filter_map(|target| target.problem.as_ref());
-    let unknown = sealed.iter().filter_map(|one| one.problem.as_ref());
-    let is_left = unknown.clone().next().is_some() || !unreadable.is_empty();
-    for problem in problems.chain(unknown).chain(&unreadable) {
-        voice.say(Weight::Error, problem);
+    for one in &stops {
+        if let Some(problem) = one.problem() {
+            voice.say(Weight::Error, &asking::problem(one.run(), problem));
+        }
     }
-    let leave = match result(args, &targets, args.no_wait || own) {
+    for one in &sealed {
+        if let Some(problem) = one.problem() {
+            let what = asking::sealed_problem(one.name(), problem);
+            voice.say(Weight::Error, &what);
+        }
+    }
+    for one in &unreadable {
+        voice.say(Weight::Error, &one.to_string());
+    }
+    let is_left = sealed.iter().any(|one| one.problem().is_some()) || !unreadable.is_empty();
+    let leave = match result(args, &stops, no_wait) {
         Leave::OK if is_left => Leave::ONE,
         leave @ (Leave::With(_) | Leave::DieOf(_)) => leave,
     };
     if args.json {
-        let runs: Vec<Run> = targets.into_iter().map(|target| target.run).collect();
+        let runs: Vec<Run> = stops.into_iter().map(Stop::into_run).collect();
         let printed = show::out(&json::document(&runs));
         if printed != Leave::OK {
             return printed;
@@ -89,26 +100,33 @@ pub(crate) fn stop(args: &StopArgs) -> Leave {
     leave
 }
 
+/// That a run has not one of the workers that were named.
+fn missing_worker(run: &Run, demand: &Demand) -> Option<String> {
+    let count = run.seen().run.workers;
+    let absent = demand.workers.iter().find(|worker| worker.get() >= count)?;
+    let what = missing(run.name(), &absent.to_string(), count);
+    Some(format!("{what}; nothing was stopped"))
+}
+
+fn warn(sealed: &Sealed, warnings: &[String], voice: &mut Voice) {
+    for warning in warnings {
+        voice.say(Weight::Warning, &format!("{}: {warning}", sealed.name()));
+    }
+}
+
 /// Waits for one after the other; their ladders go on side by side.
 fn wait(
-    targets: &mut [Target],
+    stops: &mut [Stop],
     (sealed, demand): (&mut [Sealed], &Demand),
     voice: &mut Voice,
 ) -> Result<(), Leave> {
     let interrupts = Interrupts::install().map_err(|error| Leave::FAILED.saying(&error))?;
-    for at in 0..targets.len() {
-        match target::watch(&mut targets[at..], voice, &interrupts) {
-            Waited::ToTheEnd => {
-                for failure in targets[at].failures() {
-                    voice.say(Weight::Warning, &failure);
-                }
-                if let Some(told) = targets[at].told() {
-                    voice.say(Weight::Notice, &told);
-                }
-            }
+    for at in 0..stops.len() {
+        match watch(&mut stops[at..], voice, &interrupts) {
+            Waited::ToTheEnd => tell_the_end(&stops[at], voice),
             Waited::Until(signal) => {
-                for target in &targets[at..] {
-                    let what = target.going_on();
+                for stop in &stops[at..] {
+                    let what = asking::going_on(stop);
                     voice.say(Weight::Notice, &format!("not waiting any longer: {what}"));
                 }
                 return Err(Leave::DieOf(signal));
@@ -116,26 +134,45 @@ fn wait(
         }
     }
     for one in sealed {
-        if let Waited::Until(signal) = one.watch(demand, voice, &interrupts) {
-            return Err(Leave::DieOf(signal));
+        loop {
+            if let Some(signal) = heed(&interrupts, voice.screen()) {
+                return Err(Leave::DieOf(signal));
+            }
+            let Some(warnings) = one.wait(demand) else {
+                break;
+            };
+            warn(one, &warnings, voice);
+        }
+        if one.problem().is_none() && one.is_gone() {
+            voice.say(Weight::Notice, &format!("{} is over", one.name()));
         }
     }
     Ok(())
 }
 
-fn demand(args: &StopArgs) -> Result<Demand, String> {
-    let parse = |option: &str, typed: &Option<String>| {
+fn tell_the_end(stop: &Stop<'_>, voice: &mut Voice) {
+    for failure in asking::failures(stop) {
+        voice.say(Weight::Warning, &failure);
+    }
+    if let Some(told) = asking::end(stop) {
+        voice.say(Weight::Notice, &told);
+    }
+}
+
+fn demand(args: &StopArgs) -> anyhow::Result<Demand> {
+    let parse = |option: &'static str, typed: &Option<String>| {
         let limit = typed.as_deref().map(str::parse::<Limit>).transpose();
-        limit.map_err(|error| format!("{option}: {error}"))
+        limit.context(option)
     };
     let whole = parse("--stop-within", &args.stop_within)?
         .map(|whole| finite(whole).map(Wanted::within))
-        .transpose()?;
+        .transpose()
+        .map_err(anyhow::Error::msg)?;
     let grace = parse("--grace", &args.grace)?;
     let workers = args.workers.iter().map(|typed| {
         typed
             .parse()
-            .map_err(|_| format!("--worker: '{typed}' is not a worker's number"))
+            .map_err(|_| anyhow!("--worker: '{typed}' is not a worker's number"))
     });
     Ok(Demand {
         rung: match (args.term, args.kill) {
@@ -147,7 +184,7 @@ fn demand(args: &StopArgs) -> Result<Demand, String> {
             grace,
             ..Wanted::NOTHING
         }),
-        reason: Reason::parse(&args.reason).map_err(|error| format!("--reason: {error}"))?,
+        reason: Reason::parse(&args.reason).context("--reason")?,
         workers: workers.collect::<Result<_, _>>()?,
     })
 }
@@ -160,49 +197,53 @@ struct Meant {
     sealed: Vec<Sealed>,
     /// Whether it is the one that we are a worker of.
     own: bool,
-    /// What is wrong with others among all runs.
-    unreadable: Vec<String>,
+    /// Those among all runs that cannot be opened.
+    unreadable: Vec<Unusable>,
 }
 
 fn meant(args: &StopArgs) -> Result<Meant, Missing> {
     let mut meant = Meant::default();
     if args.all {
-        (meant.runs, meant.unreadable) = runs::all()?;
-        meant.sealed = runs::all_sealed();
-        let sealed = &meant.sealed;
-        let is_sealed = |what: &String| sealed.iter().any(|one| one.what == *what);
-        meant.unreadable.retain(|what| !is_sealed(what));
+        let (runs, unusable) = find::all()?;
+        meant.runs = runs;
+        for one in unusable {
+            match Sealed::try_from(one) {
+                Ok(sealed) => meant.sealed.push(sealed),
+                Err(unusable) => meant.unreadable.push(unusable),
+            }
+        }
         return Ok(meant);
     }
     for name in &args.names {
-        match runs::named(name) {
+        match find::named(name) {
             Ok(run) => meant.runs.push(run),
-            Err(Missing::None(_)) if args.if_running => {}
-            Err(Missing::Failed(what)) => match runs::sealed(name) {
-                Some(sealed) => meant.sealed.push(sealed),
-                None => return Err(Missing::Failed(what)),
-            },
-            Err(other @ (Missing::None(_) | Missing::Several(_))) => return Err(other),
+            Err(Missing::Absent(_)) if args.if_running => {}
+            Err(Missing::Failed(FindError::Run(unusable))) => {
+                meant.sealed.push(Sealed::try_from(unusable)?);
+            }
+            Err(other @ (Missing::Absent(_) | Missing::Several(_) | Missing::Failed(_))) => {
+                return Err(other);
+            }
         }
     }
     if args.names.is_empty() {
-        let own = runs::own()?;
+        let own = find::own()?;
         meant.own = own.is_some();
-        meant.runs.push(own.map_or_else(runs::only, Ok)?);
+        meant.runs.push(own.map_or_else(find::only, Ok)?);
     }
     Ok(meant)
 }
 
-fn result(args: &StopArgs, targets: &[Target], no_wait: bool) -> Leave {
-    let fates: Vec<Fate> = targets.iter().flat_map(Target::fates).collect();
+fn result(args: &StopArgs, stops: &[Stop], no_wait: bool) -> Leave {
+    let fates: Vec<Fate> = stops.iter().flat_map(Stop::fates).collect();
     let any = |wanted| fates.iter().any(|fate| fate.outcome == wanted);
-    if targets.iter().any(|target| target.problem.is_some()) || any(Outcome::NotEnded) {
+    if stops.iter().any(|stop| stop.problem().is_some()) || any(Outcome::NotEnded) {
         Leave::ONE
     } else if no_wait || !args.strict {
         Leave::OK
     } else if any(Outcome::Kill) {
         Leave::NEEDED_KILL
-    } else if fates.iter().any(|fate| fate.failed_when_asked()) {
+    } else if fates.iter().any(Fate::failed_when_asked) {
         Leave::FAILED_WHEN_ASKED
     } else if any(Outcome::Term) {
         Leave::NEEDED_TERM

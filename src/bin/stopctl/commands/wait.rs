@@ -4,8 +4,9 @@ use stopctl::words::duration::Limit;
 
 use crate::cli::WaitArgs;
 use crate::exit::Leave;
-use crate::runs::follow::{Course, Followed};
-use crate::runs::{self, Missing};
+use crate::found;
+use stopctl::outside::find::{self, Missing};
+use stopctl::outside::follow::{Course, Followed};
 
 pub(crate) fn wait(args: &WaitArgs) -> Leave {
     let end = match args.timeout.as_deref().map(str::parse::<Limit>).transpose() {
@@ -13,10 +14,13 @@ pub(crate) fn wait(args: &WaitArgs) -> Leave {
         Ok(Some(Limit::Never) | None) => None,
         Err(error) => return Leave::FAILED.saying(&format_args!("--timeout: {error}")),
     };
-    let run = match args.name.as_ref().map_or_else(runs::only, runs::named) {
+    let run = match args.name.as_deref().map_or_else(find::only, find::named) {
         Ok(run) => run,
-        Err(Missing::None(none)) => return Leave::NOTHING_TO_WAIT_FOR.saying(&none.saying("")),
-        Err(Missing::Several(what) | Missing::Failed(what)) => return Leave::FAILED.saying(&what),
+        Err(Missing::Absent(absent)) => {
+            return Leave::NOTHING_TO_WAIT_FOR.saying(&found::absent(&absent, ""));
+        }
+        Err(Missing::Several(several)) => return Leave::FAILED.saying(&found::several(&several)),
+        Err(Missing::Failed(error)) => return Leave::FAILED.saying(&error),
     };
     let mut followed = Followed::new(run);
     loop {
@@ -25,16 +29,16 @@ pub(crate) fn wait(args: &WaitArgs) -> Leave {
             Ok(course) => course,
             Err(error) => return Leave::FAILED.saying(&error),
         };
-        let run = &followed.run;
+        let run = &followed.run();
         let lost = |what: &str| {
-            let (name, pid) = (&run.name, run.seen.run.pid);
+            let (name, pid) = (run.name(), run.seen().run.pid);
             Leave::FAILED.saying(&format_args!(
                 "the supervisor of {name} (pid {pid}) died{what}: nobody knows the status"
             ))
         };
         match course {
             Course::Over => {
-                let status = run.seen.run.status;
+                let status = run.seen().run.status;
                 return status.map_or_else(|| lost(", and its workers were stopped"), Leave::With);
             }
             Course::Lost => {

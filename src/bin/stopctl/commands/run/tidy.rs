@@ -4,14 +4,16 @@
 use stopctl::contract::base::Base;
 use stopctl::contract::run_dir::RunDir;
 use stopctl::contract::standing::Standing;
-use stopctl::outside::leftovers::{self, Leftovers, Neglected};
+use stopctl::outside::leftovers::{Leftovers, Neglected};
 use stopctl::outside::rescue::{self, Care};
+use stopctl::outside::stop::Stop;
 use stopctl::words::name::RunName;
 
-use crate::runs::Run;
+use crate::asking::hearing;
 use crate::say::workers::counted;
-use crate::target::Target;
 use crate::voice::{Voice, Weight};
+use crate::waiting::wait;
+use stopctl::outside::found::Run;
 
 /// Hands every run that nobody owns to a process that ends it, and removes what nobody uses; then
 /// waits for `wanted` if that is the name of such a run. Whatever fails here is for `clean` to tell:
@@ -35,7 +37,7 @@ pub(super) fn tidy(wanted: Option<&RunName>, voice: &mut Voice) {
         if let Some(late) = left.late.into_iter().find(has_name) {
             let run = Run::open(late).ok().flatten();
             // What has become of it is seen next.
-            let _ = run.and_then(|run| Target::of_silent(run, voice));
+            let _ = run.and_then(|run| Stop::of_silent(run, &mut hearing(voice)));
         }
         wait_for(&base, name, voice);
     }
@@ -45,7 +47,7 @@ fn hand_over(run: &Neglected, voice: &mut Voice) {
     let name = run.dir.name().to_owned();
     // Counted before: the first may be gone at once.
     let there = match run.dir.twin().map(Run::open) {
-        Ok(Ok(Some(open))) if !run.is_past => leftovers::still_there(&open.record, &open.seen),
+        Ok(Ok(Some(open))) if !run.is_past => open.still_there(),
         _ if run.is_past => 0,
         // Nobody knows what its workers are: `clean` names it.
         Ok(_) | Err(_) => return,
@@ -72,8 +74,8 @@ fn wait_for(base: &Base, name: &RunName, voice: &mut Voice) {
     let Ok(Some(run)) = Run::open(dir) else {
         return;
     };
-    let taken_over = match Standing::of(&run.dir) {
-        Standing::Owned(owned) => owned.owner.pid != run.seen.run.pid,
+    let taken_over = match Standing::of(run.dir()) {
+        Standing::Owned(owned) => owned.owner.pid != run.seen().run.pid,
         Standing::Changing => true,
         Standing::Orphaned(_) | Standing::Unverifiable(_) | Standing::Unreadable => false,
     };
@@ -84,5 +86,5 @@ fn wait_for(base: &Base, name: &RunName, voice: &mut Voice) {
         Weight::Notice,
         &format!("waiting until nothing is left of the run '{name}' whose supervisor died"),
     );
-    Target::of(run).wait(voice);
+    wait(&mut Stop::of(run), voice);
 }

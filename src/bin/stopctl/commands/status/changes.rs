@@ -1,14 +1,15 @@
 //! What has changed in a run from one look to the next, in lines.
 
 use stopctl::contract::record::{Snapshot, WorkerRecord, WorkerState};
+use stopctl::outside::fate::Fate;
 use stopctl::words::moment::Moment;
 use stopctl::words::signal_name::signal_name;
 use stopctl::words::worker_number::WorkerNumber;
 
-use crate::fate::Fate;
-use crate::runs::{Run, State};
 use crate::say::workers::named;
-use crate::{summary, words};
+use crate::{found, summary, words};
+use stopctl::outside::found::Run;
+use stopctl::outside::state::State;
 
 /// What has changed since `before`, one line for all workers of which the same is to be said.
 pub(crate) fn since(before: &(State, Snapshot), run: &Run, state: State, now: Moment) -> String {
@@ -34,7 +35,7 @@ fn lines(
     is_meant: impl Fn(&WorkerRecord) -> bool,
 ) -> String {
     let (old_state, old) = before;
-    let (seen, name) = (&run.seen, &run.name);
+    let (seen, name) = (run.seen(), run.name());
     let mut lines = Vec::new();
     let is_new = (*old_state, &old.run.reason) != (state, &seen.run.reason);
     if is_new && state != State::Over {
@@ -66,7 +67,7 @@ fn lines(
 
 /// How far a worker is.
 fn told(run: &Run, worker: &WorkerRecord, now: Moment) -> String {
-    if let Some(outcome) = words::outcome(&run.seen.run, worker) {
+    if let Some(outcome) = words::outcome(&run.seen().run, worker) {
         return outcome;
     }
     let looked = match (worker.state, worker.looked) {
@@ -82,8 +83,8 @@ fn told(run: &Run, worker: &WorkerRecord, now: Moment) -> String {
         }
     };
     let parts = [
-        Some(words::state(&run.seen.run, worker)),
-        words::next(&run.seen.run, worker, now),
+        Some(words::state(&run.seen().run, worker)),
+        words::next(&run.seen().run, worker, now),
         looked.map(str::to_owned),
     ];
     parts
@@ -95,25 +96,25 @@ fn told(run: &Run, worker: &WorkerRecord, now: Moment) -> String {
 
 /// How far a run is, and why it is being stopped.
 pub(crate) fn phrase(run: &Run, state: State) -> String {
-    let reason = run.seen.run.reason.as_ref();
+    let reason = run.seen().run.reason.as_ref();
     let reason = reason.map_or_else(String::new, |reason| format!(" ({reason})"));
-    format!("{}{reason}", state.in_words())
+    format!("{}{reason}", found::state(state))
 }
 
 /// What became of all of them.
 pub(crate) fn end(run: &Run) -> String {
-    let seen = &run.seen;
+    let seen = &run.seen();
     let workers = seen.numbered();
     let fates = workers.filter_map(|(number, worker)| Fate::recorded(number, worker));
     let fates: Vec<Fate> = fates.collect();
-    if run.state() != State::Over {
+    if State::of(run) != State::Over {
         return String::new();
     }
     let status = seen.run.status;
     let status = status.map_or_else(String::new, |status| format!(", with status {status}"));
     format!(
         "{} is over{status}: {}\n",
-        run.name,
+        run.name(),
         summary::in_words(&fates, &signal_name(seen.run.stop_signal))
     )
 }

@@ -1,8 +1,7 @@
 //! `stopctl status --watch`: a run until it is over, told as it changes.
 
-use std::time::Duration;
-
 use stopctl::contract::record::{Phase, Snapshot};
+use stopctl::decide::rhythm::TOGETHER;
 use stopctl::linux::interrupts::Interrupts;
 use stopctl::linux::stream::Stream;
 use stopctl::words::moment::Moment;
@@ -12,14 +11,12 @@ use super::{changes, described};
 use crate::cli::{Color, StatusArgs};
 use crate::exit::Leave;
 use crate::picture::Picture;
-use crate::runs::follow::{Course, Followed};
-use crate::runs::{Run, State};
 use crate::screen::{Screen, heed};
 use crate::show::{Printed, print};
-use crate::{json, voice};
-
-/// Changes within this time of one another are told together, as a stop tells who left.
-const TOGETHER: Duration = Duration::from_millis(200);
+use crate::{found, json, voice};
+use stopctl::outside::follow::{Course, Followed};
+use stopctl::outside::found::Run;
+use stopctl::outside::state::State;
 
 pub(crate) fn watch(run: Run, args: &StatusArgs) -> Leave {
     let interrupts = match Interrupts::install() {
@@ -30,7 +27,7 @@ pub(crate) fn watch(run: Run, args: &StatusArgs) -> Leave {
     let mut followed = Followed::new(run);
     loop {
         if let Some(signal) = heed(&interrupts, teller.screen()) {
-            let what = going_on(&followed.run);
+            let what = going_on(followed.run());
             return Leave::DieOf(signal).saying(&format_args!("not watching any longer: {what}"));
         }
         let now = stopctl::now();
@@ -41,8 +38,8 @@ pub(crate) fn watch(run: Run, args: &StatusArgs) -> Leave {
         let told = match course {
             // Whether it is being stopped will be known in a moment.
             Course::Orphaned => Ok(None),
-            Course::GoesOn => teller.tell(&followed.run, now),
-            Course::Over | Course::Lost => teller.tell_the_end(&followed.run, now),
+            Course::GoesOn => teller.tell(followed.run(), now),
+            Course::Over | Course::Lost => teller.tell_the_end(followed.run(), now),
         };
         let due = match told {
             Ok(due) => due,
@@ -52,7 +49,7 @@ pub(crate) fn watch(run: Run, args: &StatusArgs) -> Leave {
             Course::GoesOn | Course::Orphaned => followed.sleep(now, due),
             Course::Over => return teller.leave(Leave::OK),
             Course::Lost => {
-                let (name, pid) = (&followed.run.name, followed.run.seen.run.pid);
+                let (name, pid) = (followed.run().name(), followed.run().seen().run.pid);
                 return teller.leave(Leave::NO_RUN).saying(&format_args!(
                     "the supervisor of {name} (pid {pid}) died, and its workers may still run \
                      (stopctl stop ends them)"
@@ -63,8 +60,8 @@ pub(crate) fn watch(run: Run, args: &StatusArgs) -> Leave {
 }
 
 fn going_on(run: &Run) -> String {
-    let name = &run.name;
-    match run.seen.run.phase {
+    let name = run.name();
+    match run.seen().run.phase {
         Phase::Running => format!("{name} runs on"),
         Phase::Stopping => format!("{name} goes on stopping"),
         Phase::Over => format!("{name} is over"),
@@ -92,7 +89,7 @@ struct Teller {
 impl Teller {
     fn new(run: &Run, args: &StatusArgs) -> Self {
         let coloured = voice::is_coloured(Color::Auto, &std::io::stdout());
-        let others = [run.seen.run.pid];
+        let others = [run.seen().run.pid];
         let screen = Stream::stdout().ok();
         let screen = screen.map(|stream| Screen::with_picture(stream, coloured, &others));
         let form = match screen.filter(Screen::has_picture) {
@@ -124,14 +121,14 @@ impl Teller {
 
     /// Tells what is new. Answers when there will be something to tell if nothing happens.
     fn tell(&mut self, run: &Run, now: Moment) -> Result<Option<Moment>, Leave> {
-        let state = run.state();
-        if !self.is_news(state, &run.seen) {
+        let state = State::of(run);
+        if !self.is_news(state, run.seen()) {
             return Ok(self.draw(run, state, now));
         }
         if now < self.next {
             return Ok(Some(self.next));
         }
-        let before = self.told.replace((state, run.seen.clone()));
+        let before = self.told.replace((state, run.seen().clone()));
         let before = before.as_ref();
         self.next = now + TOGETHER;
         match &mut self.form {
@@ -171,15 +168,15 @@ impl Teller {
 
     fn draw(&mut self, run: &Run, state: State, now: Moment) -> Option<Moment> {
         let screen = self.screen()?;
-        let all: Vec<WorkerNumber> = WorkerNumber::all_of(run.seen.run.workers).collect();
-        let (name, pid, command) = (&run.name, run.seen.run.pid, run.command());
+        let all: Vec<WorkerNumber> = WorkerNumber::all_of(run.seen().run.workers).collect();
+        let (name, pid, command) = (run.name(), run.seen().run.pid, found::command(run));
         let picture = Picture {
             head: format!(
                 "{name} (pid {pid}), {}: {command}",
                 changes::phrase(run, state)
             ),
-            run: &run.seen.run,
-            workers: &run.seen.workers,
+            run: &run.seen().run,
+            workers: &run.seen().workers,
             shown: &all,
         };
         let postponed = screen.draw(now, |window| picture.lines(now, window));

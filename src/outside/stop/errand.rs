@@ -1,23 +1,25 @@
 //! Whether the owner of a run has taken what it was asked for, and what to do if it has not.
 //!
 //! A request is a line in a FIFO: it is lost with an owner that dies, with a FIFO that is deleted,
-//! or behind a line that somebody left without an end. But it is absolute, so it may be repeated. And
-//! an owner that lives reads it at once: who leaves it unread does not do its other duties either.
+//! or behind a line that somebody left without an end. But it is absolute, so we may repeat it. And
+//! an owner that lives reads it at once: one that leaves it unread does not do its other duties
+//! either.
 
 use std::time::Duration;
 
-use stopctl::words::moment::Moment;
+use crate::words::moment::Moment;
 
-/// How long an owner may leave unread what it is asked.
-pub(super) const PATIENCE: Duration = Duration::from_secs(5);
+/// How long an owner may leave a request unread.
+pub const PATIENCE: Duration = Duration::from_secs(5);
 
-/// How long after a request was read, and not taken, it is repeated; it doubles each time.
+/// How long after the owner has read a request, and not taken it, we repeat it. This doubles each
+/// time.
 const AGAIN: Duration = Duration::from_millis(500);
 
-/// How often a request is made that is read and not taken.
+/// How often we make a request that the owner reads and does not take.
 const TIMES: u32 = 5;
 
-/// How soon is looked again while something is open.
+/// How soon we look again while something is open.
 const GLANCE: Duration = Duration::from_millis(100);
 
 /// What a look at a run has shown.
@@ -38,9 +40,9 @@ pub(super) struct Look {
 pub(super) enum Fifo {
     /// There is none, or nobody reads it.
     Missing,
-    /// Nothing that was not read.
+    /// Nothing: the owner has read all of it.
     Empty,
-    /// Something that was not read.
+    /// Something that the owner has not read.
     Unread,
 }
 
@@ -51,9 +53,9 @@ pub(super) enum Step {
     Wait,
     /// Ask, for this time.
     Ask(u32),
-    /// Take over: it does not answer.
+    /// Take over from it: it does not answer.
     Depose,
-    /// Say that it does not do what it is asked.
+    /// Give up: it reads what it is asked, and does not do it.
     Refused,
 }
 
@@ -61,7 +63,7 @@ pub(super) enum Step {
 #[derive(Debug, Default)]
 pub(super) struct Errand {
     asked: Option<Asked>,
-    /// Since when the FIFO is not what it should be, and how it is.
+    /// How the FIFO is, and since when.
     since: Option<(Fifo, Moment)>,
     is_open: bool,
 }
@@ -74,7 +76,7 @@ struct Asked {
 }
 
 impl Errand {
-    /// Whether the FIFO has to be looked at.
+    /// Whether we have to look at the FIFO.
     pub(super) fn concerns(&mut self, look: &Look) -> bool {
         let is_new = look.is_wanted && !self.knows(look.owner);
         self.is_open = is_new || look.is_late || !look.is_taken;
@@ -90,7 +92,7 @@ impl Errand {
             .is_some_and(|asked| asked.owner == owner)
     }
 
-    /// What to do about a run that was looked at.
+    /// What to do after this look.
     pub(super) fn next(&mut self, look: &Look, fifo: Fifo, now: Moment) -> Step {
         if self.since.is_none_or(|(before, _)| before != fifo) {
             self.since = Some((fifo, now));
@@ -119,7 +121,7 @@ impl Errand {
         Step::Ask(times)
     }
 
-    /// It was read, and is not done.
+    /// The owner has read it, and has not done it.
     fn ask_again(&mut self, look: &Look, now: Moment) -> Step {
         let (at, times) = self
             .asked
@@ -135,23 +137,23 @@ impl Errand {
         }
     }
 
-    /// Whether all was read that it was asked.
+    /// Whether the owner has read all that it was asked.
     pub(super) fn is_answered(&self) -> bool {
         let is_read = self.since.is_some_and(|(fifo, _)| fifo == Fifo::Empty);
         self.asked.is_some() && is_read
     }
 
-    /// Whether anything is to be looked after.
+    /// Whether something is still open.
     pub(super) fn is_open(&self) -> bool {
         self.is_open
     }
 
-    /// When it was asked last.
+    /// When the owner was asked last.
     pub(super) fn asked_at(&self) -> Option<Moment> {
         self.asked.as_ref().map(|asked| asked.at)
     }
 
-    /// How soon to look again, if sooner than for other reasons.
+    /// How soon to look again; `None` if only other reasons count.
     pub(super) fn soon(&self) -> Option<Duration> {
         self.is_open.then_some(GLANCE)
     }
