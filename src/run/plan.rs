@@ -6,6 +6,7 @@ use std::time::Duration;
 use crate::contract::record::{SignalTo, Stragglers};
 use crate::decide::times::Times;
 use crate::decide::verdict::Policy;
+use crate::enforce::turn::Rules;
 use crate::linux::cgroup;
 use crate::run::spawn::{Exposure, Place, Stdin};
 use crate::words::duration::Limit;
@@ -14,7 +15,7 @@ use crate::words::name::RunName;
 /// A run that has not begun.
 #[derive(Clone, Debug)]
 pub struct Plan {
-    /// Its name; `None` is one made from the command and our pid.
+    /// Its name; with `None` it is made from the command and our pid.
     pub name: Option<RunName>,
     /// How many workers.
     pub workers: u32,
@@ -24,46 +25,59 @@ pub struct Plan {
     pub times: Times,
     /// The longest time from the flag to SIGTERM, with every extension.
     pub max_grace: Limit,
-    /// What is heard of what workers say.
+    /// Whether workers are heard, and whether they have to say that they are ready.
     pub notify: Notify,
-    /// When it stops by itself.
+    /// After what time it is stopped.
     pub timeout: Option<Duration>,
     /// What is sent instead of SIGTERM.
     pub stop_signal: i32,
-    /// Whom that reaches.
+    /// Which processes of a worker the stop signal reaches.
     pub signal_to: SignalTo,
     /// What the end of one worker means for the others.
     pub when_one_ends: WhenOneEnds,
     /// Where workers run.
     pub place: Place,
-    /// What workers read.
+    /// What workers read on their standard input.
     pub stdin: Stdin,
-    /// What a signal to every process of the engine means to workers.
+    /// What it means to workers when an engine signals every process.
     pub exposure: Exposure,
     /// The signals that are passed on to workers.
     pub forward: Vec<i32>,
-    /// What the person chose about the exit status.
+    /// The options that the user chose for the exit status.
     pub policy: Policy,
-    /// What becomes of what workers leave behind.
+    /// What is done about processes that workers leave behind.
     pub stragglers: Stragglers,
     /// Whether each worker gets a control group.
     pub cgroup: cgroup::Use,
     /// Whether somebody is to be told at once that a worker looks at its flag.
     pub tells_looks: bool,
-    /// Whether a guard goes on with the ladder should the supervisor die.
+    /// Whether a guard goes on with the ladder if the supervisor dies.
     pub guard: bool,
     /// Whether a service manager started us.
     pub managed: bool,
 }
 
-/// What is heard of what workers say (`sd_notify(3)`).
+impl Plan {
+    /// What the ladder of each worker goes by.
+    pub(crate) fn rules(&self) -> Rules {
+        Rules {
+            stop_signal: self.stop_signal,
+            signal_to: self.signal_to,
+            kill_wait: self.times.kill_wait,
+            max_grace: self.max_grace,
+            stragglers: self.stragglers,
+        }
+    }
+}
+
+/// Whether workers are heard (`sd_notify(3)`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Notify {
-    /// Nothing: they have no socket.
+    /// They have no socket to speak to.
     Off,
-    /// All of it; the run is ready when all of them run.
+    /// They are heard; the run is ready when all of them run.
     Heard,
-    /// All of it; the run is ready when each of them has said so.
+    /// They are heard; the run is ready when each of them has said that it is.
     Ready,
 }
 
@@ -79,13 +93,27 @@ pub enum WhenOneEnds {
 }
 
 impl WhenOneEnds {
-    /// Whether the others are stopped when one ends like this.
+    /// Whether the others are stopped when one ends with `success` or without.
     #[must_use]
     pub fn stops(self, success: bool) -> bool {
         match self {
             Self::GoOn => false,
             Self::Stop => true,
             Self::StopIfFailed => !success,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::WhenOneEnds;
+
+    #[test]
+    fn one_end_stops_the_others_as_it_was_wished() {
+        for success in [false, true] {
+            assert!(!WhenOneEnds::GoOn.stops(success));
+            assert!(WhenOneEnds::Stop.stops(success));
+            assert_eq!(WhenOneEnds::StopIfFailed.stops(success), !success);
         }
     }
 }

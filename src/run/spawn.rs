@@ -28,6 +28,8 @@ use crate::linux::sys::{self, Disposition, Words};
 pub use environment::Environment;
 pub use error::SpawnError;
 pub use newborn::Newborn;
+#[cfg(test)]
+pub(in crate::run) use newborn::{Telling, pipe as newborn_pipe};
 pub use program::Program;
 
 use crate::words::worker_number::WorkerNumber;

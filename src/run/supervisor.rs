@@ -4,50 +4,59 @@
 //! So a worker that ended before a request was read ended by itself, and a rung is used on nobody
 //! who has left. While nothing happens there is no wake-up at all.
 
-use std::collections::HashMap;
+use std::io;
 
 use crate::contract::owner;
-use crate::decide::ladder::Rung;
+use crate::contract::record::Stragglers;
 use crate::decide::verdict::{Ending, Verdict};
 use crate::enforce::event::{Event, Witness};
 use crate::enforce::run::{Files, How, Run, Unstarted};
-use crate::enforce::turn::Rules;
+
 use crate::enforce::worker::Worker;
 use crate::failpoint;
-use crate::linux::cgroup::Cgroup;
 use crate::linux::process::{self, Target};
-use crate::linux::signals::{Meaning, Signals};
+use crate::linux::signals::Signals;
 use crate::linux::sys;
-use crate::outside::outer::{self, Outer};
+use crate::outside::outer::Outer;
 use crate::run::launch::Launched;
 use crate::run::plan::Plan;
-use crate::run::spawn::{Recipe, SpawnError};
+use crate::run::spawn::SpawnError;
 use crate::words::moment::Moment;
 use crate::words::reason::Reason;
+use crate::words::worker_number::WorkerNumber;
 
+mod asks;
+mod children;
 mod deletion;
 mod foreground;
 mod guard_keeper;
+mod hearing;
+mod herald;
 mod looks;
+mod mains;
 mod manager;
 mod newborns;
-mod notified;
+mod opening;
 mod phase;
 mod presses;
-mod reap;
-mod start;
+mod reaper;
+mod siblings;
+mod starter;
 mod timeout;
 mod upkeep;
 
-use crate::words::worker_number::WorkerNumber;
+use asks::Asks;
+use children::Children;
 use foreground::Foreground;
 use guard_keeper::GuardKeeper;
+use hearing::Hearing;
+use herald::Herald;
 use looks::Looks;
 use manager::Manager;
 use newborns::Newborns;
-use notified::Hearing;
-use presses::{Press, Presses};
-use reap::MainEnded;
+use reaper::{Next, Reaper};
+use siblings::Siblings;
+use starter::Starter;
 use timeout::Timeout;
 use upkeep::{PutBack, Upkeep};
 
@@ -87,29 +96,12 @@ struct Supervisor<'a> {
     run: Run<'a>,
     signals: Signals,
     looks: Looks,
-    recipe: Recipe,
-    foreground: Foreground,
-    /// The control group in which each worker has one of its own.
-    cgroup: Option<Cgroup>,
-    /// The run that we are a worker of, if there is one.
-    outer: Option<Outer>,
-    /// The service manager that started us, if it wants to be told.
-    manager: Option<Manager>,
+    children: Children,
+    herald: Herald<'a>,
+    asks: Asks,
     /// Where workers are heard, if they are.
     hearing: Option<Hearing>,
-    by_pid: HashMap<i32, WorkerNumber>,
-    /// Workers whose main processes have ended, while it is not decided what that means for the
-    /// others.
-    ended: Vec<MainEnded>,
     timeout: Timeout,
-    presses: Presses,
-    culprit: Option<WorkerNumber>,
-    /// Workers whose programs may not run yet.
-    newborns: Newborns,
-    /// Why the first worker that could not be started could not.
-    refusal: Option<SpawnError>,
-    /// A worker could not be started when others were running.
-    failed: bool,
     guard: GuardKeeper,
 }
 
@@ -126,59 +118,54 @@ impl<'a> Supervisor<'a> {
             record: parts.record,
             run: parts.run,
         };
-        let rules = Rules {
-            stop_signal: plan.stop_signal,
-            signal_to: plan.signal_to,
-            kill_wait: plan.times.kill_wait,
-            max_grace: plan.max_grace,
-            stragglers: plan.stragglers,
-        };
-        let mut run = Run::new(files, rules, parts.search, witness);
+        let mut run = Run::new(files, plan.rules(), parts.search, witness);
         run.unstarted = Unstarted::all(plan.workers);
         let outer_path = outer.as_ref().and_then(Outer::path);
+        let starter = Starter::new(parts.recipe, plan.times, parts.cgroup, plan.cgroup);
+        let newborns = Newborns::new(parts.on_the_way);
+        let siblings = Siblings::new(plan.when_one_ends, plan.stragglers == Stragglers::Wait);
+        let foreground = Foreground::new(parts.terminal);
         Self {
             plan,
             upkeep: Upkeep::new(parts.dir),
             signals: parts.signals,
             looks: Looks::new(run.files.run.notes_reads, plan.tells_looks, outer_path),
-            recipe: parts.recipe,
-            foreground: Foreground::new(parts.terminal),
-            cgroup: parts.cgroup,
-            manager: Manager::from_env(run.begun),
+            children: Children::new(starter, newborns, siblings, foreground),
+            herald: Herald::new(plan, Manager::from_env(run.begun)),
+            asks: Asks::new(outer, plan.times),
             hearing: parts.inbox.map(Hearing::new),
-            by_pid: HashMap::new(),
-            ended: Vec::new(),
             timeout: Timeout::new(plan.timeout, run.begun),
-            presses: Presses::default(),
-            culprit: None,
-            newborns: Newborns::new(parts.on_the_way),
-            refusal: None,
-            failed: false,
             guard: GuardKeeper::new(plan.guard.then_some(plan.times.grace)),
-            outer,
             run,
         }
+    }
+
+    /// Says what is to be said before the first worker is started.
+    fn open(&mut self) {
+        opening::tell(&mut self.run, self.upkeep.dir(), self.plan.workers);
     }
 
     /// One wake-up, in the order that never changes.
     fn turn(&mut self) {
         self.run.publish();
         self.see_notices();
-        self.tell_manager();
+        self.herald
+            .tell(&self.run, || self.children.is_starting(&self.run));
         self.wait();
         let now = sys::now();
         if !self.run.files.owner.is_ours() {
             return self.only_reap(now);
         }
-        let asks = self.signals.take();
+        let meanings = self.signals.take();
         let lines = self.run.files.control.drain();
-        self.see_births(now);
-        self.looks.take(&mut self.run, now);
-        self.hear(now);
+        self.children
+            .see_births(&mut self.run, &mut self.herald, now);
+        self.see_looks_and_hear(now);
         self.reap(now);
-        self.obey_outer(now);
-        for ask in asks {
-            self.apply_ask(ask, now);
+        self.asks.obey_outer(&mut self.run, now);
+        for meaning in meanings {
+            self.asks
+                .apply(meaning, &mut self.run, &mut self.herald, now);
         }
         self.run.obey(lines, now);
         self.tick(now);
@@ -188,21 +175,20 @@ impl<'a> Supervisor<'a> {
     fn wait(&self) {
         let has_news = self.signals.children().has_news() || self.signals.has_request();
         let at_once = has_news.then(|| Moment::from_nanos(0));
-        let manager = self.manager.as_ref().and_then(Manager::deadline);
         let own = [
             self.timeout.deadline(),
             self.guard.deadline(),
             self.upkeep.deadline(),
             at_once,
-            self.start_at(),
-            self.newborns.slow_at(),
-            manager,
+            self.children.start_at(&self.run),
+            self.children.slow_at(),
+            self.herald.deadline(),
         ];
         let at = own.into_iter().flatten();
         let others = self.signals.fds().chain(self.looks.fd());
-        let others = others.chain(self.outer.iter().flat_map(Outer::fds));
+        let others = others.chain(self.asks.fds());
         let others = others.chain(self.hearing.iter().flat_map(Hearing::fds));
-        let others = others.chain(self.newborns.fds());
+        let others = others.chain(self.children.fds());
         self.run.wait(others, at.min(), self.signals.blocked());
     }
 
@@ -232,7 +218,7 @@ impl<'a> Supervisor<'a> {
         // Whoever speaks to a dead supervisor is to be refused, not to wait for a reader; and a
         // watch ends with its last descriptor, which is to be ours.
         let heard = self.hearing.iter().flat_map(Hearing::fds);
-        let ours = heard.chain(self.looks.fd()).chain(self.newborns.fds());
+        let ours = heard.chain(self.looks.fd()).chain(self.children.fds());
         self.guard
             .start(self.upkeep.dir(), ours, &mut self.run, now);
     }
@@ -262,62 +248,6 @@ impl<'a> Supervisor<'a> {
         }
     }
 
-    fn apply_ask(&mut self, ask: Meaning, now: Moment) {
-        if let Meaning::Forward(signal) = ask {
-            return self.pass_on(signal, now);
-        }
-        if self.is_rung_of_outer() {
-            self.presses.accept(now);
-            return self.run.hurry(now);
-        }
-        let run = &mut self.run;
-        let is_stopping = run.stopping().is_some();
-        match self.presses.press(ask, is_stopping, now) {
-            Press::Repeats => {
-                let signal = ask.signal();
-                run.witness.see(now, &Event::Repeated { signal });
-            }
-            Press::Hurries => run.hurry(now),
-            Press::Stops(reason, how) => run.stop_all(&reason, how, now),
-            Press::StopsUnnamed(signal) => {
-                run.witness.see(now, &Event::Signalled { signal });
-                run.stop_all(&Reason::TERM, How::OWN_TIMES, now);
-            }
-        }
-    }
-
-    /// Passes a signal on to the workers.
-    fn pass_on(&mut self, signal: i32, now: Moment) {
-        if signal == libc::SIGHUP {
-            self.reloading(now);
-        }
-        self.run.on_each(now, |worker, turn| {
-            worker.forward(signal, turn);
-        });
-    }
-
-    /// Whether a signal comes from the run that we are a worker of: that one writes each rung into
-    /// our flag before it uses it on us. Its next rung is SIGKILL, so our workers are hurried.
-    fn is_rung_of_outer(&mut self) -> bool {
-        let obeys = self.run.stopping() == Some(&Reason::PARENT);
-        obeys && self.outer.as_mut().is_some_and(Outer::has_climbed)
-    }
-
-    /// Obeys the run that we are a worker of.
-    fn obey_outer(&mut self, now: Moment) {
-        let Some(request) = self.outer.as_mut().and_then(Outer::take) else {
-            return;
-        };
-        // An engine that asks the outer run may signal every process it finds, us too.
-        self.presses.accept(now);
-        let how = if request.level == b'1' {
-            How::Ask(outer::fitted(&request, &self.plan.times, now))
-        } else {
-            How::AtLeast(Rung::Term)
-        };
-        self.run.stop_all(&Reason::PARENT, how, now);
-    }
-
     /// Suspends the run if that was asked for, until somebody continues us: the workers are in
     /// sessions of their own and do not hear of a Ctrl-Z, so they are stopped and continued with us,
     /// and the clocks stand still meanwhile.
@@ -332,7 +262,7 @@ impl<'a> Supervisor<'a> {
         self.run.on_each(began, Worker::suspend);
         // ORDER: the worker is stopped by then, so it is not stopped for using a terminal that it
         // has no more.
-        self.foreground.take_back_for_a_while();
+        self.children.take_terminal_for_a_while();
         self.run.witness.see(began, &Event::Suspended);
         // What is known by now is written while we can.
         self.run.publish();
@@ -341,9 +271,7 @@ impl<'a> Supervisor<'a> {
         }
         self.signals.suspend().obey();
         // ORDER: the worker has the terminal before it goes on.
-        if let Some(&worker) = self.by_pid.keys().next() {
-            self.foreground.lend(worker);
-        }
+        self.children.lend_terminal();
         let now = sys::now();
         let suspended = now.since(began);
         self.timeout.postpone(suspended);
@@ -352,10 +280,107 @@ impl<'a> Supervisor<'a> {
         self.run.witness.see(now, &Event::Resumed { suspended });
     }
 
+    /// Starts the next worker, if one is to be started: one in a turn, so that a stop which comes
+    /// while a thousand are being started is seen between two of them.
+    fn start_more(&mut self) {
+        let now = sys::now();
+        let is_time = self
+            .children
+            .start_at(&self.run)
+            .is_some_and(|at| at <= now);
+        if let Some(number) = is_time.then(|| self.run.unstarted.next()).flatten() {
+            if self.run.workers().count() > 0 {
+                self.stay(now);
+            }
+            if let Err(error) = self.start(number) {
+                self.children
+                    .could_not_start(number, error, &mut self.run, now);
+            }
+        }
+        let are_all = starter::to_start(&self.run) == 0;
+        self.guard.hand_over(self.run.workers(), are_all);
+    }
+
+    fn start(&mut self, number: WorkerNumber) -> Result<(), SpawnError> {
+        if !self.upkeep.dir().is_there() {
+            // Somebody has just deleted it: no worker is told of a flag that is not there.
+            self.put_back(sys::now());
+            if !self.run.files.owner.is_ours() {
+                // The owner file that a child looks at may be new, and know of no takeover.
+                return Err(starter::without_flag(io::ErrorKind::NotFound.into()));
+            }
+        }
+        let (dir, run, looks) = (self.upkeep.dir(), &mut self.run, &mut self.looks);
+        let at = self.children.start(number, dir, run, looks)?;
+        self.guard.worker_started(at);
+        Ok(())
+    }
+
+    fn see_looks_and_hear(&mut self, now: Moment) {
+        self.looks.take(&mut self.run, now);
+        if let Some(hearing) = &mut self.hearing {
+            hearing.take(self.children.mains(), &mut self.run, now);
+        }
+    }
+
+    /// Reaps everything that has ended, before anything is asked of anybody.
+    fn reap(&mut self, now: Moment) {
+        let remains = self.run.workers().iter().any(Worker::leaves_others);
+        if !self.signals.children().take() && !remains {
+            return;
+        }
+        self.children
+            .see_halts(&mut self.signals, &mut self.run, &mut self.herald, now);
+        let last = self.reap_children(now);
+        if let Some(last) = last.filter(|_| self.children.mains().count() == 0) {
+            // Nobody can tell whose an orphan is that shows no sign; but nobody needs it any more.
+            self.run.search.set_adopter(last);
+        }
+        self.run.settle(now);
+        self.children.stop_others(&mut self.run, now);
+    }
+
+    /// Reaps the children that have ended; answers which worker's main process was the last of them.
+    fn reap_children(&mut self, now: Moment) -> Option<WorkerNumber> {
+        let mut reaper = Reaper::new(sys::now());
+        let mut last = None;
+        loop {
+            let pid = match reaper.next() {
+                Next::One(pid) => pid,
+                Next::Nothing => break,
+                Next::Later => {
+                    self.signals.children().keep();
+                    break;
+                }
+            };
+            // ORDER: what it looked at and what it said before it ended is told by now.
+            self.see_looks_and_hear(now);
+            let main = self
+                .children
+                .main_ended(pid, &mut self.run, &mut self.herald, now);
+            if main.is_some() {
+                last = main;
+                continue;
+            }
+            // A straggler that we adopted, the guard, or a child from before we were exec'ed.
+            let _ = process::reap(pid);
+            self.run.search.forget(pid);
+            failpoint::pass("orphan reaped");
+            if !self.guard.has_ended(pid, &mut self.run, now) {
+                self.run.witness.see(now, &Event::ForeignReaped { pid });
+            }
+        }
+        if reaper.has_found_one() {
+            return last;
+        }
+        self.children
+            .lost_ended(&mut self.run, &mut self.herald, now)
+    }
+
     /// What a supervisor does that was silent for so long that somebody took over: it reaps its
     /// children and nothing else. Whoever took over asks them, signals them, and removes the names.
     fn only_reap(&mut self, now: Moment) {
-        self.newborns.let_go();
+        self.children.let_go();
         self.timeout.cancel();
         self.guard.give_up();
         // Whoever speaks to us is given no more time, nor does it matter who looks, or what an
@@ -363,8 +388,8 @@ impl<'a> Supervisor<'a> {
         self.hearing = None;
         self.looks.let_go();
         self.upkeep.let_go();
-        self.outer = None;
-        self.presses.note_late(&self.signals.take());
+        self.asks.let_go_of_outer();
+        self.asks.note_late(&self.signals.take());
         let _ = self.signals.children().take();
         // The workers are another's, so we are suspended alone.
         self.signals.suspend().obey();
@@ -376,34 +401,19 @@ impl<'a> Supervisor<'a> {
         }
         while let Some(pid) = process::peek_dead_child() {
             let ended = process::reap(pid);
-            if let Some(number) = self.by_pid.remove(&pid) {
-                self.foreground.take_back(ended);
-                self.run.write_off(number, ended, !was_silent, now);
-            } else if !self.guard.has_ended(pid, &mut self.run, now) {
+            let is_main = self
+                .children
+                .write_off(pid, ended, !was_silent, &mut self.run, now);
+            if !is_main && !self.guard.has_ended(pid, &mut self.run, now) {
                 self.run.witness.see(now, &Event::ForeignReaped { pid });
             }
             self.guard.give_up();
         }
-        // What those left that were reaped before is for the other owner, too.
-        let there = self.run.workers().there();
-        let reaped = there.filter(|one| !self.by_pid.contains_key(&one.pid()));
-        let reaped: Vec<WorkerNumber> = reaped.map(Worker::number).collect();
-        for number in reaped {
-            self.run.write_off(number, None, false, now);
-        }
-    }
-
-    /// How many workers are still to be started: none once a stop has begun.
-    fn to_start(&self) -> usize {
-        if self.run.stopping().is_some() {
-            0
-        } else {
-            self.run.unstarted.count()
-        }
+        self.children.write_off_reaped(&mut self.run, now);
     }
 
     fn is_over(&self) -> bool {
-        self.to_start() == 0 && self.run.workers().all_over()
+        starter::to_start(&self.run) == 0 && self.run.workers().all_over()
     }
 
     /// Writes the last word, and gives up the name.
@@ -413,16 +423,15 @@ impl<'a> Supervisor<'a> {
             let nobodys = Event::Nobodys { pid, program };
             self.run.witness.see(sys::now(), &nobodys);
         }
-        self.presses.note_late(&self.signals.take());
+        self.asks.note_late(&self.signals.take());
         let ending = Ending {
             finals: self.run.workers().finals(),
             reason: self.run.stopping(),
-            interrupted: self.presses.interrupted(),
-            culprit: self.culprit,
-            failed: self.failed,
+            interrupted: self.asks.interrupted(),
+            culprit: self.children.culprit(),
+            failed: self.children.has_failed(),
         };
-        let refusal = self.refusal.take();
-        let end = match refusal.filter(|_| !self.newborns.has_one_run) {
+        let end = match self.children.take_refusal() {
             Some(refusal) => Err(refusal),
             None => Ok(ending.verdict(self.plan.policy)),
         };
@@ -433,7 +442,7 @@ impl<'a> Supervisor<'a> {
             };
             self.run.finish(Some(status));
         }
-        self.cgroup.iter().for_each(Cgroup::remove);
+        self.children.remove_cgroup();
         if self.run.leaves_something() {
             self.upkeep.keep_dir();
         }

@@ -21,10 +21,11 @@ pub struct Newborn {
 }
 
 /// The child's end: the exec closes it.
-pub(super) struct Telling(File);
+#[derive(Debug)]
+pub(in crate::run) struct Telling(File);
 
 /// A pipe from a child that is about to be forked: our end, and the child's.
-pub(super) fn pipe() -> io::Result<(OwnedFd, Telling)> {
+pub(in crate::run) fn pipe() -> io::Result<(OwnedFd, Telling)> {
     let (told, telling) = pipe2(OFlag::O_CLOEXEC | OFlag::O_NONBLOCK)?;
     Ok((told, Telling(telling.into())))
 }
@@ -37,7 +38,7 @@ impl Telling {
 }
 
 impl Newborn {
-    pub(super) fn new(pid: i32, told: OwnedFd) -> Self {
+    pub(in crate::run) fn new(pid: i32, told: OwnedFd) -> Self {
         let told = told.into();
         Self { pid, told }
     }

@@ -1,102 +1,229 @@
-//! How far the run is, as its service manager is to know it.
+//! How far the run is, in the words that its service manager shows.
 
-use super::Supervisor;
-use super::manager::{Manager, Time, Told};
+use std::fmt;
+
+use super::manager::{Time, Told};
 use crate::decide::ladder::Rung;
+use crate::enforce::run::Run;
 use crate::enforce::worker::Worker;
-use crate::linux::sys;
-use crate::run::plan::Notify;
+use crate::run::plan::{Notify, Plan};
 use crate::words::escape::escaped;
 use crate::words::moment::Moment;
 use crate::words::reason::Reason;
 use crate::words::signal_name::signal_name;
 
-impl Supervisor<'_> {
-    /// Tells the service manager how things are.
-    pub(super) fn tell_manager(&mut self) {
-        if self.manager.is_none() {
-            return;
-        }
-        let now = sys::now();
-        let should = self.told(now);
-        if let Some(manager) = &mut self.manager {
-            manager.tell(should, now);
+/// How far the run is.
+#[derive(Clone, Debug)]
+pub(super) struct Phase {
+    /// How many workers the run has.
+    all: u32,
+    /// How many of them were started, are ready, and are not over.
+    started: usize,
+    ready: usize,
+    there: usize,
+    /// Whether there are workers whose programs do not run yet.
+    is_starting: bool,
+    /// Whether the run is ready only when each worker has said so.
+    needs_word: bool,
+    stopping: Option<Stopping>,
+    /// What the only worker says of itself.
+    says: Option<String>,
+}
+
+/// How far a stop is.
+#[derive(Clone, Debug)]
+struct Stopping {
+    reason: Reason,
+    /// The highest rung that was used on a worker which is not over.
+    rung: Option<Rung>,
+    signal: i32,
+}
+
+impl Phase {
+    /// The phase of `run`, some of whose workers `is_starting` says are on the way to their programs.
+    pub(super) fn of(plan: &Plan, run: &Run<'_>, is_starting: bool) -> Self {
+        let workers = || run.workers().iter();
+        let there = || run.workers().there();
+        let started = run.workers().count();
+        let only = workers().next().filter(|_| started == 1);
+        let stopping = run.stopping().map(|reason| Stopping {
+            reason: reason.clone(),
+            rung: there().filter_map(Worker::rung).max(),
+            signal: plan.stop_signal,
+        });
+        Self {
+            all: plan.workers,
+            started,
+            ready: workers().filter(|worker| worker.is_ready()).count(),
+            there: there().count(),
+            is_starting,
+            needs_word: plan.notify == Notify::Ready,
+            stopping,
+            says: only.and_then(Worker::status_text).map(str::to_owned),
         }
     }
 
-    /// A signal to reload is about to be passed on.
-    pub(super) fn reloading(&mut self, now: Moment) {
-        let stopping = self.run.stopping().is_some();
-        if let Some(manager) = self.manager.as_mut().filter(|_| !stopping) {
-            manager.tell_reload(now);
-        }
-    }
-
-    /// What the manager should know.
-    fn told(&self, now: Moment) -> Told {
-        let stopping = self.run.stopping().is_some();
+    /// What the service manager should know; the stop, if there is one, takes `time`.
+    pub(super) fn told(&self, time: Time) -> Told {
+        let stopping = self.stopping.is_some();
         Told {
             ready: !stopping && self.is_ready(),
             stopping,
-            status: self.phase(),
-            time: if stopping { self.time(now) } else { Time::None },
+            status: self.to_string(),
+            time: if stopping { time } else { Time::None },
         }
-    }
-
-    /// Whether there are workers whose programs do not run yet.
-    fn is_starting(&self) -> bool {
-        self.run.unstarted.count() > 0 || !self.newborns.is_empty()
     }
 
     fn is_ready(&self) -> bool {
-        !self.is_starting()
-            && match self.plan.notify {
-                Notify::Off | Notify::Heard => true,
-                Notify::Ready => self.run.workers().iter().all(Worker::is_ready),
-            }
+        !self.is_starting && (!self.needs_word || self.ready == self.started)
     }
 
-    /// The time that the longest ladder still needs. One that was fitted into that of an outer run
-    /// needs no more than it has, until a worker asks for it.
-    fn time(&self, now: Moment) -> Time {
-        let is_fitted = self.run.stopping() == Some(&Reason::PARENT);
-        if is_fitted && !self.run.workers().iter().any(Worker::is_extended) {
-            return Time::None;
-        }
-        let rests = self.run.workers().iter().filter_map(|one| one.rest(now));
-        let told = self.manager.as_ref().map_or(Time::None, Manager::time);
-        Time::needed(rests.max(), told, now)
-    }
-
-    /// The phase of the run, in words.
-    fn phase(&self) -> String {
-        let workers = self.run.workers();
-        let of = |number: usize, all: u32| match all {
+    /// So many workers, of all that the run has.
+    fn workers(&self, number: usize) -> String {
+        match self.all {
             1 => "1 worker".to_owned(),
-            _ if u32::try_from(number) == Ok(all) => format!("{all} workers"),
-            _ => format!("{number} of {all} workers"),
-        };
-        let all = self.plan.workers;
-        let there = || workers.there();
-        if let Some(reason) = self.run.stopping() {
-            let step = match there().filter_map(Worker::rung).max() {
-                None | Some(Rung::Flag) => "asked".to_owned(),
-                Some(Rung::Term) => format!("{} sent", signal_name(self.plan.stop_signal)),
-                Some(Rung::Kill) => "SIGKILL sent".to_owned(),
-            };
-            let left = of(there().count(), all);
-            return format!("stopping ({reason}): {step}; {left} still there");
+            all if u32::try_from(number) == Ok(all) => format!("{all} workers"),
+            all => format!("{number} of {all} workers"),
         }
-        if self.is_starting() {
-            return format!("starting {}", of(all as usize, all));
+    }
+}
+
+impl fmt::Display for Phase {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let there = self.workers(self.there);
+        if let Some(Stopping {
+            reason,
+            rung,
+            signal,
+        }) = &self.stopping
+        {
+            write!(f, "stopping ({reason}): ")?;
+            match rung {
+                None | Some(Rung::Flag) => write!(f, "asked")?,
+                Some(Rung::Term) => write!(f, "{} sent", signal_name(*signal))?,
+                Some(Rung::Kill) => write!(f, "SIGKILL sent")?,
+            }
+            return write!(f, "; {there} still there");
         }
-        let only = workers.iter().next().filter(|_| workers.count() == 1);
-        let says = only.and_then(Worker::status_text);
-        let says = says.map_or_else(String::new, |text| format!(": {}", escaped(text)));
-        if self.plan.notify == Notify::Ready && !self.is_ready() {
-            let ready = workers.iter().filter(|one| one.is_ready()).count();
-            return format!("waiting until all are ready: {ready} of {all}{says}");
+        if self.is_starting {
+            return write!(f, "starting {}", self.workers(self.all as usize));
         }
-        format!("{} running{says}", of(there().count(), all))
+        if self.is_ready() {
+            write!(f, "{there} running")?;
+        } else {
+            let (ready, all) = (self.ready, self.all);
+            write!(f, "waiting until all are ready: {ready} of {all}")?;
+        }
+        match &self.says {
+            Some(says) => write!(f, ": {}", escaped(says)),
+            None => Ok(()),
+        }
+    }
+}
+
+/// The time that the longest ladder of a run still needs, if `told` was said of it before. A ladder
+/// that was fitted into the time of an outer run needs no more than that, until a worker asks for
+/// it.
+pub(super) fn time_needed(run: &Run<'_>, told: Time, now: Moment) -> Time {
+    let mut workers = run.workers().iter();
+    let is_fitted = run.stopping() == Some(&Reason::PARENT);
+    if is_fitted && !workers.any(Worker::is_extended) {
+        return Time::None;
+    }
+    let rests = run.workers().iter().filter_map(|one| one.rest(now));
+    Time::needed(rests.max(), told, now)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Phase, Reason, Rung, Stopping, Time};
+    use crate::words::moment::Moment;
+
+    /// A run of so many workers, all of which run.
+    fn running(all: u32) -> Phase {
+        Phase {
+            all,
+            started: all as usize,
+            ready: 0,
+            there: all as usize,
+            is_starting: false,
+            needs_word: false,
+            stopping: None,
+            says: None,
+        }
+    }
+
+    fn stopping(rung: Option<Rung>) -> Stopping {
+        Stopping {
+            reason: Reason::TERM,
+            rung,
+            signal: libc::SIGINT,
+        }
+    }
+
+    #[test]
+    fn a_run_is_ready_when_all_run_or_when_all_have_said_so() {
+        let is_ready = |phase: &Phase| phase.told(Time::None).ready;
+        let mut phase = running(2);
+        assert!(is_ready(&phase));
+        phase.needs_word = true;
+        for ready in [0, 1, 2] {
+            phase.ready = ready;
+            assert_eq!(is_ready(&phase), ready == 2);
+        }
+        phase.is_starting = true;
+        assert!(!is_ready(&phase));
+    }
+
+    #[test]
+    fn a_run_that_stops_is_not_ready_and_needs_time() {
+        let time = Time::Until(Moment::from_nanos(7));
+        let mut phase = running(1);
+        assert_eq!(phase.told(time).time, Time::None);
+        phase.stopping = Some(stopping(None));
+        let told = phase.told(time);
+        assert!(told.stopping && !told.ready);
+        assert_eq!(told.time, time);
+    }
+
+    #[test]
+    fn workers_are_counted_where_there_are_several() {
+        assert_eq!(running(1).to_string(), "1 worker running");
+        assert_eq!(running(3).to_string(), "3 workers running");
+        let mut one_over = running(3);
+        one_over.there = 2;
+        assert_eq!(one_over.to_string(), "2 of 3 workers running");
+        one_over.is_starting = true;
+        assert_eq!(one_over.to_string(), "starting 3 workers");
+    }
+
+    #[test]
+    fn a_stop_names_the_highest_rung() {
+        for (rung, step) in [
+            (None, "asked"),
+            (Some(Rung::Flag), "asked"),
+            (Some(Rung::Term), "SIGINT sent"),
+            (Some(Rung::Kill), "SIGKILL sent"),
+        ] {
+            let mut phase = running(2);
+            phase.there = 1;
+            phase.stopping = Some(stopping(rung));
+            let text = format!(
+                "stopping ({}): {step}; 1 of 2 workers still there",
+                Reason::TERM
+            );
+            assert_eq!(phase.to_string(), text);
+        }
+    }
+
+    #[test]
+    fn what_the_only_worker_says_is_shown_as_it_may_be() {
+        let mut phase = running(1);
+        phase.says = Some("half\u{1b}way".to_owned());
+        assert!(phase.to_string().starts_with("1 worker running: half"));
+        assert!(!phase.to_string().contains('\u{1b}'));
+        phase.needs_word = true;
+        let text = phase.to_string();
+        assert!(text.starts_with("waiting until all are ready: 0 of 1: half"));
     }
 }

@@ -8,7 +8,7 @@
 use std::io;
 
 use super::deletion::Deletion;
-use super::notified::Hearing;
+use super::hearing::Hearing;
 use crate::contract::run_dir::{PublishError, RunDir};
 use crate::enforce::event::Event;
 use crate::enforce::run::Run;

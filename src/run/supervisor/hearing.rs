@@ -1,27 +1,27 @@
-//! What workers say of themselves, and who of them it was.
+//! What workers say of themselves, and which of them said it.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 
 use nix::unistd::{Pid, getsid};
 
-use super::Supervisor;
+use super::mains::Mains;
 use crate::contract::notify::{Inbox, Letter, Patience};
-use crate::enforce::run::Roster;
+use crate::enforce::run::{Roster, Run};
 use crate::enforce::worker::Worker;
 use crate::linux::process::Stat;
 use crate::tree;
 use crate::words::moment::Moment;
 use crate::words::worker_number::WorkerNumber;
 
-/// How far up from a sender its worker is looked for.
+/// How many generations above a sender its worker is looked for.
 const GENERATIONS: usize = 64;
 
 /// Where workers are heard.
 pub(super) struct Hearing {
     inbox: Inbox,
-    /// What was warned of.
+    /// What we have warned of.
     warned: BTreeSet<Odd>,
     turn: Turn,
 }
@@ -30,7 +30,7 @@ pub(super) struct Hearing {
 struct Turn {
     began: Moment,
     patience: Patience,
-    /// Who spoke in it and is no process of a worker: that is not looked up again.
+    /// Who spoke in it without being a process of a worker: that is looked up once.
     strangers: BTreeSet<i32>,
 }
 
@@ -44,7 +44,7 @@ impl Turn {
     }
 }
 
-/// What comes through the socket and is not heard.
+/// What comes through the socket and is ignored.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Odd {
     Foreign,
@@ -60,34 +60,30 @@ impl Hearing {
         }
     }
 
+    /// What to poll for reading.
     pub(super) fn fds(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
         self.inbox.fds()
     }
 
+    /// Makes the socket again in `dir` if its name is gone. Answers whether it was.
     pub(super) fn put_back(&mut self, dir: impl AsFd) -> io::Result<bool> {
         self.inbox.put_back(dir)
     }
-}
 
-impl Supervisor<'_> {
     /// Takes in what workers have said.
-    pub(super) fn hear(&mut self, now: Moment) {
-        let Some(Hearing {
+    pub(super) fn take(&mut self, mains: &Mains, run: &mut Run<'_>, now: Moment) {
+        let Self {
             inbox,
             warned,
             turn,
-        }) = &mut self.hearing
-        else {
-            return;
-        };
+        } = self;
         if turn.began != now {
             *turn = Turn::new(now);
         }
-        let (run, by_pid) = (&mut self.run, &self.by_pid);
         inbox.drain(&mut turn.patience, |letter| match letter {
             Letter::Said(pid, _) if turn.strangers.contains(&pid) => {}
             Letter::Said(pid, message) => {
-                if let Some(number) = worker_of(pid, by_pid, run.workers()) {
+                if let Some(number) = worker_of(pid, mains, run.workers()) {
                     return run.on_worker(number, now, |worker, turn| {
                         worker.hear(message, turn);
                     });
@@ -100,7 +96,7 @@ impl Supervisor<'_> {
                     ));
                 }
             }
-            // ORDER: on record first: who was told that it was heard finds it there.
+            // ORDER: on record first: whoever is told that it was heard finds it there.
             Letter::Barrier => run.publish(),
             Letter::TooLong(pid) => {
                 if warned.insert(Odd::TooLong) {
@@ -114,27 +110,50 @@ impl Supervisor<'_> {
     }
 }
 
-/// The worker that a process belongs to: its main process, whoever is in the session of that, who was
-/// left behind by it and is held, or descends from one of these. The main process is not reaped, and
-/// whoever is held cannot become another, so their numbers are their own.
-fn worker_of(
-    pid: i32,
-    by_pid: &HashMap<i32, WorkerNumber>,
-    workers: &Roster,
-) -> Option<WorkerNumber> {
+/// The worker that a process belongs to. The process is the main process, or in its session, or was
+/// left behind by it and is held, or descends from one of these. A main process here is not reaped,
+/// and a process that is held cannot become another one, so the pids of both are their own.
+fn worker_of(pid: i32, mains: &Mains, workers: &Roster) -> Option<WorkerNumber> {
     let parent = |pid: &i32| Some(Stat::of(*pid)?.parent);
     let mut family = std::iter::successors(Some(pid), parent).take(GENERATIONS);
-    // 0 is one that cannot be seen from here, and above the first process there is nobody.
+    // 0 is a parent that cannot be seen from here, and the first process has none.
     let mut family = family.by_ref().take_while(|&pid| pid > 1);
     let found = family.find_map(|pid| {
         let session = || getsid(Some(Pid::from_raw(pid))).ok();
-        let in_session = || by_pid.get(&session()?.as_raw());
-        let main = by_pid.get(&pid).or_else(in_session).copied();
+        let in_session = || mains.worker(session()?.as_raw());
+        let main = mains.worker(pid).or_else(in_session);
         let is_held = |worker: &&Worker| worker.tree().rest().iter().any(|one| one.pid == pid);
         main.or_else(|| workers.iter().find(is_held).map(Worker::number))
     });
-    // Left behind a moment ago, and not held yet.
+    // It may have been left behind a moment ago, and not be held yet.
     let flag = found.is_none().then(|| tree::flag_of(pid)).flatten();
     let is_named = |worker: &&Worker| flag.as_deref() == Some(worker.flag().path());
     found.or_else(|| workers.iter().find(is_named).map(Worker::number))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::{Command, Stdio, id};
+
+    use super::{Mains, Roster, WorkerNumber, worker_of};
+
+    #[test]
+    fn a_process_is_its_workers_by_its_pid_by_its_ancestors_and_by_its_session() {
+        let number = WorkerNumber::new(3);
+        let workers = Roster::default();
+        let mut child = Command::new("cat").stdin(Stdio::piped()).spawn().unwrap();
+        let pid = child.id().cast_signed();
+        let of_main = |main: i32| {
+            let mut mains = Mains::default();
+            mains.add(main, number);
+            worker_of(pid, &mains, &workers)
+        };
+        assert_eq!(of_main(pid), Some(number));
+        assert_eq!(of_main(id().cast_signed()), Some(number), "its parent");
+        let session = nix::unistd::getsid(None).unwrap().as_raw();
+        assert_eq!(of_main(session), Some(number), "its session");
+        assert_eq!(of_main(i32::MAX), None);
+        drop(child.stdin.take());
+        child.wait().unwrap();
+    }
 }

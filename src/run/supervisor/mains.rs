@@ -1,0 +1,77 @@
+//! The main processes of workers that are not reaped yet.
+
+use std::collections::HashMap;
+
+use crate::linux::process;
+use crate::words::worker_number::WorkerNumber;
+
+/// Which pid is whose. The kernel gives none of these to another process before it is reaped.
+#[derive(Debug, Default)]
+pub(super) struct Mains {
+    workers: HashMap<i32, WorkerNumber>,
+}
+
+impl Mains {
+    /// The main process of a worker was forked.
+    pub(super) fn add(&mut self, pid: i32, worker: WorkerNumber) {
+        self.workers.insert(pid, worker);
+    }
+
+    /// The worker whose main process this is.
+    pub(super) fn worker(&self, pid: i32) -> Option<WorkerNumber> {
+        self.workers.get(&pid).copied()
+    }
+
+    /// The same, and forgets the process: it is reaped now.
+    pub(super) fn take(&mut self, pid: i32) -> Option<WorkerNumber> {
+        self.workers.remove(&pid)
+    }
+
+    /// Forgets those that are no longer our children: somebody else has reaped them.
+    pub(super) fn take_lost(&mut self) -> Vec<(i32, WorkerNumber)> {
+        let lost = self.workers.extract_if(|&pid, _| !process::is_child(pid));
+        lost.collect()
+    }
+
+    pub(super) fn count(&self) -> usize {
+        self.workers.len()
+    }
+
+    /// One of them; where there is one worker at most, this is its main process.
+    pub(super) fn any(&self) -> Option<i32> {
+        self.workers.keys().copied().next()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::Command;
+
+    use super::{Mains, WorkerNumber};
+
+    #[test]
+    fn a_main_process_is_its_workers_until_it_is_taken() {
+        let (first, second) = (WorkerNumber::new(4), WorkerNumber::new(7));
+        let mut mains = Mains::default();
+        assert_eq!(mains.any(), None);
+        mains.add(40, first);
+        mains.add(70, second);
+        assert_eq!(mains.worker(40), Some(first));
+        assert_eq!(mains.take(40), Some(first));
+        assert_eq!(mains.take(40), None);
+        assert_eq!(mains.worker(40), None);
+        assert_eq!((mains.count(), mains.any()), (1, Some(70)));
+    }
+
+    #[test]
+    fn a_main_process_is_lost_once_somebody_else_has_reaped_it() {
+        let mut child = Command::new("true").spawn().unwrap();
+        let pid = child.id().cast_signed();
+        let mut mains = Mains::default();
+        mains.add(pid, WorkerNumber::FIRST);
+        assert_eq!(mains.take_lost(), []);
+        child.wait().unwrap();
+        assert_eq!(mains.take_lost(), [(pid, WorkerNumber::FIRST)]);
+        assert_eq!(mains.count(), 0);
+    }
+}
