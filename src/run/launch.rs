@@ -1,5 +1,5 @@
-//! Everything that must stand before the first worker is started. Whatever fails here fails with
-//! nothing left.
+//! Everything that has to be there before the first worker is started. If any of it fails, nothing
+//! is left.
 
 use std::error::Error;
 use std::fmt;
@@ -7,8 +7,6 @@ use std::fs::File;
 use std::io;
 use std::os::fd::AsFd;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
-
-use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
 use crate::contract::base::{Base, BaseError};
 use crate::contract::control::Control;
@@ -30,19 +28,16 @@ use crate::words::escape::escaped;
 use crate::words::name::RunName;
 
 pub mod lacks;
+mod open_files;
 
-/// Descriptors that we need beside the one of each worker's flag and those that are open by then,
-/// with room for the moment of a spawn.
-const DESCRIPTORS: u64 = 12;
+pub(crate) use open_files::allow_all_descriptors;
 
-/// How many workers may be on the way to their programs at once, where there are descriptors for
-/// their pipes: more would say no more about what holds them up.
-const ON_THE_WAY: u64 = 32;
+use open_files::Room;
 
-/// What workers read that have no standard input.
+/// What workers without a standard input read.
 const NULL: &str = "/dev/null, which the workers are to read (--stdin inherit does without)";
 
-/// How many names made from a command are tried, should each be taken.
+/// How many names made from a command are tried while each is taken.
 const NAMES: u32 = 100;
 
 /// A run with a name, a directory and no worker yet.
@@ -54,23 +49,23 @@ pub struct Launched {
     pub owner: OwnerFile,
     /// Where requests come in.
     pub control: Control,
-    /// Where it is told what becomes of it.
+    /// Where everybody can read what becomes of it.
     pub record: Record,
-    /// The header of that.
+    /// The header of the record.
     pub run: RunRecord,
     /// Where workers speak to us, if they may.
     pub inbox: Option<Inbox>,
-    /// Where signals are noted.
+    /// Where the signals to us are read.
     pub signals: Signals,
     /// How a worker is started.
     pub recipe: Recipe,
     /// How many workers may be on the way to their programs at once.
     pub on_the_way: usize,
-    /// What is lent to a worker that runs in the foreground.
+    /// The terminal, which is lent to a worker that runs in the foreground.
     pub terminal: Option<Terminal>,
-    /// Where the processes of workers are looked for.
+    /// Finds the processes of workers.
     pub search: Search,
-    /// The control group in which each worker gets one of its own, if they do.
+    /// The control group in which each worker gets one of its own, if workers get any.
     pub cgroup: Option<Cgroup>,
 }
 
@@ -79,13 +74,13 @@ pub struct Launched {
 pub enum LaunchError {
     /// The base directory cannot be used.
     Base(BaseError),
-    /// A run has the name: who, and what to do about it, in words.
+    /// Another run has the name: who that is, and what to do about it, in words.
     Taken(RunName, String),
     /// The limit of open files is too low: what is needed, and the hard limit.
     OpenFiles(u64, u64),
     /// Workers cannot be given a socket to speak to.
     Inbox(InboxError),
-    /// Making this did not succeed.
+    /// This could not be made.
     System(&'static str, io::Error),
 }
 
@@ -149,8 +144,8 @@ pub fn launch(plan: &Plan) -> Result<Launched, LaunchError> {
     let Room {
         open_files,
         on_the_way,
-    } = make_room(plan.workers)?;
-    // An orphan of a worker becomes our child: so it is reaped, and cannot get lost.
+    } = open_files::make_room(plan.workers)?;
+    // Orphans of workers become our children, so they are reaped and cannot get lost.
     let lacks = lacks::ask();
     let search = if lacks.iter().any(|what| what == lacks::SUBREAPER) {
         Search::of_stranger()
@@ -241,11 +236,11 @@ fn control_group(
     let Some(group) = group else {
         return Ok(None);
     };
-    // ORDER: on record before it is there: whoever takes over removes it.
+    // ORDER: the group is on record before it is there, for whoever takes over has to remove it.
     let command = run.command.clone();
     run.cgroup = Some(group.path().display().to_string());
     if !run.fit() {
-        // Whoever takes over would not know of it.
+        // Whoever takes over would not know of the group.
         (run.command, run.cgroup) = (command, None);
         let error = io::Error::other("its path is too long to be on record");
         return match usage {
@@ -266,50 +261,7 @@ fn control_group(
     }
 }
 
-/// What the limit of open files is, and allows.
-struct Room {
-    /// Soft and hard, as it was.
-    open_files: (u64, u64),
-    /// How many workers may be on the way to their programs at once.
-    on_the_way: usize,
-}
-
-/// Raises the soft limit of open files as far as needed.
-fn make_room(workers: u32) -> Result<Room, LaunchError> {
-    let limits = getrlimit(Resource::RLIMIT_NOFILE);
-    let (soft, hard) = limits.map_err(|e| LaunchError::System("RLIMIT_NOFILE", e.into()))?;
-    let room = |spare: u64| Room {
-        open_files: (soft, hard),
-        on_the_way: usize::try_from(ON_THE_WAY.min(1 + spare)).unwrap_or(1),
-    };
-    let ours = u64::from(workers) + DESCRIPTORS;
-    if ours + ON_THE_WAY < soft / 2 {
-        // Nobody inherits as many as that: they are not counted.
-        return Ok(room(ON_THE_WAY));
-    }
-    let inherited = std::fs::read_dir("/proc/self/fd").map_or(3, |fds| fds.count() as u64);
-    let need = ours + inherited;
-    if need > hard {
-        return Err(LaunchError::OpenFiles(need, hard));
-    }
-    let wanted = need + ON_THE_WAY.min(workers.into());
-    if wanted <= soft {
-        return Ok(room(soft - need));
-    }
-    setrlimit(Resource::RLIMIT_NOFILE, hard, hard)
-        .map_err(|e| LaunchError::System("RLIMIT_NOFILE", e.into()))?;
-    Ok(room(hard - need))
-}
-
-/// Raises the soft limit of open files as far as it goes: more is open than was to be expected.
-/// Workers get the one that we were started with.
-pub(crate) fn allow_all_descriptors() {
-    if let Ok((_, hard)) = getrlimit(Resource::RLIMIT_NOFILE) {
-        // Refused, it stays what it was.
-        let _ = setrlimit(Resource::RLIMIT_NOFILE, hard, hard);
-    }
-}
-
+/// The header of the record of `plan`.
 fn described(plan: &Plan, identity: &Identity, name: &RunName) -> RunRecord {
     let command = plan
         .command

@@ -1,5 +1,5 @@
-//! What the kernel, or a sandbox, does not let a supervisor have. It runs with what is left, and
-//! `status` tells what that is not.
+//! What the kernel or a sandbox does not let a supervisor have. The supervisor runs without it, and
+//! `status` tells what is missing.
 
 use nix::sys::prctl::set_child_subreaper;
 use nix::unistd::getpid;
@@ -10,21 +10,21 @@ use crate::linux::process;
 /// A `/proc` of our own pid namespace.
 pub const PROC: &str = "proc";
 
-/// That orphans of workers become our children (`PR_SET_CHILD_SUBREAPER`).
+/// Orphans of workers become our children (`PR_SET_CHILD_SUBREAPER`).
 pub const SUBREAPER: &str = "subreaper";
 
 /// Signals through a descriptor that names a process (`pidfd_open(2)`).
 pub const PIDFD: &str = "pidfd";
 
-/// What tells of looks at once (inotify(7)).
+/// News of looks at once (inotify(7)).
 pub const INOTIFY: &str = "inotify";
 
-/// What tells of deletions (fcntl(2), `F_NOTIFY`).
+/// News of deletions (fcntl(2), `F_NOTIFY`).
 pub const DNOTIFY: &str = "dnotify";
 
-/// Asks for what a run is better with; answers what was refused.
+/// Asks the kernel for what makes a run better; answers what it has refused.
 pub(super) fn ask() -> Vec<String> {
-    // Orphans come to the first process of a pid namespace in any case.
+    // The first process of a pid namespace gets its orphans in any case.
     let adopts = getpid().as_raw() == 1 || set_child_subreaper(true).is_ok();
     let lacks = [
         (PROC, Proc::get() != Proc::Ours),
