@@ -1,8 +1,8 @@
 //! The supervisor: one thread, one blocking call, and always the same order after it.
 //!
 //! drain signals and requests → reap everything that ended → apply what was asked for → tick.
-//! So a worker that ended before a request was read ended by itself, and a rung is used on nobody
-//! who has left. While nothing happens there is no wake-up at all.
+//! So a worker that ended before a request was read has ended by itself, and no rung is used on a
+//! worker that has left. While nothing happens there is no wake-up at all.
 
 use std::io;
 
@@ -11,7 +11,6 @@ use crate::contract::record::Stragglers;
 use crate::decide::verdict::{Ending, Verdict};
 use crate::enforce::event::{Event, Witness};
 use crate::enforce::run::{Files, How, Run, Unstarted};
-
 use crate::enforce::worker::Worker;
 use crate::failpoint;
 use crate::linux::process::{self, Target};
@@ -40,6 +39,8 @@ mod opening;
 mod phase;
 mod presses;
 mod reaper;
+#[cfg(test)]
+mod rehearsal;
 mod siblings;
 mod starter;
 mod timeout;
@@ -76,15 +77,15 @@ pub fn supervise(
 ) -> Result<Verdict, SpawnError> {
     let mut supervisor = Supervisor::new(plan, launched, outer, witness);
     supervisor.open();
-    // From here on nothing may return early: there are workers. A stop that came while all this
-    // was made is seen before the first one.
+    // From here on nothing may return early, because there are workers. A stop that came before
+    // this is seen before the first worker is started.
     while !supervisor.is_over() {
         supervisor.turn();
         supervisor.start_more();
     }
     let verdict = supervisor.close();
-    // ORDER: nobody is left and the names are gone: whoever waits for that does not wait for a
-    // reader of what we write.
+    // ORDER: after the last worker and the names are gone. Whoever waits for that does not have to
+    // wait for a reader of what we write.
     witness.end();
     verdict
 }
@@ -333,7 +334,7 @@ impl<'a> Supervisor<'a> {
             .see_halts(&mut self.signals, &mut self.run, &mut self.herald, now);
         let last = self.reap_children(now);
         if let Some(last) = last.filter(|_| self.children.mains().count() == 0) {
-            // Nobody can tell whose an orphan is that shows no sign; but nobody needs it any more.
+            // Nobody can tell whose an orphan is that shows no sign, but nobody needs it any more.
             self.run.search.set_adopter(last);
         }
         self.run.settle(now);
@@ -452,8 +453,8 @@ impl<'a> Supervisor<'a> {
         // ORDER: we are not told of what we remove ourselves.
         self.upkeep.let_go();
         let _ = self.signals.take_notice();
-        // ORDER: the last word, then the guard, then the names: whoever dies in between leaves
-        // nobody unguarded.
+        // ORDER: the last word, then the guard, then the names: if we die in between, nobody is left
+        // unguarded.
         failpoint::pass("last word written");
         self.guard.end(&mut self.run);
         failpoint::pass("guard ended");
@@ -467,8 +468,8 @@ impl<'a> Supervisor<'a> {
 }
 
 impl Drop for Supervisor<'_> {
-    /// A supervisor that panics leaves its workers to the guard; without one it asks everybody to
-    /// stop as well as it still can.
+    /// A supervisor that panics leaves its workers to the guard. Without a guard it asks them to stop
+    /// as well as it still can.
     fn drop(&mut self) {
         if !self.run.files.owner.is_ours() {
             // The names are another's to remove.

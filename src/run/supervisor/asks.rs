@@ -116,3 +116,43 @@ fn pass_on(signal: i32, run: &mut Run<'_>, herald: &mut Herald<'_>, now: Moment)
         worker.forward(signal, turn);
     });
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::rehearsal::{NOW, of_run, plan};
+    use super::{Asks, Herald, Meaning, Reason};
+
+    /// What is told when these signals come, one right after the other, and why the run stops then.
+    fn told(meanings: &[Meaning]) -> (Vec<String>, Option<Reason>) {
+        let (plan, mut stopping) = (plan(1), None);
+        let mut asks = Asks::new(None, plan.times);
+        let told = of_run(&plan, |run| {
+            let mut herald = Herald::new(&plan, None);
+            for meaning in meanings {
+                asks.apply(*meaning, run, &mut herald, NOW);
+            }
+            stopping = run.stopping().cloned();
+        });
+        (told, stopping)
+    }
+
+    #[test]
+    fn a_signal_stops_the_run_and_its_repetition_is_told_as_that() {
+        let (told, stopping) = told(&[Meaning::Interrupt, Meaning::Term]);
+        assert_eq!(stopping, Some(Reason::INTERRUPT));
+        assert!(told.iter().any(|event| event.starts_with("Repeated")));
+    }
+
+    #[test]
+    fn a_signal_without_a_reason_of_its_own_is_named() {
+        let (told, stopping) = told(&[Meaning::Other(libc::SIGALRM)]);
+        assert_eq!(stopping, Some(Reason::TERM));
+        assert!(told.iter().any(|event| event.starts_with("Signalled")));
+    }
+
+    #[test]
+    fn a_signal_that_is_passed_on_asks_the_run_for_nothing() {
+        let (told, stopping) = told(&[Meaning::Forward(libc::SIGHUP)]);
+        assert_eq!((told, stopping), (Vec::new(), None));
+    }
+}

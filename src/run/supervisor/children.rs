@@ -347,3 +347,75 @@ impl Children {
         self.newborns.take_refusal()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use super::super::rehearsal::{NOW, of_run, plan};
+    use super::{
+        Children, Foreground, How, Newborns, Reason, Siblings, SpawnError, Starter, WorkerNumber,
+    };
+    use crate::run::plan::Plan;
+    use crate::run::spawn::{Environment, Program, Recipe};
+
+    /// The children of a run that has none yet.
+    fn children(plan: &Plan) -> Children {
+        let recipe = Recipe {
+            program: Program::of(&plan.command, None).unwrap(),
+            environment: Environment::inherited(&[]),
+            run: "rehearsed".to_owned(),
+            notify: None,
+            workers: plan.workers,
+            place: plan.place,
+            null: None,
+            exposure: plan.exposure,
+            stop_signal: plan.stop_signal,
+            open_files: (1024, 1024),
+        };
+        let starter = Starter::new(recipe, plan.times, None, plan.cgroup);
+        let siblings = Siblings::new(plan.when_one_ends, false);
+        Children::new(starter, Newborns::new(2), siblings, Foreground::new(None))
+    }
+
+    fn refusal() -> SpawnError {
+        SpawnError::NotFound(io::ErrorKind::NotFound.into())
+    }
+
+    #[test]
+    fn no_worker_is_started_once_the_run_stops() {
+        let plan = plan(2);
+        let children = children(&plan);
+        of_run(&plan, |run| {
+            assert!(children.start_at(run).is_some_and(|at| at <= NOW));
+            assert!(children.is_starting(run));
+            run.stop_all(&Reason::TERM, How::OWN_TIMES, NOW);
+            assert_eq!(children.start_at(run), None);
+        });
+    }
+
+    #[test]
+    fn if_the_first_worker_cannot_be_started_the_run_never_began() {
+        let plan = plan(2);
+        let mut children = children(&plan);
+        let told = of_run(&plan, |run| {
+            children.could_not_start(WorkerNumber::FIRST, refusal(), run, NOW);
+            assert_eq!(run.unstarted.count(), 0);
+            assert!(run.stopping().is_none());
+        });
+        assert!(told.is_empty(), "{told:?}");
+        assert!(!children.has_failed() && children.take_refusal().is_some());
+    }
+
+    #[test]
+    fn whoever_is_no_main_process_is_nobodys_end() {
+        let plan = plan(1);
+        let mut children = children(&plan);
+        of_run(&plan, |run| {
+            assert!(!children.write_off(i32::MAX, None, true, run, NOW));
+            children.stop_others(run, NOW);
+            assert!(run.stopping().is_none());
+        });
+        assert_eq!(children.culprit(), None);
+    }
+}

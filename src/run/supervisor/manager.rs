@@ -1,9 +1,9 @@
 //! What the service manager that started us is told (`sd_notify(3)`): when the run is ready, what it
 //! does, that it stops, and how long that can take.
 //!
-//! It is told how things are, not what happened: at the end of each turn what it should know is
-//! compared with what it was told. So nothing is lost should it not read for a while, nothing is
-//! said twice, and a manager that is not there does no harm.
+//! It is told how things are, not what happened: in each turn, what it should know is compared with
+//! what it was told. So nothing is lost if it does not read for a while, nothing is said twice, and
+//! a manager that is not there does no harm.
 
 use std::fmt::Write as _;
 use std::io;
@@ -14,20 +14,21 @@ use crate::contract::notify::{self, Link};
 use crate::words::duration::Limit;
 use crate::words::moment::Moment;
 
-/// What is asked for beyond the ladder: for what we do after its end.
+/// What we ask for in addition to the time of the ladder: for what we do after its end.
 const RESERVE: Duration = Duration::from_secs(2);
 
-/// What is asked for at a time when the ladder has no end of its own. Half of it later it is asked
-/// for again.
+/// How much time we ask for at once when the ladder has no end of its own. We ask again when half of
+/// it is over.
 const LEASE: Duration = Duration::from_secs(60);
 
-/// How long after the manager had no room it is tried again; it doubles each time.
+/// How long after the manager had no room for a message we try again; it doubles each time.
 const PAUSE: Duration = Duration::from_millis(100);
 
 /// The longest such pause.
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
 
-/// However often it wants to hear that we live: there is other work.
+/// However often the manager wants to hear that we live, we say it no more often than this: there
+/// is other work.
 const SHORTEST: Duration = Duration::from_millis(1);
 
 /// The service manager.
@@ -35,12 +36,12 @@ pub(super) struct Manager {
     link: Link,
     watchdog: Option<Watchdog>,
     told: Told,
-    /// Before this moment it is not tried again.
+    /// We do not try again before this moment.
     again_at: Option<Moment>,
     pause: Duration,
 }
 
-/// It ends us if it does not hear from us.
+/// The manager ends us if it does not hear from us.
 #[derive(Clone, Copy)]
 struct Watchdog {
     every: Duration,
@@ -59,17 +60,17 @@ pub(super) struct Told {
 /// The time that a stop needs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum Time {
-    /// Nobody stops.
+    /// The run does not stop.
     #[default]
     None,
     /// Until this moment.
     Until(Moment),
-    /// Nobody knows; asked for anew at this moment.
+    /// Until when, nobody knows: at this moment we ask for more.
     Leased(Moment),
 }
 
 impl Time {
-    /// What a ladder with this rest needs, of which `told` was said.
+    /// What a ladder needs of which this is left, if the manager was `told` of that time before.
     pub(super) fn needed(rest: Option<Limit>, told: Self, now: Moment) -> Self {
         match (rest, told) {
             (Some(Limit::After(rest)), _) => Self::Until(now + rest + RESERVE),
@@ -83,7 +84,7 @@ impl Time {
 impl Manager {
     /// The one that our environment names, if there is one.
     pub(super) fn from_env(now: Moment) -> Option<Self> {
-        // Whatever its address is if it is none: nobody can be told of it there.
+        // An address that cannot be used is no reason to fail: there is nobody to tell there.
         let link = Link::from_env().ok().flatten()?;
         let variable = |name| std::env::var(name).ok();
         let (usec, pid) = (variable("WATCHDOG_USEC"), variable("WATCHDOG_PID"));
@@ -110,12 +111,12 @@ impl Manager {
         self.again_at.or(watchdog.into_iter().chain(lease).min())
     }
 
-    /// The time that it was told of last.
+    /// The time that the manager was told of last.
     pub(super) fn time(&self) -> Time {
         self.told.time
     }
 
-    /// Tells what it does not know yet.
+    /// Tells the manager what it does not know yet.
     pub(super) fn tell(&mut self, should: Told, now: Moment) {
         if self.again_at.is_some_and(|at| now < at) {
             return;
@@ -135,7 +136,7 @@ impl Manager {
                 self.again_at = Some(now + self.pause);
                 self.pause = (self.pause * 2).min(LONGEST_PAUSE);
             }
-            // Where nobody is, nobody has to be told again.
+            // If nobody is there, nobody has to be told again.
             Ok(()) | Err(_) => {
                 self.told = should;
                 self.again_at = None;
@@ -157,12 +158,12 @@ impl Manager {
 }
 
 impl Told {
-    /// What is to be said so that it becomes `should`.
+    /// What to say to a manager that was told this, so that it knows `should`.
     fn news(&self, should: &Self, now: Moment) -> String {
         let mut lines = String::new();
         if should.ready && !self.ready {
             lines.push_str("READY=1\n");
-            // As the first process of a container we have a number that means another one outside.
+            // As the first process of a container we have a pid that means another process outside.
             if process::id() != 1 {
                 let _ = writeln!(lines, "MAINPID={}", process::id());
             }
