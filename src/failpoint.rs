@@ -1,25 +1,26 @@
-//! Points between the steps of a run, at which a test has the process die that passes them. Only
-//! the feature `failpoints` compiles them, and only tests switch it on.
+//! Points between the steps of a run, at which a test can make the process that passes them die. Only
+//! the feature `failpoints` compiles them, and only tests enable it.
 //!
-//! `STOPCTL_FAILPOINT` says where: `ROLE:ACTION:WHERE`, and more of them behind commas. The role
-//! is that of the process: `guard`, `taker`, `child` (between fork and exec), and `supervisor`,
-//! which is every process that was started and not forked. The actions are `kill`, `segv`, `stop`
-//! (SIGKILL, SIGSEGV, SIGSTOP to itself), `panic`, `hold` (SIGSTOP again and again, until its parent is
-//! gone), and `await` (until somebody opens the FIFO `STOPCTL_FAILPOINT_GATE` for writing); they
-//! happen at the point number WHERE that is passed in that role, or the first time that the point of
-//! the name WHERE is. `list` writes the name of each point into the file WHERE instead.
+//! `STOPCTL_FAILPOINT` says where: `ROLE:ACTION:WHERE`, or several of them, separated by commas. The
+//! role is that of the process: `guard`, `taker`, `child` (between fork and exec), or `supervisor`,
+//! which is every process that was started and not forked. The actions are `kill`, `segv` and `stop`
+//! (SIGKILL, SIGSEGV and SIGSTOP to itself), `panic`, `hold` (SIGSTOP again and again, until its parent
+//! is gone), and `await` (wait until somebody opens the FIFO `STOPCTL_FAILPOINT_GATE` for writing). An
+//! action happens at the point number WHERE that is passed in that role, or the first time that the
+//! point with the name WHERE is passed. `list` instead writes the name of each point to the file
+//! WHERE.
 
-/// What a process is in a run, once it was forked.
+/// The role of a process in a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Role {
     #[cfg(feature = "failpoints")]
     Supervisor,
     /// It waits for the death of the supervisor.
     Guard,
-    /// It takes over from one that is dead.
+    /// It takes over from a supervisor that is dead.
     Taker,
-    /// It becomes a worker. Points are counted from a thousand times its number on, so that one
-    /// of several can be meant.
+    /// It becomes a worker. Its points are counted from a thousand times its number, so that a test
+    /// can choose one of several workers.
     Child(u32),
 }
 
@@ -58,7 +59,7 @@ mod armed {
         Await(PathBuf, At),
     }
 
-    /// One point of all that are passed.
+    /// One of the points that are passed.
     enum At {
         Number(u32),
         Named(String, AtomicBool),
@@ -80,7 +81,7 @@ mod armed {
         }
     }
 
-    /// Read at the first point of all: so it is there before any fork.
+    /// Read at the very first point, so before any fork.
     static SETTINGS: OnceLock<Vec<Setting>> = OnceLock::new();
     static ROLE: AtomicU8 = AtomicU8::new(number(Role::Supervisor));
     static PASSED: AtomicU32 = AtomicU32::new(0);
@@ -94,7 +95,7 @@ mod armed {
         }
     }
 
-    /// From here on this process has another role, and counts anew.
+    /// From here on this process has another role, and counts its points from the beginning.
     pub(crate) fn enter(role: Role) {
         ROLE.store(number(role), Ordering::Relaxed);
         let first = match role {
@@ -104,8 +105,8 @@ mod armed {
         PASSED.store(first, Ordering::Relaxed);
     }
 
-    /// The step of this name has been made, or is the next one. It is also passed between fork and
-    /// exec, where it may allocate all the same: in a test this process has one thread.
+    /// Passes the point with this name. That also happens between fork and exec, where it may
+    /// nevertheless allocate: in a test this process has one thread.
     pub(crate) fn pass(step: &str) {
         let settings = SETTINGS.get_or_init(read);
         let role = ROLE.load(Ordering::Relaxed);
@@ -114,14 +115,14 @@ mod armed {
             match &setting.action {
                 Action::List(file) => note(file, step),
                 Action::Raise(signal, at) if at.is_it(passed, step) => {
-                    // Twice: Rust's own handler of SIGSEGV takes the first one for a stack
-                    // overflow, and lets the second one pass.
+                    // Twice: at the first one, Rust's own handler of SIGSEGV only restores the
+                    // default action and returns.
                     let _ = raise(*signal);
                     if *signal != Signal::SIGSTOP {
                         let _ = raise(*signal);
                     }
                 }
-                // Without the words on standard error, which no test wants to see.
+                // Without the message on standard error, which no test expects.
                 Action::Panic(at) if at.is_it(passed, step) => {
                     std::panic::resume_unwind(Box::new("failpoint"));
                 }
@@ -137,7 +138,7 @@ mod armed {
         }
     }
 
-    /// Opens the file each time: whoever takes over closes what it does not know.
+    /// Opens the file each time: a process that takes over closes descriptors that it does not know.
     fn note(file: &Path, step: &str) {
         let file = File::options().append(true).create(true).open(file);
         let _ = file.and_then(|mut file| file.write_all(format!("{step}\n").as_bytes()));

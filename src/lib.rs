@@ -26,32 +26,34 @@
 //!
 //! # What it does
 //!
-//! * It raises the flag before any SIGTERM, and uses SIGTERM no earlier than the grace after it.
-//! * It starts no worker once a stop has begun, and signals nobody that is not proven to be its own.
-//! * It gives every worker one final record, and that is true.
+//! * It raises the flag before any SIGTERM, and sends SIGTERM no earlier than the grace after it.
+//! * It starts no worker once a stop has begun, and signals no process that is not proven to be its
+//!   own.
+//! * It gives every worker one final record, which is true.
 //!
-//! # What it does not
+//! # What it does not do
 //!
-//! * It never prints, exits or installs a logger: the program `stopctl` does, in
-//!   `src/bin/stopctl`.
+//! * It never prints, installs a logger, or ends the process of its caller: the program `stopctl`
+//!   does that, in `src/bin/stopctl`.
 //! * It never restarts a worker, and never runs on more than one machine.
-//! * It starts no thread. [`run::supervisor::supervise`] owns the process's signals and children while
-//!   it runs, so it belongs into a program that does nothing else.
+//! * It starts no thread, except for the token of an asynchronous worker (feature `tokio`).
+//!   [`run::supervisor::supervise`] owns the signals and children of the process while it runs, so it
+//!   belongs in a program that does nothing else.
 //!
 //! # The house
 //!
-//! Eight rooms and the program. A file imports from its own room and from those above it in this
-//! list, and from no other; `tests/house.rs` reads the list.
+//! The code has eight rooms and the program. A file may import from its own room and from the rooms
+//! above it in this list, and from no others; `tests/house.rs` reads the list.
 //!
 //! | room | what lives there |
 //! |---|---|
 //! | [`words`] | plain values, and what people type: durations, names, signals, reasons |
 //! | [`decide`] | what is decided without a clock, a process or a file: the ladder, the outcome of a worker, the verdict on a run |
-//! | [`linux`] | the border to the kernel: all that is `unsafe`, processes and their identity, signals, terminals, watches |
-//! | [`contract`] | what is on disk and on the wire: flag, owner, control, record, notify socket |
+//! | [`linux`] | the border with the kernel: all `unsafe` code (`sys`), processes and their identity, signals, terminals, watches |
+//! | [`contract`] | what is on disk and on the wire: the flag, the files `owner`, `control` and `record`, the notify socket |
 //! | [`tree`] | the processes of a worker |
-//! | [`enforce`] | the ladder enforced, by whoever owns the run: a worker on it, the guard, a takeover |
-//! | [`outside`] | everybody who is not the owner: who finds a run, follows it, or takes over what the dead have left |
+//! | [`enforce`] | how the owner of a run enforces the ladder: a worker on its ladder, the guard, a takeover |
+//! | [`outside`] | everybody who is not the owner: finding a run, following it, asking it, taking over what a dead owner left |
 //! | [`run`] | a run of our own: its plan, the launch, starting a worker, the supervisor |
 //! | `bin/stopctl` | the program: the command line, and every word that a person reads |
 //!
@@ -87,7 +89,7 @@ pub mod decide {
     pub mod verdict;
 }
 
-/// The border to the kernel.
+/// The border with the kernel.
 pub mod linux {
     #[cfg(feature = "cli")]
     pub mod cgroup;
@@ -146,7 +148,7 @@ pub mod tree {
     pub use straggler::Straggler;
 }
 
-/// The ladder enforced, by whoever owns the run.
+/// How the owner of a run enforces the ladder.
 #[cfg(feature = "cli")]
 pub mod enforce {
     pub mod event;

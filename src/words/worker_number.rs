@@ -6,7 +6,8 @@ use std::str::FromStr;
 
 use serde::Serialize;
 
-/// Which worker of a run: the first one is 0. It stays the same whichever process the worker has.
+/// Which worker of a run: the first one is 0. The number stays the same, whatever process the worker
+/// has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(transparent)]
 pub struct WorkerNumber(u32);
