@@ -57,7 +57,7 @@ complete -c stopctl -n "__fish_stopctl_using_subcommand run" -l annotations -d '
 gitlab\t''"
 complete -c stopctl -n "__fish_stopctl_using_subcommand run" -l unaware-grace -d 'Grace for a worker that never looked at its flag; 0 is SIGTERM at once, auto is the grace counted from its start [default: the whole grace]' -r
 complete -c stopctl -n "__fish_stopctl_using_subcommand run" -l max-grace -d 'Longest time from the flag to SIGTERM for workers that ask for more, or are given it [default: three times the grace]' -r
-complete -c stopctl -n "__fish_stopctl_using_subcommand run" -l stopped-status -d 'Exit status after a stop that was asked for and needed no SIGKILL, instead of 0 or of a death by our own SIGTERM' -r
+complete -c stopctl -n "__fish_stopctl_using_subcommand run" -l stopped-status -d 'Exit status after a stop that was asked for and needed no SIGKILL, instead of 0 or of a death by our own stop signal' -r
 complete -c stopctl -n "__fish_stopctl_using_subcommand run" -l stdin -d 'What workers read: our standard input, or nothing [default: null from a terminal without --foreground or for several workers, otherwise inherit]' -r -f -a "inherit\t''
 null\t''"
 complete -c stopctl -n "__fish_stopctl_using_subcommand run" -l forward -d 'Signals passed on to the workers beside USR1, USR2 and WINCH; HUP here makes it a reload instead of a stop, and -USR2 takes USR2 away' -r
@@ -87,10 +87,10 @@ complete -c stopctl -n "__fish_stopctl_using_subcommand stop" -l color -d 'When 
 always\t''
 never\t''"
 complete -c stopctl -n "__fish_stopctl_using_subcommand stop" -s a -l all -d 'Stop every run of this user'
-complete -c stopctl -n "__fish_stopctl_using_subcommand stop" -l term -d 'Use SIGTERM now'
+complete -c stopctl -n "__fish_stopctl_using_subcommand stop" -l term -d 'Use SIGTERM now, or the signal that run --signal chose'
 complete -c stopctl -n "__fish_stopctl_using_subcommand stop" -l kill -d 'Use SIGKILL now'
 complete -c stopctl -n "__fish_stopctl_using_subcommand stop" -l no-wait -d 'Ask, and do not wait'
-complete -c stopctl -n "__fish_stopctl_using_subcommand stop" -l strict -d 'Exit with 4 if SIGTERM was needed, 5 if SIGKILL was, 6 if a worker failed after being asked'
+complete -c stopctl -n "__fish_stopctl_using_subcommand stop" -l strict -d 'Exit with 4 if SIGTERM (or the signal of run --signal) was needed, 5 if SIGKILL was, 6 if a worker failed after being asked'
 complete -c stopctl -n "__fish_stopctl_using_subcommand stop" -l if-running -d 'No run of that name is no error'
 complete -c stopctl -n "__fish_stopctl_using_subcommand stop" -l json -d 'Print what became of every worker as JSON'
 complete -c stopctl -n "__fish_stopctl_using_subcommand stop" -s q -l quiet -d 'Say nothing but errors'

@@ -1,14 +1,14 @@
 //! What can be typed: the declaration of the command line, and nothing else.
 //!
-//! This is the low end of two: every value stays the text that was typed, and the file of each
-//! command turns it into what the program works with. It imports nothing of the house, so that
-//! the man pages and the completions can be generated from it.
+//! Every value stays the text that was typed, and the file of each command turns it into what the program
+//! works with. Nothing of the house is imported here, so that the man pages and the completions can be
+//! generated from this declaration.
 
 use std::ffi::OsString;
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum, ValueHint};
 
-// By path, so that the tests which include this file find it, too.
+// By path, so that the tests that include this file find them, too.
 #[path = "cli/later.rs"]
 mod later;
 #[path = "cli/notify.rs"]
@@ -78,7 +78,7 @@ pub(crate) enum Command {
     Client(Later<ClientArgs>),
 }
 
-/// How much is said, and in which colours.
+/// How much is said, and whether in colour.
 #[derive(Debug, Args)]
 pub(crate) struct Voice {
     /// Say nothing but errors
@@ -144,7 +144,7 @@ pub(crate) struct StopArgs {
     )]
     pub(crate) stop_within: Option<String>,
 
-    /// Use SIGTERM now
+    /// Use SIGTERM now, or the signal that run --signal chose
     #[arg(long, conflicts_with = "kill")]
     pub(crate) term: bool,
 
@@ -156,7 +156,8 @@ pub(crate) struct StopArgs {
     #[arg(long, conflicts_with = "strict")]
     pub(crate) no_wait: bool,
 
-    /// Exit with 4 if SIGTERM was needed, 5 if SIGKILL was, 6 if a worker failed after being asked
+    /// Exit with 4 if SIGTERM (or the signal of run --signal) was needed, 5 if SIGKILL was, 6 if a worker
+    /// failed after being asked
     #[arg(long)]
     pub(crate) strict: bool,
 

@@ -104,7 +104,7 @@ pub(crate) struct RunArgs {
     pub(crate) max_grace: Option<String>,
 
     /// Exit status after a stop that was asked for and needed no SIGKILL, instead of 0 or of a
-    /// death by our own SIGTERM
+    /// death by our own stop signal
     #[arg(
         long,
         value_name = "N",

@@ -27,13 +27,13 @@ use crate::{show, typed};
 
 mod quoting;
 
-/// How much longer than the whole ladder systemd waits before it kills: for the end of ours.
+/// How much longer than the whole ladder systemd waits before it kills: our own end takes time, too.
 const RESERVE: Duration = Duration::from_secs(5);
 
 /// How many characters of the command are in the description.
 const TITLE: usize = 50;
 
-/// The variables that change what the options do: the unit has them as they are now.
+/// The variables that change what the options do: the unit sets them as they are now.
 const VARIABLES: [&str; 5] = [
     "STOPCTL_DIR",
     "STOPCTL_GRACE",
@@ -42,7 +42,7 @@ const VARIABLES: [&str; 5] = [
     "STOPCTL_UNAWARE_GRACE",
 ];
 
-/// What was tried with stopctl, and takes away what hardly any command needs.
+/// Restrictions that were tried with stopctl, and that hardly any command minds.
 const HARDENING: &str = "\
 # Tried with stopctl. Take out what the command cannot do without.
 NoNewPrivileges=yes
@@ -61,7 +61,7 @@ pub(crate) fn unit(args: &UnitArgs) -> Leave {
     words.extend_from_slice(&args.words);
     let parsed = match typed::read(&words).map(|cli| cli.command) {
         Ok(Command::Run(parsed)) => parsed,
-        // It begins with `run`.
+        // Unreachable: the words begin with `run`.
         Ok(_) => return Leave::FAILED,
         Err(error) => {
             let _ = error.print();
@@ -74,7 +74,7 @@ pub(crate) fn unit(args: &UnitArgs) -> Leave {
     };
     let plan = match run::plan(&parsed) {
         Ok(plan) => plan,
-        Err(problem) => return Leave::USAGE.saying(&problem),
+        Err(problem) => return Leave::USAGE.saying(&format_args!("{problem:#}")),
     };
     let place = env::current_exe().and_then(|us| Ok((us, env::current_dir()?)));
     match place.and_then(|place| described(&place, &args.words, &parsed, &plan)) {
@@ -164,8 +164,8 @@ Restart=on-failure",
     Ok(unit)
 }
 
-/// What a stop may look like that was asked for. What systemd itself sends is SIGTERM, and a death by
-/// that is a success to it.
+/// The ends that count as a success of a stop. systemd itself sends SIGTERM, and takes a death by that
+/// for a success.
 fn successes(stop_signal: i32) -> String {
     let status = |signal| Ended::Signalled(signal).shell_status();
     let term = status(SIGTERM).to_string();
@@ -176,17 +176,17 @@ fn successes(stop_signal: i32) -> String {
     format!("{term} {status} {name}")
 }
 
-/// The command as far as a title goes.
+/// The beginning of the command, for the description.
 fn title(plan: &Plan) -> String {
     show::excerpt(escaped(plan.command.join(OsStr::new(" "))), TITLE)
 }
 
-/// What was typed behind the name, with the program's path: systemd has another PATH.
+/// What was typed behind the name, with the path of the program: systemd has another PATH.
 fn arguments(words: &[OsString], parsed: &RunArgs) -> String {
     let (options, command) = words.split_at(words.len() - parsed.command.len());
     let program = found(&command[0]);
     let mut written: Vec<String> = options.iter().map(|word| quoting::argument(word)).collect();
-    // What was typed as `--` may have been taken already.
+    // Unless `--` was typed, and is among the options.
     if options.last().is_none_or(|last| last != "--") {
         written.push("--".to_owned());
     }
@@ -195,7 +195,7 @@ fn arguments(words: &[OsString], parsed: &RunArgs) -> String {
     written.join(" ")
 }
 
-/// The path of a program, as this shell finds it.
+/// The path of a program, as a shell finds it.
 fn found(program: &OsStr) -> PathBuf {
     let can_run = |path: &PathBuf| {
         let data = path.metadata();

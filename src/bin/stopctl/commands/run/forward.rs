@@ -1,11 +1,12 @@
-//! `--forward`: which signals are passed on to the workers, and do not ask for a stop.
+//! `--forward`: which signals are passed on to the workers instead of asking for a stop.
 
+use anyhow::{Context as _, bail};
 use stopctl::words::signal_name::{parse_signal, signal_name};
 
-/// Those that are passed on if nothing was typed.
+/// The signals that are passed on unless something else was typed.
 const USUAL: [i32; 3] = [libc::SIGUSR1, libc::SIGUSR2, libc::SIGWINCH];
 
-/// What a stop is made of, what nobody can catch, and what a crash sends.
+/// The signals that a stop is made of, that nobody can catch, or that a crash sends.
 const NEVER: [i32; 11] = [
     libc::SIGINT,
     libc::SIGTERM,
@@ -20,9 +21,9 @@ const NEVER: [i32; 11] = [
     libc::SIGABRT,
 ];
 
-/// Reads what was typed, in its order: a name adds a signal to the usual ones, and one behind a
-/// `-` takes it away.
-pub(super) fn forward(typed: &[String]) -> Result<Vec<i32>, String> {
+/// Reads what was typed, from left to right: a name adds a signal to the usual ones, and a name
+/// behind a `-` takes it away.
+pub(super) fn forward(typed: &[String]) -> anyhow::Result<Vec<i32>> {
     let mut signals = USUAL.to_vec();
     let words = typed.iter().flat_map(|list| list.split(','));
     for word in words.filter(|word| !word.is_empty()) {
@@ -30,14 +31,14 @@ pub(super) fn forward(typed: &[String]) -> Result<Vec<i32>, String> {
             Some(name) => (true, name),
             None => (false, word),
         };
-        let signal = parse_signal(name).map_err(|error| format!("--forward: {error}"))?;
+        let signal = parse_signal(name).context("--forward")?;
         signals.retain(|&other| other != signal);
         if goes {
             continue;
         }
         if NEVER.contains(&signal) {
             let signal = signal_name(signal);
-            return Err(format!("--forward: {signal} cannot be passed on"));
+            bail!("--forward: {signal} cannot be passed on");
         }
         signals.push(signal);
     }
@@ -51,7 +52,7 @@ mod tests {
 
     fn read(typed: &[&str]) -> Result<Vec<i32>, String> {
         let typed: Vec<String> = typed.iter().map(ToString::to_string).collect();
-        forward(&typed)
+        forward(&typed).map_err(|error| format!("{error:#}"))
     }
 
     #[test]
