@@ -1,4 +1,4 @@
-//! The commands: one file for each.
+//! The commands: one file for each, and the waiting that several of them have in common.
 
 pub(crate) mod clean;
 pub(crate) mod client;
@@ -13,3 +13,4 @@ pub(crate) mod status;
 pub(crate) mod stop;
 pub(crate) mod unit;
 pub(crate) mod wait;
+pub(crate) mod waiting;

@@ -7,7 +7,7 @@ use stopctl::decide::verdict::Verdict;
 use stopctl::linux::process;
 use stopctl::words::ended::Ended;
 
-use crate::voice;
+use crate::say::voice;
 
 /// How the program leaves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,28 +1,12 @@
 //! stopctl: a process supervisor that asks before it shoots. See stopctl(1).
 
-mod annotations;
-mod asking;
-mod behind;
 mod cli;
 mod commands;
-mod events;
 mod exit;
-mod fate;
-mod found;
-mod json;
-mod lacks;
-mod picture;
-mod progress;
+mod parse;
 mod report;
 mod say;
-mod screen;
 mod show;
-mod summary;
-mod typed;
-mod voice;
-mod waiting;
-mod warnings;
-mod words;
 
 use std::process::ExitCode;
 
@@ -40,7 +24,7 @@ fn main() -> ExitCode {
         return Leave::FAILED.saying(&borrowed).now();
     }
     let words = std::env::args_os().collect::<Vec<_>>();
-    let leave = typed::read(&words).map_or_else(
+    let leave = parse::read(&words).map_or_else(
         |error| Leave::from_usage(&error, &words),
         |cli| match cli.command {
             Command::Run(args) => run::run(&args),

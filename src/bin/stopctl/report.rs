@@ -15,13 +15,17 @@ use stopctl::words::moment::Moment;
 use stopctl::words::reason::Reason;
 use stopctl::words::worker_number::WorkerNumber;
 
-use crate::annotations::Annotations;
-use crate::events::Events;
-use crate::progress::Progress;
+use crate::report::annotations::Annotations;
+use crate::report::events::Events;
+use crate::report::progress::Progress;
 use crate::say;
-use crate::summary;
-use crate::voice::{Trace, Voice, Weight};
+use crate::say::summary;
+use crate::say::voice::{Trace, Voice, Weight};
 
+pub(crate) mod annotations;
+mod behind;
+pub(crate) mod events;
+mod progress;
 mod written;
 
 /// Speaks for a run, and writes its events.

@@ -1,9 +1,13 @@
-//! What is printed on standard output: texts and tables.
+//! What is printed on standard output: texts, tables, JSON, and pictures of a run.
 
 use std::fmt::Write as _;
 use std::io::{self, Write as _};
 
 use crate::exit::Leave;
+
+pub(crate) mod json;
+pub(crate) mod picture;
+pub(crate) mod screen;
 
 /// Prints `text`. A reader that has gone away is no error; a full disk is.
 pub(crate) fn out(text: &str) -> Leave {

@@ -6,12 +6,12 @@ use stopctl::outside::leftovers::{Debris, Leftovers, Neglected, Obstacle, Unclea
 use stopctl::outside::rescue::{self, Care};
 use stopctl::outside::stop::Stop;
 
-use crate::asking::{self, hearing};
 use crate::cli::CleanArgs;
+use crate::commands::waiting::wait;
 use crate::exit::Leave;
+use crate::say::asking::{self, hearing};
+use crate::say::voice::{Voice, Weight};
 use crate::say::workers::counted;
-use crate::voice::{Voice, Weight};
-use crate::waiting::wait;
 use stopctl::outside::found::Run;
 
 pub(crate) fn clean(args: &CleanArgs) -> Leave {

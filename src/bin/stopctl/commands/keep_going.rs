@@ -5,7 +5,7 @@ use std::time::Duration;
 use stopctl::{FlagError, StopFlag};
 
 use crate::exit::Leave;
-use crate::voice;
+use crate::say::voice;
 
 /// How long a flag's name may be away: a directory that a logout deleted is put back within it.
 const PUT_BACK: Duration = Duration::from_secs(1);

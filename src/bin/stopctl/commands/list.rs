@@ -4,8 +4,10 @@ use stopctl::words::duration::in_words;
 
 use crate::cli::ListArgs;
 use crate::exit::Leave;
-use crate::found;
-use crate::{json, show, voice};
+use crate::say::found;
+use crate::say::voice;
+use crate::show;
+use crate::show::json;
 use stopctl::outside::find;
 use stopctl::outside::found::Run;
 use stopctl::outside::state::State;

@@ -16,7 +16,7 @@ use stopctl::words::worker_number::WorkerNumber;
 
 use crate::cli::notify::NotifyArgs;
 use crate::exit::Leave;
-use crate::found;
+use crate::say::found;
 use crate::say::rung::coming;
 use crate::say::workers::{missing, named};
 use crate::show;

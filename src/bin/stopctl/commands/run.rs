@@ -7,14 +7,14 @@ use stopctl::run::spawn::SpawnError;
 use stopctl::run::supervisor::supervise;
 use stopctl::words::escape::escaped;
 
-use crate::annotations::Annotations;
 use crate::cli::run::RunArgs;
-use crate::events::Events;
 use crate::exit::Leave;
 use crate::report::Report;
+use crate::report::annotations::Annotations;
+use crate::report::events::Events;
+use crate::say::voice::{Level, Trace, Voice, Weight};
+use crate::say::warnings;
 use crate::show::excerpt;
-use crate::voice::{Level, Trace, Voice, Weight};
-use crate::warnings;
 
 mod forward;
 mod plan;

@@ -9,9 +9,9 @@ use stopctl::words::worker_number::WorkerNumber;
 
 use crate::cli::SignalArgs;
 use crate::exit::Leave;
-use crate::found;
+use crate::say::found;
+use crate::say::voice::{Voice, Weight};
 use crate::say::workers::{missing, named};
-use crate::voice::{Voice, Weight};
 
 pub(crate) fn signal(args: &SignalArgs) -> Leave {
     let signal = match wanted(&args.signal) {

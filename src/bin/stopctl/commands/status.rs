@@ -6,8 +6,11 @@ use stopctl::words::escape::escaped;
 
 use crate::cli::StatusArgs;
 use crate::exit::Leave;
-use crate::found;
-use crate::{json, lacks, show, words};
+use crate::say::found;
+use crate::say::lacks;
+use crate::say::record;
+use crate::show;
+use crate::show::json;
 use stopctl::outside::find::{self, Missing};
 use stopctl::outside::found::Run;
 use stopctl::outside::state::State;
@@ -80,13 +83,13 @@ fn dash() -> String {
 }
 
 fn row(run: &RunRecord, number: usize, worker: &WorkerRecord) -> [String; 6] {
-    let seen = words::acknowledged(worker).map_or_else(String::new, |seen| format!(", {seen}"));
+    let seen = record::acknowledged(worker).map_or_else(String::new, |seen| format!(", {seen}"));
     [
         number.to_string(),
         worker.pid.map_or_else(dash, |pid| pid.to_string()),
         show::answer(worker.looked).to_owned(),
-        words::state(run, worker) + &seen,
-        words::next(run, worker, stopctl::now()).unwrap_or_else(dash),
-        words::outcome(run, worker).unwrap_or_else(dash),
+        record::state(run, worker) + &seen,
+        record::next(run, worker, stopctl::now()).unwrap_or_else(dash),
+        record::outcome(run, worker).unwrap_or_else(dash),
     ]
 }

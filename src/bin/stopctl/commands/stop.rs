@@ -13,15 +13,17 @@ use stopctl::outside::stop::{Demand, Stop, hand_over};
 use stopctl::words::duration::Limit;
 use stopctl::words::reason::Reason;
 
-use crate::asking::{self, hearing};
 use crate::cli::StopArgs;
 use crate::commands::run::finite;
+use crate::commands::waiting::{Waited, watch};
 use crate::exit::Leave;
+use crate::say::asking::{self, hearing};
+use crate::say::found;
+use crate::say::voice::{Voice, Weight};
 use crate::say::workers::missing;
-use crate::screen::heed;
-use crate::voice::{Voice, Weight};
-use crate::waiting::{Waited, watch};
-use crate::{found, json, show};
+use crate::show;
+use crate::show::json;
+use crate::show::screen::heed;
 
 pub(crate) fn stop(args: &StopArgs) -> Leave {
     let demand = match demand(args) {
@@ -166,8 +168,7 @@ fn demand(args: &StopArgs) -> anyhow::Result<Demand> {
     };
     let whole = parse("--stop-within", &args.stop_within)?
         .map(|whole| finite(whole).map(Wanted::within))
-        .transpose()
-        .map_err(anyhow::Error::msg)?;
+        .transpose()?;
     let grace = parse("--grace", &args.grace)?;
     let workers = args.workers.iter().map(|typed| {
         typed

@@ -23,7 +23,8 @@ use crate::cli::run::RunArgs;
 use crate::cli::unit::UnitArgs;
 use crate::commands::run;
 use crate::exit::Leave;
-use crate::{show, typed};
+use crate::parse;
+use crate::show;
 
 mod quoting;
 
@@ -59,7 +60,7 @@ pub(crate) fn unit(args: &UnitArgs) -> Leave {
     let head = ["stopctl", "run", "--name"].map(OsString::from);
     let mut words: Vec<OsString> = head.into_iter().chain([args.name.clone()]).collect();
     words.extend_from_slice(&args.words);
-    let parsed = match typed::read(&words).map(|cli| cli.command) {
+    let parsed = match parse::read(&words).map(|cli| cli.command) {
         Ok(Command::Run(parsed)) => parsed,
         // Unreachable: the words begin with `run`.
         Ok(_) => return Leave::FAILED,

@@ -4,7 +4,7 @@ use stopctl::words::duration::Limit;
 
 use crate::cli::WaitArgs;
 use crate::exit::Leave;
-use crate::found;
+use crate::say::found;
 use stopctl::outside::find::{self, Missing};
 use stopctl::outside::follow::{Course, Followed};
 

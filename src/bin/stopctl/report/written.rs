@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use stopctl::linux::stream::{Lost, Stream};
 
-use crate::events::Events;
+use crate::report::events::Events;
+use crate::say::voice::{Voice, Weight};
 use crate::say::workers::counted;
-use crate::voice::{Voice, Weight};
 
 /// How long a reader of events, or the disk with their file, is waited for.
 const EVENTS: Duration = Duration::from_secs(5);

@@ -10,7 +10,7 @@ use stopctl::words::worker_number::WorkerNumber;
 
 use super::left;
 use super::rung::{coming, rounded};
-use crate::voice::Weight;
+use crate::say::voice::Weight;
 
 /// What is said of an event at once, whatever else happened in the run. The lines about a stop wait until
 /// the end of a turn, and the end of a worker depends on how others ended.

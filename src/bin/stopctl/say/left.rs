@@ -10,7 +10,7 @@ use stopctl::words::escape::escaped;
 use stopctl::words::worker_number::WorkerNumber;
 
 use super::workers::NAMES;
-use crate::voice::Weight;
+use crate::say::voice::Weight;
 
 /// The first of the processes that SIGKILL did not end, and how many others there are.
 pub(super) fn not_ended(worker: WorkerNumber, pids: &[i32]) -> Vec<(Weight, String)> {

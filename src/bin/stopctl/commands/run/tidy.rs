@@ -9,10 +9,10 @@ use stopctl::outside::rescue::{self, Care};
 use stopctl::outside::stop::Stop;
 use stopctl::words::name::RunName;
 
-use crate::asking::hearing;
+use crate::commands::waiting::wait;
+use crate::say::asking::hearing;
+use crate::say::voice::{Voice, Weight};
 use crate::say::workers::counted;
-use crate::voice::{Voice, Weight};
-use crate::waiting::wait;
 use stopctl::outside::found::Run;
 
 /// Hands every run that nobody owns to a process that ends it, and removes what nobody uses; then

@@ -6,8 +6,10 @@ use stopctl::words::moment::Moment;
 use stopctl::words::signal_name::signal_name;
 use stopctl::words::worker_number::WorkerNumber;
 
+use crate::say::found;
+use crate::say::record;
+use crate::say::summary;
 use crate::say::workers::named;
-use crate::{found, summary, words};
 use stopctl::outside::found::Run;
 use stopctl::outside::state::State;
 
@@ -67,7 +69,7 @@ fn lines(
 
 /// How far a worker is.
 fn told(run: &Run, worker: &WorkerRecord, now: Moment) -> String {
-    if let Some(outcome) = words::outcome(&run.seen().run, worker) {
+    if let Some(outcome) = record::outcome(&run.seen().run, worker) {
         return outcome;
     }
     let looked = match (worker.state, worker.looked) {
@@ -83,8 +85,8 @@ fn told(run: &Run, worker: &WorkerRecord, now: Moment) -> String {
         }
     };
     let parts = [
-        Some(words::state(&run.seen().run, worker)),
-        words::next(&run.seen().run, worker, now),
+        Some(record::state(&run.seen().run, worker)),
+        record::next(&run.seen().run, worker, now),
         looked.map(str::to_owned),
     ];
     parts

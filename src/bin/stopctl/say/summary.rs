@@ -6,7 +6,7 @@ use stopctl::decide::outcome::Outcome;
 use stopctl::outside::fate::Fate;
 use stopctl::words::worker_number::WorkerNumber;
 
-use crate::fate;
+use crate::say::fate;
 use crate::say::workers::named;
 
 /// In the order in which they are told.

@@ -9,7 +9,7 @@ use stopctl::words::moment::Moment;
 use stopctl::words::signal_name::signal_name;
 use stopctl::words::worker_number::WorkerNumber;
 
-use crate::fate;
+use crate::say::fate;
 use crate::say::rung::{after, coming, countdown};
 
 /// How far it is.

@@ -18,13 +18,13 @@ use stopctl::words::reason::Reason;
 use stopctl::words::signal_name::signal_name;
 use stopctl::words::worker_number::WorkerNumber;
 
-use crate::behind::Behind;
-use crate::fate;
+use crate::report::behind::Behind;
+use crate::say::fate;
 use crate::say::rung;
 use crate::say::stopping::{self, still_there};
+use crate::say::summary;
+use crate::say::voice::{Voice, Weight};
 use crate::say::workers::NAMES;
-use crate::summary;
-use crate::voice::{Voice, Weight};
 
 /// Those who leave within this time of one another are said in one line.
 const TOGETHER: Duration = Duration::from_millis(200);

@@ -13,11 +13,13 @@ use stopctl::words::moment::Moment;
 use stopctl::words::signal_name::signal_name;
 use stopctl::words::worker_number::WorkerNumber;
 
-use crate::picture::soonest;
+use crate::say::fate;
+use crate::say::record;
 use crate::say::rung::coming;
 use crate::say::stopping::{self, Asked, still_there};
-use crate::voice::{Voice, Weight};
-use crate::{fate, summary, words};
+use crate::say::summary;
+use crate::say::voice::{Voice, Weight};
+use crate::show::picture::soonest;
 
 /// Says what a stop tells.
 pub(crate) fn hearing(voice: &mut Voice) -> impl FnMut(&Run, News<'_>) + '_ {
@@ -164,7 +166,7 @@ pub(crate) fn leavers(
 fn next_of(stop: &Stop<'_>, there: &[WorkerNumber], now: Moment) -> Option<String> {
     let seen = stop.run().seen();
     let stopping = there.iter().map(|&worker| &seen[worker]);
-    soonest(stopping).and_then(|first| words::next(&seen.run, first, now))
+    soonest(stopping).and_then(|first| record::next(&seen.run, first, now))
 }
 
 /// What goes on if nobody waits for it.

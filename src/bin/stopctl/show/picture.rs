@@ -14,9 +14,9 @@ use stopctl::words::moment::Moment;
 use stopctl::words::worker_number::WorkerNumber;
 use unicode_width::UnicodeWidthStr as _;
 
+use crate::say::record;
 use crate::say::workers::{counted, named};
-use crate::screen::Line;
-use crate::words;
+use crate::show::screen::Line;
 
 /// How many workers are shown by themselves: more than that nobody reads while they change.
 const FEW: usize = 16;
@@ -64,7 +64,7 @@ impl Picture<'_> {
 
     /// When it changes if nothing happens.
     pub(crate) fn changes_at(&self, now: Moment) -> Option<Moment> {
-        words::next_second(self.there().map(|(_, worker)| worker), now)
+        record::next_second(self.there().map(|(_, worker)| worker), now)
     }
 
     fn there(&self) -> impl Iterator<Item = (WorkerNumber, &WorkerRecord)> {
@@ -84,7 +84,7 @@ impl Picture<'_> {
         line.push(Style::new(), GAP);
         line.push(Style::new().bold(), self.head.as_str());
         let soonest = soonest(there.iter().map(|&(_, worker)| worker));
-        let next = soonest.and_then(|first| words::next(self.run, first, now));
+        let next = soonest.and_then(|first| record::next(self.run, first, now));
         if let (true, Some(next)) = (is_alone, next) {
             line.push(Style::new(), format!("; {next}"));
         }
@@ -114,9 +114,9 @@ fn row(run: &RunRecord, number: WorkerNumber, worker: &WorkerRecord, now: Moment
         plain(format!("worker {number}")),
         plain(pid.unwrap_or_default()),
         (style_of_looking(worker), looked.to_owned()),
-        (style(worker), words::state(run, worker)),
-        plain(words::next(run, worker, now).unwrap_or_default()),
-        plain(words::acknowledged(worker).unwrap_or_default()),
+        (style(worker), record::state(run, worker)),
+        plain(record::next(run, worker, now).unwrap_or_default()),
+        plain(record::acknowledged(worker).unwrap_or_default()),
         plain(worker.status_text.as_ref().map(escaped).unwrap_or_default()),
     ]
 }
@@ -125,7 +125,7 @@ fn row(run: &RunRecord, number: WorkerNumber, worker: &WorkerRecord, now: Moment
 fn grouped(run: &RunRecord, there: &[(WorkerNumber, &WorkerRecord)], now: Moment) -> Vec<Line> {
     let mut groups: BTreeMap<(u8, String), Vec<(WorkerNumber, &WorkerRecord)>> = BTreeMap::new();
     for &(number, worker) in there {
-        let group = (worker.level, words::state(run, worker));
+        let group = (worker.level, record::state(run, worker));
         groups.entry(group).or_default().push((number, worker));
     }
     let plain = |text: String| (Style::new(), text);
@@ -140,7 +140,7 @@ fn grouped(run: &RunRecord, there: &[(WorkerNumber, &WorkerRecord)], now: Moment
     let mut rows = Vec::new();
     for ((_, state), group) in &groups {
         let soonest = soonest(group.iter().map(|&(_, worker)| worker));
-        let next = soonest.and_then(|first| words::next(run, first, now));
+        let next = soonest.and_then(|first| record::next(run, first, now));
         rows.push(vec![
             plain(group.len().to_string()),
             (soonest.map_or_else(Style::new, style), state.clone()),

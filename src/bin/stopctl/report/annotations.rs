@@ -17,10 +17,10 @@ use stopctl::words::signal_name::signal_name;
 use stopctl::words::worker_number::WorkerNumber;
 
 use crate::cli::run::Service;
-use crate::fate;
+use crate::say::fate;
+use crate::say::summary;
 use crate::say::workers::{counted, named};
 use crate::show;
-use crate::summary;
 
 /// How many warnings of one step GitHub shows; it drops the others without a word.
 const SHOWN: usize = 10;

@@ -9,11 +9,11 @@ use stopctl::outside::stop::{Course, Stop};
 use stopctl::words::moment::Moment;
 use stopctl::words::worker_number::WorkerNumber;
 
-use crate::asking::{self, hearing};
-use crate::picture::{Picture, still_there};
+use crate::say::asking::{self, hearing};
+use crate::say::voice::{Voice, Weight};
 use crate::say::workers::counted;
-use crate::screen::heed;
-use crate::voice::{Voice, Weight};
+use crate::show::picture::{Picture, still_there};
+use crate::show::screen::heed;
 
 /// How a waiting ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

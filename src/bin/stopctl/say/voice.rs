@@ -9,7 +9,7 @@ use anstyle::{AnsiColor, Style};
 use stopctl::linux::stream::Stream;
 
 use crate::cli::{self, Color};
-use crate::screen::Screen;
+use crate::show::screen::Screen;
 
 /// How urgent a line is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

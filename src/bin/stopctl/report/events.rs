@@ -12,7 +12,7 @@ use stopctl::linux::stream::Stream;
 use stopctl::words::ended::Ended;
 use stopctl::words::signal_name::signal_name;
 
-use crate::json::{known, limit_ms, milliseconds, time_of_day};
+use crate::show::json::{known, limit_ms, milliseconds, time_of_day};
 
 /// Where events are written.
 pub(crate) struct Events {
