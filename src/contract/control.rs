@@ -172,11 +172,11 @@ impl Control {
 
 /// The side of the FIFO of those who send requests.
 #[derive(Debug)]
-pub struct Asker {
+pub struct Sender {
     fifo: File,
 }
 
-impl Asker {
+impl Sender {
     /// Opens the FIFO of the run in `dir`.
     ///
     /// # Errors
@@ -237,7 +237,7 @@ mod tests {
     use nix::fcntl::{FcntlArg, fcntl};
     use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
-    use super::{AT_ONCE, Asker, Control, Extension, FILE, LONGEST, Line, StopRequest};
+    use super::{AT_ONCE, Control, Extension, FILE, LONGEST, Line, Sender, StopRequest};
 
     fn open(dir: &Path) -> File {
         File::open(dir).unwrap()
@@ -252,19 +252,19 @@ mod tests {
     #[test]
     fn what_is_sent_is_drained_and_only_its_user_can_send() {
         let dir = tempfile::tempdir().unwrap();
-        let missing = Asker::open(open(dir.path())).unwrap_err();
+        let missing = Sender::open(open(dir.path())).unwrap_err();
         assert_eq!(missing.kind(), io::ErrorKind::NotFound);
         let mut control = Control::create(open(dir.path())).unwrap();
         let mode = fs::metadata(dir.path().join(FILE)).unwrap().permissions();
         assert_eq!(mode.mode() & 0o7777, 0o600);
         let request = StopRequest::parse("1 stop worker=7").unwrap();
-        let mut asker = Asker::open(open(dir.path())).unwrap();
+        let mut sender = Sender::open(open(dir.path())).unwrap();
         assert!(!is_readable(&control));
-        assert!(asker.send(&request).unwrap());
-        assert!(asker.send(&Extension::NOTHING).unwrap());
-        assert!(asker.send(&"rubbish").unwrap());
+        assert!(sender.send(&request).unwrap());
+        assert!(sender.send(&Extension::NOTHING).unwrap());
+        assert!(sender.send(&"rubbish").unwrap());
         let sent = [request.to_string(), Extension::NOTHING.to_string()].concat();
-        assert_eq!(asker.unread().unwrap(), sent.len() + "\n\nrubbish\n".len());
+        assert_eq!(sender.unread().unwrap(), sent.len() + "\n\nrubbish\n".len());
         assert!(is_readable(&control));
         let expected = [
             Line::Stop(request),
@@ -272,33 +272,33 @@ mod tests {
             Line::Junk,
         ];
         assert_eq!(control.drain(), expected);
-        assert_eq!((asker.unread().unwrap(), control.drain()), (0, vec![]));
+        assert_eq!((sender.unread().unwrap(), control.drain()), (0, vec![]));
     }
 
     #[test]
     fn who_asks_of_a_full_fifo_can_wait_and_of_nobody_is_told() {
         let dir = tempfile::tempdir().unwrap();
         let mut control = Control::create(open(dir.path())).unwrap();
-        let mut asker = Asker::open(open(dir.path())).unwrap();
+        let mut sender = Sender::open(open(dir.path())).unwrap();
         let (none, short) = (Duration::ZERO, Duration::from_millis(50));
         let long = Duration::from_secs(100);
         let start = Instant::now();
-        asker.wait_until_writable(long);
+        sender.wait_until_writable(long);
         let line = "x".repeat(LONGEST - 1);
-        let sent = (0..1000).take_while(|_| asker.send(&line).unwrap());
+        let sent = (0..1000).take_while(|_| sender.send(&line).unwrap());
         assert!((1..1000).contains(&sent.count()), "a pipe has an end");
         assert!(start.elapsed() < long, "a line is whole or not there");
-        assert_eq!(asker.unread().unwrap() % LONGEST, 0);
+        assert_eq!(sender.unread().unwrap() % LONGEST, 0);
         let start = Instant::now();
-        asker.wait_until_writable(none);
-        asker.wait_until_writable(short);
+        sender.wait_until_writable(none);
+        sender.wait_until_writable(short);
         assert!(start.elapsed() >= short);
         control.drain();
-        assert!(asker.send(&line).unwrap());
+        assert!(sender.send(&line).unwrap());
         drop(control);
-        let nobody = asker.send(&line).unwrap_err();
+        let nobody = sender.send(&line).unwrap_err();
         assert_eq!(nobody.kind(), io::ErrorKind::BrokenPipe);
-        assert!(Asker::open(open(dir.path())).is_err());
+        assert!(Sender::open(open(dir.path())).is_err());
     }
 
     #[test]
@@ -307,21 +307,21 @@ mod tests {
         let path = dir.path().join(FILE);
         let mut control = Control::create(open(dir.path())).unwrap();
         assert!(!control.put_back(open(dir.path())).unwrap());
-        let mut asker = Asker::open(open(dir.path())).unwrap();
-        assert!(asker.send(&"1 stop worker=7").unwrap());
+        let mut sender = Sender::open(open(dir.path())).unwrap();
+        assert!(sender.send(&"1 stop worker=7").unwrap());
         fs::remove_file(&path).unwrap();
         assert!(control.put_back(open(dir.path())).unwrap());
         assert!(!control.put_back(open(dir.path())).unwrap());
-        let mut again = Asker::open(open(dir.path())).unwrap();
+        let mut again = Sender::open(open(dir.path())).unwrap();
         assert!(again.send(&"1 stop worker=8").unwrap());
         let lines = ["1 stop worker=7", "1 stop worker=8"].map(|line| Line::parse(line.as_bytes()));
         assert_eq!(control.drain(), lines);
         // Nobody reads a plain file.
         fs::remove_file(&path).unwrap();
         fs::write(&path, "").unwrap();
-        assert!(Asker::open(open(dir.path())).is_err());
+        assert!(Sender::open(open(dir.path())).is_err());
         assert!(control.put_back(open(dir.path())).unwrap());
-        assert!(Asker::open(open(dir.path())).is_ok());
+        assert!(Sender::open(open(dir.path())).is_ok());
     }
 
     #[test]
@@ -329,8 +329,8 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join(FILE);
         let dead = Control::create(open(dir.path())).unwrap();
-        let mut asker = Asker::open(open(dir.path())).unwrap();
-        assert!(asker.send(&"1 stop").unwrap());
+        let mut sender = Sender::open(open(dir.path())).unwrap();
+        assert!(sender.send(&"1 stop").unwrap());
         let mut taken = Control::adopt(open(dir.path())).unwrap();
         drop(dead);
         assert_eq!(taken.drain(), [Line::parse(b"1 stop")]);
@@ -340,8 +340,8 @@ mod tests {
             spoil(&path).unwrap();
             let mut taken = Control::adopt(open(dir.path())).unwrap();
             assert_eq!(taken.drain(), []);
-            let mut asker = Asker::open(open(dir.path())).unwrap();
-            assert!(asker.send(&"1 stop").unwrap());
+            let mut sender = Sender::open(open(dir.path())).unwrap();
+            assert!(sender.send(&"1 stop").unwrap());
             assert_eq!(taken.drain(), [Line::parse(b"1 stop")]);
         }
     }
@@ -373,14 +373,14 @@ mod tests {
         let room = fcntl(&control.fifo, FcntlArg::F_SETPIPE_SZ(1 << 20)).unwrap();
         let flood = "1 stop worker=1\n".repeat(usize::try_from(room).unwrap() / 16);
         control.fifo.write_all(flood.as_bytes()).unwrap();
-        let asker = Asker::open(&dir).unwrap();
+        let sender = Sender::open(&dir).unwrap();
         for wake_up in 1..=flood.len() / AT_ONCE {
             let lines = control.drain();
             assert!(
                 matches!(lines[..], [Line::Stop(_)]),
                 "the same is once: {lines:?}"
             );
-            assert_eq!(asker.unread().unwrap(), flood.len() - wake_up * AT_ONCE);
+            assert_eq!(sender.unread().unwrap(), flood.len() - wake_up * AT_ONCE);
         }
         assert_eq!(control.drain(), []);
     }

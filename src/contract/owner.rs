@@ -10,7 +10,7 @@ mod file;
 mod robust;
 
 #[cfg(feature = "cli")]
-pub use file::{OwnerFile, OwnerSeen, let_go, parse, see, see_open, tid};
+pub use file::{OwnerFile, OwnerSeen, parse, resign, see, see_open, tid};
 
 /// The file's name in the run's directory.
 pub const FILE: &str = "owner";

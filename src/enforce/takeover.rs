@@ -214,7 +214,7 @@ impl TakenOver<'_> {
             return Taken::Part;
         }
         dir.remove();
-        owner::let_go();
+        owner::resign();
         Taken::Whole
     }
 }

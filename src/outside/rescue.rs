@@ -13,7 +13,7 @@ use nix::sys::prctl;
 use nix::sys::signal::SigSet;
 use nix::unistd::{dup2_stderr, pipe2, setsid};
 
-use crate::contract::control::{Asker, Extension};
+use crate::contract::control::{Extension, Sender};
 use crate::contract::owner::{self, OwnerSeen};
 use crate::contract::record::RecordReader;
 use crate::contract::run_dir::RunDir;
@@ -100,7 +100,7 @@ pub fn depose(dir: &RunDir, silent: &Owned) -> Care {
 /// Whether the file `owner`, which names nobody, is whole again after its owner was woken; `false` if
 /// there is none.
 fn is_mended(dir: &RunDir) -> bool {
-    let woken = Asker::open(dir).and_then(|mut asker| asker.send(&Extension::NOTHING));
+    let woken = Sender::open(dir).and_then(|mut sender| sender.send(&Extension::NOTHING));
     let error = woken.err().and_then(|error| error.raw_os_error());
     // Whoever has deleted the one may have deleted the other: an owner that lives puts both back.
     let is_read = ![libc::ENXIO, libc::EPIPE].map(Some).contains(&error);

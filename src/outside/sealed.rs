@@ -7,7 +7,7 @@ use std::io;
 use std::os::fd::AsFd as _;
 use std::time::Duration;
 
-use crate::contract::control::Asker;
+use crate::contract::control::Sender;
 use crate::contract::record::RecordError;
 use crate::contract::run_dir::RunDir;
 use crate::contract::standing::{Doubt, Standing};
@@ -102,11 +102,11 @@ impl Sealed {
     }
 
     fn send(&self, demand: &Demand) -> io::Result<()> {
-        let mut asker = Asker::open(self.dir.as_fd())?;
+        let mut sender = Sender::open(self.dir.as_fd())?;
         for request in demand.requests(&demand.workers) {
-            if !asker.send(&request)? {
-                asker.wait_until_writable(LOOK);
-                if !asker.send(&request)? {
+            if !sender.send(&request)? {
+                sender.wait_until_writable(LOOK);
+                if !sender.send(&request)? {
                     return Err(io::ErrorKind::TimedOut.into());
                 }
             }

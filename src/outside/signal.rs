@@ -5,7 +5,7 @@ use std::io;
 use std::os::fd::AsFd as _;
 use std::time::Duration;
 
-use crate::contract::control::{Asker, Signalling};
+use crate::contract::control::{Sender, Signalling};
 use crate::contract::record::{RecordError, Snapshot, WorkerState};
 use crate::linux::sys;
 use crate::outside::follow::{Course, Followed};
@@ -91,13 +91,13 @@ fn wait_for_owner(followed: &mut Followed) -> Result<(), Unsent> {
 }
 
 fn hand_in(run: &Run, request: &Signalling) -> Result<(), Unsent> {
-    let mut asker = Asker::open(run.dir().as_fd()).map_err(Unsent::Unasked)?;
-    while !asker.send(request).map_err(Unsent::Unasked)? {
+    let mut sender = Sender::open(run.dir().as_fd()).map_err(Unsent::Unasked)?;
+    while !sender.send(request).map_err(Unsent::Unasked)? {
         let left = request.until.since(sys::now());
         if left.is_zero() {
             return Err(Unsent::Unread);
         }
-        asker.wait_until_writable(left);
+        sender.wait_until_writable(left);
     }
     Ok(())
 }

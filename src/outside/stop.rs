@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::os::fd::AsFd as _;
 use std::time::Duration;
 
-use crate::contract::control::{self, Asker, Extension};
+use crate::contract::control::{self, Extension, Sender};
 use crate::contract::record::{Phase, WorkerState};
 use crate::contract::standing::Standing;
 use crate::linux::sys;
@@ -398,8 +398,8 @@ impl<'a> Stop<'a> {
             self.letters.clear();
             return;
         }
-        let mut asker = Asker::open(self.run.dir().as_fd());
-        let fifo = match asker.as_ref().map(Asker::unread) {
+        let mut sender = Sender::open(self.run.dir().as_fd());
+        let fifo = match sender.as_ref().map(Sender::unread) {
             Ok(Ok(0)) if self.letters.is_empty() => Fifo::Empty,
             Ok(Ok(_)) => Fifo::Unread,
             Ok(Err(_)) | Err(_) => Fifo::Missing,
@@ -420,8 +420,8 @@ impl<'a> Stop<'a> {
                 return;
             }
         }
-        if let Ok(asker) = &mut asker {
-            self.letters.send(asker);
+        if let Ok(sender) = &mut sender {
+            self.letters.send(sender);
         }
         self.announce(hear);
     }

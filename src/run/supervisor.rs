@@ -461,7 +461,7 @@ impl<'a> Supervisor<'a> {
         let in_order = self.run.files.owner.is_ours() && !self.run.leaves_something();
         drop(self);
         if in_order {
-            owner::let_go();
+            owner::resign();
         }
         end
     }

@@ -59,7 +59,7 @@ impl FlagFile {
     /// As open(2) and `posix_fallocate(3)`: if the file system is full, this fails, rather than
     /// raising SIGBUS later.
     pub fn create(dir: impl AsFd, path: &Path, worker: WorkerNumber) -> io::Result<Self> {
-        Self::again(dir, path, format!("{worker}.{:016x}", sys::random()?))
+        Self::make(dir, path, format!("{worker}.{:016x}", sys::random()?))
     }
 
     /// Makes a flag with this name that is down, to replace one that was deleted.
@@ -67,7 +67,7 @@ impl FlagFile {
     /// # Errors
     ///
     /// As [`FlagFile::create`].
-    pub fn again(dir: impl AsFd, path: &Path, name: String) -> io::Result<Self> {
+    pub fn make(dir: impl AsFd, path: &Path, name: String) -> io::Result<Self> {
         // A worker of any uid can read it, and nobody changes it by accident.
         let file = files::make(dir, &name, files::READ_ONLY, LEN as u64)?;
         failpoint::pass("flag file made");
@@ -158,7 +158,7 @@ impl FlagFile {
     /// # Errors
     ///
     /// As pread(2).
-    pub fn read_again(&mut self) -> io::Result<()> {
+    pub fn reload(&mut self) -> io::Result<()> {
         if let Place::Open(file) = &self.place {
             let _ = file.read_at(&mut self.text, 0)?;
         }
@@ -166,7 +166,7 @@ impl FlagFile {
     }
 
     /// Adds files that are raised together with it: the worker had them before it was put back.
-    pub fn raises_too(&mut self, before: Vec<Arc<File>>) {
+    pub fn also_raise(&mut self, before: Vec<Arc<File>>) {
         self.before.extend(before);
     }
 
@@ -301,7 +301,7 @@ impl FlagFile {
 
     /// Continues what a previous owner has begun: the kernel has noted reads all the time. Returns
     /// whether it still does.
-    pub fn go_on_noting(&mut self) -> bool {
+    pub fn keep_noting_reads(&mut self) -> bool {
         self.notes_reads = match &self.place {
             Place::Open(file) => leave_no_trace(file).is_ok(),
             // It is opened in that way each time.

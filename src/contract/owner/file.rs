@@ -213,7 +213,7 @@ fn word_of(file: &File) -> Option<u32> {
 
 /// Ends our ownership in order. Processes that are allowed to outlive the run and have its file open
 /// are not told that their supervisor died when this process ends.
-pub fn let_go() {
+pub fn resign() {
     sys::forget_robust_words();
 }
 

@@ -60,7 +60,7 @@ impl Estate {
         for flag in self.flags.values_mut() {
             // The supervisor may have raised it since. If it cannot be read, it was cut, and is to
             // say what it said when we last knew it.
-            let _ = flag.read_again();
+            let _ = flag.reload();
             flag.raise_nameless(&self.dir, &Request::LOST);
         }
     }

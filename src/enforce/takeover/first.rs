@@ -123,13 +123,13 @@ impl Raised {
             },
         };
         let before = self.nameless.remove(&number).unwrap_or_default();
-        told.flag.raises_too(before);
+        told.flag.also_raise(before);
         told
     }
 
     fn again(&self, number: WorkerNumber, name: Option<String>, dir: &RunDir) -> FlagFile {
         let made = match &name {
-            Some(name) => FlagFile::again(dir, dir.path(), name.clone()),
+            Some(name) => FlagFile::make(dir, dir.path(), name.clone()),
             None => FlagFile::create(dir, dir.path(), number),
         };
         if let Ok(flag) = made {

@@ -66,7 +66,7 @@ impl Worker {
         worker.told = record.state != WorkerState::Starting;
         worker.tell_start(turn);
         worker.looked = match record.looked {
-            Some(false) if notes_reads && worker.flag.go_on_noting() => {
+            Some(false) if notes_reads && worker.flag.keep_noting_reads() => {
                 Some(worker.flag.take_read())
             }
             // Nobody would see a late look: it has the time of one that looks.

@@ -194,7 +194,7 @@ impl Worker {
             Life::Remains { ended, .. } => (ended, self.ladder.outcome_rung()),
             Life::Main | Life::Over(_) if just_now => {
                 // Should it not be readable, it says what we wrote.
-                let _ = self.flag.read_again();
+                let _ = self.flag.reload();
                 let there = self.flag.request();
                 let used = there.and_then(|request| Rung::of_level(request.level));
                 (ended, used.max(self.ladder.rung()))

@@ -68,10 +68,10 @@ fn own_boot() -> Option<String> {
 /// The inode of a namespace of ours; 0 if neither `/proc` nor the kernel itself tells it.
 fn own_namespace(kind: &str, told: fn(BorrowedFd<'_>) -> io::Result<OwnedFd>) -> u64 {
     let shown = fs::metadata(format!("/proc/self/ns/{kind}"));
-    shown.map_or_else(|_| asked_for(told).unwrap_or(0), |data| data.ino())
+    shown.map_or_else(|_| namespace_inode(told).unwrap_or(0), |data| data.ino())
 }
 
-fn asked_for(told: fn(BorrowedFd<'_>) -> io::Result<OwnedFd>) -> Option<u64> {
+fn namespace_inode(told: fn(BorrowedFd<'_>) -> io::Result<OwnedFd>) -> Option<u64> {
     let us = sys::pidfd_open(getpid().as_raw()).ok()?;
     // A kernel that does not know this request has no pidfs either, and may return anything.
     pidfs_inode(&us)?;
@@ -174,7 +174,7 @@ mod tests {
 
     use nix::unistd::gettid;
 
-    use super::{Found, Stat, asked_for, find, monotonic, named, own_identity, pidfs_inode};
+    use super::{Found, Stat, find, monotonic, named, namespace_inode, own_identity, pidfs_inode};
     use crate::linux::sys;
 
     #[test]
@@ -220,8 +220,8 @@ mod tests {
     fn k1b_the_kernel_tells_the_same_namespaces_as_proc() {
         let us = own_identity();
         for (told, shown) in [
-            (asked_for(sys::pid_namespace), us.pid_namespace),
-            (asked_for(sys::time_namespace), us.time_namespace),
+            (namespace_inode(sys::pid_namespace), us.pid_namespace),
+            (namespace_inode(sys::time_namespace), us.time_namespace),
         ] {
             assert!(told.is_none_or(|told| told == shown), "{told:?} {shown}");
         }

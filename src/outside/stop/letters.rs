@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use crate::contract::control::Asker;
+use crate::contract::control::Sender;
 
 /// How long we wait for room in a FIFO that is full.
 const ROOM: Duration = Duration::from_millis(50);
@@ -32,13 +32,13 @@ impl Letters {
     }
 
     /// Writes what there is room for. Should nobody read any more, the next look finds out.
-    pub(super) fn send(&mut self, asker: &mut Asker) {
+    pub(super) fn send(&mut self, sender: &mut Sender) {
         while let Some(line) = self.0.front() {
-            match asker.send(line) {
+            match sender.send(line) {
                 Ok(true) => drop(self.0.pop_front()),
                 Ok(false) => {
-                    asker.wait_until_writable(ROOM);
-                    if !asker.send(line).is_ok_and(|sent| sent) {
+                    sender.wait_until_writable(ROOM);
+                    if !sender.send(line).is_ok_and(|sent| sent) {
                         return;
                     }
                     self.0.pop_front();
@@ -54,28 +54,28 @@ mod tests {
     use std::fs::File;
 
     use super::Letters;
-    use crate::contract::control::{Asker, Control, Line};
+    use crate::contract::control::{Control, Line, Sender};
 
     #[test]
     fn what_found_no_room_is_sent_later_and_a_repeated_request_ends_the_line_before() {
         let dir = tempfile::tempdir().unwrap();
         let dir = File::open(dir.path()).unwrap();
         let mut control = Control::create(&dir).unwrap();
-        let mut asker = Asker::open(&dir).unwrap();
+        let mut sender = Sender::open(&dir).unwrap();
         let filler = "x".repeat(4095);
-        while asker.send(&filler).unwrap() {}
+        while sender.send(&filler).unwrap() {}
         let mut letters = Letters::default();
         let lines = ["1 stop worker=1", "1 stop worker=2"].map(str::to_owned);
         letters.write(lines.clone(), 1);
-        letters.send(&mut asker);
+        letters.send(&mut sender);
         assert!(!letters.is_empty(), "a full FIFO takes nothing");
         while !control.drain().is_empty() {}
-        letters.send(&mut asker);
+        letters.send(&mut sender);
         assert!(letters.is_empty());
         assert_eq!(control.drain().len(), 2);
-        asker.send(&"half a li").unwrap();
+        sender.send(&"half a li").unwrap();
         letters.write(lines, 2);
-        letters.send(&mut asker);
+        letters.send(&mut sender);
         let got = control.drain();
         assert_eq!(got.first(), Some(&Line::Junk));
         assert_eq!(got.len(), 3, "{got:?}");

@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use std::os::fd::AsFd as _;
 use std::time::Duration;
 
-use stopctl::contract::control::{Asker, Extension};
+use stopctl::contract::control::{Extension, Sender};
 use stopctl::contract::flag::reader;
 use stopctl::contract::notify::{Link, Message, SOCKET};
 use stopctl::contract::record::{Snapshot, WorkerState};
@@ -180,17 +180,17 @@ fn numbers(typed: &[String], run: &Run) -> Result<Vec<WorkerNumber>, String> {
 }
 
 fn send(run: &Run, is_whole: bool, workers: &[WorkerNumber], time: Limit) -> std::io::Result<()> {
-    let mut asker = Asker::open(run.dir().as_fd())?;
+    let mut sender = Sender::open(run.dir().as_fd())?;
     let each = workers.iter().copied().map(Some).collect();
     let whom: Vec<Option<WorkerNumber>> = if is_whole { vec![None] } else { each };
     for worker in whom {
         let patience = stopctl::now() + UNREAD;
-        while !asker.send(&Extension { worker, time })? {
+        while !sender.send(&Extension { worker, time })? {
             let left = patience.since(stopctl::now());
             if left.is_zero() {
                 return Err(std::io::Error::other("it does not read its requests"));
             }
-            asker.wait_until_writable(left);
+            sender.wait_until_writable(left);
         }
     }
     Ok(())
