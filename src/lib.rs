@@ -57,9 +57,20 @@
 //! | [`run`] | a run of our own: its plan, the launch, starting a worker, the supervisor |
 //! | `bin/stopctl` | the program: the command line, and every word that a person reads |
 //!
-//! Where to look: the SIGTERM of a worker is sent by [`enforce::worker`], as [`decide::ladder`]
-//! decides; its flag is raised by [`contract::flag::writer`]; who starts and reaps is
-//! [`run::supervisor`], around the one blocking call of the house.
+//! # Where to look
+//!
+//! | what | where | its tests |
+//! |---|---|---|
+//! | when the flag is raised, when SIGTERM and SIGKILL follow | [`decide::ladder`] | `cargo test --test ladder` |
+//! | the flag of a worker is raised | [`contract::flag::writer`] | `cargo test --test running flag_memory::` |
+//! | SIGTERM and SIGKILL are sent to a worker | [`enforce::worker`], through [`linux::process::signal`] | `cargo test --test ending stopping::` |
+//! | the processes of a worker are found | [`tree`] | `cargo test --test ending tree::` |
+//! | a worker is started, and reaped | [`run::spawn`], [`run::supervisor`] | `cargo test --test running startup::` |
+//! | the loop of the supervisor, which blocks in one call only | [`run::supervisor`] | `cargo test --test running one_loop::` |
+//! | a supervisor has died, and the run goes on | `enforce::guard`, [`enforce::takeover`], [`outside::rescue`] | `cargo test --test losing` |
+//! | somebody else requests a stop | [`outside::stop`], through [`contract::control`] | `cargo test --test asking control::` |
+//! | a message about any of this is worded | `src/bin/stopctl/say` | `cargo test --test running messages::` |
+//! | an option of the command line | `src/bin/stopctl/cli` | `cargo test --test pages` |
 
 /// Plain values, and what people type.
 pub mod words {

@@ -27,6 +27,30 @@ fn the_map_names_every_room_in_its_order() {
     }
 }
 
+/// rustdoc checks the links of the map; these are what it does not know.
+#[test]
+fn the_commands_and_the_folders_of_the_map_are_there() {
+    let texts = ["src/lib.rs", "README.md"].map(|file| fs::read_to_string(file).expect("a text"));
+    let text = texts.join("\n");
+    let mut seen = 0;
+    for command in text.split("cargo test --test ").skip(1) {
+        let mut words = command.split(['`', '\n', ' ']);
+        let program = Path::new("tests").join(words.next().expect("a name"));
+        let is_there = program.with_extension("rs").exists() || program.join("main.rs").exists();
+        assert!(is_there, "no {}", program.display());
+        if let Some(module) = words.next().and_then(|word| word.strip_suffix("::")) {
+            let module = program.join(module).with_extension("rs");
+            assert!(module.exists(), "no {}", module.display());
+        }
+        seen += 1;
+    }
+    assert!(seen > 10, "{seen} commands were found");
+    for path in text.split("`src/").skip(1) {
+        let path = Path::new("src").join(path.split('`').next().expect("a path"));
+        assert!(path.exists(), "no {}", path.display());
+    }
+}
+
 #[test]
 fn imports_go_up_the_list_of_rooms() {
     let rooms = rooms();
