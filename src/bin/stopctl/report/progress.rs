@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use stopctl::contract::record::Stragglers;
 use stopctl::decide::outcome::Final;
+use stopctl::decide::rhythm::Rhythm;
 use stopctl::decide::times::Unaware;
 use stopctl::linux::terminal::keys_reach_us;
 use stopctl::outside::fate::Fate;
@@ -26,18 +27,9 @@ use crate::say::summary;
 use crate::say::voice::{Voice, Weight};
 use crate::say::workers::NAMES;
 
-/// Those who leave within this time of one another are said in one line.
-const TOGETHER: Duration = Duration::from_millis(200);
-
 /// A program that ends well within this time has hardly done its work: it puts itself into the
 /// background, if it leaves anything.
 const AT_ONCE: Duration = Duration::from_secs(1);
-
-/// The longest silence while stopping, at first; it doubles with each line that says nothing new.
-const SILENCE: Duration = Duration::from_secs(5);
-
-/// The longest silence later on.
-const LONGEST_SILENCE: Duration = Duration::from_secs(60);
 
 /// A run, as far as lines about its stop need to know it.
 pub(crate) struct Progress {
@@ -68,11 +60,7 @@ struct Stop {
     began: Moment,
     /// Whether Ctrl-C has asked for it.
     by_key: bool,
-    /// When those who left meanwhile are said.
-    leavers_at: Option<Moment>,
-    /// When a line is due even if nothing has changed.
-    silence_ends: Moment,
-    silence: Duration,
+    rhythm: Rhythm,
 }
 
 /// Who was asked to stop.
@@ -152,9 +140,7 @@ impl Progress {
         let stop = self.stop.get_or_insert_with(|| Stop {
             began: now,
             by_key: false,
-            leavers_at: None,
-            silence_ends: now + SILENCE,
-            silence: SILENCE,
+            rhythm: Rhythm::new(now),
         });
         stop.by_key |= *reason == Reason::INTERRUPT;
     }
@@ -162,7 +148,7 @@ impl Progress {
     /// Who comes back wants to know where the ladder stands.
     pub(crate) fn resumed(&mut self, now: Moment) {
         if let Some(stop) = &mut self.stop {
-            stop.silence_ends = now;
+            stop.rhythm.end_silence_at(now);
         }
     }
 
@@ -227,7 +213,7 @@ impl Progress {
         }
         if let Some(stop) = &mut self.stop {
             self.news.left.push(fate);
-            stop.leavers_at.get_or_insert(now + TOGETHER);
+            stop.rhythm.left(now);
         }
     }
 
@@ -241,8 +227,8 @@ impl Progress {
         let is_going_on = self.workers.values().any(|known| known.level > 0);
         let has_failed = !self.news.failed.is_empty();
         let stop = self.stop.as_ref();
-        let silence_ends = stop.map(|stop| stop.silence_ends);
-        let leavers_at = stop.and_then(|stop| stop.leavers_at);
+        let silence_ends = stop.map(|stop| stop.rhythm.silence_ends());
+        let leavers_at = stop.and_then(|stop| stop.rhythm.leavers_at());
         let silence_ends = silence_ends.filter(|_| is_going_on);
         let leavers_at = leavers_at.filter(|_| is_going_on || has_failed);
         let own = silence_ends.into_iter().chain(leavers_at);
@@ -296,14 +282,14 @@ impl Progress {
             let line = stopping::sent(&signal_name(signal), rest, &workers, &next);
             voice.say(Weight::Notice, &(self.elapsed(now) + &line));
             if let Some(stop) = &mut self.stop {
-                stop.silence_ends = now + stop.silence;
+                stop.rhythm.spoke(now);
             }
         }
         if !ignored.is_empty() {
             let line = stopping::ignored(&self.stop_signal, &ignored);
             voice.say(Weight::Warning, &line);
         }
-        let leavers_at = self.stop.as_ref().and_then(|stop| stop.leavers_at);
+        let leavers_at = self.stop.as_ref().and_then(|stop| stop.rhythm.leavers_at());
         if leavers_at.is_none_or(|at| at <= now) {
             self.say_who_failed(voice);
         }
@@ -322,15 +308,11 @@ impl Progress {
         let Some(stop) = self.stop.as_mut().filter(|_| !self.workers.is_empty()) else {
             return;
         };
-        let silent = stop.silence_ends <= now;
-        if !silent && stop.leavers_at.is_none_or(|at| now < at) {
+        let silent = stop.rhythm.ends_silence(now);
+        if !silent && !stop.rhythm.leavers_are_due(now) {
             return;
         }
-        stop.leavers_at = None;
-        if silent {
-            stop.silence = (stop.silence * 2).min(LONGEST_SILENCE);
-            stop.silence_ends = now + stop.silence;
-        }
+        stop.rhythm.told();
         let left = std::mem::take(&mut self.news.left);
         let stopping = self.workers.iter().filter(|(_, known)| known.level > 0);
         let there: Vec<WorkerNumber> = stopping.map(|(&worker, _)| worker).collect();
