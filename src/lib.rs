@@ -177,6 +177,7 @@ pub mod outside {
     pub mod find;
     pub mod follow;
     pub mod found;
+    pub mod holder;
     pub mod leftovers;
     pub mod outer;
     pub mod rescue;

@@ -8,7 +8,7 @@
 use std::error::Error;
 use std::fmt;
 use std::io;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 
@@ -209,6 +209,19 @@ impl RunRecord {
             unaware: unaware.and_then(Result::ok).unwrap_or(Unaware::Same),
             whole: self.is_whole,
         }
+    }
+
+    /// When it was started, by the clock on the wall.
+    #[must_use]
+    pub fn started(&self) -> SystemTime {
+        UNIX_EPOCH + Duration::from_millis(self.started_unix_ms)
+    }
+
+    /// How long ago that was; zero if the clock was set back since.
+    #[must_use]
+    pub fn age(&self) -> Duration {
+        let age = SystemTime::now().duration_since(self.started());
+        age.unwrap_or_default()
     }
 
     /// The longest time from the flag to SIGTERM, with every extension.

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::io;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use crate::contract::base::Base;
 use crate::contract::owner::{self, OwnerSeen};
@@ -178,19 +178,5 @@ impl Run {
             lacks.push(ROBUST_LIST.to_owned());
         }
         lacks
-    }
-
-    /// When it was started, by the clock on the wall.
-    #[must_use]
-    pub fn started(&self) -> SystemTime {
-        UNIX_EPOCH + Duration::from_millis(self.seen.run.started_unix_ms)
-    }
-
-    /// How long ago that was.
-    #[must_use]
-    pub fn age(&self) -> Duration {
-        SystemTime::now()
-            .duration_since(self.started())
-            .unwrap_or_default()
     }
 }

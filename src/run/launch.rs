@@ -5,26 +5,23 @@ use std::error::Error;
 use std::fmt;
 use std::fs::File;
 use std::io;
-use std::os::fd::AsFd;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{SystemTime, UNIX_EPOCH};
 
-use crate::contract::base::{Base, BaseError};
+use crate::contract::base::BaseError;
 use crate::contract::control::Control;
 use crate::contract::notify::{Inbox, InboxError};
 use crate::contract::owner::OwnerFile;
-use crate::contract::record::{Record, RecordReader, RunRecord};
+use crate::contract::record::{Record, RunRecord};
 use crate::contract::run_dir::{PublishError, RunDir};
-use crate::contract::standing::{Owned, Standing, Unverifiable};
 use crate::failpoint;
 use crate::linux::cgroup::{Cgroup, Use};
 use crate::linux::process::{self, Identity};
 use crate::linux::signals::Signals;
 use crate::linux::terminal::Terminal;
+use crate::outside::holder::Holder;
 use crate::run::plan::{Notify, Plan};
 use crate::run::spawn::{self, Environment, Place, Program, Recipe, Stdin};
 use crate::tree::Search;
-use crate::words::duration::in_words;
-use crate::words::escape::escaped;
 use crate::words::name::RunName;
 
 pub mod lacks;
@@ -74,8 +71,8 @@ pub struct Launched {
 pub enum LaunchError {
     /// The base directory cannot be used.
     Base(BaseError),
-    /// Another run has the name: who that is, and what to do about it, in words.
-    Taken(RunName, String),
+    /// Another run has the name; `None` is one that has just ended.
+    Taken(RunName, Option<Box<Holder>>),
     /// The limit of open files is too low: what is needed, and the hard limit.
     OpenFiles(u64, u64),
     /// Workers cannot be given a socket to speak to.
@@ -88,12 +85,7 @@ impl fmt::Display for LaunchError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Base(error) => error.fmt(f),
-            Self::Taken(name, who) => {
-                write!(
-                    f,
-                    "there is a run named '{name}' already: {who}, or use another --name"
-                )
-            }
+            Self::Taken(name, _) => write!(f, "there is a run named '{name}' already"),
             Self::Inbox(error) => error.fmt(f),
             Self::OpenFiles(need, limit) => write!(
                 f,
@@ -174,7 +166,8 @@ pub fn launch(plan: &Plan) -> Result<Launched, LaunchError> {
                     .again(number);
             }
             (PublishError::Taken, _, _) => {
-                return Err(LaunchError::Taken(name.clone(), winner(dir.base(), &name)));
+                let holder = Holder::of(dir.base(), &name).map(Box::new);
+                return Err(LaunchError::Taken(name, holder));
             }
             (PublishError::Io(error), _, _) => {
                 return Err(LaunchError::System("publishing the run", error));
@@ -280,39 +273,4 @@ fn described(plan: &Plan, identity: &Identity, name: &RunName) -> RunRecord {
     run.signal_to = plan.signal_to;
     run.stragglers = plan.stragglers;
     run
-}
-
-/// Who has the name, in words: pid, age and command, and whether they still live; and what to do.
-fn winner(base: &Base, name: &RunName) -> String {
-    let Ok(Some(dir)) = base.open_run(name) else {
-        return "it has just ended; try again".to_owned();
-    };
-    let what = RecordReader::open(dir.as_fd()).and_then(|record| record.read());
-    let what = what.map_or_else(
-        |error| error.to_string(),
-        |seen| {
-            let started = UNIX_EPOCH + Duration::from_millis(seen.run.started_unix_ms);
-            let age = SystemTime::now()
-                .duration_since(started)
-                .unwrap_or_default();
-            let command = escaped(seen.run.command.join(" "));
-            format!("started {} ago: {command}", in_words(age))
-        },
-    );
-    match Standing::of(&dir) {
-        Standing::Owned(Owned { owner, .. }) => {
-            format!("pid {}, {what}; stop it (stopctl stop {name})", owner.pid)
-        }
-        Standing::Changing => {
-            format!("{what}; its supervisor died, and what is left of it is being stopped")
-        }
-        Standing::Orphaned(_) => format!(
-            "{what}; its supervisor died, and what it left could not be ended (stopctl stop {name})"
-        ),
-        Standing::Unverifiable(Unverifiable { owner, why }) => format!(
-            "pid {}, {what}; it cannot be verified from here ({why}): stop it there",
-            owner.pid
-        ),
-        Standing::Unreadable => format!("{what}; end what is left of it"),
-    }
 }

@@ -51,7 +51,7 @@ fn row(run: &Run) -> [String; 5] {
         run.name().to_owned(),
         found::state(State::of(run)),
         run.seen().run.workers.to_string(),
-        in_words(run.age()),
-        found::command(run),
+        in_words(run.seen().run.age()),
+        found::command(&run.seen().run),
     ]
 }

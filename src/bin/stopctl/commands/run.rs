@@ -1,7 +1,7 @@
 //! `stopctl run`: starts workers as its plan says, and supervises them until they have ended.
 
 use stopctl::outside::outer::Outer;
-use stopctl::run::launch::launch;
+use stopctl::run::launch::{LaunchError, launch};
 use stopctl::run::plan::Plan;
 use stopctl::run::spawn::SpawnError;
 use stopctl::run::supervisor::supervise;
@@ -13,7 +13,7 @@ use crate::report::Report;
 use crate::report::annotations::Annotations;
 use crate::report::events::Events;
 use crate::say::voice::{Level, Trace, Voice, Weight};
-use crate::say::warnings;
+use crate::say::{found, warnings};
 use crate::show::excerpt;
 
 mod forward;
@@ -53,6 +53,9 @@ pub(crate) fn run(args: &RunArgs) -> Leave {
     tidy::tidy(plan.name.as_ref(), &mut voice);
     let launched = match launch(&plan) {
         Ok(launched) => launched,
+        Err(LaunchError::Taken(name, holder)) => {
+            return Leave::FAILED.saying(&found::taken(&name, holder.as_deref()));
+        }
         Err(error) => return Leave::FAILED.saying(&error),
     };
     let annotations = args.annotations;

@@ -52,7 +52,10 @@ pub(crate) fn status(args: &StatusArgs) -> Leave {
 
 fn described(run: &Run) -> String {
     let (name, pid, state) = (run.name(), run.seen().run.pid, found::state(State::of(run)));
-    let (age, command) = (in_words(run.age()), found::command(run));
+    let (age, command) = (
+        in_words(run.seen().run.age()),
+        found::command(&run.seen().run),
+    );
     let mut head = format!("{name} (pid {pid}), started {age} ago, {state}: {command}\n");
     for what in run.lacks() {
         head += &lacks::in_words(&what);

@@ -5,8 +5,11 @@ use std::ffi::OsStr;
 use std::fmt::Write as _;
 use std::path::Path;
 
+use stopctl::contract::record::RunRecord;
+use stopctl::contract::standing::{Owned, Standing, Unverifiable};
 use stopctl::outside::find::{Absent, Several};
 use stopctl::outside::found::Run;
+use stopctl::outside::holder::Holder;
 use stopctl::outside::state::State;
 use stopctl::words::duration::in_words;
 use stopctl::words::escape::escaped;
@@ -38,8 +41,8 @@ pub(crate) fn state(state: State) -> String {
 }
 
 /// The command line of a run.
-pub(crate) fn command(run: &Run) -> String {
-    escaped(run.seen().run.command.join(" "))
+pub(crate) fn command(run: &RunRecord) -> String {
+    escaped(run.command.join(" "))
 }
 
 /// That there is no such run, `then` what that means, and which one was probably meant.
@@ -103,13 +106,48 @@ fn of_another_user() -> String {
         })
 }
 
+/// That a run has a name which a new one wants, and what to do about that.
+pub(crate) fn taken(name: &RunName, holder: Option<&Holder>) -> String {
+    let who = holder.map_or_else(
+        || "it has just ended; try again".to_owned(),
+        |holder| held(name, holder),
+    );
+    format!("there is a run named '{name}' already: {who}, or use another --name")
+}
+
+fn held(name: &RunName, holder: &Holder) -> String {
+    let what = match &holder.record {
+        Ok(seen) => {
+            let command = command(&seen.run);
+            format!("started {} ago: {command}", in_words(seen.run.age()))
+        }
+        Err(error) => error.to_string(),
+    };
+    match &holder.standing {
+        Standing::Owned(Owned { owner, .. }) => {
+            format!("pid {}, {what}; stop it (stopctl stop {name})", owner.pid)
+        }
+        Standing::Changing => {
+            format!("{what}; its supervisor died, and what is left of it is being stopped")
+        }
+        Standing::Orphaned(_) => format!(
+            "{what}; its supervisor died, and what it left could not be ended (stopctl stop {name})"
+        ),
+        Standing::Unverifiable(Unverifiable { owner, why }) => format!(
+            "pid {}, {what}; it cannot be verified from here ({why}): stop it there",
+            owner.pid
+        ),
+        Standing::Unreadable => format!("{what}; end what is left of it"),
+    }
+}
+
 fn listed(runs: &[Run]) -> String {
     let line = |run: &Run| {
         format!(
             "\n  {}  ({}, for {})",
             run.name(),
-            excerpt(command(run), COMMAND),
-            in_words(run.age())
+            excerpt(command(&run.seen().run), COMMAND),
+            in_words(run.seen().run.age())
         )
     };
     let mut lines: String = runs.iter().take(SHOWN).map(line).collect();

@@ -171,7 +171,11 @@ impl Teller {
     fn draw(&mut self, run: &Run, state: State, now: Moment) -> Option<Moment> {
         let screen = self.screen()?;
         let all: Vec<WorkerNumber> = WorkerNumber::all_of(run.seen().run.workers).collect();
-        let (name, pid, command) = (run.name(), run.seen().run.pid, found::command(run));
+        let (name, pid, command) = (
+            run.name(),
+            run.seen().run.pid,
+            found::command(&run.seen().run),
+        );
         let picture = Picture {
             head: format!(
                 "{name} (pid {pid}), {}: {command}",
