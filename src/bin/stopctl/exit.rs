@@ -1,4 +1,4 @@
-//! The one way out of the program, and what its statuses mean.
+//! How the program ends, and what its exit statuses mean.
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -9,7 +9,7 @@ use stopctl::words::ended::Ended;
 
 use crate::say::voice;
 
-/// How the program leaves.
+/// How the program ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Leave {
     /// With this status.
@@ -19,7 +19,7 @@ pub(crate) enum Leave {
 }
 
 impl Leave {
-    /// Everything is as it was asked for.
+    /// Everything that was asked for is done.
     pub(crate) const OK: Self = Self::With(0);
     /// `stop`: something is still there. `keep-going`, `sleep`: a stop was asked for.
     pub(crate) const ONE: Self = Self::With(1);
@@ -27,15 +27,15 @@ impl Leave {
     pub(crate) const USAGE: Self = Self::With(2);
     /// `stop`, `status`: no such run.
     pub(crate) const NO_RUN: Self = Self::With(3);
-    /// `stop --strict`: SIGTERM was needed.
+    /// `stop --strict`: the stop signal was needed.
     pub(crate) const NEEDED_TERM: Self = Self::With(4);
     /// `stop --strict`: SIGKILL was needed.
     pub(crate) const NEEDED_KILL: Self = Self::With(5);
-    /// `stop --strict`: somebody failed after being asked.
+    /// `stop --strict`: a worker failed after it was asked.
     pub(crate) const FAILED_WHEN_ASKED: Self = Self::With(6);
     /// A `--timeout` ran out.
     pub(crate) const TIMED_OUT: Self = Self::With(Verdict::TIMED_OUT);
-    /// stopctl itself failed; for commands whose statuses are those of a run, bad usage, too.
+    /// stopctl itself failed; for commands that pass on the status of a run, bad usage as well.
     pub(crate) const FAILED: Self = Self::With(Verdict::FAILED);
     /// `wait`: no such run.
     pub(crate) const NOTHING_TO_WAIT_FOR: Self = Self::With(127);
@@ -43,7 +43,7 @@ impl Leave {
     /// Prints what clap has to say: help and version, or what is wrong with what was typed.
     pub(crate) fn from_usage(error: &clap::Error, words: &[OsString]) -> Self {
         if !error.use_stderr() {
-            // Help into a closed pipe is nobody's error.
+            // If nobody reads the help any more, nothing has failed.
             let _ = error.print();
             return Self::OK;
         }
@@ -55,18 +55,18 @@ impl Leave {
         if wraps { Self::FAILED } else { Self::USAGE }
     }
 
-    /// Says what went wrong, and leaves with this.
+    /// Says what went wrong, and ends so.
     pub(crate) fn saying(self, what: &impl std::fmt::Display) -> Self {
         voice::error(what);
         self
     }
 
-    /// Leaves.
+    /// Ends the program.
     pub(crate) fn now(self) -> ExitCode {
         match self {
             Self::With(status) => ExitCode::from(status),
             Self::DieOf(signal) => {
-                // PID 1 cannot die of a signal: the kernel protects it from its own, too.
+                // PID 1 cannot die of a signal: the kernel protects it even from its own.
                 if std::process::id() != 1 {
                     process::die_of(signal);
                 }

@@ -1,4 +1,4 @@
-//! Reading a command line, with the rules that a declaration cannot say.
+//! Reads the command line, with the rules that its declaration cannot express.
 
 use std::ffi::OsString;
 use std::mem::ManuallyDrop;
@@ -12,7 +12,7 @@ use crate::cli::{Cli, Command};
 
 /// Reads what was typed.
 pub(crate) fn read(words: &[OsString]) -> Result<Cli, Error> {
-    // Left as it is: to take the declaration apart again is a thirtieth of a short run.
+    // Never dropped: freeing the declaration takes a thirtieth of a short run.
     let mut declared = ManuallyDrop::new(Cli::command());
     let mut matches = declared.try_get_matches_from_mut(words)?;
     let times = matches.subcommand_matches("run").map(TypedTimes::of);
@@ -38,8 +38,7 @@ impl TypedTimes {
         }
     }
 
-    /// A whole ladder and its parts exclude each other; what was typed wins over what the environment
-    /// says.
+    /// A whole ladder and its parts exclude each other. What was typed wins over the environment.
     fn decide(&self, times: &mut RunTimes) -> Result<(), Error> {
         if self.whole && self.parts {
             let text = "--stop-within is the whole ladder: it cannot be used with --grace or \

@@ -1,4 +1,4 @@
-//! What `run` tells people while it works: plain lines, the fewest that leave nobody guessing.
+//! What `run` tells people while it works: as few plain lines as leave nobody guessing.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -36,10 +36,11 @@ pub(crate) struct Report {
     progress: Progress,
     /// How many workers the run was to have.
     count: u32,
-    /// Whether workers hear what is sent to every process at once: a key of the terminal is not.
+    /// Whether a signal that somebody sends to every process at once reaches the workers. A key of the
+    /// terminal does not.
     is_exposed: bool,
     finals: Vec<Final>,
-    /// The signals that were passed on, each to which worker.
+    /// The signals that were passed on, and to which worker.
     forwarded: BTreeSet<(WorkerNumber, i32)>,
     said_junk: bool,
     /// How long the run, or its stop, took, once it is over.
@@ -108,7 +109,7 @@ impl Report {
         self.voice.stream_mut().into_iter().chain(events)
     }
 
-    /// What has to do with the stop, for the lines about it.
+    /// Keeps what the lines about a stop need to know.
     fn follow(&mut self, now: Moment, event: &Event<'_>) {
         let progress = &mut self.progress;
         match event {
@@ -156,7 +157,7 @@ impl Report {
                 self.forwarded.insert((*worker, *signal));
             }
             Event::SupervisorDied { name, .. } => {
-                // What was known when the guard was forked is out of date.
+                // The guard knows what was true when it was forked.
                 progress.forget_workers();
                 (*name).clone_into(&mut progress.run);
             }
@@ -250,7 +251,7 @@ impl Witness for Report {
         tracing::trace!("{event:?}");
         self.voice.pass(&Trace::take());
         if matches!(event, Event::SupervisorDied { .. }) {
-            // What waited when this process was forked, its parent has written.
+            // The parent has written what was waiting when this process was forked.
             self.streams_mut().for_each(Stream::forget);
         }
         if let Some(events) = &mut self.events {

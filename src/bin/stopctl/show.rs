@@ -9,7 +9,7 @@ pub(crate) mod json;
 pub(crate) mod picture;
 pub(crate) mod screen;
 
-/// Prints `text`. A reader that has gone away is no error; a full disk is.
+/// Prints `text`. It is no error if the reader has gone away, but it is one if the disk is full.
 pub(crate) fn out(text: &str) -> Leave {
     match print(text) {
         Printed::Taken | Printed::ReaderGone => Leave::OK,
@@ -22,11 +22,11 @@ pub(crate) enum Printed {
     Taken,
     /// Nobody reads what is printed any more.
     ReaderGone,
-    /// This is how to leave.
+    /// The program is to end like this.
     Failed(Leave),
 }
 
-/// Prints `text`, for those who go on afterwards.
+/// Prints `text`, and lets the caller go on.
 pub(crate) fn print(text: &str) -> Printed {
     let mut stdout = io::stdout().lock();
     match stdout
@@ -41,7 +41,7 @@ pub(crate) fn print(text: &str) -> Printed {
     }
 }
 
-/// The answer to a question, which perhaps nobody can know.
+/// The answer to a question that sometimes nobody can answer.
 pub(crate) const fn answer(is_so: Option<bool>) -> &'static str {
     match is_so {
         Some(true) => "yes",
@@ -74,10 +74,10 @@ pub(crate) fn table<const N: usize>(head: [&str; N], rows: &[[String; N]]) -> St
     text
 }
 
-/// As much of an escaped text as `most` characters are.
+/// The first `most` characters of an escaped text.
 pub(crate) fn excerpt(text: String, most: usize) -> String {
     match text.char_indices().nth(most) {
-        // Half of an escape would end the line, or not.
+        // An escape must not be cut in half.
         Some((end, _)) => text[..end].trim_end_matches('\\').to_owned() + "…",
         None => text,
     }

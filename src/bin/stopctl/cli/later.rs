@@ -1,10 +1,10 @@
-//! What can be typed behind a command, declared only once that command was typed.
+//! What can be typed behind a command, declared only when that command is typed.
 
 use std::ops::Deref;
 
 use clap::{ArgMatches, Args, FromArgMatches};
 
-/// To declare all of it at each start would be a tenth of a short run.
+/// Declaring all of it at every start would take a tenth of a short run.
 #[derive(Debug)]
 pub(crate) struct Later<T>(pub(crate) T);
 
@@ -19,7 +19,7 @@ impl<T> Deref for Later<T> {
 impl<T: Args> Args for Later<T> {
     fn augment_args(command: clap::Command) -> clap::Command {
         command.defer(|command| {
-            // A group of options that it takes in would leave its own words there.
+            // A flattened group of options would put its own description there.
             let about = command.get_about().cloned().unwrap_or_default();
             T::augment_args(command).about(about)
         })
@@ -35,7 +35,7 @@ impl<T: FromArgMatches> FromArgMatches for Later<T> {
         T::from_arg_matches(typed).map(Self)
     }
 
-    // Without a copy of everything that was typed.
+    // Takes what was typed instead of copying it.
     fn from_arg_matches_mut(typed: &mut ArgMatches) -> Result<Self, clap::Error> {
         T::from_arg_matches_mut(typed).map(Self)
     }

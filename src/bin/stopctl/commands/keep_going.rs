@@ -1,4 +1,4 @@
-//! `stopctl keep-going`: one look, for scripts.
+//! `stopctl keep-going`: one look at the flag, for scripts.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use stopctl::{FlagError, StopFlag};
 use crate::exit::Leave;
 use crate::say::voice;
 
-/// How long a flag's name may be away: a directory that a logout deleted is put back within it.
+/// How long the name of a flag may be missing: a directory that a logout deleted is put back within it.
 const PUT_BACK: Duration = Duration::from_secs(1);
 
 pub(crate) fn keep_going() -> Leave {
@@ -18,7 +18,7 @@ pub(crate) fn keep_going() -> Leave {
     }
 }
 
-/// Opens our flag. One whose name is gone, and stays gone, is a stop: the run is over.
+/// Opens our flag. If its name is gone and stays gone, the run is over, and that counts as a stop.
 pub(crate) fn look() -> Result<StopFlag, Leave> {
     let again = |error: FlagError| {
         if error.is_missing() {

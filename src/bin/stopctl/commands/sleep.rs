@@ -8,7 +8,7 @@ use crate::cli::SleepArgs;
 use crate::commands::keep_going::look;
 use crate::exit::Leave;
 
-/// As good as for ever, in pieces that every clock can count.
+/// For ever is slept in pieces of this, which every clock can count.
 const DAY: Duration = Duration::from_secs(86_400);
 
 pub(crate) fn sleep(args: &SleepArgs) -> Leave {

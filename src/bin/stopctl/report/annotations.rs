@@ -1,8 +1,8 @@
 //! What a CI service is told of a run, in the form that it shows beside the log: a warning for
-//! each worker that needed force or failed when it was asked, and a table of all.
+//! each worker that needed force or failed when it was asked, and a table of all workers.
 //!
-//! GitHub reads its commands from standard error as well as from standard output, and GitLab's log
-//! is both in one: so nothing of this is ever on standard output, which is the workers'.
+//! Standard output belongs to the workers, so all of this goes to standard error: GitHub reads its commands
+//! from there, too, and GitLab's log holds both.
 
 use std::ffi::OsString;
 use std::io;
@@ -28,10 +28,10 @@ const SHOWN: usize = 10;
 /// How many rows a table has: GitHub takes no summary above 1 MiB, and nobody reads more.
 const ROWS: usize = 1000;
 
-/// How long the disk with the summary is waited for.
+/// How long to wait for the disk with the summary.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// What the columns of the table are.
+/// The heads of the table's columns.
 const HEAD: [&str; 5] = [
     "worker",
     "outcome",
@@ -45,7 +45,7 @@ pub(crate) struct Annotations {
     service: Service,
     /// The file that GitHub shows as the summary of the step.
     summary: Option<OsString>,
-    /// What is sent instead of SIGTERM, by name.
+    /// The name of the stop signal.
     stop_signal: String,
 }
 
@@ -68,7 +68,7 @@ impl Annotations {
         }
     }
 
-    /// Adds the table to the summary of the step, where there is one.
+    /// Adds the table to the summary of the step, if there is one.
     pub(crate) fn summarise(&self, run: &str, time: Duration, finals: &[Final]) -> io::Result<()> {
         let (Service::Github, Some(file)) = (self.service, &self.summary) else {
             return Ok(());
@@ -92,7 +92,7 @@ impl Annotations {
         }
     }
 
-    /// Workflow commands: one warning for each, and one for all whom GitHub would drop.
+    /// Workflow commands: one warning for each worker, and one for all those that GitHub would drop.
     fn commands(&self, run: &str, troubled: &[&Final]) -> Vec<String> {
         let (single, rest) = match troubled.len() {
             0..=SHOWN => (troubled, &[][..]),
@@ -115,7 +115,7 @@ impl Annotations {
         lines
     }
 
-    /// A section of the job's log that is folded up, after the warnings in yellow.
+    /// The warnings in yellow, and a folded section of the job's log after them.
     fn section(
         &self,
         run: &str,
@@ -192,7 +192,7 @@ impl Annotations {
     }
 }
 
-/// Whether somebody should look at why a worker did not leave by itself, or failed while it did.
+/// Whether somebody should find out why a worker did not leave when it was asked, or failed while it did.
 fn is_trouble(last: &Final) -> bool {
     match last.outcome {
         Outcome::Term | Outcome::Kill | Outcome::ByOthers | Outcome::NotEnded => true,

@@ -1,7 +1,7 @@
-//! Processes that outlive the main process of their worker, until something is said of them.
+//! Processes that outlive the main process of their worker, and have not been reported yet.
 //!
-//! Whoever is gone in a moment without having needed a signal was about to leave (a resource
-//! tracker, say, that saw its pipe close): nobody has to know. Nothing else is delayed by it.
+//! A process that ends a moment later without a signal was about to leave anyway, as a resource tracker
+//! does when its pipe closes: nobody has to know of it. So only this report waits a moment.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -9,10 +9,10 @@ use std::time::Duration;
 use stopctl::words::moment::Moment;
 use stopctl::words::worker_number::WorkerNumber;
 
-/// Who is gone within this time needs no line.
+/// A process that ends within this time needs no line.
 const ABOUT_TO_LEAVE: Duration = Duration::from_secs(1);
 
-/// Those of whom nothing was said yet.
+/// The processes that nothing was said of yet.
 #[derive(Default)]
 pub(crate) struct Behind(Vec<One>);
 
@@ -20,7 +20,7 @@ struct One {
     worker: WorkerNumber,
     pid: i32,
     what: String,
-    /// When it is said.
+    /// When to report it.
     at: Moment,
 }
 
@@ -34,24 +34,24 @@ impl Behind {
         });
     }
 
-    /// It left by itself, or what became of it was said.
+    /// It ended by itself, or its end was reported.
     pub(crate) fn ended(&mut self, pid: i32) {
         self.0.retain(|one| one.pid != pid);
     }
 
-    /// It was sent a signal, so it is said at once.
+    /// It was sent a signal, so it is reported at once.
     pub(crate) fn signalled(&mut self, now: Moment, pid: i32) {
         for one in self.0.iter_mut().filter(|one| one.pid == pid) {
             one.at = now;
         }
     }
 
-    /// When something has to be said.
+    /// When the next report is due.
     pub(crate) fn deadline(&self) -> Option<Moment> {
         self.0.iter().map(|one| one.at).min()
     }
 
-    /// What there is to say by now, for each worker.
+    /// What is due by now, for each worker.
     pub(crate) fn take(&mut self, now: Moment) -> BTreeMap<WorkerNumber, Vec<String>> {
         let (due, later) = std::mem::take(&mut self.0)
             .into_iter()

@@ -18,7 +18,7 @@ use crate::show::json::{known, limit_ms, milliseconds, time_of_day};
 pub(crate) struct Events {
     stream: Stream,
     run: String,
-    /// How many were dropped that the reader was not told of yet.
+    /// How many events were dropped since the reader was last told.
     gap: u64,
     dropped: u64,
 }
@@ -40,7 +40,7 @@ impl Events {
         })
     }
 
-    /// How many were dropped, because too many waited to be read.
+    /// How many events were dropped, because too many waited to be read.
     pub(crate) fn dropped(&self) -> u64 {
         self.dropped
     }
@@ -82,8 +82,8 @@ impl Events {
     }
 }
 
-/// Whether this is a final record: it is kept however slow the reader is, as is a start, without
-/// which nobody could tell whose record that is.
+/// Whether this is a final record, or a start, without which nobody could tell whose record it is. Both
+/// are kept however slow the reader is.
 fn is_final(event: &Event<'_>) -> bool {
     matches!(
         event,

@@ -1,7 +1,7 @@
-//! What `run` says of a stop while it lasts: who was asked, who is still there, what comes next.
+//! What `run` says during a stop: who was asked, who is still there, and what comes next.
 //!
-//! What one wake-up brought is collected, and said together at its end: a thousand workers that
-//! get SIGTERM are one line.
+//! The news of one wake-up is collected, and said together at its end: a thousand workers that get
+//! the stop signal are one line.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -27,27 +27,27 @@ use crate::say::summary;
 use crate::say::voice::{Voice, Weight};
 use crate::say::workers::NAMES;
 
-/// A program that ends well within this time has hardly done its work: it puts itself into the
-/// background, if it leaves anything.
+/// A program that succeeds within this time has hardly done its work. If it leaves processes behind, it
+/// has put itself into the background.
 const AT_ONCE: Duration = Duration::from_secs(1);
 
-/// A run, as far as lines about its stop need to know it.
+/// What the lines about a stop need to know of its run.
 pub(crate) struct Progress {
     pub(crate) run: String,
     /// The program that each worker runs.
     program: String,
-    /// What is sent instead of SIGTERM, by name.
+    /// The name of the stop signal.
     pub(crate) stop_signal: String,
-    /// Whether what a main process leaves behind is the worker from then on.
+    /// Whether the processes that a main process leaves behind are the worker from then on.
     waits_for_stragglers: bool,
-    /// Whether who never looked has as much time as who did, and nobody chose that.
+    /// Whether a worker that never looked has as much time as one that did, and nobody chose that.
     waits_for_unaware: bool,
     workers: BTreeMap<WorkerNumber, Known>,
     stop: Option<Stop>,
     news: News,
 }
 
-/// What is known of a worker that is still there.
+/// A worker that is still there.
 struct Known {
     pid: i32,
     started: Moment,
@@ -67,27 +67,28 @@ struct Stop {
 struct Asked {
     reason: Reason,
     workers: Vec<WorkerNumber>,
-    /// Those that never looked at their flags.
+    /// The ones that never looked at their flags.
     unaware: Vec<WorkerNumber>,
     /// Whether that is the whole run.
     all: bool,
 }
 
-/// What is not said yet.
+/// What has not been said yet.
 #[derive(Default)]
 struct News {
-    /// What came instead of SIGTERM.
+    /// The signal to us that asked for the stop, if it has no reason of its own.
     signal: Option<String>,
     asked: Option<Asked>,
-    /// By signal, and whether it went to the rest of the tree or to the main process.
+    /// The workers that were sent a signal: by the signal, and whether it went to the rest of the tree or
+    /// to the main process.
     sent: BTreeMap<(i32, bool), Vec<WorkerNumber>>,
-    /// Who ignores the signal that is to end it.
+    /// The workers that ignore the signal that is to end them.
     ignored: Vec<WorkerNumber>,
     behind: Behind,
-    /// Those whose main process ended at once, and well: as that of a daemon does.
+    /// The workers whose main process succeeded at once, as that of a daemon does.
     daemons: BTreeSet<WorkerNumber>,
     left: Vec<Fate>,
-    /// Who failed after it was asked.
+    /// The workers that failed after they were asked.
     failed: Vec<Fate>,
 }
 
@@ -145,7 +146,7 @@ impl Progress {
         stop.by_key |= *reason == Reason::INTERRUPT;
     }
 
-    /// Who comes back wants to know where the ladder stands.
+    /// Somebody who comes back wants to know where the ladder stands.
     pub(crate) fn resumed(&mut self, now: Moment) {
         if let Some(stop) = &mut self.stop {
             stop.rhythm.end_silence_at(now);
@@ -166,7 +167,7 @@ impl Progress {
                 .workers
                 .get(&worker)
                 .is_some_and(|known| known.pid == pid);
-            // Whose main process was sent it, has the same for the rest.
+            // A worker whose main process was sent the signal gets the same for the rest of its tree.
             let to_main = self.news.sent.get(&(signal, false));
             if !main && to_main.is_some_and(|workers| workers.contains(&worker)) {
                 return;
@@ -217,12 +218,12 @@ impl Progress {
         }
     }
 
-    /// Since when the run, or some of it, has been stopping.
+    /// When the run, or some of it, began to stop.
     pub(crate) fn began(&self) -> Option<Moment> {
         self.stop.as_ref().map(|stop| stop.began)
     }
 
-    /// When something will have to be said.
+    /// When a line will be due.
     pub(crate) fn deadline(&self) -> Option<Moment> {
         let is_going_on = self.workers.values().any(|known| known.level > 0);
         let has_failed = !self.news.failed.is_empty();
@@ -235,7 +236,7 @@ impl Progress {
         own.chain(self.news.behind.deadline()).min()
     }
 
-    /// Says what there is to say.
+    /// Says what is due.
     pub(crate) fn tick(&mut self, now: Moment, voice: &mut Voice) {
         let news = &mut self.news;
         let (asked, sent) = (news.asked.take(), std::mem::take(&mut news.sent));
@@ -296,7 +297,7 @@ impl Progress {
         self.say_who_is_there(now, voice);
     }
 
-    /// Says who failed after it was asked to stop, if that was not said yet.
+    /// Says which workers failed after they were asked to stop, unless that was said before.
     pub(crate) fn say_who_failed(&mut self, voice: &mut Voice) {
         let failed = std::mem::take(&mut self.news.failed);
         for line in fate::failures(&failed, &self.stop_signal) {

@@ -1,4 +1,4 @@
-//! The end of what was said: it is waited for until all of it is written, but not for ever.
+//! The end of the report: waits until all of it is written, but not for ever.
 
 use std::time::Duration;
 
@@ -8,13 +8,14 @@ use crate::report::events::Events;
 use crate::say::voice::{Voice, Weight};
 use crate::say::workers::counted;
 
-/// How long a reader of events, or the disk with their file, is waited for.
+/// How long to wait for a reader of events, or for the disk with their file.
 const EVENTS: Duration = Duration::from_secs(5);
 
-/// How long whoever reads our standard error is: it is for people, who see that we are still there.
+/// How long to wait for a reader of our standard error: people read it, and they see that we are still
+/// there.
 const LINES: Duration = Duration::from_secs(1);
 
-/// Writes what is left, and says what nobody will read.
+/// Writes what is left, and says how much was lost.
 pub(super) fn finish(voice: &mut Voice, events: Option<&mut Events>) {
     if let Some(events) = events {
         let dropped = events.dropped();
@@ -34,12 +35,12 @@ pub(super) fn finish(voice: &mut Voice, events: Option<&mut Events>) {
         voice.insist(Weight::Warning, &line);
     }
     if let Some(stream) = voice.stream_mut() {
-        // Of what is lost now nobody can be told here.
+        // Nobody can be told here of what is lost now.
         let _ = stream.finish(stopctl::now() + LINES);
     }
 }
 
-/// What is said of a stream's end.
+/// The sentences about the end of a stream.
 pub(super) fn lines(lost: &Lost) -> Vec<String> {
     let mut lines = Vec::new();
     if lost.lines > 0 {

@@ -14,7 +14,7 @@ pub(crate) fn in_words(fate: &Fate, stop_signal: &str) -> String {
     format!("{words}{}", how.unwrap_or_default())
 }
 
-/// A line for all those who failed in the same way after they were asked to stop.
+/// A line for all workers that failed in the same way after they were asked to stop.
 pub(crate) fn failures(fates: &[Fate], stop_signal: &str) -> Vec<String> {
     let failed = fates.iter().filter(|fate| fate.failed_when_asked());
     let lines = alike(failed, stop_signal).into_iter();
@@ -23,7 +23,7 @@ pub(crate) fn failures(fates: &[Fate], stop_signal: &str) -> Vec<String> {
         .collect()
 }
 
-/// Those of whom the same is said, together.
+/// The workers of which the same is said, together.
 pub(crate) fn alike<'a>(
     fates: impl IntoIterator<Item = &'a Fate>,
     stop_signal: &str,
@@ -39,7 +39,7 @@ pub(crate) fn alike<'a>(
     groups
 }
 
-/// What an outcome is called.
+/// The words for an outcome.
 pub(crate) fn outcome(outcome: Outcome, failed: bool, stop_signal: &str) -> String {
     match outcome {
         Outcome::ByItself if failed => "failed".to_owned(),

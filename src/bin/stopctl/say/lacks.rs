@@ -1,4 +1,4 @@
-//! What a run does without, because the kernel or a sandbox refuses it.
+//! What a run has to do without, because the kernel or a sandbox refuses it.
 
 use stopctl::outside::found::ROBUST_LIST;
 use stopctl::run::launch::lacks::{DNOTIFY, INOTIFY, PIDFD, PROC, SUBREAPER};

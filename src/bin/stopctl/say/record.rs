@@ -1,4 +1,4 @@
-//! One worker of a record in words, the same ones in every command.
+//! What a record says of one worker, in the same words in every command.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use stopctl::words::worker_number::WorkerNumber;
 use crate::say::fate;
 use crate::say::rung::{after, coming, countdown};
 
-/// How far it is.
+/// How far a worker is.
 pub(crate) fn state(run: &RunRecord, worker: &WorkerRecord) -> String {
     match (worker.state, worker.level) {
         (WorkerState::Starting, _) => "starting".to_owned(),
@@ -26,7 +26,7 @@ pub(crate) fn state(run: &RunRecord, worker: &WorkerRecord) -> String {
     }
 }
 
-/// That it has said that it saw its flag, while it is being stopped.
+/// That a worker which is being stopped has said that it saw its flag.
 pub(crate) fn acknowledged(worker: &WorkerRecord) -> Option<String> {
     let after = worker.acknowledged_ms.map(Duration::from_millis)?;
     let is_stopping = worker.state == WorkerState::Stopping;
@@ -44,7 +44,7 @@ pub(crate) fn next(run: &RunRecord, worker: &WorkerRecord, now: Moment) -> Optio
     Some(coming(after(worker.level, &signal), left))
 }
 
-/// When the countdown of the first of these workers is to be told anew.
+/// When the countdown of the first of these workers changes.
 pub(crate) fn next_second<'a>(
     workers: impl Iterator<Item = &'a WorkerRecord>,
     now: Moment,
@@ -62,7 +62,7 @@ pub(crate) fn next_second<'a>(
     )
 }
 
-/// What became of it.
+/// What became of a worker.
 pub(crate) fn outcome(run: &RunRecord, worker: &WorkerRecord) -> Option<String> {
     let fate = Fate::recorded(WorkerNumber::FIRST, worker)?;
     let what = fate::outcome(fate.outcome, false, &signal_name(run.stop_signal));

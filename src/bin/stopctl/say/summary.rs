@@ -9,7 +9,7 @@ use stopctl::words::worker_number::WorkerNumber;
 use crate::say::fate;
 use crate::say::workers::named;
 
-/// In the order in which they are told.
+/// In the order of the sentence.
 const OUTCOMES: [Outcome; 7] = [
     Outcome::ByItself,
     Outcome::Flag,
@@ -20,10 +20,10 @@ const OUTCOMES: [Outcome; 7] = [
     Outcome::NotEnded,
 ];
 
-/// How many ways to fail with one outcome are told apart; more would make a line that nobody reads.
+/// How many ways to fail with one outcome are told apart: nobody would read a longer line.
 const WAYS: usize = 3;
 
-/// Says that a run is over, so long after its stop or its start began.
+/// Says that a run is over, and how long that took since its stop or its start.
 pub(crate) fn over(run: &str, time: Duration, fates: &[Fate], stop_signal: &str) -> String {
     let (seconds, what) = (time.as_secs_f64(), in_words(fates, stop_signal));
     let what = if what.is_empty() {
@@ -34,7 +34,7 @@ pub(crate) fn over(run: &str, time: Duration, fates: &[Fate], stop_signal: &str)
     format!("{run} is over after {seconds:.1} s: {what}")
 }
 
-/// Says how many ended how, and which; those that failed apart from the others.
+/// Says how many workers ended how, and which; those that failed apart from the others.
 pub(crate) fn in_words(fates: &[Fate], stop_signal: &str) -> String {
     let mut parts = Vec::new();
     for outcome in OUTCOMES {
@@ -44,7 +44,7 @@ pub(crate) fn in_words(fates: &[Fate], stop_signal: &str) -> String {
         let well = part(&fate::outcome(outcome, false, stop_signal), &well);
         let failed = failures(outcome, &failed, stop_signal);
         if outcome == Outcome::ByItself {
-            // Nobody had asked for that.
+            // Failures that nobody asked for come first.
             parts.extend(failed.into_iter().chain(well));
         } else {
             parts.extend(well.into_iter().chain(failed));
@@ -53,7 +53,7 @@ pub(crate) fn in_words(fates: &[Fate], stop_signal: &str) -> String {
     parts.join(", ")
 }
 
-/// Those who failed with one outcome. How one failed that nobody had asked was told when it did.
+/// Those that failed with one outcome. How a worker failed that nobody had asked was said when it did.
 fn failures(outcome: Outcome, fates: &[Fate], stop_signal: &str) -> Vec<String> {
     let who: Vec<WorkerNumber> = fates.iter().map(|fate| fate.worker).collect();
     let plain = fate::outcome(outcome, true, stop_signal);
@@ -79,7 +79,7 @@ pub(crate) fn with_unstarted(
     parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
 }
 
-/// Says who left when asked, and who ended otherwise: `workers 0, 1 left when asked, worker 3 ended`.
+/// Says which workers left when asked, and which ended otherwise: `workers 0, 1 left when asked, worker 3 ended`.
 pub(crate) fn listed(fates: &[Fate]) -> String {
     let of = |polite: bool| {
         let same = fates.iter().filter(move |fate| fate.is_polite() == polite);

@@ -18,9 +18,9 @@ pub(crate) enum Weight {
     Error,
     /// Something may be wrong.
     Warning,
-    /// What a person who waits wants to know.
+    /// News for a person who waits.
     Notice,
-    /// What a person wants to know who asked for more.
+    /// For a person who asked for more.
     Detail,
 }
 
@@ -57,7 +57,7 @@ impl Level {
 enum Dress {
     Plain,
     Coloured,
-    /// For the journal: a priority in front (sd-daemon(3)).
+    /// For the journal: with a priority in front (sd-daemon(3)).
     Journal,
 }
 
@@ -121,7 +121,7 @@ fn is_journal() -> bool {
     stderr.is_ok_and(|data| named == format!("{}:{}", data.dev(), data.ino()))
 }
 
-/// What speaks.
+/// Speaks to people.
 #[derive(Debug)]
 pub(crate) struct Voice {
     screen: Option<Screen>,
@@ -132,14 +132,14 @@ pub(crate) struct Voice {
 impl Voice {
     pub(crate) fn new(args: &cli::Voice) -> Self {
         Self {
-            // Without a standard error there is nobody to speak to.
+            // If there is no standard error, nobody hears us.
             screen: Stream::stderr().ok().map(Screen::of_lines),
             level: Level::of(args),
             dress: Dress::chosen(args.color),
         }
     }
 
-    /// For the loop that enforces the ladder: it waits for nothing.
+    /// For the loop that enforces the ladder: this one never blocks.
     pub(crate) fn of_loop(args: &cli::Voice) -> Self {
         let screen = Stream::stderr_of_loop().ok().map(Screen::of_lines);
         Self {
@@ -149,10 +149,10 @@ impl Voice {
     }
 
     /// With a picture below the lines, if the terminal is ours alone: none of the processes
-    /// `others` writes on it.
+    /// `others` writes to it.
     pub(crate) fn with_picture(args: &cli::Voice, others: &[i32]) -> Self {
         let mut voice = Self::new(args);
-        // Who says nothing shows nothing.
+        // A voice that is quiet has no picture either.
         if voice.level.hears(Weight::Notice) {
             let coloured = voice.dress == Dress::Coloured;
             let picture = |stream| Screen::with_picture(stream, coloured, others);
@@ -170,44 +170,44 @@ impl Voice {
         }
     }
 
-    /// What the picture is drawn on.
+    /// The screen that the picture is drawn on.
     pub(crate) fn screen(&mut self) -> Option<&mut Screen> {
         self.screen.as_mut()
     }
 
-    /// Writes a line that is for a program, whatever people want to hear.
+    /// Writes a line for a program, however quiet we are to be.
     pub(crate) fn pass(&mut self, line: &str) {
         if let Some(screen) = self.screen.as_mut().filter(|_| !line.is_empty()) {
             screen.line(line);
         }
     }
 
-    /// Says a line that people must get, even if others are dropped.
+    /// Says a line that must arrive even if others are dropped.
     pub(crate) fn insist(&mut self, weight: Weight, text: &str) {
         if let (true, Some(screen)) = (self.level.hears(weight), &mut self.screen) {
             screen.keep(&self.dress.line(weight, text));
         }
     }
 
-    /// What it is written on, if there is anything.
+    /// The stream below, if there is one.
     pub(crate) fn stream(&self) -> Option<&Stream> {
         self.screen.as_ref().map(Screen::stream)
     }
 
-    /// The same, to write on.
+    /// The same, to change it.
     pub(crate) fn stream_mut(&mut self) -> Option<&mut Stream> {
         self.screen.as_mut().map(Screen::stream_mut)
     }
 }
 
-/// The trace of `-vv`, until a voice passes it on.
+/// The trace of `-vv` that no voice has passed on yet.
 static TRACED: Mutex<String> = Mutex::new(String::new());
 
 /// Where the trace is written.
 pub(crate) struct Trace;
 
 impl Trace {
-    /// What was written since the last call.
+    /// What was traced since the last call.
     pub(crate) fn take() -> String {
         TRACED
             .lock()
@@ -228,9 +228,9 @@ impl io::Write for Trace {
     }
 }
 
-/// Says what went wrong, on the way out.
+/// Says what went wrong, before the program ends.
 pub(crate) fn error(what: &impl Display) {
-    // A closed standard error is no reason to fail otherwise than we do already.
+    // If standard error is closed, we fail just as we do anyway.
     let _ = io::stderr().write_all(
         Dress::chosen(Color::Auto)
             .line(Weight::Error, &what.to_string())

@@ -1,4 +1,4 @@
-//! Warnings that save somebody a day, each said once.
+//! Warnings that can save somebody a day, each said once.
 
 use std::ffi::OsString;
 use std::path::Path;
@@ -8,10 +8,10 @@ use stopctl::linux::process::Stat;
 /// Programs that do not pass the environment on.
 const SEVERING: [&str; 3] = ["sudo", "ssh", "docker"];
 
-/// Shells that wait for us without passing a signal on.
+/// Shells that wait for us and pass no signal on.
 const SHELLS: [&str; 6] = ["sh", "bash", "dash", "zsh", "ash", "busybox"];
 
-/// CI services that signal every process of a job, and not its shell alone.
+/// CI services that signal every process of a job, not only its shell.
 const THOROUGH: [&str; 2] = ["GITLAB_CI", "JENKINS_URL"];
 
 /// What can be seen before the first worker is started.

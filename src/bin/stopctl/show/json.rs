@@ -23,14 +23,14 @@ pub(crate) fn document(runs: &[Run]) -> String {
 /// The last second that has four digits for its year.
 const LAST: u64 = 253_402_300_799;
 
-/// A time of day, RFC 3339 in UTC. A clock that was never set may show a year that the form does not
-/// have: then it is the nearest one that has.
+/// A time of day, RFC 3339 in UTC. A clock that was never set may show a year that this form cannot
+/// express: then it is the nearest time that it can.
 pub(crate) fn time_of_day(time: SystemTime) -> String {
     let last = UNIX_EPOCH + Duration::from_secs(LAST);
     format_rfc3339_millis(time.clamp(UNIX_EPOCH, last)).to_string()
 }
 
-/// A time as every number of the output gives it: whole milliseconds.
+/// A time in whole milliseconds, as everywhere in the output.
 pub(crate) fn milliseconds(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }

@@ -1,8 +1,8 @@
-//! The picture of a run: who is still there, one line each while they are few, and in groups when
-//! they are many or the terminal is low.
+//! The picture of a run: the workers that are still there, one line each while they are few, and in groups
+//! when they are many or the terminal is low.
 //!
-//! Pure: the record, the time and the size of the window come in, lines come out. What is drawn is
-//! what can be read in one look, so whoever has ended is not in it.
+//! Pure: the record, the time and the size of the window come in, lines come out. A picture must be readable
+//! at a glance, so workers that have ended are not in it.
 
 use std::collections::BTreeMap;
 
@@ -18,7 +18,7 @@ use crate::say::record;
 use crate::say::workers::{counted, named};
 use crate::show::screen::Line;
 
-/// How many workers are shown by themselves: more than that nobody reads while they change.
+/// The most workers that have a line each: nobody reads more of them while they change.
 const FEW: usize = 16;
 
 /// What stands before each line, and between two columns.
@@ -31,7 +31,7 @@ pub(crate) struct Picture<'a> {
     pub(crate) run: &'a RunRecord,
     /// All workers of the run, by number.
     pub(crate) workers: &'a [WorkerRecord],
-    /// Those who are shown unless they have ended.
+    /// The workers to show, as long as they have not ended.
     pub(crate) shown: &'a [WorkerNumber],
 }
 
@@ -39,7 +39,7 @@ pub(crate) struct Picture<'a> {
 type Cell = (Style, String);
 
 impl Picture<'_> {
-    /// What fits into the window, without the line that the cursor is in.
+    /// The lines that fit into the window, above the line with the cursor.
     pub(crate) fn lines(&self, now: Moment, window: Window) -> Vec<Line> {
         let room = usize::from(window.rows).saturating_sub(1);
         let there: Vec<(WorkerNumber, &WorkerRecord)> = self.there().collect();
@@ -62,7 +62,7 @@ impl Picture<'_> {
         lines
     }
 
-    /// When it changes if nothing happens.
+    /// When the picture changes even if nothing happens.
     pub(crate) fn changes_at(&self, now: Moment) -> Option<Moment> {
         record::next_second(self.there().map(|(_, worker)| worker), now)
     }
@@ -73,7 +73,7 @@ impl Picture<'_> {
         workers.filter(|(_, worker)| worker.state != WorkerState::Ended)
     }
 
-    /// The first line; alone, it says when the next rung comes.
+    /// The first line. If there is no room for others, it says when the next rung comes.
     fn headline(
         &self,
         there: &[(WorkerNumber, &WorkerRecord)],
@@ -121,7 +121,7 @@ fn row(run: &RunRecord, number: WorkerNumber, worker: &WorkerRecord, now: Moment
     ]
 }
 
-/// One row for all that are equally far, and one for those who never looked.
+/// One row for all workers on the same rung, and one for those that never looked.
 fn grouped(run: &RunRecord, there: &[(WorkerNumber, &WorkerRecord)], now: Moment) -> Vec<Line> {
     let mut groups: BTreeMap<(u8, String), Vec<(WorkerNumber, &WorkerRecord)>> = BTreeMap::new();
     for &(number, worker) in there {
@@ -168,14 +168,14 @@ fn is_unaware(worker: &WorkerRecord) -> bool {
     worker.looked == Some(false) && worker.state != WorkerState::Starting
 }
 
-/// The one whose next rung comes first.
+/// The worker whose next rung comes first.
 pub(crate) fn soonest<'a>(
     workers: impl Iterator<Item = &'a WorkerRecord>,
 ) -> Option<&'a WorkerRecord> {
     workers.min_by_key(|worker| worker.deadline_ns.unwrap_or(u64::MAX))
 }
 
-/// That a worker looks at its flag is what is expected.
+/// A look is expected, so it is the absence of one that stands out.
 fn style_of_looking(worker: &WorkerRecord) -> Style {
     if worker.looked == Some(true) {
         Style::new().dimmed()
@@ -193,7 +193,7 @@ fn style(worker: &WorkerRecord) -> Style {
     }
 }
 
-/// Rows of the same number of cells, in straight columns; the last one is open.
+/// Rows with equally many cells, in straight columns; the last column is open.
 fn aligned(rows: impl Iterator<Item = Vec<Cell>>) -> Vec<Line> {
     let rows: Vec<Vec<Cell>> = rows.collect();
     let columns = rows.first().map_or(0, Vec::len);

@@ -1,9 +1,9 @@
-//! Lines on a stream, and a picture below them that is drawn anew in place, if it is a terminal.
+//! Lines on a stream and, on a terminal, a picture below them that is redrawn in place.
 //!
-//! The picture always is the last thing on the terminal, with the cursor in the empty line below
-//! it: a line that is said goes where the picture began, and the picture comes after it again. No
-//! setting of the terminal is changed and its cursor is not hidden, so nothing has to be put back,
-//! however the program ends. This is the one file that writes control sequences (ECMA-48).
+//! The picture is always the last thing on the terminal, with the cursor on the empty line below it: a new
+//! line takes the place where the picture began, and the picture follows it. No setting of the terminal
+//! is changed and its cursor is not hidden, so nothing has to be restored, however the program ends. The
+//! control sequences that move the cursor and erase are written here alone (ECMA-48).
 
 use std::fmt::Write as _;
 use std::time::Duration;
@@ -16,7 +16,7 @@ pub(crate) use line::Line;
 
 mod line;
 
-/// The shortest time from one drawing to the next.
+/// The shortest time between two drawings.
 const PAUSE: Duration = Duration::from_millis(100);
 
 /// Erases from the cursor to the end of its line (EL).
@@ -24,7 +24,7 @@ const ERASE_LINE: &str = "\x1b[K";
 /// Erases from the cursor to the end of the screen (ED).
 const ERASE_BELOW: &str = "\x1b[J";
 
-/// Whether there may be a picture.
+/// Whether a picture is allowed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
     Lines,
@@ -39,7 +39,7 @@ pub(crate) struct Screen {
     coloured: bool,
     /// What stands above the cursor.
     drawn: Vec<Line>,
-    /// Lines that go above it when it is drawn anew.
+    /// Lines that go above it when it is redrawn.
     waiting: String,
     last: Option<(Moment, Window)>,
 }
@@ -57,8 +57,8 @@ impl Screen {
         }
     }
 
-    /// With a picture, if the stream is a terminal that can show one, and nobody else writes on
-    /// it: none of the processes `others`, and no CI runner that keeps what is written.
+    /// With a picture, if the stream is a terminal that can show one and nobody else writes to it: none of
+    /// the processes `others`, and no CI runner that keeps everything.
     pub(crate) fn with_picture(stream: Stream, coloured: bool, others: &[i32]) -> Self {
         let set = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
         let is_able = set("TERM").is_some_and(|term| term != "dumb");
@@ -88,7 +88,7 @@ impl Screen {
         }
     }
 
-    /// Writes lines, each with a newline at its end; above a picture, when that is drawn anew.
+    /// Writes lines that each end with a newline; above a picture, when that is redrawn.
     pub(crate) fn line(&mut self, line: &str) {
         if self.drawn.is_empty() {
             self.stream.line(line);
@@ -97,7 +97,7 @@ impl Screen {
         }
     }
 
-    /// The same for lines that somebody must get, even if others are dropped.
+    /// The same for lines that must arrive even if others are dropped.
     pub(crate) fn keep(&mut self, line: &str) {
         if self.drawn.is_empty() {
             self.stream.keep(line);
@@ -106,7 +106,7 @@ impl Screen {
         }
     }
 
-    /// Draws what `picture` makes of the window. Answers when it can be drawn, if that is later.
+    /// Draws what `picture` makes of the window. If it is too early, answers when it can be drawn.
     pub(crate) fn draw(
         &mut self,
         now: Moment,
@@ -116,7 +116,7 @@ impl Screen {
             self.forget();
             return None;
         };
-        // Not in the last column: a terminal may wrap there.
+        // The last column stays empty: a terminal may wrap there.
         let columns = usize::from(window.columns) - 1;
         let lines = picture(window).into_iter().map(|line| line.cut(columns));
         let lines: Vec<Line> = lines.collect();
@@ -137,7 +137,7 @@ impl Screen {
             let _ = writeln!(text, "{}{ERASE_LINE}", line.text(self.coloured));
         }
         text += ERASE_BELOW;
-        // After Ctrl-S nothing is taken, and what was drawn still stands there.
+        // After Ctrl-S the terminal takes nothing, and still shows what was drawn.
         if self.stream.write(&text) {
             self.drawn = lines;
             self.waiting.clear();
@@ -146,8 +146,8 @@ impl Screen {
         None
     }
 
-    /// Erases the picture: for those who write next. What a terminal had not taken of it when a key
-    /// made a signal, it has thrown away (NOFLSH in termios(3)), and a line above may go with it.
+    /// Erases the picture, before somebody else writes. When a key sends a signal, the terminal throws away
+    /// what it has not shown yet (NOFLSH in termios(3)), so a line above may be erased with it.
     pub(crate) fn wipe(&mut self) {
         if let (Some(window), false) = (self.window(), self.drawn.is_empty()) {
             let lines = std::mem::take(&mut self.waiting);
@@ -158,7 +158,7 @@ impl Screen {
         self.forget();
     }
 
-    /// Somebody else wrote something: what was drawn stays where it is.
+    /// Somebody else has written to the terminal: what was drawn stays where it is.
     pub(crate) fn forget(&mut self) {
         self.drawn.clear();
         if !self.waiting.is_empty() {
@@ -166,19 +166,20 @@ impl Screen {
         }
     }
 
-    /// What it is written on.
+    /// The stream below.
     pub(crate) fn stream(&self) -> &Stream {
         &self.stream
     }
 
-    /// The same, to write on.
+    /// The same, to change it.
     pub(crate) fn stream_mut(&mut self) -> &mut Stream {
         &mut self.stream
     }
 }
 
-/// Sees to what came while we slept; answers the signal that is to end us. Whoever suspends us
-/// finds no picture, and when we are continued it is drawn where the cursor is by then.
+/// Handles the signals that came while we slept, and answers the one that is to end us, if there is one.
+/// Before we are suspended the picture is erased; when we are continued it is drawn where the cursor is
+/// then.
 pub(crate) fn heed(interrupts: &Interrupts, mut screen: Option<&mut Screen>) -> Option<i32> {
     loop {
         let interruption = interrupts.take()?;
@@ -195,9 +196,9 @@ pub(crate) fn heed(interrupts: &Interrupts, mut screen: Option<&mut Screen>) -> 
     }
 }
 
-/// From below what was drawn to its beginning.
+/// The way from below what was drawn back to its beginning.
 fn back(drawn: &[Line], window: Window) -> String {
-    // A terminal that has become narrower has broken the lines that are too long for it.
+    // A terminal that has become narrower has wrapped the lines that are too long for it.
     let columns = usize::from(window.columns);
     let rows = |line: &Line| line.width().div_ceil(columns).max(1);
     match drawn.iter().map(rows).sum::<usize>() {

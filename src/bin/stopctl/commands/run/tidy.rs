@@ -1,5 +1,5 @@
-//! Before a run begins: what dead runs left is seen to, and the name that it wants is waited for if
-//! a dead run has it.
+//! Before a run begins: takes care of what dead runs left, and waits for the name that it wants if a dead
+//! run has it.
 
 use stopctl::contract::base::Base;
 use stopctl::contract::run_dir::RunDir;
@@ -26,7 +26,7 @@ pub(super) fn tidy(wanted: Option<&RunName>, voice: &mut Voice) {
         return;
     };
     for one in left.debris {
-        // Somebody else may do the same at this moment.
+        // Somebody else may be removing it at this moment.
         let _ = one.remove();
     }
     for run in left.runs {
@@ -36,7 +36,7 @@ pub(super) fn tidy(wanted: Option<&RunName>, voice: &mut Voice) {
         let has_name = |dir: &RunDir| dir.name() == name.as_str();
         if let Some(late) = left.late.into_iter().find(has_name) {
             let run = Run::open(late).ok().flatten();
-            // What has become of it is seen next.
+            // What became of it is seen below.
             let _ = run.and_then(|run| Stop::of_silent(run, &mut hearing(voice)));
         }
         wait_for(&base, name, voice);
@@ -45,11 +45,11 @@ pub(super) fn tidy(wanted: Option<&RunName>, voice: &mut Voice) {
 
 fn hand_over(run: &Neglected, voice: &mut Voice) {
     let name = run.dir.name().to_owned();
-    // Counted before: the first may be gone at once.
+    // Counted first: a worker may be gone at once.
     let there = match run.dir.twin().map(Run::open) {
         Ok(Ok(Some(open))) if !run.is_past => open.still_there(),
         _ if run.is_past => 0,
-        // Nobody knows what its workers are: `clean` names it.
+        // Nobody knows its workers: `clean` names it.
         Ok(_) | Err(_) => return,
     };
     let what = match rescue::care_for(&run.dir) {
@@ -66,7 +66,7 @@ fn hand_over(run: &Neglected, voice: &mut Voice) {
 }
 
 /// Waits until the run of this name is gone, if its supervisor is dead and somebody ends it. A
-/// signal ends the waiting, and us: no worker was started yet.
+/// signal ends the wait and us with it: no worker was started yet.
 fn wait_for(base: &Base, name: &RunName, voice: &mut Voice) {
     let Ok(Some(dir)) = RunDir::open(base, name) else {
         return;

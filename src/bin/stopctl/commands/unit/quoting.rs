@@ -4,7 +4,7 @@ use std::ffi::OsStr;
 use std::fmt::Write as _;
 use std::os::unix::ffi::OsStrExt as _;
 
-/// A word of `ExecStart=`: there a `$` would begin a variable.
+/// A word of `ExecStart=`, where a `$` would begin a variable.
 pub(super) fn argument(text: &OsStr) -> String {
     word(text).replace('$', "$$")
 }
@@ -21,7 +21,7 @@ pub(super) fn word(text: &OsStr) -> String {
     }
 }
 
-/// A value that is one text as a whole; `None` if it cannot stand on one line.
+/// A value that is one text; `None` if it does not fit on one line.
 pub(super) fn line(text: &OsStr) -> Option<String> {
     let text = text.to_str()?;
     let is_one = !text.contains(char::is_control) && !text.ends_with([' ', '\\']);
@@ -34,7 +34,7 @@ fn escaped(bytes: &[u8]) -> String {
         for character in chunk.valid().chars() {
             match character {
                 '"' | '\\' => written.extend(['\\', character]),
-                // Two are one: a single one begins a specifier.
+                // A single one begins a specifier, and two stand for one.
                 '%' => written.push_str("%%"),
                 character if character.is_ascii_control() => byte(&mut written, character as u8),
                 character => written.push(character),

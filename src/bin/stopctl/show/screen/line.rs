@@ -5,17 +5,17 @@ use std::fmt::Write as _;
 use anstyle::Style;
 use unicode_width::UnicodeWidthStr as _;
 
-/// What stands for the part of a line that was cut off.
+/// Stands in place of what was cut off.
 const CUT: &str = "…";
 
-/// A line that is shorter than the terminal is wide, once it was cut.
+/// A line of a picture. It fits the terminal once it is cut.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Line {
     pieces: Vec<(Style, String)>,
 }
 
 impl Line {
-    /// Appends `text`, which has no character that is not plainly visible.
+    /// Appends `text`, which has no control characters.
     pub(crate) fn push(&mut self, style: Style, text: impl Into<String>) {
         self.pieces.push((style, text.into()));
     }
@@ -60,7 +60,7 @@ impl Line {
         kept
     }
 
-    /// As it is written, with or without colours.
+    /// The text to write, with or without colours.
     pub(crate) fn text(&self, coloured: bool) -> String {
         let mut whole = String::new();
         for (style, text) in &self.pieces {
@@ -80,7 +80,7 @@ fn beginning(text: &str, columns: usize) -> &str {
     let mut end = 0;
     for (at, character) in text.char_indices() {
         let next = at + character.len_utf8();
-        // The whole so far: some characters are wider, or narrower, after others.
+        // The width of the whole beginning: some characters are wider or narrower after others.
         if text[..next].width() > columns {
             break;
         }
