@@ -89,7 +89,7 @@ impl Report {
         if began.is_some() || (self.count > 1 && self.finals.iter().any(bad)) {
             let fates: Vec<Fate> = self.finals.iter().map(Fate::from).collect();
             let (run, signal) = (&self.progress.run, &self.progress.stop_signal);
-            let line = summary::over(run, time, &fates, signal);
+            let line = summary::over_after(run, time, &fates, signal);
             self.voice.insist(Weight::Notice, &line);
         }
         let not_ours = |status| say::end::not_ours(status, reason, &self.finals);

@@ -138,7 +138,7 @@ fn k6h_a_frozen_supervisor_is_taken_over_from_and_only_reaps_when_it_is_thawed()
     };
     freeze(&group);
     let stop = base.begin(&["stop", "icy"]);
-    stop.wait_for("is frozen or hangs: taking over");
+    stop.wait_for("is frozen or hangs): taking over");
     run.wait_for("signal 15");
     base.call(&["stop", "icy", "--kill"]).expect(0);
     stop.finish().expect(0).says("1 not observed");
@@ -203,7 +203,7 @@ fn k6i_clean_and_a_run_of_the_name_find_out_who_has_missed_a_deadline() {
             is_late.err.contains("gives no sign of life")
         });
         let started = base.begin(arguments);
-        started.wait_for("is frozen or hangs: taking over");
+        started.wait_for("is frozen or hangs): taking over");
         run.wait_for("signal 15");
         base.call(&["stop", name, "--kill"]).expect(0);
         started.finish().expect(0);

@@ -61,7 +61,7 @@ fn c9_g18_a_supervisor_in_a_debugger_is_taken_over_and_only_reaps_afterwards() {
         };
         let stop = base.begin(&["stop", "held", "--grace", "200ms"]);
         stop.wait_for("is stopped: continuing it");
-        stop.wait_for("stays silent, a debugger may hold it: taking over");
+        stop.wait_for("stays silent (a debugger may hold it): taking over");
         run.wait_for_each("left", 2);
         run.wait_for("signal 15");
         let taker = named(&base, "stopctl-taker");

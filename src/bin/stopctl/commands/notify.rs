@@ -18,6 +18,7 @@ use crate::cli::notify::NotifyArgs;
 use crate::exit::Leave;
 use crate::say::found;
 use crate::say::rung::coming;
+use crate::say::supervisor;
 use crate::say::workers::{missing, named};
 use crate::show;
 use stopctl::outside::find::{self, Missing};
@@ -44,7 +45,7 @@ fn tell(args: &NotifyArgs, extend: Option<Limit>) -> Leave {
     let extend = match extend {
         Some(Limit::After(time)) => Some(time),
         Some(Limit::Never) => {
-            let what = "--extend: a worker cannot ask for ever; ask again before the time is over";
+            let what = "--extend: a worker cannot have for ever; ask again before its time is over";
             return Leave::USAGE.saying(&what);
         }
         None => None,
@@ -95,7 +96,7 @@ fn grant(name: &OsString, typed: &[String], time: Limit) -> Leave {
     };
     let before = run.seen().clone();
     if let Err(error) = send(&run, typed.is_empty(), &workers, time) {
-        return Leave::ONE.saying(&format_args!("{} cannot be asked: {error}", run.name()));
+        return Leave::ONE.saying(&supervisor::cannot_be_asked(run.name(), error));
     }
     let extended = |seen: &Snapshot, worker: WorkerNumber| {
         let times = |seen: &Snapshot| seen[worker].extensions;

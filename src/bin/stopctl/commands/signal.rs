@@ -10,6 +10,7 @@ use stopctl::words::worker_number::WorkerNumber;
 use crate::cli::SignalArgs;
 use crate::exit::Leave;
 use crate::say::found;
+use crate::say::supervisor;
 use crate::say::voice::{Voice, Weight};
 use crate::say::workers::{missing, named};
 
@@ -87,9 +88,9 @@ fn unsent(name: &str, signal: &str, why: &Unsent) -> String {
             "{name} was started by another version of stopctl, which sends no signals: {signal} was \
              not sent"
         ),
-        Unsent::Unasked(error) => format!("{name} cannot be asked: {error}"),
+        Unsent::Unasked(error) => supervisor::cannot_be_asked(name, error),
         Unsent::Unread => {
-            format!("{name} cannot be asked: its supervisor does not read its requests")
+            supervisor::cannot_be_asked(name, "its supervisor does not read its requests")
         }
         Unsent::AllEnded => {
             format!("{name}: nobody was signalled: all that were meant have ended")

@@ -5,6 +5,7 @@ use stopctl::words::duration::Limit;
 use crate::cli::WaitArgs;
 use crate::exit::Leave;
 use crate::say::found;
+use crate::say::supervisor;
 use stopctl::outside::find::{self, Missing};
 use stopctl::outside::follow::{Course, Followed};
 
@@ -32,9 +33,8 @@ pub(crate) fn wait(args: &WaitArgs) -> Leave {
         let run = &followed.run();
         let lost = |what: &str| {
             let (name, pid) = (run.name(), run.seen().run.pid);
-            Leave::FAILED.saying(&format_args!(
-                "the supervisor of {name} (pid {pid}) died{what}: nobody knows the status"
-            ))
+            let what = format!("{what}: nobody knows the status");
+            Leave::FAILED.saying(&supervisor::died(name, pid, &what))
         };
         match course {
             Course::Over => {
@@ -42,7 +42,7 @@ pub(crate) fn wait(args: &WaitArgs) -> Leave {
                 return status.map_or_else(|| lost(", and its workers were stopped"), Leave::With);
             }
             Course::Lost => {
-                return lost(", and its workers may still run (stopctl stop ends them)");
+                return lost(&supervisor::workers_may_run(run.name()));
             }
             Course::GoesOn | Course::Orphaned => {}
         }

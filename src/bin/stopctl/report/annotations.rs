@@ -142,7 +142,7 @@ impl Annotations {
     }
 
     fn warning(&self, last: &Final) -> String {
-        let (worker, mut outcome) = (last.worker, self.in_words(last));
+        let (worker, mut outcome) = (last.worker, fate::of_one(last.outcome, &self.stop_signal));
         if last.failed_when_asked() {
             outcome = fate::in_words(&Fate::from(last), &self.stop_signal);
         }
@@ -159,19 +159,7 @@ impl Annotations {
 
     fn over(&self, run: &str, time: Duration, finals: &[Final]) -> String {
         let fates: Vec<Fate> = finals.iter().map(Fate::from).collect();
-        summary::over(run, time, &fates, &self.stop_signal)
-    }
-
-    fn in_words(&self, last: &Final) -> String {
-        match last.outcome {
-            Outcome::ByOthers => "was killed by somebody else".to_owned(),
-            Outcome::Unobserved => "ended, and nobody saw how".to_owned(),
-            outcome @ (Outcome::ByItself
-            | Outcome::Flag
-            | Outcome::Term
-            | Outcome::Kill
-            | Outcome::NotEnded) => fate::outcome(outcome, false, &self.stop_signal),
-        }
+        summary::over_after(run, time, &fates, &self.stop_signal)
     }
 
     /// The rows of the table, by the workers' numbers.
@@ -181,7 +169,7 @@ impl Annotations {
         let row = |last: &Final| {
             [
                 last.worker.to_string(),
-                self.in_words(last),
+                fate::of_one(last.outcome, &self.stop_signal),
                 last.ended
                     .map_or_else(String::new, |ended| ended.to_string()),
                 last.flag_to_end.map_or_else(String::new, in_words),

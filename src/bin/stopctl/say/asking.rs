@@ -18,6 +18,7 @@ use crate::say::record;
 use crate::say::rung::coming;
 use crate::say::stopping::{self, Asked, still_there};
 use crate::say::summary;
+use crate::say::supervisor;
 use crate::say::voice::{Voice, Weight};
 use crate::show::picture::soonest;
 
@@ -45,7 +46,7 @@ fn told(run: &Run, news: &News<'_>) -> (Weight, String) {
         }
         News::TakenOver { is_demanded } => {
             let pid = run.seen().run.pid;
-            let what = format!("the supervisor of {name} (pid {pid}) died; taking over");
+            let what = supervisor::died(name, pid, "; taking over");
             let weight = if *is_demanded {
                 Weight::Notice
             } else {
@@ -59,17 +60,19 @@ fn told(run: &Run, news: &News<'_>) -> (Weight, String) {
             (Weight::Notice, what)
         }
         News::Continuing(pid) => {
-            let what = format!("the supervisor of {name} (pid {pid}) is stopped: continuing it");
+            let who = supervisor::named(name, *pid);
+            let what = format!("{who} is stopped: continuing it");
             (Weight::Warning, what)
         }
         News::Deposing(pid, silence) => {
             let why = match silence {
-                Silence::Stopped => "stays silent, a debugger may hold it".to_owned(),
+                Silence::Stopped => "stays silent (a debugger may hold it)".to_owned(),
                 Silence::NoFifo | Silence::Unread => {
-                    format!("{}, it is frozen or hangs", silent(*silence))
+                    format!("{} (it is frozen or hangs)", silent(*silence))
                 }
             };
-            let what = format!("the supervisor of {name} (pid {pid}) {why}: taking over");
+            let who = supervisor::named(name, *pid);
+            let what = format!("{who} {why}: taking over");
             (Weight::Warning, what)
         }
     }
@@ -104,18 +107,20 @@ pub(crate) fn problem(run: &Run, problem: &Problem) -> String {
         Problem::OutOfReach(why) => {
             format!("{name} cannot be stopped from here: its supervisor died, and {why}")
         }
-        Problem::NotTakenOver(why) => format!("{name} cannot be taken over: {}", failure(why)),
+        Problem::NotTakenOver(why) => supervisor::cannot_be_replaced(name, failure(why)),
         Problem::NotTakenOverFromHere(why) => {
             format!("{name} cannot be taken over from here: {why}")
         }
         Problem::NotRemoved(why) => format!("{name} cannot be removed: {}", failure(why)),
-        Problem::Unverified(silence) => format!(
-            "{name} cannot be asked: its supervisor (pid {pid}) {}, and cannot be verified from here",
-            silent(*silence)
-        ),
+        Problem::Unverified(silence) => {
+            let silent = silent(*silence);
+            let why =
+                format!("its supervisor (pid {pid}) {silent}, and cannot be verified from here");
+            supervisor::cannot_be_asked(name, why)
+        }
         Problem::NotHeeded(fifo) => format!(
-            "{name} was asked again and again, and its supervisor (pid {pid}) has taken nothing of \
-             it: does something else read {}? SIGTERM to the supervisor stops the run",
+            "{name} was asked again and again, and its supervisor (pid {pid}) did \
+             nothing: does something else read {}? SIGTERM to the supervisor stops the run",
             fifo.display()
         ),
     }
@@ -124,8 +129,8 @@ pub(crate) fn problem(run: &Run, problem: &Problem) -> String {
 fn failure(why: &Failure) -> &str {
     match why {
         Failure::Told(why) => why,
-        Failure::TakersEnd => "whoever does so is ended",
-        Failure::TakersSilent => "whoever does so does not answer",
+        Failure::TakersEnd => "whatever does so is killed",
+        Failure::TakersSilent => "whatever does so does not answer",
     }
 }
 
@@ -137,9 +142,9 @@ pub(crate) fn asked_all_the_same(sealed: &Sealed) -> String {
 /// Why a run could not be stopped whose record cannot be read.
 pub(crate) fn sealed_problem(name: &str, problem: &SealedProblem) -> String {
     match problem {
-        SealedProblem::Unasked(error) => format!("{name} cannot be asked: {error}"),
+        SealedProblem::Unasked(error) => supervisor::cannot_be_asked(name, error),
         SealedProblem::OutOfReach(why) => format!("{name} cannot be stopped from here: {why}"),
-        SealedProblem::NotTakenOver(why) => format!("{name} cannot be taken over: {why}"),
+        SealedProblem::NotTakenOver(why) => supervisor::cannot_be_replaced(name, why),
     }
 }
 
@@ -184,7 +189,7 @@ pub(crate) fn going_on(stop: &Stop<'_>) -> String {
 pub(crate) fn end(stop: &Stop<'_>) -> Option<String> {
     let (name, what) = (stop.run().name(), fates(stop));
     let told = match stop.run().seen().run.phase {
-        Phase::Over => format!("{name} is over: {what}"),
+        Phase::Over => summary::over(name, "", &what),
         Phase::Running | Phase::Stopping => format!("{name}: {what}"),
     };
     stop.is_known().then_some(told)

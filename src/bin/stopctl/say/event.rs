@@ -10,6 +10,7 @@ use stopctl::words::worker_number::WorkerNumber;
 
 use super::left;
 use super::rung::{coming, rounded};
+use super::supervisor;
 use crate::say::voice::Weight;
 
 /// What is said of an event at once, whatever else happened in the run. The lines about a stop wait until
@@ -150,7 +151,7 @@ fn repeated(signal: i32) -> (Weight, String) {
 
 fn supervisor_died(pid: i32, name: &str) -> String {
     let guard = std::process::id();
-    format!("the supervisor of {name} (pid {pid}) died; its guard (pid {guard}) goes on")
+    supervisor::died(name, pid, &format!("; its guard (pid {guard}) goes on"))
 }
 
 fn put_back(directory: &Path) -> String {

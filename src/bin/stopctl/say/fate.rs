@@ -53,6 +53,17 @@ pub(crate) fn outcome(outcome: Outcome, failed: bool, stop_signal: &str) -> Stri
     }
 }
 
+/// The words for the outcome of one worker, as the rest of a sentence that names it.
+pub(crate) fn of_one(one: Outcome, stop_signal: &str) -> String {
+    match one {
+        Outcome::ByOthers => format!("was {}", outcome(one, false, stop_signal)),
+        Outcome::Unobserved => "ended, and nobody saw how".to_owned(),
+        Outcome::ByItself | Outcome::Flag | Outcome::Term | Outcome::Kill | Outcome::NotEnded => {
+            outcome(one, false, stop_signal)
+        }
+    }
+}
+
 fn how(ended: Ended) -> String {
     match ended {
         Ended::Exited(_) => format!(", with {ended}"),

@@ -23,15 +23,20 @@ const OUTCOMES: [Outcome; 7] = [
 /// How many ways to fail with one outcome are told apart: nobody would read a longer line.
 const WAYS: usize = 3;
 
-/// Says that a run is over, and how long that took since its stop or its start.
-pub(crate) fn over(run: &str, time: Duration, fates: &[Fate], stop_signal: &str) -> String {
+/// Says that a run is over, `how`, and what became of its workers.
+pub(crate) fn over(run: &str, how: &str, what: &str) -> String {
+    format!("{run} is over{how}: {what}")
+}
+
+/// The same, with the time since its stop or its start.
+pub(crate) fn over_after(run: &str, time: Duration, fates: &[Fate], stop_signal: &str) -> String {
     let (seconds, what) = (time.as_secs_f64(), in_words(fates, stop_signal));
     let what = if what.is_empty() {
         "no worker was started"
     } else {
         &what
     };
-    format!("{run} is over after {seconds:.1} s: {what}")
+    over(run, &format!(" after {seconds:.1} s"), what)
 }
 
 /// Says how many workers ended how, and which; those that failed apart from the others.

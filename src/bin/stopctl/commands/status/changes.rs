@@ -114,9 +114,6 @@ pub(crate) fn end(run: &Run) -> String {
     }
     let status = seen.run.status;
     let status = status.map_or_else(String::new, |status| format!(", with status {status}"));
-    format!(
-        "{} is over{status}: {}\n",
-        run.name(),
-        summary::in_words(&fates, &signal_name(seen.run.stop_signal))
-    )
+    let what = summary::in_words(&fates, &signal_name(seen.run.stop_signal));
+    summary::over(run.name(), &status, &what) + "\n"
 }

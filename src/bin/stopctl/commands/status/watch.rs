@@ -11,6 +11,7 @@ use super::{changes, described};
 use crate::cli::{Color, StatusArgs};
 use crate::exit::Leave;
 use crate::say::found;
+use crate::say::supervisor;
 use crate::say::voice;
 use crate::show::json;
 use crate::show::picture::Picture;
@@ -52,9 +53,10 @@ pub(crate) fn watch(run: Run, args: &StatusArgs) -> Leave {
             Course::Over => return teller.leave(Leave::OK),
             Course::Lost => {
                 let (name, pid) = (followed.run().name(), followed.run().seen().run.pid);
-                return teller.leave(Leave::NO_RUN).saying(&format_args!(
-                    "the supervisor of {name} (pid {pid}) died, and its workers may still run \
-                     (stopctl stop ends them)"
+                return teller.leave(Leave::NO_RUN).saying(&supervisor::died(
+                    name,
+                    pid,
+                    &supervisor::workers_may_run(name),
                 ));
             }
         }
