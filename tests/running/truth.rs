@@ -295,7 +295,10 @@ fn k20c_a_status_that_could_be_ours_and_is_the_workers_is_said_to_be() {
         .scenario()
         .through(through)
         .command(&["python3", "-c", script]);
-    run.start().finish().expect(120).says("Python ends so");
+    run.start()
+        .finish()
+        .expect(120)
+        .says("Python exits with it");
     let run = base
         .scenario()
         .options(&["--timeout", "50ms"])
