@@ -27,7 +27,7 @@ pub struct Plan {
     pub max_grace: Limit,
     /// Whether workers are heard, and whether they have to say that they are ready.
     pub notify: Notify,
-    /// After what time it is stopped.
+    /// How long it may take before it is stopped.
     pub timeout: Option<Duration>,
     /// What is sent instead of SIGTERM.
     pub stop_signal: i32,

@@ -141,7 +141,7 @@ impl<'a> Supervisor<'a> {
         }
     }
 
-    /// Says what is to be said before the first worker is started.
+    /// Tells that the run has begun, and what it has to do without.
     fn open(&mut self) {
         opening::tell(&mut self.run, self.upkeep.dir(), self.plan.workers);
     }
@@ -208,7 +208,7 @@ impl<'a> Supervisor<'a> {
         }
     }
 
-    /// Gets what a run that ends at once is spared: watches, news of deletions, and a guard.
+    /// Starts what a run that ends at once does without: watches, news of deletions, and a guard.
     fn stay(&mut self, now: Moment) {
         self.looks.watch_if_told(&mut self.run, now);
         self.upkeep.listen_once(&mut self.run, now);
@@ -304,7 +304,7 @@ impl<'a> Supervisor<'a> {
 
     fn start(&mut self, number: WorkerNumber) -> Result<(), SpawnError> {
         if !self.upkeep.dir().is_there() {
-            // Somebody has just deleted it: no worker is told of a flag that is not there.
+            // Somebody has just deleted it, and no worker is to be told of a flag that is not there.
             self.put_back(sys::now());
             if !self.run.files.owner.is_ours() {
                 // The owner file that a child looks at may be new, and know of no takeover.
@@ -354,7 +354,7 @@ impl<'a> Supervisor<'a> {
                     break;
                 }
             };
-            // ORDER: what it looked at and what it said before it ended is told by now.
+            // ORDER: that it looked, and what it said, is told before its end.
             self.see_looks_and_hear(now);
             let main = self
                 .children
@@ -395,7 +395,7 @@ impl<'a> Supervisor<'a> {
         // The workers are another's, so we are suspended alone.
         self.signals.suspend().obey();
         // A worker that ended while we were silent may have done so before it was asked, or after:
-        // nobody was there to see, so what is told of it now is not known.
+        // nobody was there to see it, so we do not tell which.
         let was_silent = self.run.depose();
         if was_silent {
             self.run.witness.see(now, &Event::Deposed);

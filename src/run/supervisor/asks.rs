@@ -15,13 +15,13 @@ use crate::outside::outer::{self, Outer};
 use crate::words::moment::Moment;
 use crate::words::reason::Reason;
 
-/// Who asks.
+/// Those who ask, and what they have asked so far.
 #[derive(Debug)]
 pub(super) struct Asks {
     presses: Presses,
     /// The run that we are a worker of, if there is one.
     outer: Option<Outer>,
-    /// Our own times, which what the outer run leaves is fitted into.
+    /// Our own times: no step takes longer than these, however much time the outer run leaves.
     times: Times,
 }
 

@@ -45,8 +45,8 @@ impl GuardKeeper {
         }
     }
 
-    /// When a guard is to be started, and with it everything else that a run which ends at once
-    /// is spared.
+    /// When a guard is to be started, and with it everything else that a run which ends at once does
+    /// without.
     pub(super) fn deadline(&self) -> Option<Moment> {
         self.at
     }
