@@ -15,9 +15,9 @@
  * With -std=c11 (rather than gnu11) include it before every other header, or define
  * _DEFAULT_SOURCE for the whole file.
  *
- * A file that somebody cut to nothing (nobody but its owner and root can) ends a look,
- * stopctl_is_set, with SIGBUS. stopctl_wait and stopctl_get_request notice it, take it as a stop,
- * and once one of them has said stop, for whatever reason, a look is safe too.
+ * If somebody truncates the file to nothing (only its owner and root can), a look, stopctl_is_set,
+ * ends the process with SIGBUS. stopctl_wait and stopctl_get_request notice that and take it as a
+ * stop. Once one of them has said stop, for whatever reason, a look is safe too.
  */
 #ifndef STOPCTL_H
 #define STOPCTL_H
@@ -41,7 +41,7 @@
 #error "include stopctl.h before every other header, or compile with -D_DEFAULT_SOURCE"
 #endif
 
-/* STOPCTL_NO_FUTEX: sleeps of 50 ms instead, for systems that have no futex(2). */
+/* STOPCTL_NO_FUTEX: sleeps of 50 ms instead, for systems without futex(2). */
 #if defined(__linux__) && !defined(STOPCTL_NO_FUTEX)
 #define STOPCTL_FUTEX_ 1
 #include <linux/futex.h>
@@ -73,7 +73,8 @@ struct stopctl_request {
 
 /* -- what follows up to "The interface" is private -- */
 
-/* The same addresses in every source file of a program, so that a flag can be passed around. */
+/* They have the same addresses in every source file of a program, so that a flag can be passed
+ * around. */
 static inline const uint32_t *stopctl_constant_(int raised)
 {
     static const union {
@@ -106,7 +107,7 @@ typedef int64_t stopctl_time_;
 #define STOPCTL_SYS_FUTEX_ SYS_futex_time64
 #endif
 
-/* FUTEX_WAIT, shared: the one who wakes is another process. Returns for any reason or none. */
+/* FUTEX_WAIT, shared, because another process wakes us. It may also return for no reason. */
 static inline void stopctl_futex_wait_(const uint32_t *word, uint32_t value, int64_t nanoseconds)
 {
     const int before = errno;
@@ -120,8 +121,8 @@ static inline void stopctl_futex_wait_(const uint32_t *word, uint32_t value, int
 }
 #endif
 
-/* Whether a mapped word has a value, asked of the kernel, which answers EFAULT where a load of our
- * own would die of SIGBUS: 0, EAGAIN or EFAULT. A requeue of nobody that wakes nobody. */
+/* Asks the kernel whether a mapped word has a value: 0, EAGAIN or EFAULT. Where a load of our own
+ * would raise SIGBUS, the kernel answers EFAULT. It is a requeue that moves and wakes nobody. */
 static inline int stopctl_compare_(const uint32_t *word, uint32_t value)
 {
 #ifdef STOPCTL_FUTEX_
@@ -136,7 +137,7 @@ static inline int stopctl_compare_(const uint32_t *word, uint32_t value)
 #endif
 }
 
-/* A pipe that no program we execute inherits. */
+/* A pipe that the programs we execute do not inherit. */
 static inline int stopctl_pipe_(int ends[2])
 {
 #ifdef STOPCTL_FUTEX_
@@ -150,8 +151,8 @@ static inline int stopctl_pipe_(int ends[2])
 #endif
 }
 
-/* The first bytes of a mapped file, copied by the kernel, which answers EFAULT where a load of our
- * own would die of SIGBUS: 0 or an error. */
+/* Makes the kernel copy the first bytes of a mapped file: 0 or an error. Where a load of our own
+ * would raise SIGBUS, the kernel answers EFAULT. */
 static inline int stopctl_copy_(const uint32_t *word, char *bytes, size_t length)
 {
     const int before = errno;
@@ -242,13 +243,13 @@ static inline void stopctl_parse_(const char *bytes, struct stopctl_request *req
     request->deadline_unix = stopctl_number_(&at);
 }
 
-/* From now on every look says stop, whatever becomes of the file and of its owner. */
+/* From now on every look says stop, whatever happens to the file and its owner. */
 static inline void stopctl_latch_(struct stopctl_flag *stop)
 {
     __atomic_store_n(&stop->word, stopctl_constant_(1), __ATOMIC_RELEASE);
 }
 
-/* Of one that died the kernel leaves nothing but its mark, and that somebody may wait. */
+/* When the owner dies, the kernel leaves only its mark, and the bit for waiters. */
 static inline int stopctl_is_lost_(const struct stopctl_flag *stop)
 {
     const uint32_t waited = UINT32_C(0x80000000);
@@ -257,9 +258,9 @@ static inline int stopctl_is_lost_(const struct stopctl_flag *stop)
             || stopctl_compare_(stop->owner, STOPCTL_OWNER_DIED_) == 0);
 }
 
-/* Whether to stop, by the flag, by its file, or by the owner word; then every look says so too, for
- * good. If not: `word` is what the flag holds, for who sleeps on it. No load of a mapping here: the
- * file may be cut at any moment. */
+/* Whether to stop, because of the flag, its file, or the owner word; from then on every look says so
+ * too. If not, `word` is what the flag holds, for sleeping on it. Nothing here loads from a mapping:
+ * the file may be truncated at any moment. */
 static inline int stopctl_must_stop_(struct stopctl_flag *stop, uint32_t *word)
 {
     int differs, error = 0;
@@ -284,8 +285,8 @@ static inline int stopctl_must_stop_(struct stopctl_flag *stop, uint32_t *word)
     return 0;
 }
 
-/* While the flag holds `word`, and no longer than a second: the kernel wakes only one of us when
- * the owner dies. */
+/* Sleeps while the flag holds `word`, for at most a second: when the owner dies, the kernel wakes only
+ * one of us. */
 static inline void stopctl_sleep_(const struct stopctl_flag *stop, uint32_t word,
                                   int64_t nanoseconds)
 {
@@ -305,8 +306,8 @@ static inline void stopctl_sleep_(const struct stopctl_flag *stop, uint32_t word
 
 /* -- The interface -- */
 
-/* The flag at `path`. Answers 0; or -1 with errno if there is none that can be used: then `stop`
- * is a flag that stays down. */
+/* Opens the flag at `path`. Returns 0, or -1 with errno if it cannot be used: then `stop` is a flag
+ * that stays down. */
 static inline int stopctl_open(struct stopctl_flag *stop, const char *path)
 {
     const char *slash = strrchr(path, '/');
@@ -326,15 +327,15 @@ static inline int stopctl_open(struct stopctl_flag *stop, const char *path)
     if (beside != NULL) {
         memcpy(beside, path, length);
         memcpy(beside + length, "owner", sizeof "owner");
-        /* Its owner makes it whole again if somebody has cut it. */
+        /* Its owner makes it whole again if somebody has truncated it. */
         stop->owner = stopctl_map_(beside, 0, &unimportant);
         free(beside);
     }
     return 0;
 }
 
-/* The flag that STOPCTL_FLAG names; one that stays down if the variable is not set or empty. If
- * what it names cannot be used: the same, with one line on standard error. */
+/* Opens the flag that STOPCTL_FLAG names. If the variable is not set or is empty, it is a flag that
+ * stays down; also if what it names cannot be used, with one line on standard error. */
 static inline void stopctl_from_env(struct stopctl_flag *stop)
 {
     const char *path = getenv("STOPCTL_FLAG");
@@ -347,7 +348,7 @@ static inline void stopctl_from_env(struct stopctl_flag *stop)
                 path, errno == EINVAL ? "it is not a file with text" : strerror(errno));
 }
 
-/* Whether there is a supervisor's flag. */
+/* Whether a supervisor gave us this flag. */
 static inline int stopctl_is_supervised(const struct stopctl_flag *stop)
 {
     return stop->flag != NULL;
@@ -360,8 +361,9 @@ static inline int stopctl_is_set(const struct stopctl_flag *stop)
     return !stopctl_is_down_(__atomic_load_n(word, __ATOMIC_ACQUIRE));
 }
 
-/* Sleeps until a stop is asked for or the supervisor is gone (1), or for this many milliseconds
- * (0); a negative number is for ever. A signal handler that runs does not end it. */
+/* Sleeps until the worker should stop, because the flag was raised or the supervisor died (1), or for
+ * this many milliseconds (0); a negative number means no limit. A signal handler does not end the
+ * sleep. */
 static inline int stopctl_wait(struct stopctl_flag *stop, int64_t milliseconds)
 {
     const int64_t per = 1000000;
@@ -379,8 +381,8 @@ static inline int stopctl_wait(struct stopctl_flag *stop, int64_t milliseconds)
     }
 }
 
-/* Whether a stop was asked for, and if so what the flag says. A supervisor that died without a
- * word is a request with the reason "lost". */
+/* Whether the worker should stop, and if so what the flag says. If the supervisor died without raising
+ * the flag, that is a request with the reason "lost". */
 static inline int stopctl_get_request(struct stopctl_flag *stop, struct stopctl_request *request)
 {
     char bytes[64], again[64];
@@ -398,7 +400,7 @@ static inline int stopctl_get_request(struct stopctl_flag *stop, struct stopctl_
         memcpy(request->reason, "lost", sizeof "lost");
         return 1;
     }
-    /* The owner may be writing it anew: copied until two copies agree. */
+    /* The owner may be writing it again, so copy until two copies agree. */
     for (copies = 1; copies < 8; copies++) {
         if (stopctl_copy_(stop->flag, again, sizeof again) != 0)
             return 1;

@@ -12,7 +12,8 @@
 //     std::condition_variable_any idle;
 //     idle.wait(lock, bridge.get_token(), work_is_there);
 //
-// What stopctl.h says of threads, of running unsupervised and of SIGBUS is true here as well.
+// What stopctl.h says about threads, about running without a supervisor, and about SIGBUS also
+// applies here.
 #ifndef STOPCTL_HPP
 #define STOPCTL_HPP
 
@@ -46,11 +47,12 @@ class flag {
     // A look: one load of the flag, and nothing else.
     [[nodiscard]] bool is_set() const noexcept { return stopctl_is_set(&stop_) != 0; }
 
-    // Sleeps until a stop is asked for or the supervisor is gone: true; or for this long: false.
+    // Sleeps until the worker should stop, because the flag was raised or the supervisor died, and
+    // returns true; or sleeps for this long, and returns false.
     template <class Rep, class Period>
     bool wait_for(std::chrono::duration<Rep, Period> time) noexcept
     {
-        // Milliseconds as floating point: hours::max() does not overflow on the way.
+        // Milliseconds as floating point, so that hours::max() does not overflow in between.
         const auto ms = std::chrono::duration<double, std::milli>(time).count();
         constexpr double longest = 9e15;
         const auto whole = static_cast<std::int64_t>(ms < longest ? ms : longest);
@@ -58,8 +60,8 @@ class flag {
         return stopctl_wait(&stop_, ms <= 0 ? 0 : whole + (rest ? 1 : 0)) != 0;
     }
 
-    // What the flag says, if a stop was asked for. A supervisor that died without a word is a
-    // request with the reason "lost".
+    // What the flag says, if the worker should stop. If the supervisor died without raising the flag,
+    // that is a request with the reason "lost".
     [[nodiscard]] std::optional<request> get_request()
     {
         struct stopctl_request raw;
@@ -76,9 +78,9 @@ class flag {
     struct stopctl_flag stop_;
 };
 
-// A thread that sleeps on the flag and then requests stop of a std::stop_source. Callbacks that are
-// registered with the token run in that thread. Without a supervisor there is no thread, and the
-// token is one that is never stopped by us.
+// A thread that sleeps on the flag and then requests a stop of a std::stop_source. Callbacks that are
+// registered with the token run in that thread. Without a supervisor there is no thread, and we never
+// stop the token.
 class stop_bridge {
   public:
     // The flag must live as long as the bridge.
@@ -91,13 +93,13 @@ class stop_bridge {
     stop_bridge(const stop_bridge &) = delete;
     stop_bridge &operator=(const stop_bridge &) = delete;
 
-    // Returns at once, whether or not a stop was asked for.
+    // Returns at once, whether or not the flag was raised.
     ~stop_bridge()
     {
         waiter_.request_stop();
 #ifdef STOPCTL_FUTEX_
-        // It may be just about to sleep: woken until it has left. Others who sleep on the same
-        // flag wake too, look, and sleep again, as the contract expects.
+        // The thread may be just about to sleep, so wake it until it has ended. Others who sleep on
+        // the same flag wake too, look, and sleep again, as the contract expects.
         while (waiter_.joinable() && !left_.load(std::memory_order_acquire)) {
             syscall(STOPCTL_SYS_FUTEX_, flag_.stop_.flag, FUTEX_WAKE, INT32_MAX, nullptr, nullptr, 0);
             std::this_thread::sleep_for(std::chrono::milliseconds(1));
@@ -107,7 +109,7 @@ class stop_bridge {
 
     [[nodiscard]] std::stop_token get_token() const noexcept { return source_.get_token(); }
 
-    // To stop this process's own work: nobody else sees it.
+    // Stops the work of this process only: nobody else sees it.
     bool request_stop() noexcept { return source_.request_stop(); }
 
   private:

@@ -11,12 +11,12 @@
 //	defer cancel()
 //
 // Importing does nothing. Without a supervisor the flag stays down. A Flag may be used by any
-// number of goroutines; the first that waits starts one goroutine, which sleeps in futex(2) on a
-// thread of its own, a second at most. Off Linux it sleeps for 50 ms at a time.
+// number of goroutines. The first one that waits starts one goroutine, which sleeps in futex(2) on
+// its own thread, for at most a second. On other systems than Linux it sleeps for 50 ms at a time.
 //
-// A file that somebody cut to nothing (nobody but its owner and root can) ends a look, IsSet, with
-// SIGBUS, which Go cannot recover from. Waiting and Request notice it, take it as a stop, and from
-// then on a look is safe too.
+// If somebody truncates the file to nothing (only its owner and root can), a look, IsSet, ends the
+// process with SIGBUS, which Go cannot recover from. Waiting and Request notice that and take it as
+// a stop; from then on a look is safe too.
 package stopctl
 
 import (
@@ -40,7 +40,7 @@ const (
 	length = 64
 	// lookAgain is the longest sleep: the kernel wakes only one sleeper when the owner dies.
 	lookAgain = time.Second
-	// lookAgainWithoutFutex is the same where nothing wakes us.
+	// lookAgainWithoutFutex is the same if nothing wakes us.
 	lookAgainWithoutFutex = 50 * time.Millisecond
 	// ownerDied is FUTEX_OWNER_DIED: the thread that enforces the ladder is dead.
 	ownerDied = 1 << 30
@@ -50,7 +50,7 @@ const (
 
 var down, raised = constant("0\n\n\n"), constant("1   ")
 
-// errNoFlag is what a file is that has no first byte, or is no file.
+// errNoFlag is the error for a file without a first byte, or for something that is not a file.
 var errNoFlag = errors.New("it is not a file with text")
 
 // Flag is the stop flag of this worker.
@@ -79,11 +79,11 @@ func (r *Request) Error() string {
 	return "a stop was asked for: " + r.Reason
 }
 
-// Is makes a Request what code expects of a context that is done.
+// Is makes a Request match the error that code expects of a context that is done.
 func (r *Request) Is(target error) bool { return target == context.Canceled }
 
-// FromEnv is the flag that STOPCTL_FLAG names. If the variable is not set or empty it is one that
-// stays down; if what it names cannot be used, too, with one line on standard error.
+// FromEnv is the flag that STOPCTL_FLAG names. If the variable is not set or is empty, it is a flag
+// that stays down; also if what it names cannot be used, with one line on standard error.
 func FromEnv() *Flag {
 	path := os.Getenv("STOPCTL_FLAG")
 	if path == "" {
@@ -123,18 +123,18 @@ func Open(path string) (*Flag, error) {
 	flag.file = file
 	flag.mapped = (*uint32)(unsafe.Pointer(&page[0]))
 	flag.word.Store(flag.mapped)
-	// Where it cannot be read, only the flag counts.
+	// If it cannot be read, only the flag counts.
 	flag.owner, _ = openRegular(filepath.Join(filepath.Dir(path), "owner"))
 	return flag, nil
 }
 
-// IsSupervised tells whether there is a supervisor's flag.
+// IsSupervised tells whether a supervisor gave us this flag.
 func (f *Flag) IsSupervised() bool { return f.mapped != nil }
 
 // IsSet is a look: whether to stop. One load of the flag, and nothing else.
 func (f *Flag) IsSet() bool { return !isDown(atomic.LoadUint32(f.word.Load())) }
 
-// Done is closed when a stop is asked for or the supervisor is gone.
+// Done is closed when the worker should stop, because the flag was raised or the supervisor died.
 func (f *Flag) Done() <-chan struct{} {
 	if f.IsSupervised() {
 		f.watch.Do(func() { go f.sleep() })
@@ -142,7 +142,8 @@ func (f *Flag) Done() <-chan struct{} {
 	return f.stopped
 }
 
-// Wait sleeps until a stop is asked for or the supervisor is gone: true; or for this long: false.
+// Wait sleeps until the worker should stop, because the flag was raised or the supervisor died, and
+// returns true; or sleeps for this long, and returns false.
 func (f *Flag) Wait(timeout time.Duration) bool {
 	timer := time.NewTimer(timeout)
 	defer timer.Stop()
@@ -157,9 +158,9 @@ func (f *Flag) Wait(timeout time.Duration) bool {
 	}
 }
 
-// Context is a context that is done when parent is, when a stop is asked for, or when cancel is
-// called. After a stop its Err, and from Go 1.20 on context.Cause of it and of its descendants, is
-// a *Request.
+// Context is a context that is done when parent is, when the worker should stop, or when cancel is
+// called. After a stop, its Err is a *Request; so is, from Go 1.20 on, context.Cause of it and of its
+// descendants.
 func (f *Flag) Context(parent context.Context) (ctx context.Context, cancel context.CancelFunc) {
 	stopping := &stopContext{Context: parent, done: make(chan struct{})}
 	cancelled := make(chan struct{})
@@ -182,7 +183,7 @@ func (f *Flag) Context(parent context.Context) (ctx context.Context, cancel cont
 	}
 }
 
-// stopContext is parent's values and deadline with an end of its own.
+// stopContext has the values and the deadline of its parent, and its own end.
 type stopContext struct {
 	context.Context
 	done chan struct{}
@@ -209,8 +210,8 @@ func (c *stopContext) Err() error {
 	}
 }
 
-// Request is what the flag says, and whether a stop was asked for at all. A supervisor that died
-// without a word is a request with the reason "lost".
+// Request is what the flag says, and whether the worker should stop at all. If the supervisor died
+// without raising the flag, that is a request with the reason "lost".
 func (f *Flag) Request() (Request, bool) {
 	if !f.IsSupervised() {
 		return Request{}, false
@@ -266,8 +267,8 @@ func (f *Flag) text() []byte {
 	return text[:n]
 }
 
-// downWord is the word to sleep on, or that it is time to stop: by the flag, by its file, or by
-// the owner word. Then every look says so too, for good.
+// downWord is the word to sleep on, or tells that it is time to stop, because of the flag, its file,
+// or the owner word. From then on every look says so too.
 func (f *Flag) downWord() (word uint32, stop bool) {
 	if !f.IsSupervised() {
 		return 0, false
@@ -296,7 +297,7 @@ func (f *Flag) downWord() (word uint32, stop bool) {
 	return word, false
 }
 
-// sleep closes stopped when it is time to.
+// sleep closes stopped when it is time to stop.
 func (f *Flag) sleep() {
 	defer close(f.stopped)
 	for {
@@ -305,8 +306,8 @@ func (f *Flag) sleep() {
 			return
 		}
 		if call := futexCall(); call != 0 {
-			// Three words of nothing follow the time; FUTEX_WAIT is 0, and shared without its
-			// private bit. The kernel writes nothing.
+			// Three unused words follow the time. FUTEX_WAIT is 0, and shared because the private
+			// bit is not set. The kernel writes nothing.
 			timeout := syscall.NsecToTimespec(int64(lookAgain))
 			syscall.Syscall6(call, uintptr(unsafe.Pointer(f.mapped)), 0, uintptr(word),
 				uintptr(unsafe.Pointer(&timeout)), 0, 0)
@@ -316,8 +317,8 @@ func (f *Flag) sleep() {
 	}
 }
 
-// futexCall is the number of futex(2), or 0 if it is not known. By number, because the name does
-// not exist where there is no such call, and this is one file for every system.
+// futexCall is the number of futex(2), or 0 if it is not known. It is a number because the name does
+// not exist on systems without this call, and this is one file for every system.
 func futexCall() uintptr {
 	if runtime.GOOS != "linux" {
 		return 0
@@ -361,5 +362,5 @@ func constant(text string) *uint32 {
 	return &word
 }
 
-// isDown looks at the first byte in memory.
+// isDown checks the first byte in memory.
 func isDown(word uint32) bool { return *(*byte)(unsafe.Pointer(&word)) == '0' }

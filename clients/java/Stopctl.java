@@ -32,11 +32,11 @@ import java.util.OptionalLong;
  * }</pre>
  *
  * <p>Without a supervisor the flag stays down. All methods may be called by any number of threads.
- * Java has no way to sleep on shared memory, so that waiting is a sleep of 50 ms at a time.
+ * Java has no way to sleep on shared memory, so waiting sleeps for 50 ms at a time.
  *
- * <p>If somebody cuts the file to nothing (nobody but its owner and root can), Java makes an
- * InternalError of the SIGBUS that a look, {@link #isSet}, meets, and throws it there or a little
- * later. Waiting and {@link #request} notice it, take it as a stop, and from then on a look is safe.
+ * <p>If somebody truncates the file to nothing (only its owner and root can), a look, {@link #isSet},
+ * gets a SIGBUS; Java turns that into an InternalError, and throws it there or a little later. Waiting
+ * and {@link #request} notice it and take it as a stop; from then on a look is safe.
  */
 public final class Stopctl {
     /** What a raised flag says. */
@@ -71,11 +71,11 @@ public final class Stopctl {
 
     /** What a look loads: the mapped flag, or a constant. */
     private volatile ByteBuffer word = DOWN;
-    /** Null: not supervised. All but a look reads the file. */
+    /** Null if there is no supervisor. Everything but a look reads the file. */
     private final RandomAccessFile file;
-    /** Null: cannot be read; then only the flag counts. */
+    /** Null if it cannot be read; then only the flag counts. */
     private final RandomAccessFile owner;
-    /** Null once it is told that a stop was asked for. */
+    /** Null once they have been told to stop. */
     private List<Runnable> callbacks = new ArrayList<>();
     private boolean watched;
 
@@ -87,15 +87,15 @@ public final class Stopctl {
     private Stopctl(Path path) throws IOException {
         file = openRegular(path);
         owner = openOwner(path.resolveSibling("owner"));
-        // Of what is shorter than a flag only the first byte counts, and nobody will raise it.
+        // In a file that is shorter than a flag only the first byte counts, and nobody will raise it.
         word = file.length() >= LENGTH
                 ? file.getChannel().map(FileChannel.MapMode.READ_ONLY, 0, LENGTH)
                 : constant(new String(Arrays.copyOf(copy(), 4), StandardCharsets.ISO_8859_1));
     }
 
     /**
-     * The flag that STOPCTL_FLAG names. If the variable is not set or empty it is one that stays
-     * down; if what it names cannot be used, too, with one line on standard error.
+     * The flag that STOPCTL_FLAG names. If the variable is not set or is empty, it is a flag that
+     * stays down; also if what it names cannot be used, with one line on standard error.
      */
     public static Stopctl fromEnv() {
         String path = System.getenv("STOPCTL_FLAG");
@@ -122,7 +122,7 @@ public final class Stopctl {
         return new Stopctl(path);
     }
 
-    /** Whether there is a supervisor's flag. */
+    /** Whether a supervisor gave us this flag. */
     public boolean isSupervised() {
         return file != null;
     }
@@ -133,7 +133,8 @@ public final class Stopctl {
     }
 
     /**
-     * Sleeps until a stop is asked for or the supervisor is gone: true; or for this long: false.
+     * Sleeps until the worker should stop, because the flag was raised or the supervisor died, and
+     * returns true; or sleeps for this long, and returns false.
      */
     public boolean awaitStop(Duration timeout) throws InterruptedException {
         long start = System.nanoTime();
@@ -149,8 +150,8 @@ public final class Stopctl {
     }
 
     /**
-     * Runs this once when a stop is asked for or the supervisor is gone: at once if that has
-     * happened, otherwise in a daemon thread that the first call starts.
+     * Runs this once when the worker should stop, because the flag was raised or the supervisor died:
+     * at once if that has happened, otherwise in a daemon thread that the first call starts.
      */
     public void onStop(Runnable callback) {
         synchronized (this) {
@@ -169,8 +170,8 @@ public final class Stopctl {
     }
 
     /**
-     * What the flag says, empty while it is down. A supervisor that died without a word is a
-     * request with the reason "lost".
+     * What the flag says, empty while it is down. If the supervisor died without raising the flag,
+     * that is a request with the reason "lost".
      */
     public Optional<Request> request() {
         if (!mustStop()) {
@@ -200,7 +201,7 @@ public final class Stopctl {
     }
 
     private static OptionalLong number(String word) {
-        // Nineteen digits and more are no time that a clock will show.
+        // No clock will show a time of nineteen digits or more.
         boolean known = word != null && word.matches("[0-9]{1,18}");
         return known ? OptionalLong.of(Long.parseLong(word)) : OptionalLong.empty();
     }
@@ -222,8 +223,8 @@ public final class Stopctl {
     }
 
     /**
-     * Whether to stop, by the flag, by its file, or by the owner word. Then every look says so
-     * too, for good.
+     * Whether to stop, because of the flag, its file, or the owner word. From then on every look says
+     * so too.
      */
     private boolean mustStop() {
         if (file == null) {
@@ -247,7 +248,7 @@ public final class Stopctl {
         return read(file, LENGTH);
     }
 
-    /** The first bytes. Not by the channel, which an interrupt of the thread would close. */
+    /** The first bytes. Does not use the channel, which an interrupt of the thread would close. */
     private static byte[] read(RandomAccessFile from, int length) {
         if (from == null) {
             return new byte[0];
@@ -265,7 +266,7 @@ public final class Stopctl {
     }
 
     private static RandomAccessFile openRegular(Path path) throws IOException {
-        // Looked at first: opening a FIFO would wait for somebody to write.
+        // Check this first: opening a FIFO would wait until somebody writes.
         if (!Files.isRegularFile(path, LinkOption.NOFOLLOW_LINKS)) {
             throw new IOException("it is not a file");
         }

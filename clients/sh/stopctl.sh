@@ -1,30 +1,30 @@
-# stopctl.sh 0.1.0: the stop flag of stopctl(1), for scripts of any POSIX shell. To be sourced:
+# stopctl.sh 0.1.0: the stop flag of stopctl(1), for scripts of any POSIX shell. Source it:
 #
 #     . ./stopctl.sh
 #     while keep_going; do one_piece_of_work; done
 #
 # Licence: MIT OR Apache-2.0. The contract is stopctl-flag(7).
 #
-# keep_going        a look: 0 go on, 1 a stop was asked for. Uses the shell's own `read` and starts
-#                   no process; but a flag that cannot be read any more is looked for again after
-#                   a second, and is then a stop.
-# keep_sleeping S   sleeps S seconds (digits, perhaps a decimal point): 0 to the end, 1 a stop was
-#                   asked for. By `stopctl sleep`, which wakes at once; where there is no stopctl,
-#                   by sleep(1), a second at a time.
-# stop_request      0 a stop was asked for, and what it says is in stop_level, stop_reason,
-#                   stop_deadline_ns (CLOCK_MONOTONIC), stop_deadline (Unix seconds), `-` where not
-#                   known; 1 not. Looks at the owner as well, by od(1).
+# keep_going        a look: 0 to continue, 1 to stop. Uses the shell's own `read` and starts no
+#                   process. If the flag cannot be read any more, it tries again after a second; if
+#                   that fails too, it is a stop.
+# keep_sleeping S   sleeps S seconds (digits, perhaps a decimal point): 0 if it slept to the end, 1 to
+#                   stop. Uses `stopctl sleep`, which wakes at once; if there is no stopctl, it uses
+#                   sleep(1), one second at a time.
+# stop_request      0 to stop, with what the flag says in stop_level, stop_reason, stop_deadline_ns
+#                   (CLOCK_MONOTONIC) and stop_deadline (Unix seconds), `-` if not known; 1 to
+#                   continue. Checks the owner as well, with od(1).
 #
-# Without a supervisor they go on. Names that begin with _stopctl_ are private. Safe under `set -eu`.
-# `stopctl keep-going` and `stopctl sleep` do the same as programs, for scripts that source nothing.
-# Each of them costs the start of a process, one or two milliseconds; keep_going some 10 to 50
-# microseconds, because a shell reads byte by byte.
+# Without a supervisor they say to continue. Names that begin with _stopctl_ are private. Safe under
+# `set -eu`. `stopctl keep-going` and `stopctl sleep` do the same as programs, for scripts that source
+# nothing. Each of those costs the start of a process, one or two milliseconds; keep_going costs some
+# 10 to 50 microseconds, because a shell reads byte by byte.
 
 keep_going() {
     [ -z "${_stopctl_stopped-}" ] || return 1
     [ -n "${STOPCTL_FLAG-}" ] || return 0
     if [ -z "${_stopctl_seen-}" ]; then
-        # A FIFO would block the shell, a device might never end.
+        # A FIFO would block the shell, and a device might never end.
         if ! [ -f "$STOPCTL_FLAG" ] || ! [ -s "$STOPCTL_FLAG" ] || ! _stopctl_read; then
             [ -n "${_stopctl_warned-}" ] ||
                 printf 'stopctl: the flag %.200s cannot be used; running unsupervised\n' \
@@ -56,7 +56,7 @@ keep_sleeping() {
         case $_stopctl_status in
         0) return 0 ;;
         1)
-            # It has seen that the supervisor is gone where we would still see the flag down.
+            # It has seen that the supervisor is dead; we would still see the flag down.
             ! keep_going || _stopctl_stopped='1   lost'
             return 1 ;;
         esac
@@ -92,13 +92,13 @@ stop_request() {
     case $stop_deadline in *[!0-9]*) stop_deadline=- ;; esac
 }
 
-# One look; a line that has no end is a line too.
+# One look. A line without an end counts too.
 _stopctl_read() {
     _stopctl_line=
     IFS= read -r _stopctl_line 2>/dev/null <"$STOPCTL_FLAG" || [ -n "$_stopctl_line" ]
 }
 
-# Cuts the first word off what was said; `-` where there is none.
+# Cuts the first word off what the flag said; `-` if there is none.
 _stopctl_word() {
     _stopctl_first=${_stopctl_said%%" "*}
     case $_stopctl_said in
@@ -108,13 +108,13 @@ _stopctl_word() {
     _stopctl_first=${_stopctl_first:--}
 }
 
-# A look at everything: for whoever sleeps.
+# Checks everything, for a script that sleeps.
 _stopctl_ask_again() {
     keep_going && ! _stopctl_is_lost
 }
 
-# Whether the supervisor died: bit 30 of the first word beside the flag. Once it did, it is a stop
-# for good.
+# Whether the supervisor died: bit 30 of the first word of the file `owner` beside the flag. Once it
+# has, every look says stop.
 _stopctl_is_lost() {
     _stopctl_owner=$(od -An -tu4 -N4 "${STOPCTL_FLAG%/*}/owner" 2>/dev/null | tr -d ' ') || return 1
     [ $((${_stopctl_owner:-0} & 0x40000000)) -ne 0 ] || return 1

@@ -1,6 +1,6 @@
 # stopctl 0.1.0: the worker's side for Python 3.8 and later, in one file.
 # SPDX-License-Identifier: MIT OR Apache-2.0
-"""Learn from ``stopctl run`` that it is time to stop, and leave by your own door.
+"""Learn from ``stopctl run`` that it is time to stop, and leave in your own way.
 
     import stopctl
 
@@ -9,18 +9,19 @@
         work()
 
 ``STOPCTL_FLAG`` names a small file in shared memory. The worker runs while its first byte is
-``0``; anything else means stop. Without that variable the flag stays down, so that a program
-needs no second way of running. The whole contract is in stopctl-flag(7).
+``0``; anything else means stop. Without that variable the flag stays down, so a program needs no
+separate way to run. The whole contract is in stopctl-flag(7).
 
 Importing this module installs no signal handler, starts no thread and writes nothing.
 
 Limits:
 
-* ``is_set()`` reads a mapped file and nothing else. If somebody who may write the file cuts it
-  to nothing, such a look ends the process with SIGBUS. ``wait()``, ``request()`` and what is
-  built on them read the file itself, and take one of no bytes for a stop. Once one of them has
-  seen a stop, ``is_set()`` says so without the file.
-* ``is_set()`` does not notice that the supervisor died; whatever waits or tells the reason does.
+* ``is_set()`` reads a mapped file and nothing else. If somebody who may write the file truncates
+  it to nothing, such a look ends the process with SIGBUS. ``wait()``, ``request()`` and what is
+  built on them read the file itself, and take an empty file as a stop. Once one of them has seen
+  a stop, ``is_set()`` says so without the file.
+* ``is_set()`` does not notice that the supervisor died; everything that waits or tells the reason
+  does.
 * Ranks of a distributed computation must agree on when to leave, or those that stay hang.
 """
 
@@ -62,15 +63,15 @@ _Item = TypeVar("_Item")
 
 _LENGTH = 64
 _RUN = ord("0")
-# By the first byte. An index into a tuple costs less than a comparison.
+# Whether the first byte means stop. Indexing a tuple costs less than a comparison.
 _STOPS = tuple(byte != _RUN for byte in range(256))
 
-# The longest sleep, in seconds: the kernel wakes one waiter only when the owner dies, and the
-# others learn of it by looking again.
+# The longest sleep, in seconds: when the owner dies, the kernel wakes only one waiter, and the
+# others find out when they look again.
 _LONGEST = 1.0
 # A sleep without futex(2), in seconds.
 _NAP = 0.05
-# The text may move while it is copied: how often, until two copies agree.
+# How often the text is copied until two copies agree: it may change while it is copied.
 _COPIES = 8
 _OWNER_DIED = 1 << 30
 
@@ -86,9 +87,9 @@ _SIGNALS: Dict[int, str] = {
 class Stopped(BaseException):
     """Raised by :meth:`Flag.check`. Its argument is the reason, if that is known.
 
-    Like KeyboardInterrupt it is no ``Exception``: code that catches errors in order to go on
-    does not catch it. A ``multiprocessing.Pool`` loses a task that raises one, and whoever asks
-    for its result waits for ever; a ``ProcessPoolExecutor`` hands it on.
+    Like KeyboardInterrupt it is not an ``Exception``: code that catches errors in order to continue
+    does not catch it. A ``multiprocessing.Pool`` loses a task that raises it, and code that asks
+    for the result waits forever; a ``ProcessPoolExecutor`` passes it on.
     """
 
 
@@ -103,14 +104,14 @@ class Request(NamedTuple):
 
 
 class OnStop:
-    """What :meth:`Flag.on_stop` registered, as a context manager if you like."""
+    """What :meth:`Flag.on_stop` registered. It is also a context manager."""
 
     def __init__(self, todo: Dict[OnStop, Callable[[], object]], fn: Callable[[], object]):
         self._todo = todo
         todo[self] = fn
 
     def cancel(self) -> None:
-        """Forget it. It does nothing if the function was called, or is being called, already."""
+        """Forget the function. Does nothing if it has been called or is being called."""
         self._todo.pop(self, None)
 
     def __enter__(self) -> OnStop:
@@ -147,12 +148,12 @@ class Flag:
 
     def is_set(self) -> bool:
         """Whether to stop: one load, and nothing else."""
-        # A file that is cut to nothing is a SIGBUS here: to look at its size first would be a system
-        # call for each look, and too early all the same.
+        # If the file is truncated to nothing, this raises SIGBUS. Checking its size first would
+        # cost a system call for each look, and the size could still change after that.
         return _STOPS[self._page[0]]
 
     def until(self, items: Iterable[_Item]) -> Iterator[_Item]:
-        """The items, until a stop is asked for.
+        """The items, until the flag is set.
 
         It looks before it takes an item, so none is taken from a queue and then lost.
         """
@@ -165,7 +166,7 @@ class Flag:
             yield item
 
     def check(self) -> None:
-        """Raise :class:`Stopped` if a stop is asked for: for code that is deep in calls."""
+        """Raise :class:`Stopped` if the flag is set: for code that is deep in calls."""
         if self.is_set():
             raise Stopped(self.reason)
 
@@ -206,10 +207,10 @@ class Flag:
     # Waiting
 
     def wait(self, timeout: Optional[float] = None) -> bool:
-        """Sleep until a stop is asked for, or for ``timeout`` seconds; whether to stop.
+        """Sleep until it is time to stop, or for ``timeout`` seconds; return whether it is.
 
-        A sleep costs no processor time, and signal handlers run in it. It ends too when the
-        supervisor is dead; from then on the flag is set in this process.
+        A sleep costs no processor time, and signal handlers run during it. It also ends when the
+        supervisor dies; from then on the flag is set in this process.
         """
         end = None if timeout is None else time.monotonic() + timeout
         while not self._look():
@@ -220,7 +221,7 @@ class Flag:
         return True
 
     async def wait_async(self, timeout: Optional[float] = None) -> bool:
-        """The same for asyncio: other tasks go on."""
+        """The same for asyncio: other tasks continue."""
         import asyncio
 
         if self._look():
@@ -247,16 +248,16 @@ class Flag:
         return True
 
     def on_stop(self, fn: Callable[[], object]) -> OnStop:
-        """Call ``fn()`` once when a stop is asked for, at once if it already is.
+        """Call ``fn()`` once when the flag is set, at once if it already is.
 
-        It is called in a thread of this module: to interrupt what cannot look, as
-        ``connection.interrupt`` of sqlite3 does, or to close a socket. The last one registered is
-        called first. A process forked later calls none of them.
+        It is called in a thread of this module: to interrupt code that cannot look, as
+        ``connection.interrupt`` of sqlite3 does, or to close a socket. The last function that was
+        registered is called first. A process that is forked later calls none of them.
         """
         watch = self._watches.setdefault(os.getpid(), _Watch())
         registered = OnStop(watch.todo, fn)
-        # ORDER: registered first, then looked. The thread empties the list only after the flag is
-        # set, so either it finds this entry or we see the flag, and another thread finds it.
+        # ORDER: register first, then look. The thread empties the list only after the flag is set,
+        # so either it finds this entry, or we see the flag and another thread finds it.
         if next(watch.tickets) == 0 or self.is_set():
             threading.Thread(
                 target=self._run_on_stop, args=(watch,), name="stopctl", daemon=True
@@ -266,15 +267,15 @@ class Flag:
     # This process alone
 
     def set(self) -> None:
-        """Ask this process to stop, and no other: not the run, not the other workers.
+        """Tell this process to stop, and no other: not the run, not the other workers.
 
         It takes no lock and may be called from a signal handler. Threads that wait wake up within
-        a second. ``stopctl stop`` in a worker asks the whole run.
+        a second. To stop the whole run, a worker calls ``stopctl stop``.
         """
         self._raise(_text_of("1", "local"))
 
     def also_on(self, *signals: int) -> None:
-        """Take these signals for a request to stop, by handlers that call :meth:`set`.
+        """Treat these signals as a request to stop, with handlers that call :meth:`set`.
 
         For a program that is run without a supervisor as well: ``stop.also_on(SIGTERM, SIGINT)``.
         Handlers can be set in the main thread only.
@@ -297,11 +298,11 @@ class Flag:
     # Inside
 
     def _look(self) -> bool:
-        """The thorough look: at the file itself and at its owner, too."""
+        """The thorough look: at the file itself and at its owner."""
         return self._down() is None
 
     def _down(self) -> Optional[bytes]:
-        """What the flag says while it is down; None when it is time to stop, and then for good."""
+        """What the flag says while it is down; None from the moment when it is time to stop."""
         shared = self._shared
         if shared is None or self._page is not shared.page:
             return None if self.is_set() else _DOWN
@@ -309,7 +310,7 @@ class Flag:
         if not said:
             self._raise(_text_of("-", "-"))
         elif _STOPS[said[0]]:
-            # Kept: should the file be cut later, no look touches the mapping any more.
+            # Kept, so that no look touches the mapping any more if the file is truncated later.
             self._page = said
         elif self._is_lost():
             self._raise(_text_of("1", "lost"))
@@ -320,27 +321,27 @@ class Flag:
         return owner is not None and bool(_word_of(owner.read()) & _OWNER_DIED)
 
     def _text(self) -> bytes:
-        """What to tell once it is time to stop."""
+        """What the flag says once it is time to stop."""
         shared = self._shared
         said = b"" if shared is None else shared.read()
-        # What this process knows by itself counts where the file does not say more.
+        # If the file does not say more, what this process knows by itself counts.
         return said if said and _STOPS[said[0]] else bytes(self._page[:])
 
     def _sleep(self, seconds: float) -> None:
         futex = self._futex
         if futex is None:
             self._futex = _futex_for(self._shared)
-            # That took its time: looked at again before the file is read once more.
+            # That took some time, so the caller looks again before it sleeps.
             return
-        # ORDER: the word is read before the sleep; the kernel sleeps only if it is still the
-        # same, so a raise in between cannot be missed.
+        # ORDER: the word is read before the sleep. The kernel sleeps only if it is still the same,
+        # so the flag cannot be raised unnoticed in between.
         said = self._down()
         if said is not None:
             futex.wait(0 if self._shared is None else _word_of(said), seconds)
 
     def _raise(self, text: bytes) -> None:
-        # A signal handler may come here at any moment: no lock, and no import. No look either: the
-        # file may have been cut. What the first one said is kept.
+        # A signal handler may call this at any moment: no lock and no import. No look either: the
+        # file may have been truncated. The first text is kept.
         shared = self._shared
         if self._page is (_DOWN if shared is None else shared.page):
             self._page = text
@@ -366,9 +367,9 @@ _flags: Dict[str, Flag] = {}
 def flag() -> Flag:
     """The flag that ``STOPCTL_FLAG`` names: the same object at every call in a process.
 
-    If the variable is not set, or empty, it is a flag that stays down. If it names something that
-    cannot be a flag (missing, unreadable, empty, no regular file), this is said once on standard
-    error, and the flag stays down.
+    If the variable is not set or is empty, it is a flag that stays down. If it names something that
+    cannot be a flag (missing, unreadable, empty, not a regular file), there is one warning on
+    standard error, and the flag stays down.
     """
     path = os.environ.get("STOPCTL_FLAG")
     return _flag_at(os.path.abspath(path) if path else "")
@@ -386,7 +387,8 @@ def _flag_at(path: str) -> Flag:
         except (OSError, ValueError) as error:
             problem = error
     made = Flag(path, shared, owner)
-    # Of two threads one wins, and it alone warns. Without an owner the flag alone counts.
+    # If two threads come here, only one of them stores its flag and warns. Without an owner only
+    # the flag counts.
     if _flags.setdefault(path, made) is made and problem is not None and shared is None:
         why = (problem.strerror if isinstance(problem, OSError) else None) or str(problem)
         _warn(f"stopctl: the flag {path!r} cannot be used ({why}); running without a supervisor")
@@ -419,24 +421,24 @@ def _parse(text: bytes) -> Request:
 
 
 class _Watch:
-    """What one process wants done at the stop. The child of a fork makes its own."""
+    """The functions that one process has registered. A forked child makes its own list."""
 
     def __init__(self) -> None:
         self.todo: Dict[OnStop, Callable[[], object]] = {}
-        # Drawing one is atomic: a lock could be held by another thread at the moment of a fork.
+        # Taking one is atomic. A lock could be held by another thread at the moment of a fork.
         self.tickets = itertools.count()
 
 
 def _word_of(text: bytes) -> int:
-    """The first four bytes as the kernel compares them: behind a file's end there are zeros."""
+    """The first four bytes as the kernel compares them: after the end of a file there are zeros."""
     return int.from_bytes(text[:4].ljust(4, b"\0"), sys.byteorder)
 
 
 class _Mapped:
     """A file of the contract, mapped to be read. The mapping outlives the file's name.
 
-    No descriptor is kept for later use: a program that closes all it does not know, as daemons
-    do, would give its number to another file.
+    No descriptor is kept for later use: a program that closes all descriptors that it does not
+    know, as daemons do, would give its number to another file.
     """
 
     def __init__(self, path: str, least: int):
@@ -451,10 +453,10 @@ class _Mapped:
         self._identity = (state.st_dev, state.st_ino)
 
     def read(self) -> bytes:
-        """What the file says; nothing if somebody has cut it to nothing.
+        """What the file says; nothing if somebody has truncated it to nothing.
 
-        Not by the mapping: a load from it is a SIGBUS if the file is cut before that, however late
-        its size was looked at.
+        This does not use the mapping: a load raises SIGBUS if the file is truncated before it, no
+        matter how late its size was checked.
         """
         try:
             fd = self.reopen()
@@ -472,8 +474,8 @@ class _Mapped:
         return last
 
     def _mapped(self) -> bytes:
-        """The same of a file that cannot be opened any more: its name is gone, or there is no
-        descriptor left. Whoever cuts one of those at this moment ends us."""
+        """The same for a file that cannot be opened any more: its name is gone, or there is no
+        descriptor left. If somebody truncates it at this moment, SIGBUS ends this process."""
         try:
             state = os.stat(self._path)
         except OSError:
@@ -491,7 +493,7 @@ class _Mapped:
 
 
 def _open_regular(path: str) -> Tuple[int, os.stat_result]:
-    # O_NONBLOCK: a FIFO must not make us wait for its writer.
+    # O_NONBLOCK: opening a FIFO must not wait for a writer.
     fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     state = os.fstat(fd)
     if not stat.S_ISREG(state.st_mode):
@@ -501,7 +503,7 @@ def _open_regular(path: str) -> Tuple[int, os.stat_result]:
 
 
 class _Futex:
-    """A sleep that somebody can end. This one is for machines without futex(2): short naps."""
+    """A sleep that can be ended. This one is for machines without futex(2): short naps."""
 
     def wait(self, down: int, seconds: float) -> None:
         time.sleep(min(seconds, _NAP))
@@ -517,7 +519,7 @@ def _futex_for(shared: Optional[_Mapped]) -> _Futex:
     try:
         return _real_futex(number, shared)
     except (ImportError, AttributeError, OSError, ValueError):
-        # A Python without ctypes, or the file's name is gone since it was mapped.
+        # A Python without ctypes, or the file has lost its name since it was mapped.
         return _Futex()
 
 
@@ -544,7 +546,7 @@ def _real_futex(number: int, shared: Optional[_Mapped]) -> _Futex:
     class Timespec(ctypes.Structure):
         _fields_ = [("seconds", ctypes.c_long), ("nanoseconds", ctypes.c_long)]
 
-    # FUTEX_WAIT and FUTEX_WAKE without FUTEX_PRIVATE_FLAG: who wakes is another process.
+    # FUTEX_WAIT and FUTEX_WAKE without FUTEX_PRIVATE_FLAG, because another process wakes us.
     wait, wake, everybody = 0, 1, 0x7FFF_FFFF
     libc = ctypes.CDLL(None, use_errno=True)
     own = ctypes.c_uint32(0)
@@ -572,15 +574,15 @@ def _real_futex(number: int, shared: Optional[_Mapped]) -> _Futex:
             left = Timespec(whole, int((seconds - whole) * 1e9))
             if futex(wait, down, ctypes.byref(left)) == 0:
                 return
-            # Changed before the sleep, a signal, the end of the time: all of them mean look again.
+            # The word had changed, a signal arrived, or the time is over: in each case, look again.
             if ctypes.get_errno() not in (errno.EAGAIN, errno.EINTR, errno.ETIMEDOUT):
                 super().wait(down, seconds)
 
         def wake(self) -> None:
             if shared is None:
                 own.value = 1
-            # On a flag of the supervisor this wakes other workers too, for nothing: they look,
-            # and sleep again.
+            # On a flag of the supervisor this also wakes other workers, in vain: they look, and
+            # sleep again.
             futex(wake, everybody, None)
 
     return RealFutex()
