@@ -43,3 +43,20 @@ impl<'a> Herald<'a> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::rehearsal::{NOW, of_run, plan};
+    use super::Herald;
+
+    #[test]
+    fn where_nobody_wants_to_be_told_nothing_is_found_out() {
+        let plan = plan(1);
+        of_run(&plan, |run| {
+            let mut herald = Herald::new(&plan, None);
+            herald.tell(run, || panic!("nobody has to know"));
+            herald.tell_reload(run, NOW);
+            assert_eq!(herald.deadline(), None);
+        });
+    }
+}

@@ -232,3 +232,50 @@ fn fill(dir: &RunDir, run: &mut Run<'_>, hearing: Option<&mut Hearing>) -> io::R
     missing |= gone;
     Ok(Restored { missing, flags })
 }
+
+#[cfg(test)]
+mod tests {
+    use nix::fcntl::OFlag;
+
+    use super::super::rehearsal::{NOW, of_run, plan};
+    use super::{RunDir, Upkeep, files};
+
+    fn upkeep() -> Upkeep {
+        Upkeep::new(RunDir::build().unwrap())
+    }
+
+    #[test]
+    fn what_is_missing_is_put_back_once() {
+        let told = of_run(&plan(1), |run| {
+            // The files of this run are in another directory.
+            let mut upkeep = upkeep();
+            for is_news in [true, false] {
+                upkeep.is_touched(NOW);
+                let put_back = upkeep.put_back(run, None, NOW);
+                assert_eq!(put_back.is_news, is_news);
+                assert_eq!(put_back.complaint, None);
+                assert_eq!(upkeep.deadline(), None);
+            }
+            for name in ["owner", "control", "record"] {
+                let file = files::open(upkeep.dir(), name, OFlag::O_PATH);
+                assert!(file.is_ok(), "{name}");
+            }
+        });
+        let news = told.iter().filter(|event| event.starts_with("PutBack"));
+        assert_eq!(news.count(), 1);
+    }
+
+    #[test]
+    fn what_cannot_be_put_back_is_told_once_and_tried_again() {
+        let told = of_run(&plan(1), |run| {
+            let mut upkeep = upkeep();
+            for _ in 0..2 {
+                upkeep.complain("it cannot be put back", run, NOW);
+                assert!(upkeep.deadline() > Some(NOW));
+            }
+            upkeep.let_go();
+            assert_eq!(upkeep.deadline(), None);
+        });
+        assert_eq!(told.len(), 1, "{told:?}");
+    }
+}
