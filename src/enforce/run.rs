@@ -168,7 +168,7 @@ impl<'a> Run<'a> {
 
     /// Orphans without any sign go to a worker that can take them: who is over takes nobody any more.
     fn pass_orphans_on(&mut self) {
-        let is_over = |one: &Worker| one.is_over().is_some();
+        let is_over = |one: &Worker| one.is_over();
         let adopter = self.search.adopter();
         let mut over = self.workers.iter().filter(|one| is_over(one));
         if over.any(|one| Some(one.number()) == adopter) {
@@ -231,7 +231,7 @@ impl<'a> Run<'a> {
     /// why some could not be made.
     pub(crate) fn put_back_flags(&mut self, dir: &RunDir) -> (bool, io::Result<()>) {
         let (mut missing, mut result) = (false, Ok(()));
-        for worker in self.workers.iter_mut().filter(|w| w.is_over().is_none()) {
+        for worker in self.workers.iter_mut().filter(|w| !w.is_over()) {
             match worker.put_back_flag(dir) {
                 Ok(was_missing) => missing |= was_missing,
                 Err(error) => result = result.and(Err(error)),
@@ -249,7 +249,7 @@ impl<'a> Run<'a> {
 
     /// Asks everybody to stop as well as that can be done at once.
     pub(crate) fn abandon(&mut self) {
-        for worker in self.workers.iter_mut().filter(|w| w.is_over().is_none()) {
+        for worker in self.workers.iter_mut().filter(|w| !w.is_over()) {
             worker.abandon(&self.rules);
         }
     }

@@ -21,7 +21,7 @@ use crate::contract::run_dir::RunDir;
 use crate::enforce::event::{Event, Witness};
 use crate::enforce::run::{Files, How, Run};
 use crate::enforce::turn::Rules;
-use crate::enforce::worker::{Heritage, Stranger, Worker};
+use crate::enforce::worker::{self, Heritage, Stranger, Worker};
 use crate::failpoint;
 use crate::linux::cgroup::Cgroup;
 use crate::linux::process::{self, Identity};
@@ -288,7 +288,7 @@ fn take_in(
             record,
             cgroup: cgroup.map(|cgroup| cgroup.of_worker(number)),
         };
-        run.adopt(|turn| Worker::adopt(heritage, times, turn));
+        run.adopt(|turn| worker::adopt(heritage, times, turn));
         failpoint::pass("worker adopted");
     }
     raised.rest();

@@ -52,10 +52,71 @@ impl Turn<'_> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(in crate::enforce) mod tests {
     use std::time::Duration;
 
-    use super::{Limit, Rules, SignalTo, Stragglers};
+    use super::{Event, Limit, Moment, Rules, Search, SignalTo, Stragglers, Turn, Witness};
+
+    /// Turns for the tests of a part, and what was told in them.
+    #[derive(Debug)]
+    pub(in crate::enforce) struct Told {
+        /// The rules of the next turn.
+        pub(in crate::enforce) rules: Rules,
+        search: Search,
+        seen: Seen,
+    }
+
+    #[derive(Debug, Default)]
+    struct Seen(Vec<String>);
+
+    impl Default for Told {
+        fn default() -> Self {
+            Self {
+                rules: rules(SignalTo::First, Stragglers::Stop),
+                search: Search::of_stranger(),
+                seen: Seen::default(),
+            }
+        }
+    }
+
+    impl Told {
+        pub(in crate::enforce) fn turn(&mut self, now: Moment) -> Turn<'_> {
+            Turn {
+                now,
+                rules: &self.rules,
+                search: &mut self.search,
+                witness: &mut self.seen,
+            }
+        }
+
+        /// How many events of this name were told so far; of any, if it is empty.
+        pub(in crate::enforce) fn count(&self, name: &str) -> usize {
+            let events = self.seen.0.iter();
+            events.filter(|event| event.starts_with(name)).count()
+        }
+    }
+
+    impl Witness for Seen {
+        fn see(&mut self, _: Moment, event: &Event<'_>) {
+            self.0.push(format!("{event:?}"));
+        }
+
+        fn deadline(&self) -> Option<Moment> {
+            None
+        }
+
+        fn tick(&mut self, _: Moment) {}
+    }
+
+    fn rules(signal_to: SignalTo, stragglers: Stragglers) -> Rules {
+        Rules {
+            stop_signal: libc::SIGTERM,
+            signal_to,
+            kill_wait: Duration::ZERO,
+            max_grace: Limit::Never,
+            stragglers,
+        }
+    }
 
     #[test]
     fn what_is_left_behind_has_the_stop_signal_unless_that_is_for_the_main_process() {
@@ -65,13 +126,7 @@ mod tests {
             (SignalTo::Main, Stragglers::Stop, false),
             (SignalTo::Main, Stragglers::Wait, true),
         ] {
-            let rules = Rules {
-                stop_signal: libc::SIGTERM,
-                signal_to,
-                kill_wait: Duration::ZERO,
-                max_grace: Limit::Never,
-                stragglers,
-            };
+            let rules = rules(signal_to, stragglers);
             assert_eq!(rules.signals_rest(), signals_rest, "{rules:?}");
         }
     }

@@ -27,7 +27,7 @@ impl Roster {
 
     /// Those that are not over.
     pub(crate) fn there(&self) -> impl Iterator<Item = &Worker> {
-        self.iter().filter(|worker| worker.is_over().is_none())
+        self.iter().filter(|worker| !worker.is_over())
     }
 
     /// Those whose numbers follow `last`; all of them if there is no such number.
@@ -89,9 +89,9 @@ impl Roster {
 }
 
 fn act_on(worker: &mut Worker, finals: &mut Vec<Final>, act: impl FnOnce(&mut Worker)) {
-    if worker.is_over().is_none() {
+    if !worker.is_over() {
         act(worker);
-        finals.extend(worker.is_over().cloned());
+        finals.extend(worker.last().cloned());
     }
 }
 

@@ -1,278 +1,178 @@
-//! The end of a worker: its main process first, then what that left behind, then the record.
+//! What is told of a worker at its end: its outcome, and its final record.
 
-use std::time::Duration;
-
-use libc::SIGKILL;
-
-use super::{Life, Main, Program, Worker, care};
+use super::body::Body;
+use super::heard::Heard;
+use super::stop::Stop;
 use crate::contract::record::Stragglers;
-use crate::decide::ladder::{Input, Rung};
+use crate::decide::ladder::Rung;
 use crate::decide::outcome::{Before, Final, Outcome};
-use crate::decide::times::Times;
-use crate::enforce::event::Event;
-use crate::enforce::turn::Turn;
-use crate::failpoint;
-use crate::linux::process;
-use crate::words::duration::Limit;
+use crate::enforce::turn::{Rules, Turn};
 use crate::words::ended::Ended;
-use crate::words::escape::escaped;
 use crate::words::moment::Moment;
-use crate::words::reason::Reason;
+use crate::words::worker_number::WorkerNumber;
 
-/// For what a worker leaves behind that ended by itself: 2 s to see the flag, 2 s after SIGTERM.
-const STRAGGLERS: Duration = Duration::from_secs(2);
+/// The rung that the outcome tells of: the highest that was used before the main process ended; or, if
+/// what that left behind is waited for as for the worker itself, the highest of all.
+fn rung(stop: &Stop, rules: &Rules) -> Option<Rung> {
+    match rules.stragglers {
+        Stragglers::Stop | Stragglers::Leave => stop.rung_of_main(),
+        Stragglers::Wait => stop.rung(),
+    }
+}
 
-/// The same if nobody ever looked at the flag. What watches the end of its parent needs a moment to
-/// see it, and then there is nothing to stop.
-const MOMENT: Duration = Duration::from_millis(500);
+/// The outcome of a worker of which nothing is left.
+pub(super) fn outcome(
+    ended: Option<Ended>,
+    rules: &Rules,
+    (stop, body, heard): (&Stop, &Body, &Heard),
+) -> Outcome {
+    let rung = rung(stop, rules);
+    Outcome::of(ended, before(ended, rung, rules, (body, heard)))
+}
 
-impl Worker {
-    /// Its main process has ended, and is a zombie if it is our child: reaps it. What it left is
-    /// looked for by the next [`Worker::settle`]. Answers how it ended, if that was not lost.
-    pub fn main_ended(&mut self, left: usize, turn: &mut Turn<'_>) -> Option<Ended> {
-        self.see_read(turn);
-        let ended = match &self.main {
-            Main::Child => {
-                failpoint::pass("end seen");
-                if !turn.search.is_certain() {
-                    // ORDER: found while the zombie pins the number of its session and group.
-                    turn.search.discard();
-                    self.look_for_tree(turn);
-                }
-                failpoint::pass("tree swept");
-                let ended = process::reap(self.pid);
-                turn.search.forget(self.pid);
-                failpoint::pass("reaped");
-                ended
-            }
-            // Its status goes to whoever reaps it.
-            Main::Stranger(_) => None,
+/// The outcome of a worker whose ladder another owner enforces, which has used this rung. That owner
+/// sees it if the worker looks late.
+pub(super) fn outcome_from_afar(
+    ended: Option<Ended>,
+    rung: Option<Rung>,
+    rules: &Rules,
+    parts: (&Body, &Heard),
+) -> Outcome {
+    let mut before = before(ended, rung, rules, parts);
+    before.looked = before.looked.filter(|&looked| looked);
+    Outcome::of(ended, before)
+}
+
+/// When a worker was over of which nothing is left now, and whose main process ended at this moment.
+pub(super) fn moment(main_ended: Moment, turn: &Turn<'_>) -> Moment {
+    match turn.rules.stragglers {
+        Stragglers::Stop | Stragglers::Leave => main_ended,
+        Stragglers::Wait => turn.now,
+    }
+}
+
+/// What is known of the time before the main process `ended`.
+fn before(
+    ended: Option<Ended>,
+    rung: Option<Rung>,
+    rules: &Rules,
+    (body, heard): (&Body, &Heard),
+) -> Before {
+    Before {
+        rung,
+        looked: heard.has_seen_flag(),
+        handled: body.has_handled(ended),
+        stop_signal: rules.stop_signal,
+    }
+}
+
+/// The final record of a worker that was over at this moment.
+pub(super) fn last(
+    (worker, at): (WorkerNumber, Moment),
+    (ended, outcome): (Option<Ended>, Outcome),
+    rules: &Rules,
+    (stop, body, heard): (&Stop, &Body, &Heard),
+) -> Final {
+    let asked_at = stop.asked_at().filter(|_| rung(stop, rules).is_some());
+    Final {
+        worker,
+        pid: body.main().pid(),
+        ended,
+        outcome,
+        failed: ended.is_some_and(|ended| outcome.is_failure(ended, rules.stop_signal)),
+        flag_to_end: asked_at.map(|asked_at| at.since(asked_at)),
+        looked: heard.looked(),
+        extensions: stop.extensions(),
+        stragglers: body.stragglers(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::File;
+    use std::time::Duration;
+
+    use super::{
+        Body, Ended, Heard, Moment, Outcome, Rung, Stop, Stragglers, WorkerNumber, last, moment,
+        outcome, outcome_from_afar, rung,
+    };
+    use crate::contract::flag::writer::FlagFile;
+    use crate::decide::ladder::{Input, Ladder};
+    use crate::decide::times::Times;
+    use crate::enforce::turn::tests::Told;
+    use crate::enforce::worker::main_process::MainProcess;
+    use crate::words::duration::Limit;
+    use crate::words::reason::Reason;
+
+    const BEGAN: Moment = Moment::from_nanos(1_000_000_000);
+    const CLEAN: Option<Ended> = Some(Ended::Exited(0));
+
+    /// The parts of a worker on which SIGTERM was used, and then, after its main process had ended,
+    /// SIGKILL.
+    fn parts() -> (Stop, Body, Heard) {
+        let dir = tempfile::tempdir().unwrap();
+        let worker = WorkerNumber::FIRST;
+        let flag = FlagFile::create(File::open(dir.path()).unwrap(), dir.path(), worker).unwrap();
+        let path = flag.path().to_owned();
+        let times = Times::plain(Limit::Never, Limit::Never, Duration::ZERO);
+        let mut stop = Stop::new(worker, flag, Ladder::new(times, BEGAN));
+        for input in [
+            Input::AtLeast(Rung::Term),
+            Input::MainEnded { stragglers: None },
+            Input::AtLeast(Rung::Kill),
+        ] {
+            let _ = stop.ask(input, &Reason::USER, BEGAN);
+        }
+        let body = Body::new(worker, MainProcess::child(i32::MAX), path, None);
+        (stop, body, Heard::nothing(worker))
+    }
+
+    #[test]
+    fn what_was_used_on_the_rest_counts_where_that_is_the_worker() {
+        let (stop, body, heard) = parts();
+        let mut told = Told::default();
+        for (stragglers, used, expected) in [
+            (Stragglers::Stop, Rung::Term, Outcome::Term),
+            (Stragglers::Wait, Rung::Kill, Outcome::Kill),
+        ] {
+            told.rules.stragglers = stragglers;
+            assert_eq!(rung(&stop, &told.rules), Some(used));
+            let outcome = outcome(CLEAN, &told.rules, (&stop, &body, &heard));
+            assert_eq!(outcome, expected);
+        }
+    }
+
+    #[test]
+    fn a_worker_is_over_when_the_rest_is_where_that_is_the_worker() {
+        let mut told = Told::default();
+        let now = BEGAN + Duration::from_secs(1);
+        assert_eq!(moment(BEGAN, &told.turn(now)), BEGAN);
+        told.rules.stragglers = Stragglers::Wait;
+        assert_eq!(moment(BEGAN, &told.turn(now)), now);
+    }
+
+    #[test]
+    fn whether_a_worker_of_another_owner_has_looked_is_not_known() {
+        let (_, body, mut heard) = parts();
+        let mut told = Told::default();
+        let flag = Some(Rung::Flag);
+        let of = |heard: &Heard, told: &Told| {
+            outcome_from_afar(CLEAN, flag, &told.rules, (&body, heard))
         };
-        let (worker, asked, now) = (self.number, self.is_asked(), turn.now);
-        if self.program != Program::Impossible {
-            turn.tell(&Event::MainEnded {
-                worker,
-                ended,
-                asked,
-                left,
-            });
-        }
-        self.changed = true;
-        self.rest_at = None;
-        self.life = Life::Remains { ended, at: now };
-        ended
+        assert_eq!(of(&heard, &told), Outcome::Flag);
+        let _ = heard.look(&mut told.turn(BEGAN));
+        assert_eq!(of(&heard, &told), Outcome::Flag);
     }
 
-    /// Lets go of those of its tree who have ended. Before [`Worker::settle`], for all workers.
-    pub fn forget_ended(&mut self, turn: &mut Turn<'_>) {
-        let worker = self.number;
-        for pid in self.tree.forget_ended() {
-            self.changed = true;
-            let ended = Event::StragglerEnded { worker, pid };
-            turn.tell(&ended);
-        }
-    }
-
-    /// Looks who is left of those it left behind, and of a main process that is not our child. The
-    /// last one gone, it has its final record.
-    pub fn settle(&mut self, turn: &mut Turn<'_>) {
-        if matches!((&self.life, &self.main), (Life::Main, Main::Stranger(main)) if main.has_ended())
-        {
-            self.main_ended(0, turn);
-        }
-        let Life::Remains { ended, at } = self.life else {
-            return;
-        };
-        let (main, tree) = (&self.main, &mut self.tree);
-        main.as_leader(&self.life, |leader| tree.refresh(leader, turn.search));
-        match turn.rules.stragglers {
-            Stragglers::Stop | Stragglers::Wait => self.greet(turn),
-            Stragglers::Leave => self.leave_alone(turn),
-        }
-        if self.tree.rest().is_empty() {
-            let rung = self.rung_of_outcome(turn);
-            let at = if turn.rules.stragglers == Stragglers::Wait {
-                turn.now
-            } else {
-                at
-            };
-            let outcome = Outcome::of(ended, self.before(ended, rung, turn));
-            // Nothing is asked of a ladder whose tree is empty.
-            let _ = self.ladder.step(Input::TreeEnded, turn.now);
-            self.finish(ended, outcome, at, turn);
-        }
-    }
-
-    /// The rung that its outcome tells of: the highest that was used before its main process ended,
-    /// or before the last of it did where that is the worker.
-    fn rung_of_outcome(&self, turn: &Turn<'_>) -> Option<Rung> {
-        match turn.rules.stragglers {
-            Stragglers::Stop | Stragglers::Leave => self.ladder.outcome_rung(),
-            Stragglers::Wait => self.ladder.rung(),
-        }
-    }
-
-    /// Those who came after the others had their signal get it, too.
-    fn greet(&mut self, turn: &mut Turn<'_>) {
-        let new = self.tree.newcomers();
-        if new.is_empty() {
-            return;
-        }
-        self.changed = true;
-        let count = u32::try_from(new.len()).unwrap_or(u32::MAX);
-        self.stragglers = self.stragglers.saturating_add(count);
-        let worker = self.number;
-        for straggler in new {
-            let there = Event::Straggler { worker, straggler };
-            turn.tell(&there);
-        }
-        let signal = match self.ladder.rung() {
-            Some(Rung::Term) if turn.rules.signals_rest() => Some(turn.rules.stop_signal),
-            Some(Rung::Kill) => Some(SIGKILL),
-            Some(Rung::Flag | Rung::Term) | None => None,
-        };
-        if let Some(signal) = signal {
-            for straggler in new {
-                self.signal_straggler(straggler, signal, turn);
-            }
-        }
-        self.tree.mark_greeted();
-        self.ask_stragglers(turn);
-    }
-
-    /// Asks those it left behind, if it had not been asked itself, and if nobody else has care of
-    /// them.
-    pub(super) fn ask_stragglers(&mut self, turn: &mut Turn<'_>) {
-        let Life::Remains { at, .. } = self.life else {
-            return;
-        };
-        let (left, own, time) = (self.tree.rest(), self.flag.path(), turn.now.since(at));
-        let others = || care::of_others(left, own, time);
-        let other = self.asked.is_none().then(others).flatten();
-        if let (Some(dir), None) = (&other, self.care_at) {
-            let (worker, run) = (self.number, dir.file_name().unwrap_or_default());
-            let what = format!(
-                "worker {worker} left what is of the run {}: it is waited for, since somebody \
-                 enforces the ladders of that",
-                escaped(run)
-            );
-            turn.tell(&Event::Warning(&what));
-        }
-        self.care_at = other.is_some().then(|| turn.now + care::LOOK_AGAIN);
-        self.see_read(turn);
-        let grace = if self.looked == Some(false) {
-            MOMENT
-        } else {
-            STRAGGLERS
-        };
-        let (grace, kill_after) = (Limit::After(grace), Limit::After(STRAGGLERS));
-        let short = Times::plain(grace, kill_after, turn.rules.kill_wait);
-        let is_waited_for = other.is_some() || turn.rules.stragglers == Stragglers::Wait;
-        let stragglers = (!is_waited_for).then_some(short);
-        // On a ladder that was climbed already this freezes the outcome, and no more.
-        self.ask(Input::MainEnded { stragglers }, &Reason::SIBLING, turn);
-    }
-
-    /// Names those it left behind, and forgets them.
-    fn leave_alone(&mut self, turn: &mut Turn<'_>) {
-        let worker = self.number;
-        for straggler in self.tree.rest() {
-            let left = Event::StragglerLeft { worker, straggler };
-            turn.tell(&left);
-            turn.search.exclude(straggler.pid);
-            self.stragglers = self.stragglers.saturating_add(1);
-        }
-        self.tree.release_all();
-    }
-
-    /// Its main process, our child, ended, and another owner has to do with whatever is left. If
-    /// that has happened `just_now`, the flag says what that one used on it. Otherwise nobody knows
-    /// what came first, and nothing is guessed.
-    pub fn write_off(&mut self, ended: Option<Ended>, just_now: bool, turn: &mut Turn<'_>) {
-        let (ended, rung) = match self.life {
-            // It ended while the ladder was ours.
-            Life::Remains { ended, .. } => (ended, self.ladder.outcome_rung()),
-            Life::Main | Life::Over(_) if just_now => {
-                // Should it not be readable, it says what we wrote.
-                let _ = self.flag.reload();
-                let there = self.flag.request();
-                let used = there.and_then(|request| Rung::of_level(request.level));
-                (ended, used.max(self.ladder.rung()))
-            }
-            Life::Main | Life::Over(_) => {
-                return self.finish(ended, Outcome::Unobserved, turn.now, turn);
-            }
-        };
-        let mut before = self.before(ended, rung, turn);
-        // Whoever looks late is seen by that owner.
-        before.looked = before.looked.filter(|&looked| looked);
-        let outcome = Outcome::of(ended, before);
-        self.finish(ended, outcome, turn.now, turn);
-    }
-
-    /// What is known of the time before its main process ended.
-    fn before(&self, ended: Option<Ended>, rung: Option<Rung>, turn: &Turn<'_>) -> Before {
-        let answered = self.said.acknowledged.map(|_| true);
-        let handles = |ended| matches!(ended, Ended::Signalled(signal) if self.handled.has(signal));
-        Before {
-            rung,
-            looked: answered.or(self.looked),
-            handled: ended.is_some_and(handles),
-            stop_signal: turn.rules.stop_signal,
-        }
-    }
-
-    pub(super) fn give_up(&mut self, turn: &mut Turn<'_>) {
-        let (ended, main) = match &self.life {
-            Life::Main => (None, Some(self.pid)),
-            Life::Remains { ended, .. } => (*ended, None),
-            Life::Over(_) => return,
-        };
-        if main.is_none() {
-            // The last one may have ended a moment ago: after the look of this wake-up, which came before
-            // the tick, so that no test can have it end there.
-            self.forget_ended(turn);
-            turn.search.discard();
-            self.settle(turn);
-            if matches!(self.life, Life::Over(_)) {
-                return;
-            }
-        }
-        let rest = self.tree.rest().iter().map(|straggler| straggler.pid);
-        let pids: Vec<i32> = main.into_iter().chain(rest).collect();
-        let worker = self.number;
-        turn.tell(&Event::NotEnded {
-            worker,
-            pids: &pids,
-        });
-        self.finish(ended, Outcome::NotEnded, turn.now, turn);
-    }
-
-    fn finish(&mut self, ended: Option<Ended>, outcome: Outcome, at: Moment, turn: &mut Turn<'_>) {
-        let asked_before = self
-            .asked
-            .as_ref()
-            .filter(|_| self.rung_of_outcome(turn).is_some());
-        let last = Final {
-            worker: self.number,
-            pid: self.pid,
-            ended,
-            outcome,
-            failed: ended.is_some_and(|ended| outcome.is_failure(ended, turn.rules.stop_signal)),
-            flag_to_end: asked_before.map(|asked| at.since(asked.at)),
-            looked: self.looked,
-            extensions: self.extensions,
-            stragglers: self.stragglers,
-        };
-        // One that could not be started was told of as that.
-        if self.told {
-            turn.tell(&Event::WorkerEnded(&last));
-        }
-        if let Some(cgroup) = self.tree.cgroup() {
-            cgroup.remove();
-        }
-        failpoint::pass("final record made");
-        self.life = Life::Over(last);
-        self.changed = true;
+    #[test]
+    fn the_final_record_counts_from_the_flag() {
+        let (stop, body, heard) = parts();
+        let told = Told::default();
+        let at = BEGAN + Duration::from_secs(3);
+        let worker = (WorkerNumber::FIRST, at);
+        let end = (CLEAN, Outcome::Term);
+        let last = last(worker, end, &told.rules, (&stop, &body, &heard));
+        assert_eq!(last.flag_to_end, Some(Duration::from_secs(3)));
+        assert_eq!((last.pid, last.failed), (i32::MAX, false));
     }
 }

@@ -1,96 +1,68 @@
-//! What the run's record says of a worker.
+//! What the record of a run says of a worker.
 
 use std::time::Duration;
 
-use super::{Life, Program, Worker};
-use crate::contract::record::{Born, WorkerRecord, WorkerState};
+use super::beginning::Beginning;
+use super::body::Body;
+use super::heard::Heard;
+use super::stop::Stop;
+use crate::contract::record::{WorkerRecord, WorkerState};
 use crate::decide::ladder::Rung;
-use crate::linux::process::{self, Found};
 use crate::words::ended::Ended;
 use crate::words::moment::Moment;
 
-impl Worker {
-    /// What the record says of it, if that has changed since the last call.
-    pub fn take_changes(&mut self) -> Option<WorkerRecord> {
-        if !self.changed {
-            // Not written to: the first write to a page after a fork is a fault, and a thousand workers
-            // have many pages.
-            return None;
-        }
-        self.changed = false;
-        Some(self.record())
+/// What the record says of a worker that is made of these parts.
+pub(super) fn record(
+    beginning: &Beginning,
+    (stop, body, heard): (&Stop, &Body, &Heard),
+) -> WorkerRecord {
+    let last = body.last();
+    let ended = match (last, body.main_end()) {
+        (Some(last), _) => last.ended,
+        (None, main_end) => main_end.and_then(|(ended, _)| ended),
+    };
+    let (exit_code, signal) = match ended {
+        Some(Ended::Exited(code)) => (Some(code), None),
+        Some(Ended::Signalled(signal)) => (None, Some(signal)),
+        None => (None, None),
+    };
+    let rest = body.main_end().map(|_| body.tree().identities());
+    let deadline = stop.deadline().filter(|_| last.is_none());
+    WorkerRecord {
+        state: state(beginning, stop, body),
+        pid: Some(body.main().pid()),
+        start: body.main().start(),
+        flag: Some(stop.flag().name().to_owned()),
+        started_ns: Some(beginning.at().nanos()),
+        raised_ns: stop.asked_at().map(Moment::nanos),
+        level: stop.rung().map_or(0, Rung::level),
+        looked: heard.looked(),
+        deadline_ns: deadline.map(Moment::nanos),
+        outcome: last.map(|last| last.outcome.word().to_owned()),
+        exit_code,
+        signal,
+        failed: last.map(|last| last.failed),
+        flag_to_end_ms: last.and_then(|last| last.flag_to_end).map(milliseconds),
+        status_text: heard.status().map(ToOwned::to_owned),
+        acknowledged_ms: heard.acknowledged().map(milliseconds),
+        extensions: stop.extensions(),
+        stragglers: body.stragglers(),
+        rest: rest.unwrap_or_default(),
     }
+}
 
-    /// Whether its slot is out of date.
-    #[must_use]
-    pub fn is_changed(&self) -> bool {
-        self.changed
+fn state(beginning: &Beginning, stop: &Stop, body: &Body) -> WorkerState {
+    if body.last().is_some() {
+        WorkerState::Ended
+    } else if stop.is_asked() {
+        WorkerState::Stopping
+    } else if body.has_main() && !beginning.has_program() {
+        WorkerState::Starting
+    } else {
+        WorkerState::Running
     }
+}
 
-    /// Who it is, and that the record has lost what it said of it.
-    pub fn forgotten(&mut self) -> Born {
-        self.changed = true;
-        let found = process::named(self.pid);
-        let inode = match (&found, &self.life) {
-            // Nobody else has its number then.
-            (Found::Ours(pidfd), Life::Main) => process::pidfs_inode(pidfd),
-            _ => None,
-        };
-        Born {
-            pid: self.pid,
-            start: self.start.unwrap_or(0),
-            inode,
-        }
-    }
-
-    fn record(&self) -> WorkerRecord {
-        let last = self.is_over();
-        let code = |ended: Ended| match ended {
-            Ended::Exited(code) => (Some(code), None),
-            Ended::Signalled(signal) => (None, Some(signal)),
-        };
-        let (state, ended, rest) = match &self.life {
-            Life::Main if self.program != Program::Runs && self.asked.is_none() => {
-                (WorkerState::Starting, None, Vec::new())
-            }
-            Life::Main => (self.standing(), None, Vec::new()),
-            Life::Remains { ended, .. } => (self.standing(), *ended, self.tree.identities()),
-            Life::Over(last) => (WorkerState::Ended, last.ended, Vec::new()),
-        };
-        let (exit_code, signal) = ended.map_or((None, None), code);
-        let milliseconds = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
-        WorkerRecord {
-            state,
-            pid: Some(self.pid),
-            start: self.start,
-            flag: Some(self.flag.name().to_owned()),
-            started_ns: Some(self.began.nanos()),
-            raised_ns: self.asked.as_ref().map(|asked| asked.at.nanos()),
-            level: self.ladder.rung().map_or(0, Rung::level),
-            looked: self.looked,
-            deadline_ns: self
-                .ladder
-                .deadline()
-                .filter(|_| last.is_none())
-                .map(Moment::nanos),
-            outcome: last.map(|last| last.outcome.word().to_owned()),
-            exit_code,
-            signal,
-            failed: last.map(|last| last.failed),
-            flag_to_end_ms: last.and_then(|last| last.flag_to_end).map(milliseconds),
-            status_text: self.said.status.clone(),
-            acknowledged_ms: self.said.acknowledged.map(milliseconds),
-            extensions: self.extensions,
-            stragglers: self.stragglers,
-            rest,
-        }
-    }
-
-    fn standing(&self) -> WorkerState {
-        if self.asked.is_some() {
-            WorkerState::Stopping
-        } else {
-            WorkerState::Running
-        }
-    }
+fn milliseconds(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }

@@ -250,7 +250,7 @@ impl Children {
             ended = worker.main_ended(left, turn);
         });
         let worker = run.workers().get(number);
-        let is_main = worker.is_some_and(|one| one.is_over().is_none());
+        let is_main = worker.is_some_and(|one| !one.is_over());
         if is_main && !run.files.owner.is_ours() {
             // Somebody has taken over since this wake-up began, and nothing was done to it.
             ended = ended.or_else(|| process::reap(pid));
@@ -272,9 +272,7 @@ impl Children {
         let is_stopping = run.stopping().is_some() || self.newborns.has_refusal();
         let workers = run.workers();
         let since = |number| Since {
-            is_over: workers
-                .get(number)
-                .is_none_or(|one| one.is_over().is_some()),
+            is_over: workers.get(number).is_none_or(Worker::is_over),
             is_asked: workers.get(number).is_some_and(Worker::is_asked),
         };
         if self.siblings.stop_others(is_stopping, since) {

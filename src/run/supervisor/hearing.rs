@@ -85,7 +85,7 @@ impl Hearing {
             Letter::Said(pid, message) => {
                 if let Some(number) = worker_of(pid, mains, run.workers()) {
                     return run.on_worker(number, now, |worker, turn| {
-                        worker.hear(message, turn);
+                        worker.hear(&message, turn);
                     });
                 }
                 turn.strangers.insert(pid);

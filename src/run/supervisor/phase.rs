@@ -130,7 +130,7 @@ pub(super) fn time_needed(run: &Run<'_>, told: Time, now: Moment) -> Time {
     if is_fitted && !workers.any(Worker::is_extended) {
         return Time::None;
     }
-    let rests = run.workers().iter().filter_map(|one| one.rest(now));
+    let rests = run.workers().iter().filter_map(|one| one.time_left(now));
     Time::needed(rests.max(), told, now)
 }
 

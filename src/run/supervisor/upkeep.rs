@@ -127,7 +127,7 @@ impl Upkeep {
             };
         }
         run.on_each(now, |worker, turn| {
-            if worker.heal().is_ok_and(|healed| healed) {
+            if worker.flag().heal().is_ok_and(|healed| healed) {
                 let worker = worker.number();
                 turn.witness.see(now, &Event::Healed { worker });
             }
