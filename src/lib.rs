@@ -48,7 +48,7 @@
 //! | room | what lives there |
 //! |---|---|
 //! | [`words`] | plain values, and what people type: durations, names, signals, reasons |
-//! | [`decide`] | what is decided without a clock, a process or a file: the ladder, the outcome of a worker, the verdict on a run |
+//! | [`decide`] | what is decided without a clock, a process or a file: the ladder and its times, the outcome of a worker, the verdict on a run |
 //! | [`linux`] | the border with the kernel: all `unsafe` code (`sys`), processes and their identity, signals, terminals, watches |
 //! | [`contract`] | what is on disk and on the wire: the flag, the files `owner`, `control` and `record`, the notify socket |
 //! | [`tree`] | the processes of a worker |

@@ -1,14 +1,14 @@
-//! When to tell of a stop that goes on: of those who leave together, and that it still goes on when
-//! nothing happens.
+//! When to report on a stop: about workers that leave together, and that the stop is still under way
+//! when nothing happens.
 
 use std::time::Duration;
 
 use crate::words::moment::Moment;
 
-/// One line tells of all who leave within this time of one another.
+/// One line reports all workers that leave within this time after the first of them.
 pub const TOGETHER: Duration = Duration::from_millis(200);
 
-/// The longest silence at first; it doubles with each line that ends one.
+/// The longest silence at first; it doubles with each line that ends a silence.
 const SILENCE: Duration = Duration::from_secs(5);
 
 /// The longest silence later on.
@@ -17,7 +17,7 @@ const LONGEST_SILENCE: Duration = Duration::from_secs(60);
 /// When the next lines are due.
 #[derive(Clone, Copy, Debug)]
 pub struct Rhythm {
-    /// When to tell of those who have left meanwhile.
+    /// When to report the workers that have left in the meantime.
     leavers_at: Option<Moment>,
     silence: Duration,
     /// When a line is due even if nothing has changed.
@@ -25,7 +25,7 @@ pub struct Rhythm {
 }
 
 impl Rhythm {
-    /// Begins with a line that was just said.
+    /// Begins after a line that was just written.
     #[must_use]
     pub fn new(now: Moment) -> Self {
         Self {
@@ -35,18 +35,18 @@ impl Rhythm {
         }
     }
 
-    /// Somebody has left who was not told of yet.
+    /// A worker has left that has not been reported yet.
     pub fn left(&mut self, now: Moment) {
         self.leavers_at.get_or_insert(now + TOGETHER);
     }
 
-    /// Whether it is time to tell of those who have left.
+    /// Whether it is time to report the workers that have left.
     #[must_use]
     pub fn leavers_are_due(&self, now: Moment) -> bool {
         self.leavers_at.is_some_and(|at| at <= now)
     }
 
-    /// Nothing has to be said any more of those who have left.
+    /// All workers that have left have been reported.
     pub fn told(&mut self) {
         self.leavers_at = None;
     }
@@ -61,17 +61,17 @@ impl Rhythm {
         is_over
     }
 
-    /// Something else was said: the silence begins again.
+    /// Another line was written: the silence begins again.
     pub fn spoke(&mut self, now: Moment) {
         self.silence_ends = now + self.silence;
     }
 
-    /// Somebody has come back, and wants to know how far it is.
+    /// Somebody has come back and wants to know the progress.
     pub fn end_silence_at(&mut self, now: Moment) {
         self.silence_ends = now;
     }
 
-    /// When those who have left are due.
+    /// When the workers that have left are due to be reported.
     #[must_use]
     pub const fn leavers_at(&self) -> Option<Moment> {
         self.leavers_at

@@ -27,12 +27,12 @@ pub struct Times {
 /// It is typed as a time, or as `auto`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Unaware {
-    /// That of every worker.
+    /// The same grace as for every worker.
     Same,
-    /// This one.
+    /// A grace of its own.
     Grace(Limit),
-    /// That of every worker, counted from the start of this one: a program that has run for so
-    /// long without a look will hardly begin to look.
+    /// The same grace as for every worker, but counted from the start of this one: a program that
+    /// has run for so long without a look will hardly begin to look.
     SinceStart,
 }
 
@@ -40,7 +40,7 @@ impl Unaware {
     /// What is typed for the grace that is counted from the start.
     const AUTO: &str = "auto";
 
-    /// What a person types for it; `None` where there is nothing to type.
+    /// What a person types for it; `None` if there is nothing to type.
     #[must_use]
     pub fn typed(self) -> Option<String> {
         match self {

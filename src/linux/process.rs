@@ -43,7 +43,7 @@ pub enum Target<'a> {
     OwnGroup,
 }
 
-/// What became of a signal.
+/// What became of a signal that was sent.
 #[derive(Debug)]
 pub enum Sent {
     /// It was sent.

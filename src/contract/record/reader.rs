@@ -463,8 +463,8 @@ mod tests {
         );
     }
 
-    /// The generations of which a copy is made, if these are what one look after the other sees, the
-    /// last one for ever; and how many looks that takes.
+    /// The generations of which a copy is made if successive reads return these, and the last one from
+    /// then on; and how many reads that takes.
     fn copies(seen: &[u32]) -> (Vec<u32>, usize) {
         let (looks, copies) = (Cell::new(0), RefCell::new(Vec::new()));
         let generation = || {
@@ -487,7 +487,7 @@ mod tests {
         assert_eq!(copies(&[1, 1, 1, 2, 2]), (vec![2], 5));
         assert_eq!(copies(&[2, 4, 4, 4]), (vec![2, 4], 4));
         assert_eq!(copies(&[2, 3, 3, 4, 5, 6, 6]), (vec![2, 4, 6], 7));
-        // An owner that died while it wrote, and one that always writes.
+        // An owner that died while it wrote, and one that never stops writing.
         assert_eq!(copies(&[7]), (vec![7], TRIES + 1));
         let even = |n| 2 * u32::try_from(n).unwrap();
         let (all, looks) = copies(&(0..3 * TRIES).map(even).collect::<Vec<_>>());
