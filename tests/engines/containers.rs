@@ -242,6 +242,8 @@ fn without_proc_sys_a_guard_still_knows_whose_workers_they_are() {
             until grep -q "guard started" /tmp/inner; do sleep 0.1; done
             kill -9 $!
             stopctl wait inner
+            # The guard says it when the run is gone, and "wait" answers at that moment too.
+            for n in $(seq 100); do grep -q "is over after" /tmp/inner && break; sleep 0.1; done
             cat /tmp/inner' sh "$2" 2>&1
         timed stop engine stop -t 10 box
         ended"#;

@@ -127,7 +127,7 @@ fn k16e_the_group_and_stragglers_that_are_left_exclude_each_other() {
     let answer = base.call(&[&["run"][..], &options, &["true"]].concat());
     answer
         .expect(125)
-        .says("--signal-to group signals what --stragglers leave");
+        .says("--signal-to group signals the processes that --stragglers leave");
 }
 
 #[test]
