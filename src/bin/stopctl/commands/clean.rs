@@ -1,5 +1,6 @@
 //! `stopctl clean`: removes what dead runs left, stopping their workers first.
 
+use anyhow::bail;
 use stopctl::contract::base::Base;
 use stopctl::contract::run_dir::RunDir;
 use stopctl::outside::leftovers::{Debris, Leftovers, Neglected, Obstacle, Unclear};
@@ -110,7 +111,7 @@ fn end(runs: Vec<Neglected>, late: Vec<RunDir>, voice: &mut Voice) -> usize {
         };
         match begun {
             Ok(stop) => stops.extend(stop),
-            Err(problem) => problems.push(problem),
+            Err(problem) => problems.push(problem.to_string()),
         }
     }
     for dir in late {
@@ -136,11 +137,11 @@ fn end(runs: Vec<Neglected>, late: Vec<RunDir>, voice: &mut Voice) -> usize {
 }
 
 /// Removes a run of which nothing but its directory can be left.
-fn remove(dir: &RunDir, voice: &mut Voice) -> Result<(), String> {
+fn remove(dir: &RunDir, voice: &mut Voice) -> anyhow::Result<()> {
     let name = dir.name().to_owned();
     match rescue::care_for(dir) {
-        Care::Failed(why) => Err(format!("{name} cannot be removed: {why}")),
-        Care::Unverifiable(why) => Err(format!("left alone: {name}: {why}")),
+        Care::Failed(why) => bail!("{name} cannot be removed: {why}"),
+        Care::Unverifiable(why) => bail!("left alone: {name}: {why}"),
         Care::Removed | Care::Gone | Care::Owned(_) | Care::Mended => {
             let what = "its machine or container was restarted, nothing else was left";
             voice.say(Weight::Notice, &format!("cleaned {name}: {what}"));
@@ -150,15 +151,15 @@ fn remove(dir: &RunDir, voice: &mut Voice) -> Result<(), String> {
 }
 
 /// Sees to it that somebody ends a run; `None` if somebody else was quicker.
-fn tend(dir: RunDir, voice: &mut Voice) -> Result<Option<Stop<'static>>, String> {
+fn tend(dir: RunDir, voice: &mut Voice) -> anyhow::Result<Option<Stop<'static>>> {
     let (name, twin) = (dir.name().to_owned(), dir.twin());
     match Run::open(dir) {
         Ok(Some(run)) => Ok(Some(Stop::tend(run, &mut hearing(voice)))),
         Ok(None) if twin.is_ok_and(|dir| dir.is_there()) => {
-            Err(format!("{name}: its record is missing"))
+            bail!("{name}: its record is missing")
         }
         Ok(None) => Ok(None),
-        Err(unusable) => Err(format!("left alone: {unusable}")),
+        Err(unusable) => bail!("left alone: {unusable}"),
     }
 }
 

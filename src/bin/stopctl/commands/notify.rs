@@ -16,10 +16,11 @@ use stopctl::words::worker_number::WorkerNumber;
 
 use crate::cli::notify::NotifyArgs;
 use crate::exit::Leave;
+use crate::parse;
 use crate::say::found;
 use crate::say::rung::coming;
 use crate::say::supervisor;
-use crate::say::workers::{missing, named};
+use crate::say::workers::named;
 use crate::show;
 use stopctl::outside::find::{self, Missing};
 use stopctl::outside::found::Run;
@@ -90,7 +91,7 @@ fn grant(name: &OsString, typed: &[String], time: Limit) -> Leave {
         Err(Missing::Several(several)) => return Leave::USAGE.saying(&found::several(&several)),
         Err(Missing::Failed(error)) => return Leave::FAILED.saying(&error),
     };
-    let workers = match numbers(typed, &run) {
+    let workers = match meant(typed, &run) {
         Ok(workers) => workers,
         Err(what) => return Leave::USAGE.saying(&what),
     };
@@ -165,19 +166,13 @@ fn can_have(seen: &Snapshot, worker: WorkerNumber, until: Option<Moment>) -> boo
     }
 }
 
-fn numbers(typed: &[String], run: &Run) -> Result<Vec<WorkerNumber>, String> {
+/// The workers that were named; none is each of them.
+fn meant(typed: &[String], run: &Run) -> anyhow::Result<Vec<WorkerNumber>> {
     let all = run.seen().run.workers;
     if typed.is_empty() {
         return Ok(WorkerNumber::all_of(all).collect());
     }
-    let one = |typed: &String| {
-        let number = typed
-            .parse()
-            .ok()
-            .filter(|number: &WorkerNumber| number.get() < all);
-        number.ok_or_else(|| missing(run.name(), typed, all))
-    };
-    typed.iter().map(one).collect()
+    parse::workers(typed, run.name(), all)
 }
 
 fn send(run: &Run, is_whole: bool, workers: &[WorkerNumber], time: Limit) -> std::io::Result<()> {

@@ -1,18 +1,18 @@
 //! `stopctl signal`: has the owner of a run send a signal to its workers.
 
-use anyhow::{anyhow, bail};
+use anyhow::bail;
 use stopctl::outside::find::{self, Missing};
-use stopctl::outside::found::Run;
 use stopctl::outside::signal::{PATIENCE, Unsent, signal as ask};
 use stopctl::words::signal_name::{parse_signal, signal_name};
 use stopctl::words::worker_number::WorkerNumber;
 
 use crate::cli::SignalArgs;
 use crate::exit::Leave;
+use crate::parse;
 use crate::say::found;
 use crate::say::supervisor;
 use crate::say::voice::{Voice, Weight};
-use crate::say::workers::{missing, named};
+use crate::say::workers::named;
 
 pub(crate) fn signal(args: &SignalArgs) -> Leave {
     let signal = match wanted(&args.signal) {
@@ -27,9 +27,13 @@ pub(crate) fn signal(args: &SignalArgs) -> Leave {
         Err(Missing::Several(several)) => return Leave::FAILED.saying(&found::several(&several)),
         Err(Missing::Failed(error)) => return Leave::FAILED.saying(&error),
     };
-    let workers = match meant(args, &run) {
+    // None is each of them.
+    let workers = match parse::workers(&args.workers, run.name(), run.seen().run.workers) {
         Ok(workers) => workers,
-        Err(problem) => return Leave::USAGE.saying(&problem),
+        Err(problem) => {
+            let what = format_args!("--worker: {problem}; nothing was signalled");
+            return Leave::USAGE.saying(&what);
+        }
     };
     let mut voice = Voice::new(&args.voice);
     let (name, what) = (run.name().to_owned(), signal_name(signal));
@@ -48,23 +52,6 @@ fn wanted(typed: &str) -> anyhow::Result<i32> {
         bail!("SIGKILL is the last rung of a stop: use stopctl stop --kill");
     }
     Ok(signal)
-}
-
-/// The workers that were named; none is each of them.
-fn meant(args: &SignalArgs, run: &Run) -> anyhow::Result<Vec<WorkerNumber>> {
-    let all = run.seen().run.workers;
-    let one = |typed: &String| {
-        let number = typed.parse().ok();
-        let number = number.filter(|number: &WorkerNumber| number.get() < all);
-        number.ok_or_else(|| {
-            let what = missing(run.name(), typed, all);
-            anyhow!("--worker: {what}; nothing was signalled")
-        })
-    };
-    let mut workers: Vec<WorkerNumber> = args.workers.iter().map(one).collect::<Result<_, _>>()?;
-    workers.sort_unstable();
-    workers.dedup();
-    Ok(workers)
 }
 
 /// Who was signalled.

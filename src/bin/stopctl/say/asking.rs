@@ -120,7 +120,7 @@ pub(crate) fn problem(run: &Run, problem: &Problem) -> String {
         }
         Problem::NotHeeded(fifo) => format!(
             "{name} was asked again and again, and its supervisor (pid {pid}) did \
-             nothing: does something else read {}? SIGTERM to the supervisor stops the run",
+             nothing: does something else read {}? To stop the run, send SIGTERM to the supervisor",
             fifo.display()
         ),
     }

@@ -74,14 +74,12 @@ fn told(run: &Run, worker: &WorkerRecord, now: Moment) -> String {
     }
     let looked = match (worker.state, worker.looked) {
         (WorkerState::Starting | WorkerState::Ended, _) => None,
-        (WorkerState::Running | WorkerState::Stopping, Some(true)) => {
-            Some("has looked at its flag")
-        }
+        (WorkerState::Running | WorkerState::Stopping, Some(true)) => Some("looked at the flag"),
         (WorkerState::Running | WorkerState::Stopping, None) => {
-            Some("nobody can tell whether it has looked at its flag")
+            Some("nobody can tell whether the flag was looked at")
         }
         (WorkerState::Running | WorkerState::Stopping, Some(false)) => {
-            Some("has never looked at its flag")
+            Some("never looked at the flag")
         }
     };
     let parts = [
