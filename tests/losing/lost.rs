@@ -115,6 +115,8 @@ fcntl.fcntl(file, fcntl.F_SETLEASE, fcntl.F_UNLCK)
         .name("born")
         .without_events()
         .times("100ms", "10s")
+        // A guard could be quicker than the stop.
+        .options(&["--no-guard"])
         .command(&[program, "blind"])
         .start();
     keeper.wait_for("opened");
