@@ -20,6 +20,7 @@ use nix::unistd::mkfifoat;
 use crate::failpoint;
 use crate::linux::files;
 use crate::linux::sys;
+use crate::words::moment::Moment;
 
 mod extension;
 mod lines;
@@ -192,7 +193,7 @@ impl Sender {
     }
 
     /// Sleeps until the FIFO has room, for at most `timeout`.
-    pub fn wait_until_writable(&self, timeout: Duration) {
+    fn wait_until_writable(&self, timeout: Duration) {
         let timeout = PollTimeout::try_from(timeout).unwrap_or(PollTimeout::MAX);
         let mut fds = [PollFd::new(self.fifo.as_fd(), PollFlags::POLLOUT)];
         // The result does not matter: the caller tries again.
@@ -220,6 +221,22 @@ impl Sender {
             Err(error) => Err(error),
         }
     }
+
+    /// Sends a request as soon as there is room for it; `false` if there is none until then.
+    ///
+    /// # Errors
+    ///
+    /// As [`Sender::send`].
+    pub fn send_until(&mut self, request: &impl Display, until: Moment) -> io::Result<bool> {
+        while !self.send(request)? {
+            let left = until.since(sys::now());
+            if left.is_zero() {
+                return Ok(false);
+            }
+            self.wait_until_writable(left);
+        }
+        Ok(true)
+    }
 }
 
 fn is_fifo(file: &File) -> bool {
@@ -237,7 +254,7 @@ mod tests {
     use nix::fcntl::{FcntlArg, fcntl};
     use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 
-    use super::{AT_ONCE, Control, Extension, FILE, LONGEST, Line, Sender, StopRequest};
+    use super::{AT_ONCE, Control, Extension, FILE, LONGEST, Line, Sender, StopRequest, sys};
 
     fn open(dir: &Path) -> File {
         File::open(dir).unwrap()
@@ -291,10 +308,11 @@ mod tests {
         assert_eq!(sender.unread().unwrap() % LONGEST, 0);
         let start = Instant::now();
         sender.wait_until_writable(none);
-        sender.wait_until_writable(short);
+        assert!(!sender.send_until(&line, sys::now() + short).unwrap());
         assert!(start.elapsed() >= short);
         control.drain();
-        assert!(sender.send(&line).unwrap());
+        assert!(sender.send_until(&line, sys::now() + long).unwrap());
+        assert!(start.elapsed() < long, "there was room at once");
         drop(control);
         let nobody = sender.send(&line).unwrap_err();
         assert_eq!(nobody.kind(), io::ErrorKind::BrokenPipe);

@@ -140,7 +140,7 @@ impl Leftovers {
             Ok(None) => return,
             Err(error) => return self.doubt(entry, Obstacle::Dir(error)),
         };
-        // What is being removed has no worker any more, and anybody may go on with it.
+        // A directory that is being removed has no worker any more: anybody may go on with that.
         let maker = if entry.starts_with(GONE) {
             Some(false)
         } else {
@@ -165,7 +165,7 @@ fn lives(dir: &RunDir) -> Option<bool> {
     let is_old = dir.age().is_some_and(|age| age > UNSIGNED);
     match owner::see(dir) {
         OwnerSeen::Died { word, .. } if owner::has_died(word) => Some(false),
-        // The line is written before the word: of one that has just begun, the word is 0.
+        // A maker writes the line before the word: if it has just begun, the word is still 0.
         OwnerSeen::Died { owner, .. } | OwnerSeen::Alive { owner, .. } => {
             match standing::find(dir, &owner, &process::own_identity()) {
                 Ok(Found::Ours(_)) => Some(true),

@@ -18,11 +18,11 @@ use crate::words::moment::Moment;
 #[derive(Debug)]
 pub struct Outer {
     flag: StopFlag,
-    /// The outer supervisor: readable when it has ended. Who would raise our flag then?
+    /// The outer supervisor: readable when it has ended, for nobody would raise our flag then.
     supervisor: Option<OwnedFd>,
-    /// Whether its clock counts from the same moment as ours, for all that is known.
+    /// Whether its clock counts from the same moment as ours, as far as anybody can tell.
     shares_clock: bool,
-    /// The level that was obeyed.
+    /// The level of the flag that we have obeyed.
     obeyed: Option<u8>,
 }
 
@@ -89,7 +89,8 @@ impl Outer {
         request
     }
 
-    /// Whether the flag is on a higher level than the one that was obeyed, which is obeyed by that.
+    /// Whether the flag is on a higher level than the one that we have obeyed. Then we have obeyed
+    /// that one, too.
     pub fn has_climbed(&mut self) -> bool {
         let level = self.flag.request().map(|request| request.level);
         let climbed = self.obeyed.is_some() && level > self.obeyed;
@@ -107,8 +108,8 @@ fn on_our_clock(unix: u64) -> Moment {
     sys::now() + left
 }
 
-/// The times of a ladder that fits into what the outer one leaves: grace and kill-after, each
-/// the run's own if that is shorter.
+/// The times of a ladder that fits into what the outer one leaves. Grace and kill-after are the
+/// run's own where these are shorter.
 #[must_use]
 pub fn fitted(request: &Request, own: &Times, now: Moment) -> Wanted {
     request.deadline.map_or(Wanted::NOTHING, |end| {

@@ -26,13 +26,13 @@ use crate::linux::process::{self, Identity};
 use crate::linux::sys;
 use crate::words::moment::Moment;
 
-/// What was found, and done, when a run was to have an owner.
+/// How a run stood that needed an owner, and what we did about it.
 #[derive(Debug)]
 pub enum Care {
-    /// It has one, be it that it was there or that it has just taken over. What that one could not do
-    /// for everybody, in words.
+    /// It has one, who was there already or has just taken over. These are the words of a new one
+    /// about what it could not do for everybody.
     Owned(Vec<String>),
-    /// It has one, who has signed again what somebody had cut or written over.
+    /// It has one, who has signed again after somebody had cut its file or written over it.
     Mended,
     /// Nothing could be left of it, and its directory was removed.
     Removed,
@@ -44,10 +44,11 @@ pub enum Care {
     Failed(String),
 }
 
-/// How long an owner that lives may take to sign again what somebody has cut or written over.
+/// How long an owner that lives may take to sign again after somebody has cut its file or written
+/// over it.
 const MENDING: Duration = Duration::from_secs(2);
 
-/// Between two looks whether it has.
+/// The time between two looks whether it has.
 const GLANCE: Duration = Duration::from_millis(10);
 
 /// Sees to it that the run in `dir` has an owner: if it has none, a process takes over that
@@ -65,7 +66,7 @@ pub fn care_for(dir: &RunDir) -> Care {
         }
         Standing::Unreadable if is_mended(dir) => match Standing::of(dir) {
             Standing::Owned(_) => Care::Mended,
-            // By somebody who has died since, say.
+            // Somebody has signed and died since, say.
             Standing::Changing
             | Standing::Orphaned(_)
             | Standing::Unverifiable(_)
@@ -74,7 +75,7 @@ pub fn care_for(dir: &RunDir) -> Care {
         Standing::Unreadable => match began(dir).map(|owner| standing::means_the_same(dir, &owner))
         {
             Some(Err(why)) => Care::Unverifiable(why),
-            // Whose record cannot be read, has nobody whom one could signal.
+            // If the record cannot be read, there is nobody whom we could signal by mistake.
             Some(Ok(())) | None => take(dir, None),
         },
         Standing::Orphaned(orphaned) if orphaned.is_past => dir.twin().map_or_else(failed, |dir| {
@@ -102,7 +103,8 @@ pub fn depose(dir: &RunDir, silent: &Owned) -> Care {
 fn is_mended(dir: &RunDir) -> bool {
     let woken = Sender::open(dir).and_then(|mut sender| sender.send(&Extension::NOTHING));
     let error = woken.err().and_then(|error| error.raw_os_error());
-    // Whoever has deleted the one may have deleted the other: an owner that lives puts both back.
+    // Somebody who has deleted one file may have deleted the other, too. An owner that lives puts
+    // both back.
     let is_read = ![libc::ENXIO, libc::EPIPE].map(Some).contains(&error);
     let until = sys::now() + MENDING;
     while is_read && sys::now() < until {
@@ -134,14 +136,14 @@ fn take(dir: &RunDir, word: Option<u32>) -> Care {
 /// Has a process take over; answers what it tells until it, or another one, is the owner.
 fn begin(dir: &RunDir, word: Option<u32>) -> io::Result<Told> {
     failpoint::pass("noticed");
-    // Known before, so that the first word to the workers says when SIGTERM comes.
+    // We read it first, so that the first word to the workers says when SIGTERM comes.
     let grace = RecordReader::open(dir).and_then(|record| record.grace());
     let (dir, grace) = (dir.twin()?, grace.ok());
     let (hear, tell) = pipe2(OFlag::O_CLOEXEC)?;
     let Some(child) = sys::fork()? else {
         failpoint::enter(Role::Taker);
         failpoint::pass("taker forked");
-        // Forked twice: the owner is nobody's child here, so nobody has to wait for it.
+        // We fork twice, so that the owner is nobody's child here and nobody has to wait for it.
         if matches!(sys::fork(), Ok(None)) {
             let known = Known {
                 grace,
@@ -155,8 +157,8 @@ fn begin(dir: &RunDir, word: Option<u32>) -> io::Result<Told> {
     };
     drop(tell);
     let _ = process::wait_for(child);
-    // The end of the file is the news: it owns the run and has asked its workers, or somebody else
-    // owns it, or this is why not.
+    // The end of the file is the news: the taker owns the run and has asked its workers, or
+    // somebody else owns it, or the words say why not.
     let mut words = String::new();
     File::from(hear).read_to_string(&mut words)?;
     Ok(Told::parse(&words))
@@ -192,7 +194,7 @@ fn be_owner(dir: RunDir, word: Option<u32>, known: Known, tell: File) {
     let _ = setsid();
     let _ = prctl::set_name(c"stopctl-taker");
     guard::detach();
-    // Whoever reads what the program that found the run says must not wait for the run's end.
+    // A reader of the output of the program that found the run must not wait for the run's end.
     let ours = [dir.as_fd(), dir.base().as_fd(), tell.as_fd()].map(|fd| fd.as_raw_fd());
     for number in process::open_descriptors().filter(|number| !ours.contains(number)) {
         if number > libc::STDERR_FILENO {
@@ -229,7 +231,7 @@ impl Teller {
     fn say(&mut self, kind: char, text: &str) {
         if let Some(tell) = &mut self.tell {
             let line = text.replace('\n', " ");
-            // Who has gone away meanwhile is told nothing.
+            // If that one has gone away meanwhile, there is nobody to tell.
             let _ = writeln!(tell, "{kind}{line}");
         }
     }

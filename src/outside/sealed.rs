@@ -12,6 +12,7 @@ use crate::contract::record::RecordError;
 use crate::contract::run_dir::RunDir;
 use crate::contract::standing::{Doubt, Standing};
 use crate::linux::process;
+use crate::linux::sys;
 use crate::outside::found::{Unusable, Why};
 use crate::outside::rescue::{self, Care};
 use crate::outside::stop::Demand;
@@ -104,11 +105,8 @@ impl Sealed {
     fn send(&self, demand: &Demand) -> io::Result<()> {
         let mut sender = Sender::open(self.dir.as_fd())?;
         for request in demand.requests(&demand.workers) {
-            if !sender.send(&request)? {
-                sender.wait_until_writable(LOOK);
-                if !sender.send(&request)? {
-                    return Err(io::ErrorKind::TimedOut.into());
-                }
+            if !sender.send_until(&request, sys::now() + LOOK)? {
+                return Err(io::ErrorKind::TimedOut.into());
             }
         }
         Ok(())

@@ -92,14 +92,11 @@ fn wait_for_owner(followed: &mut Followed) -> Result<(), Unsent> {
 
 fn hand_in(run: &Run, request: &Signalling) -> Result<(), Unsent> {
     let mut sender = Sender::open(run.dir().as_fd()).map_err(Unsent::Unasked)?;
-    while !sender.send(request).map_err(Unsent::Unasked)? {
-        let left = request.until.since(sys::now());
-        if left.is_zero() {
-            return Err(Unsent::Unread);
-        }
-        sender.wait_until_writable(left);
+    match sender.send_until(request, request.until) {
+        Ok(true) => Ok(()),
+        Ok(false) => Err(Unsent::Unread),
+        Err(error) => Err(Unsent::Unasked(error)),
     }
-    Ok(())
 }
 
 /// A number that no other request has.

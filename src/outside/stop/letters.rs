@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use crate::contract::control::Sender;
+use crate::linux::sys;
 
 /// How long we wait for room in a FIFO that is full.
 const ROOM: Duration = Duration::from_millis(50);
@@ -34,17 +35,11 @@ impl Letters {
     /// Writes what there is room for. Should nobody read any more, the next look finds out.
     pub(super) fn send(&mut self, sender: &mut Sender) {
         while let Some(line) = self.0.front() {
-            match sender.send(line) {
-                Ok(true) => drop(self.0.pop_front()),
-                Ok(false) => {
-                    sender.wait_until_writable(ROOM);
-                    if !sender.send(line).is_ok_and(|sent| sent) {
-                        return;
-                    }
-                    self.0.pop_front();
-                }
-                Err(_) => return,
+            let sent = sender.send_until(line, sys::now() + ROOM);
+            if !sent.is_ok_and(|sent| sent) {
+                return;
             }
+            self.0.pop_front();
         }
     }
 }

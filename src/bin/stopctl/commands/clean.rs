@@ -44,7 +44,7 @@ pub(crate) fn clean(args: &CleanArgs) -> Leave {
         problems += usize::from(!nothing);
     } else {
         problems += sweep(debris, &mut voice) + end(runs, late, &mut voice);
-        // Whoever was to remove it with the last run may have died just before.
+        // The process that should have removed it with the last run may have died before it could.
         base.iter().for_each(Base::remove_if_empty);
     }
     if problems == 0 { Leave::OK } else { Leave::ONE }

@@ -180,13 +180,9 @@ fn send(run: &Run, is_whole: bool, workers: &[WorkerNumber], time: Limit) -> std
     let each = workers.iter().copied().map(Some).collect();
     let whom: Vec<Option<WorkerNumber>> = if is_whole { vec![None] } else { each };
     for worker in whom {
-        let patience = stopctl::now() + UNREAD;
-        while !sender.send(&Extension { worker, time })? {
-            let left = patience.since(stopctl::now());
-            if left.is_zero() {
-                return Err(std::io::Error::other("it does not read its requests"));
-            }
-            sender.wait_until_writable(left);
+        let extension = Extension { worker, time };
+        if !sender.send_until(&extension, stopctl::now() + UNREAD)? {
+            return Err(std::io::Error::other("it does not read its requests"));
         }
     }
     Ok(())

@@ -15,17 +15,17 @@ use crate::say::workers::counted;
 use crate::show::picture::{Picture, still_there};
 use crate::show::screen::heed;
 
-/// How a waiting ended.
+/// Why the wait is over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Waited {
     /// There is nothing left to wait for.
     ToTheEnd,
-    /// By this signal; the stop goes on.
+    /// This signal has ended it; the stop goes on.
     Until(i32),
 }
 
-/// Waits for the first of these runs, while the others are looked after. A signal ends it, or does
-/// what it does to a picture.
+/// Waits for the first of these runs, and looks after the others meanwhile. A signal ends the wait,
+/// or does what it does to a picture.
 pub(crate) fn watch(stops: &mut [Stop<'_>], voice: &mut Voice, interrupts: &Interrupts) -> Waited {
     let Some((first, later)) = stops.split_first_mut() else {
         return Waited::ToTheEnd;
@@ -42,7 +42,7 @@ pub(crate) fn watch(stops: &mut [Stop<'_>], voice: &mut Voice, interrupts: &Inte
             break Waited::ToTheEnd;
         }
     };
-    // Whatever is printed next comes where the picture was.
+    // The next line comes where the picture was.
     if let Some(screen) = voice.screen() {
         screen.wipe();
     }
@@ -71,9 +71,9 @@ fn wait_once(stop: &mut Stop<'_>, telling: &mut Telling, voice: &mut Voice) -> b
     true
 }
 
-/// How far the telling is.
+/// What we have told so far, and when the next line is due.
 struct Telling {
-    /// Those whose end needs no word any more.
+    /// The workers whose end we have told already.
     told: BTreeSet<WorkerNumber>,
     rhythm: Rhythm,
     /// How many runs we wait for after this one.
@@ -101,11 +101,11 @@ impl Telling {
         if !news.is_empty() {
             self.rhythm.left(now);
         }
-        // What a picture shows all the time need not be said now and then.
+        // A picture shows all the time what a line would say now and then.
         let has_picture = voice.screen().is_some_and(|screen| screen.has_picture());
         let is_silent = self.rhythm.ends_silence(now) && !has_picture;
         if there.is_empty() {
-            // What became of all of them is said at the end.
+            // The end says what became of all of them.
             self.rhythm.told();
         } else if is_silent || self.rhythm.leavers_are_due(now) {
             self.rhythm.told();

@@ -13,12 +13,12 @@ use crate::say::workers::named;
 use stopctl::outside::found::Run;
 use stopctl::outside::state::State;
 
-/// What has changed since `before`, one line for all workers of which the same is to be said.
+/// What has changed since `before`, with one line for all workers to which the same has happened.
 pub(crate) fn since(before: &(State, Snapshot), run: &Run, state: State, now: Moment) -> String {
     lines(before, run, state, now, |_| true)
 }
 
-/// The same, of the workers only those that have ended.
+/// The same, but of the workers only those that have ended.
 pub(crate) fn ends_since(
     before: &(State, Snapshot),
     run: &Run,
