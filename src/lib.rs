@@ -63,7 +63,7 @@
 //! |---|---|---|
 //! | when the flag is raised, when SIGTERM and SIGKILL follow | [`decide::ladder`] | `cargo test --test ladder` |
 //! | the flag of a worker is raised | [`contract::flag::writer`] | `cargo test --test running flag_memory::` |
-//! | SIGTERM and SIGKILL are sent to a worker | [`enforce::worker`], through [`linux::process::signal`] | `cargo test --test ending stopping::` |
+//! | SIGTERM and SIGKILL are sent to a worker | [`enforce::worker`]: `src/enforce/worker/body.rs`, through [`linux::process::signal`] | `cargo test --test ending stopping::` |
 //! | the processes of a worker are found | [`tree`] | `cargo test --test ending tree::` |
 //! | a worker is started, and reaped | [`run::spawn`], [`run::supervisor`] | `cargo test --test running startup::` |
 //! | the loop of the supervisor, which blocks in one call only | [`run::supervisor`] | `cargo test --test running one_loop::` |
