@@ -30,9 +30,7 @@ pub(super) fn finish(voice: &mut Voice, events: Option<&mut Events>) {
     }
     let dropped = voice.stream().map_or(0, Stream::lost);
     if dropped > 0 {
-        let what = number(dropped, "line");
-        let line = format!("{what} dropped, because nobody took them");
-        voice.insist(Weight::Warning, &line);
+        voice.insist(Weight::Warning, &untaken(dropped));
     }
     if let Some(stream) = voice.stream_mut() {
         // Nobody can be told here of what is lost now.
@@ -44,10 +42,14 @@ pub(super) fn finish(voice: &mut Voice, events: Option<&mut Events>) {
 pub(super) fn lines(lost: &Lost) -> Vec<String> {
     let mut lines = Vec::new();
     if lost.lines > 0 {
-        let what = number(lost.lines, "line");
         lines.push(lost.why.as_ref().map_or_else(
-            || format!("{what} dropped, because nobody took them"),
-            |error| format!("{what} could not be written: {error}"),
+            || untaken(lost.lines),
+            |error| {
+                format!(
+                    "{} could not be written: {error}",
+                    number(lost.lines, "line")
+                )
+            },
         ));
     }
     if let Some(pid) = lost.left_to {
@@ -56,6 +58,11 @@ pub(super) fn lines(lost: &Lost) -> Vec<String> {
         ));
     }
     lines
+}
+
+fn untaken(lines: u64) -> String {
+    let what = number(lines, "line");
+    format!("{what} dropped, because nobody took them")
 }
 
 fn number(of: u64, what: &str) -> String {

@@ -78,3 +78,60 @@ fn about_engines(signal: i32) -> &'static str {
          use --shield)"
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use stopctl::words::worker_number::WorkerNumber;
+
+    use super::{Ended, Final, Outcome, Reason, by_others, failed, not_ours};
+
+    fn last(outcome: Outcome, ended: Ended) -> Final {
+        Final {
+            worker: WorkerNumber::new(1),
+            pid: 17,
+            ended: Some(ended),
+            outcome,
+            failed: true,
+            flag_to_end: None,
+            looked: None,
+            extensions: 0,
+            stragglers: 0,
+        }
+    }
+
+    #[test]
+    fn a_failure_names_the_worker_and_how_many_go_on() {
+        assert_eq!(
+            failed(WorkerNumber::FIRST, Some(Ended::Exited(7)), 2),
+            "worker 0 failed: exit status 7; 2 still running"
+        );
+        assert_eq!(
+            failed(WorkerNumber::FIRST, None, 0),
+            "worker 0 failed: its status was lost; 0 still running"
+        );
+    }
+
+    #[test]
+    fn why_somebody_killed_a_worker_is_told_once_and_the_shield_only_if_it_helps() {
+        let killed = last(Outcome::ByOthers, Ended::Signalled(libc::SIGKILL));
+        assert!(by_others(&killed, false, true).contains("out of memory"));
+        let plain = "worker 1 was killed by SIGKILL, and not by us";
+        assert_eq!(by_others(&killed, true, true), plain);
+        let terminated = last(Outcome::ByOthers, Ended::Signalled(libc::SIGTERM));
+        assert_ne!(
+            by_others(&terminated, false, true),
+            by_others(&terminated, false, false)
+        );
+    }
+
+    #[test]
+    fn a_status_of_ours_is_a_workers_only_if_we_have_no_reason_for_it() {
+        let finals = |status| [last(Outcome::ByItself, Ended::Exited(status))];
+        assert!(not_ours(124, None, &finals(124)).is_some());
+        assert_eq!(not_ours(124, Some(&Reason::TIMEOUT), &finals(124)), None);
+        assert!(not_ours(120, None, &finals(120)).is_some());
+        let left = last(Outcome::NotEnded, Ended::Exited(120));
+        assert_eq!(not_ours(120, None, &[left]), None);
+        assert_eq!(not_ours(7, None, &finals(7)), None);
+    }
+}
