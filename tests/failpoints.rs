@@ -240,7 +240,8 @@ fn a5_a_worker_that_is_stopped_before_its_program_runs_hangs_nobody() {
         |birth| format!("child {birth:?}"),
         |(guard, at)| {
             let base = Base::new();
-            let run = scenario(&base, *guard)
+            // Nobody asks for a stop before the one that was stopped is ready.
+            let run = patient(&base, *guard)
                 .environment(VARIABLE, format!("child:stop:{at}"))
                 .start();
             run.ready(WORKERS);

@@ -95,7 +95,9 @@ fn c20_a_stop_gives_up_when_everybody_dies_who_takes_over() {
     let run = orphaned(&base, all_started(&points(false)));
     let mut first = base.stopctl(&["stop", NAME]);
     first.env(VARIABLE, "taker:kill:6");
-    base.answer(first).expect(1).says("is ended");
+    base.answer(first)
+        .expect(1)
+        .says("cannot be taken over: whatever does so is killed");
     stop(&base);
     check(&base, &run.finish().lines);
 }
