@@ -300,7 +300,8 @@ impl<'a> Stop<'a> {
         Sight {
             stands,
             is_over: self.is_over(),
-            owner_lives: self.owner.lives(),
+            // Whoever owns it lives, so nobody has to be asked.
+            owner_lives: matches!(stands, Stands::Owned(_)) || self.owner.lives(),
             some_ended: !self.is_whole() && self.there().is_empty(),
             leaves_something: self.run.leaves_something(),
         }
