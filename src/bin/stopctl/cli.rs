@@ -9,8 +9,8 @@ use std::ffi::OsString;
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum, ValueHint};
 
 // By path, so that the tests that include this file find them, too.
-#[path = "cli/later.rs"]
-mod later;
+#[path = "cli/deferred.rs"]
+mod deferred;
 #[path = "cli/notify.rs"]
 pub(crate) mod notify;
 #[path = "cli/run.rs"]
@@ -18,7 +18,7 @@ pub(crate) mod run;
 #[path = "cli/unit.rs"]
 pub(crate) mod unit;
 
-use later::Later;
+use deferred::Deferred;
 
 /// Supervise workers: ask them to stop through a flag in shared memory, and use SIGTERM and
 /// SIGKILL only when asking did not help.
@@ -39,43 +39,43 @@ pub(crate) struct Cli {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Start workers and supervise them until they have ended
-    Run(Later<run::RunArgs>),
+    Run(Deferred<run::RunArgs>),
 
     /// Ask runs, or some of their workers, to stop, and wait until they have
-    Stop(Later<StopArgs>),
+    Stop(Deferred<StopArgs>),
 
     /// Have a signal sent to the workers of a run
-    Signal(Later<SignalArgs>),
+    Signal(Deferred<SignalArgs>),
 
     /// Show each worker of a run
-    Status(Later<StatusArgs>),
+    Status(Deferred<StatusArgs>),
 
     /// List the runs of this user
-    List(Later<ListArgs>),
+    List(Deferred<ListArgs>),
 
     /// Wait until a run is over, and exit with its status
-    Wait(Later<WaitArgs>),
+    Wait(Deferred<WaitArgs>),
 
     /// For scripts: exit with 0 to go on, 1 when a stop was asked for
-    KeepGoing(Later<KeepGoingArgs>),
+    KeepGoing(Deferred<KeepGoingArgs>),
 
     /// Sleep, but return at once with 1 when a stop is asked for
-    Sleep(Later<SleepArgs>),
+    Sleep(Deferred<SleepArgs>),
 
     /// Remove what dead runs left, stopping their workers first
-    Clean(Later<CleanArgs>),
+    Clean(Deferred<CleanArgs>),
 
     /// Tell the supervisor of this worker how it is, or give a worker of a run more time
-    Notify(Later<notify::NotifyArgs>),
+    Notify(Deferred<notify::NotifyArgs>),
 
     /// Print a systemd unit that is right for a run
-    Unit(Later<unit::UnitArgs>),
+    Unit(Deferred<unit::UnitArgs>),
 
     /// Print the completion file of a shell
-    Completions(Later<CompletionsArgs>),
+    Completions(Deferred<CompletionsArgs>),
 
     /// Print the one-file client of a language, for workers to look at their flag
-    Client(Later<ClientArgs>),
+    Client(Deferred<ClientArgs>),
 }
 
 /// How much is said, and whether in colour.

@@ -6,9 +6,9 @@ use clap::{ArgMatches, Args, FromArgMatches};
 
 /// Declaring all of it at every start would take a tenth of a short run.
 #[derive(Debug)]
-pub(crate) struct Later<T>(pub(crate) T);
+pub(crate) struct Deferred<T>(pub(crate) T);
 
-impl<T> Deref for Later<T> {
+impl<T> Deref for Deferred<T> {
     type Target = T;
 
     fn deref(&self) -> &T {
@@ -16,7 +16,7 @@ impl<T> Deref for Later<T> {
     }
 }
 
-impl<T: Args> Args for Later<T> {
+impl<T: Args> Args for Deferred<T> {
     fn augment_args(command: clap::Command) -> clap::Command {
         command.defer(|command| {
             // A flattened group of options would put its own description there.
@@ -30,7 +30,7 @@ impl<T: Args> Args for Later<T> {
     }
 }
 
-impl<T: FromArgMatches> FromArgMatches for Later<T> {
+impl<T: FromArgMatches> FromArgMatches for Deferred<T> {
     fn from_arg_matches(typed: &ArgMatches) -> Result<Self, clap::Error> {
         T::from_arg_matches(typed).map(Self)
     }
