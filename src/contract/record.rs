@@ -41,6 +41,8 @@ const BIRTH: usize = 64;
 const ROOM: usize = 4000;
 /// Stands for the part of a command line that is left out.
 const CUT: &str = "…";
+/// How many answers are kept: whoever has asked reads them at once.
+const ANSWERS: usize = 16;
 /// How long the command line in the header may be; the rest is left out.
 const COMMAND: usize = 2000;
 
@@ -238,6 +240,19 @@ impl RunRecord {
         self.is_whole = times.whole;
         self.kill_wait_ms = u64::try_from(times.kill_wait.as_millis()).unwrap_or(u64::MAX);
         self.max_grace_ms = milliseconds(max_grace);
+    }
+
+    /// Whether the request `id` was carried out, as far as its answer is still kept.
+    #[must_use]
+    pub fn has_answered(&self, id: u32) -> bool {
+        self.answers.iter().any(|answer| answer.id == id)
+    }
+
+    /// Keeps the answer to the request `id`: so many workers were `sent` its signal.
+    pub fn answer(&mut self, id: u32, sent: u32) {
+        self.answers.push(Answer { id, sent });
+        let old = self.answers.len().saturating_sub(ANSWERS);
+        self.answers.drain(..old);
     }
 
     /// Cuts the end of the command until the header fits into its place; `false` if it does not fit
@@ -465,7 +480,7 @@ impl Error for RecordError {
 mod tests {
     use std::time::Duration;
 
-    use super::{Record, RecordReader, RunRecord, WorkerRecord};
+    use super::{ANSWERS, Record, RecordReader, RunRecord, WorkerRecord};
     use crate::decide::times::{Times, Unaware};
     use crate::words::duration::Limit;
     use crate::words::worker_number::WorkerNumber;
@@ -474,6 +489,18 @@ mod tests {
         let mut run = RunRecord::new("n".repeat(64), i32::MAX, command, 1);
         run.cgroup = Some("/".repeat(cgroup));
         run
+    }
+
+    #[test]
+    fn the_last_answers_are_kept() {
+        let mut run = RunRecord::new("train".to_owned(), 1, Vec::new(), 1);
+        let last = u32::try_from(ANSWERS).unwrap();
+        for id in 0..=last {
+            run.answer(id, 1);
+        }
+        assert!(!run.has_answered(0));
+        assert!(run.has_answered(1) && run.has_answered(last));
+        assert_eq!(run.answers.len(), ANSWERS);
     }
 
     #[test]

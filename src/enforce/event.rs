@@ -1,4 +1,4 @@
-//! What a supervisor tells while it works. The library never prints: whoever runs it listens.
+//! What the owner of a run reports while it works. The library never prints: a witness is told.
 
 use std::io;
 use std::path::Path;
@@ -159,7 +159,7 @@ pub enum Event<'a> {
         /// The process.
         straggler: &'a Straggler,
     },
-    /// The run ends, and this process became our child without being of any worker.
+    /// The run ends, and this process is our child without being of any worker.
     Nobodys {
         /// Its pid.
         pid: i32,
@@ -175,12 +175,12 @@ pub enum Event<'a> {
     },
     /// A worker is over, with everything it started.
     WorkerEnded(&'a Final),
-    /// A child that is not ours by any sign ended and was reaped.
+    /// A child that shows no sign of being ours ended and was reaped.
     ForeignReaped {
         /// Its pid.
         pid: i32,
     },
-    /// A signal asked again so soon that it is one request with the last.
+    /// A signal asked again so soon that it counts as the same request.
     Repeated {
         /// Its number.
         signal: i32,
@@ -199,7 +199,7 @@ pub enum Event<'a> {
         /// Its pid.
         pid: i32,
     },
-    /// The supervisor died, and whoever tells this goes on with the ladders.
+    /// The supervisor died, and the process that reports this goes on with the ladders.
     SupervisorDied {
         /// Its pid.
         pid: i32,
@@ -230,7 +230,7 @@ pub enum Event<'a> {
         /// After so long.
         suspended: Duration,
     },
-    /// Somebody found us silent, and goes on with the ladders in our place.
+    /// Somebody has found us silent, and goes on with the ladders in our place.
     Deposed,
     /// Nobody is left.
     RunEnded {
@@ -279,12 +279,12 @@ pub trait Witness {
     /// Called at the end of each wake-up, after its events.
     fn tick(&mut self, now: Moment);
 
-    /// The processes that it has started: they are of no worker.
+    /// The processes that it has started. They are of no worker.
     fn helpers(&self) -> Vec<i32> {
         Vec::new()
     }
 
-    /// Called when all is over, and nobody is left. What it has not written yet it may wait for, but
+    /// Called when all is over and nobody is left. It may wait until what it has to write is written, but
     /// not for ever.
     fn end(&mut self) {}
 }

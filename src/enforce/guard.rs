@@ -1,9 +1,9 @@
 //! The guard: a second process that does nothing until the supervisor dies, and then goes on with
 //! every worker's ladder.
 //!
-//! It is forked, not started: it needs no file of the program, and has all it needs in memory. It
-//! is in a session of its own and has every signal blocked that can be. While it waits it is woken
-//! only to be handed flags that were made since.
+//! It is forked and executes nothing, so it needs no file of the program: all that it needs is in
+//! memory. It is in a session of its own, and blocks every signal that can be blocked. While it waits, it
+//! is woken only to be handed flags that were made since.
 
 use std::io;
 use std::os::fd::{AsRawFd as _, BorrowedFd, OwnedFd};
@@ -33,11 +33,12 @@ pub(crate) use lifeline::TOGETHER;
 mod estate;
 mod lifeline;
 
-/// How long after one that died at once another one is tried; it doubles each time.
+/// How long after the death of a guard that replaced another one the next one is started; it doubles
+/// each time.
 pub(crate) const PAUSE: Duration = Duration::from_secs(1);
 
-/// How long the kernel may take to kill what was in the pid namespace of a supervisor that was its
-/// first process; later than that, it has executed another program.
+/// How long the kernel may take to kill all of a pid namespace whose first process was the supervisor,
+/// in milliseconds. If we live longer than that, it did not die but has executed another program.
 const KILLED_WITH_IT: u16 = 1000;
 
 /// The supervisor's end of a guard.
@@ -63,8 +64,7 @@ impl Guard {
         failpoint::enter(Role::Guard);
         drop(life);
         ours.for_each(|fd| sys::close_abandoned(fd.as_raw_fd()));
-        // A panic must not unwind into the copy of the supervisor: that would end, as its own, what
-        // is not its own.
+        // A panic must not unwind into the copy of the supervisor: that would end what is not its own.
         let guard = AssertUnwindSafe(|| watch(estate, &end, witness));
         let _ = catch_unwind(guard);
         sys::exit_now(0)
@@ -110,8 +110,8 @@ fn go_on(mut estate: Estate, witness: &mut dyn Witness) -> Result<(), TakeoverEr
         return Ok(());
     };
     if owner.pid == 1 {
-        // With the first process of a pid namespace the kernel kills all of it, us too, in a
-        // moment. Whoever took the word in that moment would leave one that nobody can judge.
+        // If the first process of a pid namespace has died, the kernel kills all of it in a moment, us
+        // too. If we took the owner word in that moment, we would leave one that nobody can judge.
         let _ = poll(&mut [], KILLED_WITH_IT);
     }
     // ORDER: before anything that may not succeed, and before anybody else can take over.
@@ -119,7 +119,7 @@ fn go_on(mut estate: Estate, witness: &mut dyn Witness) -> Result<(), TakeoverEr
     failpoint::pass("flags without names raised");
     let (dir, known) = estate.settle()?;
     let seen = owner::see(&dir);
-    // Where somebody has cut the file it could not be marked; but we know whose death that was.
+    // If somebody has cut the file, the kernel could not mark it; but we know who has died.
     let is_spoilt = seen == OwnerSeen::Spoilt;
     let dead = estate::dead(seen);
     if dead.is_none() && !is_spoilt {
@@ -135,8 +135,8 @@ fn go_on(mut estate: Estate, witness: &mut dyn Witness) -> Result<(), TakeoverEr
     Ok(())
 }
 
-/// Lets go of everything that was inherited but standard error: whoever reads from us or our
-/// workers must not wait for the end of a guard.
+/// Lets go of everything that was inherited except standard error: a reader of our output, or of our
+/// workers' output, must not wait for the end of a guard.
 pub(crate) fn detach() {
     if let Ok(nothing) = nothing() {
         let _ = dup2_stdin(&nothing);
@@ -147,8 +147,8 @@ pub(crate) fn detach() {
     }
 }
 
-/// What stands in the place of a stream that was let go. Without a `/dev/null` (in a chroot, say) it
-/// is a pipe without another end.
+/// What takes the place of a stream that was let go. Without a `/dev/null` (for example in a chroot) it
+/// is a pipe whose other end is closed.
 pub(crate) fn nothing() -> nix::Result<OwnedFd> {
     let null = nix::fcntl::open("/dev/null", OFlag::O_RDWR | OFlag::O_CLOEXEC, Mode::empty());
     null.or_else(|_| pipe2(OFlag::O_CLOEXEC).map(|(end, _)| end))

@@ -1,6 +1,6 @@
-//! The run as its owner has it: its files, its workers, and everything that is done to all of
-//! them. The supervisor and whoever takes over from one enforce the ladder by this, and by nothing
-//! else.
+//! The run as its owner has it: its files, its workers, and everything that is done to all of them.
+//! The supervisor enforces the ladder by this and by nothing else, and so does whoever takes over from
+//! one.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -11,13 +11,13 @@ use nix::poll::{PollFd, PollFlags, ppoll};
 use nix::sys::signal::SigSet;
 use nix::sys::time::TimeSpec;
 
-use crate::contract::control::{Control, Line};
+use crate::contract::control::{Extension, Line, Signalling, StopRequest};
 use crate::contract::flag::writer::FlagFile;
 use crate::contract::owner::OwnerFile;
-use crate::contract::record::{Phase, Record, RunRecord};
 use crate::contract::run_dir::RunDir;
+use crate::decide::ladder::Input;
 use crate::decide::outcome::Outcome;
-use crate::enforce::event::{Event, Witness};
+use crate::enforce::event::{Event, Why, Witness};
 use crate::enforce::turn::{Rules, Turn};
 use crate::enforce::worker::Worker;
 use crate::failpoint;
@@ -28,16 +28,17 @@ use crate::words::moment::Moment;
 use crate::words::reason::Reason;
 use crate::words::worker_number::WorkerNumber;
 
+mod files;
+mod how;
 mod roster;
-mod signal;
-mod stop;
 mod unstarted;
 
+pub(crate) use files::Files;
+pub(crate) use how::How;
 pub(crate) use roster::Roster;
-pub(crate) use stop::How;
 pub(crate) use unstarted::Unstarted;
 
-/// How often it is looked whether somebody has ended for whom there is no descriptor to poll.
+/// How often we look whether a process has ended that there is no descriptor to poll for.
 const GLANCE: Duration = Duration::from_millis(100);
 
 /// What an owner has of its run.
@@ -47,20 +48,11 @@ pub(crate) struct Run<'a> {
     pub(crate) rules: Rules,
     pub(crate) search: Search,
     pub(crate) begun: Moment,
-    /// Nobody of them, where we have taken over.
+    /// None, if we have taken over.
     pub(crate) unstarted: Unstarted,
     workers: Roster,
     /// Why the whole run was asked to stop: a latch.
     stopping: Option<Reason>,
-}
-
-/// The files of a run that only its owner writes.
-pub(crate) struct Files {
-    pub(crate) owner: OwnerFile,
-    pub(crate) control: Control,
-    pub(crate) record: Record,
-    /// The header of the record.
-    pub(crate) run: RunRecord,
 }
 
 impl<'a> Run<'a> {
@@ -87,8 +79,8 @@ impl<'a> Run<'a> {
         self.workers.add(worker);
     }
 
-    /// Takes in a worker of an owner that is no more. Not if we are no owner any more: to take it in
-    /// is to go on with its ladder.
+    /// Takes in a worker of an earlier owner, unless we are not the owner any more: to take it in is to
+    /// go on with its ladder.
     pub(crate) fn adopt(&mut self, worker: impl FnOnce(&mut Turn<'_>) -> Worker) {
         if !self.files.owner.is_ours() {
             return;
@@ -120,7 +112,7 @@ impl<'a> Run<'a> {
         let deadlines = workers.chain(at).chain(self.witness.deadline());
         let deadline = deadlines.chain(glance).min();
         let timeout = deadline.map(|deadline| deadline.since(sys::now()));
-        // What is asked is asked of the owner. Unread by us, it would wake us again and again.
+        // Only the owner reads requests. What is not read would wake us again and again.
         let control = self
             .files
             .owner
@@ -131,7 +123,7 @@ impl<'a> Run<'a> {
             .chain(others)
             .chain(self.workers.iter().flat_map(Worker::fds));
         let mut fds: Vec<PollFd<'_>> = fds.map(|fd| PollFd::new(fd, PollFlags::POLLIN)).collect();
-        // Any error is a wake-up: EINTR is a signal, and the others are looked at all the same.
+        // Any error is a wake-up: EINTR is a signal, and after any other we look all the same.
         let _ = ppoll(&mut fds, timeout.map(TimeSpec::from), Some(*mask));
     }
 
@@ -148,11 +140,123 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// Looks who has ended of what nobody reaps for us: stragglers, and workers that we adopted.
+    /// Stops the whole run. The first time it is a latch: no worker is started any more.
+    pub(crate) fn stop_all(&mut self, reason: &Reason, how: How, now: Moment) {
+        if !self.files.owner.is_ours() {
+            return;
+        }
+        // A look until now is reported before the stop.
+        self.on_each(now, Worker::see_read);
+        let all: Vec<WorkerNumber> = self.workers.iter().map(Worker::number).collect();
+        if self.stopping.is_none() {
+            self.stopping = Some(reason.clone());
+            self.files.stopping(reason);
+            self.announce(reason, &all, now);
+        }
+        failpoint::pass("stop is latched");
+        self.on_each(now, Worker::remember);
+        for number in all {
+            self.stop_one(number, reason, how, now);
+        }
+        self.files.not_started(self.unstarted.numbers());
+    }
+
+    /// Climbs one rung with every worker.
+    pub(crate) fn hurry(&mut self, now: Moment) {
+        // What was not asked to stop cannot be hurried.
+        let Some(reason) = self.stopping.clone() else {
+            return;
+        };
+        self.on_each(now, |worker, turn| {
+            worker.ask(Input::Hurry, &reason, turn);
+        });
+    }
+
+    fn apply_request(&mut self, request: &StopRequest, now: Moment) {
+        let how = How::of(request);
+        let Some(number) = request.worker else {
+            return self.stop_all(&request.reason, how, now);
+        };
+        if !self.files.owner.is_ours() {
+            return;
+        }
+        if self.workers.get(number).is_some() {
+            self.on_worker(number, now, Worker::see_read);
+            self.announce(&request.reason, &[number], now);
+            self.on_worker(number, now, Worker::remember);
+            self.stop_one(number, &request.reason, how, now);
+        } else if self.unstarted.call_off(number) {
+            self.files.not_started([number].into_iter());
+            let (worker, reason) = (number, &request.reason);
+            self.witness.see(now, &Event::CalledOff { worker, reason });
+        }
+    }
+
+    /// Gives more time to those that are meant and were asked to stop.
+    fn give_time(&mut self, extension: Extension, now: Moment) {
+        let Extension { worker, time } = extension;
+        let is_meant = |one: &Worker| worker.is_none_or(|number| number == one.number());
+        self.on_each(now, |one, turn| {
+            if is_meant(one) {
+                one.extend(time, Why::Given, turn);
+            }
+        });
+    }
+
+    /// Reports which of these workers a stop reaches that were not asked before, if there are any.
+    fn announce(&mut self, reason: &Reason, numbers: &[WorkerNumber], now: Moment) {
+        // ORDER: a start is reported before the stop: after it no worker is started any more.
+        for &number in numbers {
+            self.on_worker(number, now, Worker::tell_start);
+        }
+        let all = numbers
+            .iter()
+            .filter_map(|&number| self.workers.get(number));
+        let asked: Vec<&Worker> = all.filter(|worker| worker.can_be_asked()).collect();
+        let workers: Vec<WorkerNumber> = asked.iter().map(|worker| worker.number()).collect();
+        let unaware = asked.iter().filter(|one| one.has_looked() == Some(false));
+        let unaware: Vec<WorkerNumber> = unaware.map(|worker| worker.number()).collect();
+        if !workers.is_empty() {
+            let requested = Event::StopRequested {
+                reason,
+                workers: &workers,
+                unaware: &unaware,
+                all: self.stopping.is_some(),
+            };
+            self.witness.see(now, &requested);
+        }
+    }
+
+    fn stop_one(&mut self, number: WorkerNumber, reason: &Reason, how: How, now: Moment) {
+        self.on_worker(number, now, |worker, turn| {
+            worker.ask(how.input(), reason, turn);
+        });
+    }
+
+    /// Sends a signal to the main processes that are meant, if somebody still waits for that: once, and the
+    /// record tells that it was done.
+    fn send_signal(&mut self, asked: Signalling, now: Moment) {
+        let Signalling { worker, signal, .. } = asked;
+        if self.files.run.has_answered(asked.id) || !self.files.owner.is_ours() {
+            return;
+        }
+        let mut sent = 0;
+        if now <= asked.until {
+            self.on_each(now, |one, turn| {
+                if worker.is_none_or(|number| number == one.number()) && one.forward(signal, turn) {
+                    sent += 1;
+                }
+            });
+        }
+        self.files.answer(asked.id, sent);
+    }
+
+    /// Looks which of the processes have ended that nobody reaps for us: stragglers, and the main
+    /// processes of workers that we adopted.
     pub(crate) fn settle(&mut self, now: Moment) {
-        // ORDER: who has ended, then the looks, then what follows from them. So the children of
-        // whoever is forgotten here are seen, and so is an orphan that has got the pid of one of
-        // them: nobody's tree is taken for empty too early.
+        // ORDER: first what has ended, then the looks, then what follows from them. So the children of a
+        // process that is forgotten here are seen, and so is an orphan that has got the pid of one: no
+        // tree is taken for empty too early.
         self.on_each(now, Worker::forget_ended);
         self.look_anew();
         self.pass_orphans_on();
@@ -166,12 +270,11 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// Orphans without any sign go to a worker that can take them: who is over takes nobody any more.
+    /// Gives orphans without any sign to a worker that is not over: one that is over takes no more.
     fn pass_orphans_on(&mut self) {
-        let is_over = |one: &Worker| one.is_over();
         let adopter = self.search.adopter();
-        let mut over = self.workers.iter().filter(|one| is_over(one));
-        if over.any(|one| Some(one.number()) == adopter) {
+        let adopter = adopter.and_then(|number| self.workers.get(number));
+        if adopter.is_some_and(Worker::is_over) {
             let mut others = self.workers.iter().filter(|one| one.is_to_settle());
             if let Some(next) = others.next() {
                 self.search.set_adopter(next.number());
@@ -202,8 +305,8 @@ impl<'a> Run<'a> {
         (&self.files.owner, &mut self.workers, turn)
     }
 
-    /// Does the same to every worker that is not over. Nothing is done by an owner that was deposed:
-    /// another one does it.
+    /// Does the same to every worker that is not over. If we were deposed, nothing is done: the other
+    /// owner does it.
     pub(crate) fn on_each(&mut self, now: Moment, mut act: impl FnMut(&mut Worker, &mut Turn<'_>)) {
         let (owner, workers, mut turn) = self.turn(now);
         workers.on_each(|worker| {
@@ -213,8 +316,7 @@ impl<'a> Run<'a> {
         });
     }
 
-    /// Does something to the worker that has this number, if it is not over. Nothing is done by an
-    /// owner that was deposed: another one does it.
+    /// Does something to the worker that has this number, if it is not over and we were not deposed.
     pub(crate) fn on_worker(
         &mut self,
         number: WorkerNumber,
@@ -247,7 +349,7 @@ impl<'a> Run<'a> {
         flags.collect()
     }
 
-    /// Asks everybody to stop as well as that can be done at once.
+    /// Asks all workers to stop as well as that can be done at once.
     pub(crate) fn abandon(&mut self) {
         for worker in self.workers.iter_mut().filter(|w| !w.is_over()) {
             worker.abandon(&self.rules);
@@ -276,26 +378,27 @@ impl<'a> Run<'a> {
 
     /// Has the record tell of something that the kernel refuses.
     pub(crate) fn lacks(&mut self, what: &str) {
-        self.files.run.lacks.push(what.to_owned());
-        self.files.record.set_run(&self.files.run);
+        self.files.lacks(what);
     }
 
     pub(crate) fn warn(&mut self, text: &str) {
         self.witness.see(sys::now(), &Event::Warning(text));
     }
 
-    /// Ends a turn: what has changed is written, and told.
+    /// Ends a turn: writes what has changed, and lets the witness report.
     pub(crate) fn publish(&mut self) {
         self.look_anew();
-        // Who was deposed has nothing to write any more.
+        // An owner that was deposed writes nothing any more.
         if self.files.owner.is_ours() {
-            self.mend_record();
+            if let Some(what) = self.files.mend(&mut self.workers) {
+                self.warn(&what);
+            }
             for worker in self.workers.iter_mut() {
                 if let Some(changes) = worker.take_changes() {
                     self.files.record.set_worker(worker.number(), &changes);
                 }
             }
-            // Its storage is reserved. Should it fail all the same, readers see an older state.
+            // Its storage is reserved. If writing fails all the same, readers see an older state.
             let _ = self.files.record.commit();
         }
         self.witness.tick(sys::now());
@@ -304,29 +407,10 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// A record that somebody has cut is written again when there is something to write.
-    fn mend_record(&mut self) {
-        let is_due = self.files.record.is_due() || self.workers.iter().any(Worker::is_changed);
-        if !is_due || !self.files.record.is_cut(&self.files.run) {
-            return;
-        }
-        let workers = self.workers.iter_mut();
-        let born: Vec<_> = workers.map(|one| (one.number(), one.forgotten())).collect();
-        let mended = self.files.record.mend(&self.files.run, &born);
-        let name = &self.files.run.name;
-        let what = match mended {
-            Ok(()) => format!("somebody has cut the record of {name}: it is written again"),
-            Err(error) => format!("the record of {name} was cut and cannot be written: {error}"),
-        };
-        self.warn(&what);
-    }
-
     /// Writes the last word of the run. `status` is its exit status, if anybody can know it.
     pub(crate) fn finish(&mut self, status: Option<u8>) {
         let now = sys::now();
-        self.files.run.phase = Phase::Over;
-        self.files.run.status = status;
-        self.files.record.set_run(&self.files.run);
+        self.files.over(status);
         let (reason, duration) = (self.stopping.as_ref(), now.since(self.begun));
         failpoint::pass("last word");
         let ended = Event::RunEnded {

@@ -1,5 +1,5 @@
-//! Taking over a run whose owner is no more: its workers are asked to stop, with the reason
-//! `lost`, and each ladder goes on from the rung where it stands.
+//! Taking over a run whose owner has died, or was deposed: its workers are asked to stop, with the
+//! reason `lost`, and each ladder goes on from the rung where it stands.
 //!
 //! Of several who try, the kernel lets one win (a compare-and-swap of the owner word). The guard
 //! does this when the supervisor dies; `stop`, `clean` and a new `run` do it when there was no
@@ -85,10 +85,10 @@ impl From<RecordError> for TakeoverError {
     }
 }
 
-/// What a taker knows before it has read anything.
+/// What is known before anything of the run is read.
 #[derive(Debug, Default)]
 pub struct Known {
-    /// Flags that only their maker has open.
+    /// Flags whose names are gone, but which their maker still has open.
     pub nameless: Nameless,
     /// The grace of the run.
     pub grace: Option<Limit>,
@@ -115,7 +115,7 @@ impl Takeover {
     pub fn begin(dir: RunDir, word: Option<u32>, known: Known) -> io::Result<Option<Self>> {
         let us = own_time(process::own_identity(), &dir)?;
         process::raise_open_files();
-        // ORDER: the FIFO first: whoever sees us as the owner can ask us.
+        // ORDER: the FIFO first: as soon as others see that we are the owner, they can ask us.
         let control = Control::adopt(&dir);
         let taken = match word {
             Some(word) => OwnerFile::take(&dir, word, &us),
@@ -126,7 +126,7 @@ impl Takeover {
         };
         let signed = owner.sign();
         failpoint::pass("line signed");
-        // ORDER: who is whose child, before anybody is asked.
+        // ORDER: a look at who is whose child, before any worker is asked to stop.
         let search = Search::of_stranger();
         // ORDER: the flags before all else. Whatever goes wrong after this, they are raised.
         let mut raised = Raised::all(&dir, known)?;
@@ -150,7 +150,7 @@ impl Takeover {
     ///
     /// # Errors
     ///
-    /// If what the owner before has left cannot be used. Everybody was asked all the same.
+    /// If what the earlier owner has left cannot be used. All workers were asked to stop all the same.
     pub fn adopt(mut self, witness: &mut dyn Witness) -> Result<TakenOver<'_>, TakeoverError> {
         for problem in self.raised.problems.drain(..) {
             witness.see(sys::now(), &Event::Warning(&problem));
@@ -205,7 +205,7 @@ impl TakenOver<'_> {
         if !run.files.owner.is_ours() {
             return Taken::ByOthers;
         }
-        // Known only if the owner before had come so far, and left what it could not end.
+        // The status is known only if the earlier owner came that far, and left what it could not end.
         run.finish(run.files.run.status);
         if let Some(cgroup) = cgroup {
             cgroup.remove();
@@ -219,8 +219,8 @@ impl TakenOver<'_> {
     }
 }
 
-/// Who we are, with the clock of the owner before: its deadlines stand in the flags, and its workers
-/// read them. That a start is counted by another clock nobody needs to know.
+/// Who we are, with the clock of the earlier owner: its deadlines stand in the flags, where its workers
+/// read them. Nobody needs to know that our own start is counted by another clock.
 fn own_time(us: Identity, dir: &RunDir) -> io::Result<Identity> {
     let (OwnerSeen::Died { owner, .. } | OwnerSeen::Alive { owner, .. }) = owner::see(dir) else {
         return Ok(us);
@@ -267,7 +267,7 @@ fn take_in(
     for (number, record) in numbers.zip(snapshot.workers).filter(|(_, record)| {
         record.state != WorkerState::Ended || record.outcome.as_deref() == Some("not_ended")
     }) {
-        // Should it be on its way, it looks at its flag before its program runs.
+        // If it is still on the way to its program, it looks at its flag before that runs.
         let Some(born) = run.files.record.born(number) else {
             continue;
         };
@@ -283,7 +283,7 @@ fn take_in(
             main: Stranger::find(born),
             request: told.request,
             flag: told.flag,
-            // The one that it had would tell.
+            // Only the flag that the worker had can tell.
             notes_reads: notes_reads && !told.is_new,
             record,
             cgroup: cgroup.map(|cgroup| cgroup.of_worker(number)),
@@ -292,7 +292,7 @@ fn take_in(
         failpoint::pass("worker adopted");
     }
     raised.rest();
-    // As of the moment at which their flags were raised, so that what those say is true.
+    // As of the moment at which the flags were raised, so that what they say is true.
     run.stop_all(&Reason::LOST, How::OWN_TIMES, raised.at);
     failpoint::pass("asked");
 }

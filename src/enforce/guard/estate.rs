@@ -1,4 +1,4 @@
-//! What a guard has of the files of its run besides their names: somebody may have deleted these,
+//! The files of a run as its guard has them, without their names: somebody may have deleted the names,
 //! and the supervisor may have died before it had put them back.
 
 use std::collections::BTreeMap;
@@ -27,7 +27,7 @@ pub(crate) struct Estate {
     pub(crate) dir: RunDir,
     /// The file `owner`.
     pub(crate) owner: Arc<File>,
-    /// Whose that is, should somebody cut it.
+    /// Whose that is, in case somebody cuts it.
     pub(crate) supervisor: Identity,
     /// The file `record`.
     pub(crate) record: Arc<File>,
@@ -38,7 +38,7 @@ pub(crate) struct Estate {
 }
 
 impl Estate {
-    /// Takes the flag of a worker that was started since.
+    /// Takes in the flag of a worker that was started since.
     pub(super) fn add(&mut self, name: &str, file: File) {
         if let Some(worker) = FlagFile::worker_of(name) {
             let flag = FlagFile::of_file(file, self.dir.path(), name);
@@ -46,7 +46,7 @@ impl Estate {
         }
     }
 
-    /// Who owned the run, by the file that we have open: it tells that when its name is gone, too.
+    /// The dead owner of the run, by the file that we have open: it tells that even if its name is gone.
     pub(super) fn dead_owner(&self) -> Option<Identity> {
         let seen = owner::see_open(&self.owner);
         if seen == OwnerSeen::Spoilt {
@@ -55,11 +55,11 @@ impl Estate {
         Some(dead(seen)?.0)
     }
 
-    /// Raises the flags that have no names any more. Nobody else can.
+    /// Raises the flags that have no names any more, as nobody else can.
     pub(super) fn raise_nameless(&mut self) {
         for flag in self.flags.values_mut() {
-            // The supervisor may have raised it since. If it cannot be read, it was cut, and is to
-            // say what it said when we last knew it.
+            // The supervisor may have raised it since. If it cannot be read, it was cut, and says again
+            // what it said when we last read it.
             let _ = flag.reload();
             flag.raise_nameless(&self.dir, &Request::LOST);
         }
@@ -76,7 +76,7 @@ impl Estate {
         if let Some(newer) = self.newer(&name) {
             self.dir = newer;
         }
-        // Where it cannot come back it is of use all the same: we have it open.
+        // If it cannot come back, it is of use all the same: we have it open.
         let _ = self.dir.is_there() || self.dir.come_back().unwrap_or(false);
         if self.dir.is_deleted() {
             self.dir = RunDir::build().map_err(io::Error::other)?;
@@ -131,10 +131,10 @@ impl Estate {
     }
 }
 
-/// Who it was that owned a run and is dead, and what stands in the owner word.
+/// The owner of a run that is dead, and what stands in the owner word.
 pub(super) fn dead(seen: OwnerSeen) -> Option<(Identity, u32)> {
     match seen {
-        // Where the kernel may not mark the death, we know of it all the same.
+        // If the kernel cannot mark the death, we know of it all the same.
         OwnerSeen::Died { owner, word }
         | OwnerSeen::Alive {
             owner,

@@ -71,7 +71,7 @@ impl Roster {
         }
     }
 
-    /// All of them, for what concerns those that are over, too, and ends none.
+    /// All of them, for what also concerns those that are over, and ends none.
     pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Worker> {
         self.workers.iter_mut()
     }

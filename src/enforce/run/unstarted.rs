@@ -1,4 +1,4 @@
-//! The workers of a run that are still to be started. One that is asked to stop before that is not
+//! The workers of a run that are still to be started. If one is asked to stop before, it is not
 //! started at all.
 
 use crate::words::worker_number::WorkerNumber;
@@ -25,12 +25,12 @@ impl Unstarted {
         self.numbers.iter().copied()
     }
 
-    /// The one to be started now.
+    /// Takes out the one to be started now.
     pub(crate) fn next(&mut self) -> Option<WorkerNumber> {
         self.numbers.pop_first()
     }
 
-    /// Has this one not started; answers whether it was to be.
+    /// Sees to it that this one is not started; answers whether it would have been.
     pub(crate) fn call_off(&mut self, number: WorkerNumber) -> bool {
         self.numbers.remove(&number)
     }

@@ -1,8 +1,8 @@
 //! What a taker does first: it raises every flag that is down.
 //!
-//! Before it reads the record, which may be damaged or of another version; whatever else lies in the
-//! directory; and with one descriptor at a time, whatever its limit of them is. One flag that cannot
-//! be raised keeps no other one down.
+//! It does so before it reads the record, which may be damaged or of another version; whatever else is
+//! in the directory; and with one descriptor at a time, however few it may have. A flag that cannot be
+//! raised keeps no other flag down.
 
 use std::collections::HashMap;
 use std::io;
@@ -24,9 +24,9 @@ use crate::words::worker_number::WorkerNumber;
 pub(super) struct Raised {
     /// When the first of them was.
     pub(super) at: Moment,
-    /// What could not be done, in words.
+    /// What could not be done, as it is to be reported.
     pub(super) problems: Vec<String>,
-    /// By their names: those that were up before say what they said.
+    /// By their names. Those that were up before still say what they said.
     flags: HashMap<String, Found>,
     /// Those whose names are gone, by the numbers of their workers.
     nameless: Nameless,
@@ -55,7 +55,7 @@ impl Raised {
     ///
     /// # Errors
     ///
-    /// As fcntl(2): there is not one descriptor left.
+    /// As fcntl(2): not one descriptor is left.
     pub(super) fn all(dir: &RunDir, known: Known) -> io::Result<Self> {
         let mut raised = Self {
             at: sys::now(),
@@ -135,13 +135,13 @@ impl Raised {
         if let Ok(flag) = made {
             return flag.by_name(Arc::clone(&self.dir));
         }
-        // Signals reach its worker all the same, and the ladder leads to them.
+        // Its worker is reached by signals all the same, and the ladder leads to them.
         let name = name.unwrap_or_else(|| format!("{number}.{}", "0".repeat(16)));
         FlagFile::lost(Arc::clone(&self.dir), dir.path(), &name)
     }
 
-    /// Raises those that were cut, too. A ladder may have been higher than what is written then, and
-    /// the record would tell; but that cannot be read.
+    /// Raises those that were cut, too. Their ladders may have been higher than what is written here; the
+    /// record would tell, but it cannot be read.
     pub(super) fn rest(&mut self) {
         let request = lost(self.grace, self.at);
         for found in self.flags.values_mut().filter(|found| found.flag.is_cut()) {
@@ -152,8 +152,8 @@ impl Raised {
     }
 }
 
-/// Raises a flag that is down, or whose maker died before it had written it. One that was cut is
-/// taken as a stop by whoever reads it.
+/// Raises a flag that is down, or whose maker died before it had written it. A flag that was cut is left
+/// alone: its readers take it for a stop.
 fn raise(
     by_name: &Arc<OwnedFd>,
     dir: &RunDir,
@@ -169,7 +169,7 @@ fn raise(
     Ok((flag, said))
 }
 
-/// What is written to a flag by who knows nothing of its worker, and what grace all of them have.
+/// What is written to a flag when nothing is known of its worker but the grace that all of them have.
 fn lost(grace: Option<Limit>, at: Moment) -> Request {
     let grace = match grace {
         Some(Limit::After(grace)) => Some(grace),
