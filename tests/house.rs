@@ -168,6 +168,31 @@ fn no_file_is_longer_than_a_reader_can_hold() {
     }
 }
 
+/// A line of a part can only touch what its file shows; traits may be implemented elsewhere.
+#[test]
+fn what_a_type_can_do_stands_in_the_file_that_defines_it() {
+    let mut found = 0;
+    let mut elsewhere = Vec::new();
+    for file in sources() {
+        let lines: Vec<String> = code(&file).into_iter().map(|(_, line)| line).collect();
+        let text = lines.join("\n");
+        let defined: Vec<String> = ["struct ", "enum ", "union ", "trait "]
+            .iter()
+            .flat_map(|kind| text.split(kind).skip(1).map(name))
+            .collect();
+        for header in impls(&lines) {
+            let path = header.split('<').next().unwrap_or_default();
+            let whom = path.rsplit("::").next().map(name).unwrap_or_default();
+            found += 1;
+            if !defined.contains(&whom) {
+                elsewhere.push(format!("{}: {whom}", file.display()));
+            }
+        }
+    }
+    assert!(found > 100, "{found} impls were found");
+    assert!(elsewhere.is_empty(), "{elsewhere:#?}");
+}
+
 #[test]
 fn every_file_is_one_that_another_includes() {
     for file in sources() {
@@ -307,6 +332,46 @@ fn code(file: &Path) -> Vec<(usize, String)> {
         .enumerate()
         .filter(|(_, line)| !line.trim_start().starts_with("//"))
         .map(|(index, line)| (index + 1, (*line).to_owned()))
+        .collect()
+}
+
+/// The type of each `impl` that implements no trait, with what follows it up to the brace.
+fn impls(lines: &[String]) -> Vec<String> {
+    let begins = |line: &str| line.starts_with("impl ") || line.starts_with("impl<");
+    let mut found = Vec::new();
+    for (number, _) in lines
+        .iter()
+        .enumerate()
+        .filter(|(_, line)| begins(line.trim_start()))
+    {
+        let text = lines[number..].join(" ");
+        let header = text.split('{').next().unwrap_or_default();
+        if !header.contains(" for ") {
+            let header = header.trim_start().trim_start_matches("impl");
+            found.push(after_parameters(header).trim().to_owned());
+        }
+    }
+    found
+}
+
+/// The text after the generic parameters that it may begin with.
+fn after_parameters(text: &str) -> &str {
+    let mut depth = 0;
+    let end = text.find(|letter| {
+        depth += match letter {
+            '<' => 1,
+            '>' => -1,
+            _ => 0,
+        };
+        depth == 0
+    });
+    text[end.unwrap_or(0)..].trim_start_matches('>')
+}
+
+/// The name that a text begins with.
+fn name(text: &str) -> String {
+    text.chars()
+        .take_while(|letter| letter.is_alphanumeric() || *letter == '_')
         .collect()
 }
 

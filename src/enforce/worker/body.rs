@@ -1,5 +1,5 @@
 //! What the kernel has of a worker: its main process, the rest of its tree, and how signals reach
-//! them. Nothing else in the house signals a worker.
+//! them. The ladder signals a worker only from here.
 
 use std::os::fd::BorrowedFd;
 use std::path::PathBuf;
