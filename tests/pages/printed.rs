@@ -1,8 +1,16 @@
 //! What the program carries and prints: the files of `clients/` and of `completions/`, unchanged.
 
 use std::fs;
+use std::time::Duration;
 
-use crate::support::base::Base;
+use assert_cmd::Command;
+
+/// The program with these arguments. It prints and ends: nothing is supervised.
+fn stopctl(arguments: &[&str]) -> Command {
+    let mut stopctl = Command::new(env!("CARGO_BIN_EXE_stopctl"));
+    stopctl.args(arguments).timeout(Duration::from_secs(60));
+    stopctl
+}
 
 /// The languages of `stopctl client`, and the file of each.
 const CLIENTS: [(&str, &str); 7] = [
@@ -24,14 +32,12 @@ const COMPLETIONS: [(&str, &str); 3] = [
 
 #[test]
 fn what_is_printed_is_the_file() {
-    let base = Base::new();
     let clients = CLIENTS.map(|(language, file)| ("client", language, file));
     let completions = COMPLETIONS.map(|(shell, file)| ("completions", shell, file));
     for (command, which, file) in clients.into_iter().chain(completions) {
-        let printed = base.call(&[command, which]);
-        printed.expect(0);
         let committed = fs::read_to_string(file).expect("tests run in the package's directory");
-        assert_eq!(printed.out, committed, "{command} {which}");
+        let printed = stopctl(&[command, which]).assert();
+        printed.success().stdout(committed).stderr("");
     }
 }
 
@@ -64,7 +70,12 @@ fn every_client_of_the_folder_is_carried() {
 
 #[test]
 fn a_language_that_is_not_there_is_bad_usage_that_lists_those_that_are() {
-    let base = Base::new();
-    base.call(&["client", "cobol"]).expect(2).says("python");
-    base.call(&["completions", "tcsh"]).expect(2).says("fish");
+    for (command, unknown, known) in [
+        ("client", "cobol", "python"),
+        ("completions", "tcsh", "fish"),
+    ] {
+        let refused = stopctl(&[command, unknown]).assert().code(2).stdout("");
+        let said = String::from_utf8_lossy(&refused.get_output().stderr).into_owned();
+        assert!(said.contains(known), "{command}: {said}");
+    }
 }
