@@ -58,7 +58,7 @@ fn k19a_a_look_is_told_when_somebody_asks_without_an_inotify_instance() {
     watch.wait_for(" running ");
     send(pid, Signal::SIGUSR1);
     run.wait_for("level 0");
-    watch.wait_for("has looked at its flag");
+    watch.wait_for("looked at the flag");
     assert_eq!(looked(&base, "quiet"), true);
     assert!(!has_inotify(&run));
     base.call(&["stop", "quiet", "--no-wait"]).expect(0);
