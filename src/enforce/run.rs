@@ -361,6 +361,12 @@ impl<'a> Run<'a> {
         self.stopping.replace(Reason::LOST) != Some(Reason::LOST)
     }
 
+    /// Says that a worker was started whose ladder another owner enforces.
+    pub(crate) fn tell_start(&mut self, number: WorkerNumber, now: Moment) {
+        let (_, workers, mut turn) = self.turn(now);
+        workers.on(number, |worker| worker.tell_start(&mut turn));
+    }
+
     /// Keeps how a worker ended whose ladder another owner enforces, and whether that has just
     /// happened.
     pub(crate) fn write_off(

@@ -381,7 +381,6 @@ impl<'a> Supervisor<'a> {
     /// What a supervisor does that was silent for so long that somebody took over: it reaps its
     /// children and nothing else. Whoever took over asks them, signals them, and removes the names.
     fn only_reap(&mut self, now: Moment) {
-        self.children.let_go();
         self.timeout.cancel();
         self.guard.give_up();
         // Whoever speaks to us is given no more time, nor does it matter who looks, or what an
@@ -400,6 +399,7 @@ impl<'a> Supervisor<'a> {
         if was_silent {
             self.run.witness.see(now, &Event::Deposed);
         }
+        self.children.tell_starts(&mut self.run, now);
         while let Some(pid) = process::peek_dead_child() {
             let ended = process::reap(pid);
             let is_main = self

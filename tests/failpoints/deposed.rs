@@ -114,6 +114,32 @@ fn k6d_what_a_deposed_owner_has_not_seen_it_does_not_tell() {
 }
 
 #[test]
+fn k6k_a_deposed_owner_tells_of_a_start_before_it_tells_of_the_end() {
+    let base = Base::new();
+    let run = base
+        .scenario()
+        .name(NAME)
+        .times("30s", "30s")
+        .options(&["-v"])
+        // It does not know yet that the program runs.
+        .environment(VARIABLE, "supervisor:stop:worker noted")
+        .zoo(&["polite", "6"])
+        .start();
+    run.ready(1);
+    let Some(held) = held(&run) else {
+        return;
+    };
+    let stop = base.begin(&["stop", NAME]);
+    stop.wait_for("taking over");
+    run.wait_for_each("left", 1);
+    stop.finish().expect(0);
+    drop(held);
+    let end = run.finish_unchecked();
+    end.events.only("worker_started");
+    assert_eq!(end.events.outcomes(), ["unobserved"]);
+}
+
+#[test]
 fn k6e_a_taker_that_stops_between_the_word_and_its_signature_is_continued_or_deposed() {
     for is_held in [false, true] {
         let base = Base::new();

@@ -294,6 +294,9 @@ impl Children {
             return false;
         };
         self.foreground.take_back(ended);
+        // ORDER: its pipe tells that its program has run, and its end comes after that.
+        self.tell_starts(run, now);
+        self.newborns.forget(pid);
         run.write_off(number, ended, just_now, now);
         true
     }
@@ -320,9 +323,16 @@ impl Children {
         }
     }
 
-    /// The run is another's: nobody is waited for any more.
-    pub(super) fn let_go(&mut self) {
-        self.newborns.let_go();
+    /// The run is another's: says which programs have begun, since what is told of an end goes with
+    /// what was told of a start, and does nothing else about it.
+    pub(super) fn tell_starts(&mut self, run: &mut Run<'_>, now: Moment) {
+        for (number, fate) in self.newborns.take_fates() {
+            if fate.is_ok() {
+                run.tell_start(number, now);
+            }
+        }
+        // Whoever is slow from now on is not told of; it must not wake us again and again.
+        let _ = self.newborns.slow(now);
     }
 
     /// No worker is left: removes the control group of the run.

@@ -128,11 +128,6 @@ impl Newborns {
         self.all.retain(|one| one.child.pid() != pid);
     }
 
-    /// Somebody else has the run from now on.
-    pub(super) fn let_go(&mut self) {
-        self.all.clear();
-    }
-
     /// A worker could not be started. Answers whether there are others, which are to be stopped.
     pub(super) fn refuse(&mut self, error: SpawnError) -> bool {
         let are_others = self.has_one_run || !self.is_empty();
