@@ -21,6 +21,8 @@ use crate::linux::sys;
 const LEN: usize = 256;
 /// Where its line of text begins.
 const TEXT: usize = 64;
+/// How often an owner looks at a file that somebody is overwriting.
+const LOOKS: usize = 3;
 
 /// The owner's side of the file. Once it is made, the kernel watches the word until this process
 /// ends.
@@ -158,26 +160,33 @@ impl OwnerFile {
     /// The file is read, and not the mapping: a load would raise SIGBUS if the file is truncated.
     #[must_use]
     pub fn is_ours(&self) -> bool {
+        // Somebody may overwrite the file at the moment at which it is made whole: that is another slip,
+        // and not another owner.
+        let is_ours = (0..LOOKS).any(|_| self.is_whole_or_made_whole());
+        let says_so = |word: &RobustWord| tid(word.word().load(Ordering::Acquire)) == self.thread;
+        // A process that has an older file open may have taken over through that one.
+        is_ours && self.before.iter().all(says_so)
+    }
+
+    fn is_whole_or_made_whole(&self) -> bool {
         let mut bytes = [0; LEN];
         let length = self.file.read_at(&mut bytes, 0).unwrap_or(0);
         let word = u32::from_ne_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]);
-        let is_ours = if tid(word) == self.thread && length == LEN {
+        if tid(word) == self.thread && length == LEN {
             // The word names us, so nobody has taken over. A line that says nothing is written again.
             bytes[TEXT..] == self.text || parse(&bytes) != OwnerSeen::Spoilt || self.sign().is_ok()
         } else {
             // No process that takes over leaves such a word: it is alive, or the kernel has marked its
             // death, or it has signed.
             let is_nobodys = !is_marked(word) && !lives(tid(word));
-            let is_slip = word == 0 || is_nobodys && bytes[TEXT..] == self.text;
+            let is_signed_by_others = bytes[TEXT..] != self.text && !names_nobody(&bytes[TEXT..]);
+            let is_slip = word == 0 || is_nobodys && !is_signed_by_others;
             if length < LEN {
                 self.make_whole().is_ok_and(|word| self.mend(word))
             } else {
                 is_slip && self.mend(word)
             }
-        };
-        let says_so = |word: &RobustWord| tid(word.word().load(Ordering::Acquire)) == self.thread;
-        // A process that has an older file open may have taken over through that one.
-        is_ours && self.before.iter().all(says_so)
+        }
     }
 
     /// Makes us the owner again; returns whether that succeeded. Another process that found the file
@@ -293,8 +302,7 @@ pub fn parse(bytes: &[u8]) -> OwnerSeen {
     let Some(bytes) = bytes.first_chunk::<LEN>() else {
         return OwnerSeen::Spoilt;
     };
-    let line = bytes[TEXT..].split(|&b| b == b'\n').next();
-    let line = std::str::from_utf8(line.unwrap_or_default()).unwrap_or_default();
+    let line = line_of(&bytes[TEXT..]);
     let Some(owner) = Identity::parse(line) else {
         return if Identity::is_of_another_version(line) {
             OwnerSeen::Unreadable
@@ -320,6 +328,18 @@ pub fn parse(bytes: &[u8]) -> OwnerSeen {
     }
 }
 
+/// The line that begins a text; an empty one if that is no text.
+fn line_of(text: &[u8]) -> &str {
+    let line = text.split(|&b| b == b'\n').next();
+    std::str::from_utf8(line.unwrap_or_default()).unwrap_or_default()
+}
+
+/// Whether a text is the line of nobody, of no version.
+fn names_nobody(text: &[u8]) -> bool {
+    let line = line_of(text);
+    Identity::parse(line).is_none() && !Identity::is_of_another_version(line)
+}
+
 /// What the owner file of the run in `dir` tells.
 #[must_use]
 pub fn see(dir: impl AsFd) -> OwnerSeen {
@@ -327,5 +347,70 @@ pub fn see(dir: impl AsFd) -> OwnerSeen {
         Ok(file) => see_open(&file),
         Err(error) if error.kind() == io::ErrorKind::NotFound => OwnerSeen::Spoilt,
         Err(_) => OwnerSeen::Unreadable,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::{self, File};
+
+    use super::{LEN, OwnerFile, OwnerSeen, TEXT, see_open};
+    use crate::linux::process::{Identity, own_identity};
+
+    /// Who the thread of this test is: it is the owner.
+    fn us() -> Identity {
+        Identity {
+            pid: super::own_tid().cast_signed(),
+            ..own_identity()
+        }
+    }
+
+    /// An owner file that is ours, and what is found in it once somebody has written it anew.
+    fn overwritten(by: impl Fn(&mut [u8; LEN])) -> (bool, OwnerSeen) {
+        let dir = tempfile::tempdir_in("/dev/shm").unwrap();
+        let path = dir.path().join("owner");
+        let owner = OwnerFile::create(File::open(dir.path()).unwrap(), &us()).unwrap();
+        assert!(owner.is_ours());
+        let mut bytes = fs::read(&path).unwrap().try_into().unwrap();
+        by(&mut bytes);
+        fs::write(&path, bytes).unwrap();
+        (owner.is_ours(), see_open(&File::open(path).unwrap()))
+    }
+
+    fn is_mine(seen: &OwnerSeen) -> bool {
+        matches!(seen, OwnerSeen::Alive { owner, .. } if *owner == us())
+    }
+
+    #[test]
+    fn an_owner_mends_what_names_nobody() {
+        let slips: [fn(&mut [u8; LEN]); 3] = [
+            |bytes| bytes[..7].copy_from_slice(b"a slip\n"),
+            |bytes| bytes[TEXT..].fill(0),
+            // Overwritten at the moment at which it was made whole: the line is not there yet.
+            |bytes| {
+                bytes[TEXT..].fill(0);
+                bytes[..7].copy_from_slice(b"a slip\n");
+            },
+        ];
+        for slip in slips {
+            let (is_ours, seen) = overwritten(slip);
+            assert!(is_ours && is_mine(&seen), "{seen:?}");
+        }
+    }
+
+    #[test]
+    fn an_owner_leaves_what_others_have_signed() {
+        let another = Identity {
+            start: us().start + 1,
+            ..us()
+        };
+        let line = another.to_string();
+        let (is_ours, seen) = overwritten(|bytes| {
+            bytes[TEXT..].fill(b'\n');
+            bytes[TEXT..TEXT + line.len()].copy_from_slice(line.as_bytes());
+            // No thread has this number.
+            bytes[..4].copy_from_slice(&(super::HIGHEST - 1).to_ne_bytes());
+        });
+        assert!(!is_ours && !is_mine(&seen), "{seen:?}");
     }
 }
