@@ -1,6 +1,7 @@
 //! How a run is described: the options in words, then the worker, then `start`.
 
 use std::ffi::{OsStr, OsString};
+use std::os::unix::process::CommandExt as _;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -17,6 +18,7 @@ pub(crate) struct Scenario<'b> {
     environment: Vec<(OsString, OsString)>,
     wrapper: Option<String>,
     events: Option<PathBuf>,
+    is_job: bool,
     stdin: Stdio,
     stderr: Stdio,
 }
@@ -32,6 +34,7 @@ impl<'b> Scenario<'b> {
             environment: Vec::new(),
             wrapper: None,
             events: Some(base.file(&format!("events.{number}"))),
+            is_job: false,
             stdin: Stdio::piped(),
             stderr: Stdio::piped(),
         }
@@ -94,6 +97,13 @@ impl<'b> Scenario<'b> {
         self
     }
 
+    /// It has a process group of its own, as a job of a shell has. The group that the tests were
+    /// started in may be orphaned, and then nothing in it can be suspended (setpgid(2)).
+    pub(crate) fn in_its_own_group(mut self) -> Self {
+        self.is_job = true;
+        self
+    }
+
     pub(crate) fn without_events(mut self) -> Self {
         self.events = None;
         self
@@ -129,6 +139,9 @@ impl<'b> Scenario<'b> {
             .envs(self.environment)
             .stdin(self.stdin)
             .stdout(Stdio::piped());
+        if self.is_job {
+            command.process_group(0);
+        }
         begin(command, self.stderr, self.base, self.events)
     }
 }

@@ -168,6 +168,7 @@ fn k8e_a_suspended_run_whose_supervisor_dies_goes_on_in_every_group() {
             .scenario()
             .name("paused")
             .without_events()
+            .in_its_own_group()
             .times("30s", "30s")
             .options(guard)
             // The one beyond its group is the one that has to look.

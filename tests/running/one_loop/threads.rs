@@ -53,6 +53,7 @@ fn k18c_with_such_a_thread_ctrl_z_suspends_the_whole_run() {
     let run = base
         .scenario()
         .name("paused")
+        .in_its_own_group()
         .through(PRELOADED)
         .environment("LIBRARY", &library)
         .zoo(&["polite"])
