@@ -22,7 +22,7 @@ use crate::words::ended::Ended;
 pub use found::{Found, find, named, own_identity, pidfs_inode};
 pub use identity::{Identity, UNKNOWN};
 pub use rights::Borrowed;
-pub use stat::{SignalSet, Stat, own_start};
+pub use stat::{SignalSet, Stat, is_executing, own_start};
 
 mod found;
 mod identity;

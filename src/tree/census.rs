@@ -10,10 +10,17 @@ use std::ffi::OsString;
 use std::fs;
 use std::os::unix::ffi::OsStringExt as _;
 use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::Duration;
 
 use crate::contract::flag::reader;
 use crate::linux::proc::Proc;
-use crate::linux::process::Stat;
+use crate::linux::process::{self, Stat};
+
+/// How often, and how long after each other, a process is asked for its environment that has none while
+/// it executes a program. That usually takes microseconds.
+const ASKED: usize = 50;
+const PAUSE: Duration = Duration::from_micros(200);
 
 /// Every process that `/proc` showed.
 #[derive(Debug, Default)]
@@ -77,9 +84,23 @@ impl Census {
 /// The flag that a process was given, by its environment; it may have overwritten that since.
 #[must_use]
 pub fn flag_of(pid: i32) -> Option<PathBuf> {
-    let environment = fs::read(Proc::of(pid, "environ")?).ok()?;
+    let environment = environment_of(pid)?;
     let name = format!("{}=", reader::VARIABLE).into_bytes();
     let mut variables = environment.split(|&b| b == 0);
     let path = variables.find_map(|one| one.strip_prefix(name.as_slice()))?;
     Some(OsString::from_vec(path.to_vec()).into())
+}
+
+/// The environment that a process was given. A child of a worker that is executing its program just
+/// now is of the worker, too.
+fn environment_of(pid: i32) -> Option<Vec<u8>> {
+    let path = Proc::of(pid, "environ")?;
+    for _ in 0..ASKED {
+        let environment = fs::read(&path).ok()?;
+        if !environment.is_empty() || !process::is_executing(pid) {
+            return Some(environment);
+        }
+        thread::sleep(PAUSE);
+    }
+    None
 }

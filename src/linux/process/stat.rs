@@ -80,6 +80,24 @@ impl Stat {
     }
 }
 
+/// Whether it is executing a program at this moment (execve(2)): it has memory by then, and no
+/// environment in it. No process that runs is without one, even if that is empty.
+#[must_use]
+pub fn is_executing(pid: i32) -> bool {
+    let mut line = [0; LINE];
+    let length = Proc::of(pid, "stat").and_then(|path| read_once(&path, &mut line));
+    has_no_environment(&String::from_utf8_lossy(&line[..length.unwrap_or(0)])) == Some(true)
+}
+
+/// By the fields 23, `vsize`, which is 0 for what belongs to the kernel, and 51, `env_end`.
+fn has_no_environment(text: &str) -> Option<bool> {
+    let (_, tail) = text.rsplit_once(')')?;
+    let mut words = tail.split_ascii_whitespace();
+    let memory = words.nth(20)?;
+    let environment_end = words.nth(27)?;
+    Some(memory != "0" && environment_end == "0")
+}
+
 /// Whether this is the number of a thread other than the main thread of a process
 /// (`proc_pid_status(5)`, Tgid). Such a thread has a directory in `/proc`, but is not listed there.
 #[must_use]
@@ -155,7 +173,7 @@ pub fn own_start(buffer: &mut [u8]) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use super::{SignalSet, Stat, own_start};
+    use super::{SignalSet, Stat, has_no_environment, is_executing, own_start};
 
     #[test]
     fn what_is_ignored_is_one_bit_of_a_set() {
@@ -184,6 +202,37 @@ mod tests {
         assert_eq!((stat.program.as_str(), stat.state), ("a) S 1 (b", 'Z'));
         assert_eq!((stat.parent, stat.group, stat.session), (7, 8, 9));
         assert_eq!(stat.start, 777);
+    }
+
+    #[test]
+    fn a_program_that_is_being_executed_has_memory_and_no_environment() {
+        let line = |memory: u64, end: u64| {
+            let between = vec!["1"; 27].join(" ");
+            let before = vec!["1"; 19].join(" ");
+            format!("7 (a) b) R {before} {memory} {between} {end} 0\n")
+        };
+        assert_eq!(has_no_environment(&line(4096, 0)), Some(true));
+        assert_eq!(has_no_environment(&line(4096, 140_000)), Some(false));
+        // What belongs to the kernel has no memory of its own, and what has ended has none any more.
+        assert_eq!(has_no_environment(&line(0, 0)), Some(false));
+        assert_eq!(has_no_environment("7 (a) R 1 2"), None);
+        assert!(!is_executing(std::process::id().cast_signed()));
+    }
+
+    /// The numbers of the fields are those of the kernel that we run on.
+    #[test]
+    fn an_empty_environment_is_one() {
+        let mut child = std::process::Command::new("cat");
+        child.env_clear().stdin(std::process::Stdio::piped());
+        let mut child = child.spawn().unwrap();
+        let pid = child.id().cast_signed();
+        // What is in memory of it does not change once it waits.
+        while Stat::of(pid).is_none_or(|stat| stat.state != 'S' || stat.program != "cat") {
+            std::thread::yield_now();
+        }
+        assert!(!is_executing(pid));
+        drop(child.stdin.take());
+        child.wait().unwrap();
     }
 
     #[test]
