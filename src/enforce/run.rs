@@ -254,9 +254,9 @@ impl<'a> Run<'a> {
     /// Looks which of the processes have ended that nobody reaps for us: stragglers, and the main
     /// processes of workers that we adopted.
     pub(crate) fn settle(&mut self, now: Moment) {
-        // ORDER: first what has ended, then the looks, then what follows from them. So the children of a
-        // process that is forgotten here are seen, and so is an orphan that has got the pid of one: no
-        // tree is taken for empty too early.
+        // ORDER: first what has ended, of all workers, then the looks, then what follows from them. So the
+        // children of a process that is forgotten here are seen, and so is an orphan that has got the pid
+        // of one: no tree is taken for empty too early.
         self.on_each(now, Worker::forget_ended);
         self.look_anew();
         self.pass_orphans_on();

@@ -420,17 +420,17 @@ impl Worker {
         ended
     }
 
-    /// Lets go of what has ended of its tree. Before [`Worker::settle`], for all workers.
+    /// Takes note of the end of a main process that is not our child, and lets go of what has ended
+    /// of its tree. Before [`Worker::settle`], for all workers.
     pub(crate) fn forget_ended(&mut self, turn: &mut Turn<'_>) {
-        self.changed |= self.body.forget_ended(turn);
-    }
-
-    /// Looks who is left of what it left behind, and whether a main process is still there that is not
-    /// our child. When nobody is left, it has its final record.
-    pub(crate) fn settle(&mut self, turn: &mut Turn<'_>) {
         if self.body.has_main() && self.body.main().has_ended_elsewhere() {
             self.main_ended(0, turn);
         }
+        self.changed |= self.body.forget_ended(turn);
+    }
+
+    /// Looks who is left of what it left behind. When nobody is left, it has its final record.
+    pub(crate) fn settle(&mut self, turn: &mut Turn<'_>) {
         let Some((ended, at)) = self.body.main_end() else {
             return;
         };
