@@ -47,7 +47,11 @@ impl Straggler {
             Some(pidfd) => !process::has_ended(pidfd),
             None => !stat.is_dead(),
         };
-        (ours && is_there).then_some(Self {
+        (ours && is_there).then(|| Self::of(pid, stat, pidfd))
+    }
+
+    fn of(pid: i32, stat: Stat, pidfd: Option<OwnedFd>) -> Self {
+        Self {
             pid,
             program: stat.program,
             group: stat.group,
@@ -56,7 +60,7 @@ impl Straggler {
             sent: Cell::new(None),
             inode: pidfd.as_ref().and_then(process::pidfs_inode),
             pidfd: pidfd.filter(process::may_keep),
-        })
+        }
     }
 
     /// Holds a process that was found by an identity: the descriptor names no other one.
@@ -65,16 +69,7 @@ impl Straggler {
             return None;
         };
         let stat = Stat::of(pid)?;
-        (!process::has_ended(&pidfd)).then_some(Self {
-            pid,
-            program: stat.program,
-            group: stat.group,
-            session: stat.session,
-            start: stat.start,
-            sent: Cell::new(None),
-            inode: process::pidfs_inode(&pidfd),
-            pidfd: Some(pidfd).filter(process::may_keep),
-        })
+        (!process::has_ended(&pidfd)).then(|| Self::of(pid, stat, Some(pidfd)))
     }
 
     /// Its pid, its start, and the inode of its pidfd or 0.

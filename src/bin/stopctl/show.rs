@@ -3,11 +3,26 @@
 use std::fmt::Write as _;
 use std::io::{self, Write as _};
 
+use stopctl::words::moment::Moment;
+
 use crate::exit::Leave;
 
 pub(crate) mod json;
 pub(crate) mod picture;
 pub(crate) mod screen;
+
+use picture::Picture;
+use screen::Screen;
+
+/// Draws a picture of this moment; answers when it has to be drawn again, if nothing happens before.
+pub(crate) fn draw(picture: &Picture<'_>, screen: &mut Screen, now: Moment) -> Option<Moment> {
+    let postponed = screen.draw(now, |window| picture.lines(now, window));
+    let ticks = screen
+        .has_picture()
+        .then(|| picture.changes_at(now))
+        .flatten();
+    postponed.or(ticks)
+}
 
 /// Prints `text`. It is no error if the reader has gone away, but it is one if the disk is full.
 pub(crate) fn out(text: &str) -> Leave {

@@ -12,6 +12,7 @@ use stopctl::words::worker_number::WorkerNumber;
 use crate::say::asking::{self, hearing};
 use crate::say::voice::{Voice, Weight};
 use crate::say::workers::counted;
+use crate::show::draw;
 use crate::show::picture::{Picture, still_there};
 use crate::show::screen::heed;
 
@@ -140,11 +141,6 @@ impl Telling {
             workers: &seen.workers,
             shown: there,
         };
-        let postponed = screen.draw(now, |window| picture.lines(now, window));
-        let ticks = screen
-            .has_picture()
-            .then(|| picture.changes_at(now))
-            .flatten();
-        postponed.or(ticks)
+        draw(&picture, screen, now)
     }
 }

@@ -16,7 +16,7 @@ use crate::say::voice;
 use crate::show::json;
 use crate::show::picture::Picture;
 use crate::show::screen::{Screen, heed};
-use crate::show::{Printed, print};
+use crate::show::{Printed, draw, print};
 use stopctl::outside::follow::{Course, Followed};
 use stopctl::outside::found::Run;
 use stopctl::outside::state::State;
@@ -187,12 +187,7 @@ impl Teller {
             workers: &run.seen().workers,
             shown: &all,
         };
-        let postponed = screen.draw(now, |window| picture.lines(now, window));
-        let ticks = screen
-            .has_picture()
-            .then(|| picture.changes_at(now))
-            .flatten();
-        postponed.or(ticks)
+        draw(&picture, screen, now)
     }
 }
 
