@@ -243,6 +243,17 @@ fn k7g_an_owner_file_that_names_nobody_is_owned_again() {
     }
 }
 
+/// Whether this process holds another one by a pidfd.
+fn holds_a_process(pid: i32) -> bool {
+    let open = fs::read_dir(format!("/proc/{pid}/fd"))
+        .into_iter()
+        .flatten();
+    let mut open = open
+        .flatten()
+        .filter_map(|one| fs::read_link(one.path()).ok());
+    open.any(|link| link.to_string_lossy().contains("pidfd"))
+}
+
 #[test]
 fn k7h_a_supervisor_that_lives_signs_again_what_was_cut() {
     for text in ["", "a slip\n"] {
@@ -260,6 +271,7 @@ fn k7h_a_supervisor_that_lives_signs_again_what_was_cut() {
         assert_eq!(pid_of_owner(&base, "cut"), Some(run.pid()));
         // Whoever waits is told of its death by the kernel again.
         let waiter = base.begin(&["wait", "cut"]);
+        until("it has found the run", || holds_a_process(waiter.pid()));
         fs::write(&owner, text).expect("root");
         let stop = base.call(&["stop", "cut"]);
         assert!(!stop.expect(0).err.contains("died"), "{stop:?}");
