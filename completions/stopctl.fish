@@ -31,6 +31,8 @@ complete -c stopctl -n "__fish_stopctl_needs_command" -f -a "stop" -d 'Ask runs,
 complete -c stopctl -n "__fish_stopctl_needs_command" -f -a "signal" -d 'Have a signal sent to the workers of a run'
 complete -c stopctl -n "__fish_stopctl_needs_command" -f -a "status" -d 'Show each worker of a run'
 complete -c stopctl -n "__fish_stopctl_needs_command" -f -a "list" -d 'List the runs of this user'
+complete -c stopctl -n "__fish_stopctl_needs_command" -f -a "ls" -d 'List the runs of this user'
+complete -c stopctl -n "__fish_stopctl_needs_command" -f -a "ps" -d 'List the runs of this user'
 complete -c stopctl -n "__fish_stopctl_needs_command" -f -a "wait" -d 'Wait until a run is over, and exit with its status'
 complete -c stopctl -n "__fish_stopctl_needs_command" -f -a "keep-going" -d 'For scripts: exit with 0 to go on, 1 when a stop was asked for'
 complete -c stopctl -n "__fish_stopctl_needs_command" -f -a "sleep" -d 'Sleep, but return at once with 1 when a stop is asked for'
@@ -39,8 +41,9 @@ complete -c stopctl -n "__fish_stopctl_needs_command" -f -a "notify" -d 'Tell th
 complete -c stopctl -n "__fish_stopctl_needs_command" -f -a "unit" -d 'Print a systemd unit that is right for a run'
 complete -c stopctl -n "__fish_stopctl_needs_command" -f -a "completions" -d 'Print the completion file of a shell'
 complete -c stopctl -n "__fish_stopctl_needs_command" -f -a "client" -d 'Print the one-file client of a language, for workers to look at their flag'
+complete -c stopctl -n "__fish_stopctl_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c stopctl -n "__fish_stopctl_using_subcommand run" -s n -l workers -d 'Start N copies of the command' -r
-complete -c stopctl -n "__fish_stopctl_using_subcommand run" -l name -d 'Name of the run [default: the command\'s name and our pid]' -r -f
+complete -c stopctl -n "__fish_stopctl_using_subcommand run" -l name -d 'Name of the run [default: the command\'s name and the pid of stopctl]' -r -f
 complete -c stopctl -n "__fish_stopctl_using_subcommand run" -s g -l grace -d 'Time from the flag to SIGTERM [default: 10s]' -r
 complete -c stopctl -n "__fish_stopctl_using_subcommand run" -s k -l kill-after -d 'Time from SIGTERM to SIGKILL [default: 10s]' -r
 complete -c stopctl -n "__fish_stopctl_using_subcommand run" -l stop-within -d 'The whole ladder in this time: 80 % grace, 15 % kill-after, 5 % reserve; for a worker that never looked at its flag 10 %, 85 %, 5 % [default as PID 1: 9s]' -r
@@ -57,8 +60,8 @@ complete -c stopctl -n "__fish_stopctl_using_subcommand run" -l annotations -d '
 gitlab\t''"
 complete -c stopctl -n "__fish_stopctl_using_subcommand run" -l unaware-grace -d 'Grace for a worker that never looked at its flag; 0 is SIGTERM at once, auto is the grace counted from its start [default: the whole grace]' -r
 complete -c stopctl -n "__fish_stopctl_using_subcommand run" -l max-grace -d 'Longest time from the flag to SIGTERM for workers that ask for more, or are given it [default: three times the grace]' -r
-complete -c stopctl -n "__fish_stopctl_using_subcommand run" -l stopped-status -d 'Exit status after a stop that was asked for and needed no SIGKILL, instead of 0 or of a death by our own stop signal' -r
-complete -c stopctl -n "__fish_stopctl_using_subcommand run" -l stdin -d 'What workers read: our standard input, or nothing [default: null from a terminal without --foreground or for several workers, otherwise inherit]' -r -f -a "inherit\t''
+complete -c stopctl -n "__fish_stopctl_using_subcommand run" -l stopped-status -d 'Exit status after a stop that was asked for and needed no SIGKILL, instead of 0 or of a death by the stop signal that stopctl sent' -r
+complete -c stopctl -n "__fish_stopctl_using_subcommand run" -l stdin -d 'What workers read: the standard input of stopctl, or nothing [default: null from a terminal without --foreground or for several workers, otherwise inherit]' -r -f -a "inherit\t''
 null\t''"
 complete -c stopctl -n "__fish_stopctl_using_subcommand run" -l forward -d 'Signals passed on to the workers beside USR1, USR2 and WINCH; HUP here makes it a reload instead of a stop, and -USR2 takes USR2 away' -r
 complete -c stopctl -n "__fish_stopctl_using_subcommand run" -l ready -d 'When the run is ready: when all workers were started, or when each has said that it is; the latter implies --notify' -r -f -a "started\t''
@@ -66,7 +69,7 @@ notify\t''"
 complete -c stopctl -n "__fish_stopctl_using_subcommand run" -l stragglers -d 'What becomes of processes that a worker leaves behind: stop them too, name and leave them, or wait for them as the worker, for a program that puts itself into the background' -r -f -a "stop\t''
 leave\t''
 wait\t''"
-complete -c stopctl -n "__fish_stopctl_using_subcommand run" -l cgroup -d 'A control group (v2) for each worker: where one was delegated to us, never, or always' -r -f -a "auto\t''
+complete -c stopctl -n "__fish_stopctl_using_subcommand run" -l cgroup -d 'A control group (v2) for each worker: where one was delegated to stopctl, never, or always' -r -f -a "auto\t''
 off\t''
 require\t''"
 complete -c stopctl -n "__fish_stopctl_using_subcommand run" -l stop-on-exit -d 'When one worker ends, stop the others'
@@ -74,7 +77,7 @@ complete -c stopctl -n "__fish_stopctl_using_subcommand run" -l stop-on-failure 
 complete -c stopctl -n "__fish_stopctl_using_subcommand run" -s q -l quiet -d 'Say nothing but errors'
 complete -c stopctl -n "__fish_stopctl_using_subcommand run" -s v -l verbose -d 'Name every signal sent; twice: trace'
 complete -c stopctl -n "__fish_stopctl_using_subcommand run" -l preserve-status -d 'Exit with the worker\'s own status after --timeout and after Ctrl-C, too'
-complete -c stopctl -n "__fish_stopctl_using_subcommand run" -l foreground -d 'Give the worker our terminal with its keys, as a shell does: for shells, editors, debuggers'
+complete -c stopctl -n "__fish_stopctl_using_subcommand run" -l foreground -d 'Give the worker the terminal of stopctl with its keys, as a shell does: for shells, editors, debuggers'
 complete -c stopctl -n "__fish_stopctl_using_subcommand run" -l notify -d 'Hear what workers say in systemd\'s notify protocol'
 complete -c stopctl -n "__fish_stopctl_using_subcommand run" -l shield -d 'Start workers with SIGTERM and SIGINT ignored, for engines that signal every process at once'
 complete -c stopctl -n "__fish_stopctl_using_subcommand run" -l no-guard -d 'Do without the second process that goes on with the ladder should stopctl be killed'
@@ -109,6 +112,12 @@ complete -c stopctl -n "__fish_stopctl_using_subcommand status" -s h -l help -d 
 complete -c stopctl -n "__fish_stopctl_using_subcommand list" -l json -d 'Print JSON'
 complete -c stopctl -n "__fish_stopctl_using_subcommand list" -l names -d 'Print the names only, one a line'
 complete -c stopctl -n "__fish_stopctl_using_subcommand list" -s h -l help -d 'Print help'
+complete -c stopctl -n "__fish_stopctl_using_subcommand ls" -l json -d 'Print JSON'
+complete -c stopctl -n "__fish_stopctl_using_subcommand ls" -l names -d 'Print the names only, one a line'
+complete -c stopctl -n "__fish_stopctl_using_subcommand ls" -s h -l help -d 'Print help'
+complete -c stopctl -n "__fish_stopctl_using_subcommand ps" -l json -d 'Print JSON'
+complete -c stopctl -n "__fish_stopctl_using_subcommand ps" -l names -d 'Print the names only, one a line'
+complete -c stopctl -n "__fish_stopctl_using_subcommand ps" -s h -l help -d 'Print help'
 complete -c stopctl -n "__fish_stopctl_using_subcommand wait" -l timeout -d 'Give up after this time, with exit status 124; the run goes on' -r
 complete -c stopctl -n "__fish_stopctl_using_subcommand wait" -s h -l help -d 'Print help'
 complete -c stopctl -n "__fish_stopctl_using_subcommand keep-going" -s h -l help -d 'Print help'
@@ -130,6 +139,20 @@ complete -c stopctl -n "__fish_stopctl_using_subcommand notify" -s h -l help -d 
 complete -c stopctl -n "__fish_stopctl_using_subcommand unit" -s h -l help -d 'Print help'
 complete -c stopctl -n "__fish_stopctl_using_subcommand completions" -s h -l help -d 'Print help'
 complete -c stopctl -n "__fish_stopctl_using_subcommand client" -s h -l help -d 'Print help'
+complete -c stopctl -n "__fish_stopctl_using_subcommand help; and not __fish_seen_subcommand_from run stop signal status list wait keep-going sleep clean notify unit completions client help" -f -a "run" -d 'Start workers and supervise them until they have ended'
+complete -c stopctl -n "__fish_stopctl_using_subcommand help; and not __fish_seen_subcommand_from run stop signal status list wait keep-going sleep clean notify unit completions client help" -f -a "stop" -d 'Ask runs, or some of their workers, to stop, and wait until they have'
+complete -c stopctl -n "__fish_stopctl_using_subcommand help; and not __fish_seen_subcommand_from run stop signal status list wait keep-going sleep clean notify unit completions client help" -f -a "signal" -d 'Have a signal sent to the workers of a run'
+complete -c stopctl -n "__fish_stopctl_using_subcommand help; and not __fish_seen_subcommand_from run stop signal status list wait keep-going sleep clean notify unit completions client help" -f -a "status" -d 'Show each worker of a run'
+complete -c stopctl -n "__fish_stopctl_using_subcommand help; and not __fish_seen_subcommand_from run stop signal status list wait keep-going sleep clean notify unit completions client help" -f -a "list" -d 'List the runs of this user'
+complete -c stopctl -n "__fish_stopctl_using_subcommand help; and not __fish_seen_subcommand_from run stop signal status list wait keep-going sleep clean notify unit completions client help" -f -a "wait" -d 'Wait until a run is over, and exit with its status'
+complete -c stopctl -n "__fish_stopctl_using_subcommand help; and not __fish_seen_subcommand_from run stop signal status list wait keep-going sleep clean notify unit completions client help" -f -a "keep-going" -d 'For scripts: exit with 0 to go on, 1 when a stop was asked for'
+complete -c stopctl -n "__fish_stopctl_using_subcommand help; and not __fish_seen_subcommand_from run stop signal status list wait keep-going sleep clean notify unit completions client help" -f -a "sleep" -d 'Sleep, but return at once with 1 when a stop is asked for'
+complete -c stopctl -n "__fish_stopctl_using_subcommand help; and not __fish_seen_subcommand_from run stop signal status list wait keep-going sleep clean notify unit completions client help" -f -a "clean" -d 'Remove what dead runs left, stopping their workers first'
+complete -c stopctl -n "__fish_stopctl_using_subcommand help; and not __fish_seen_subcommand_from run stop signal status list wait keep-going sleep clean notify unit completions client help" -f -a "notify" -d 'Tell the supervisor of this worker how it is, or give a worker of a run more time'
+complete -c stopctl -n "__fish_stopctl_using_subcommand help; and not __fish_seen_subcommand_from run stop signal status list wait keep-going sleep clean notify unit completions client help" -f -a "unit" -d 'Print a systemd unit that is right for a run'
+complete -c stopctl -n "__fish_stopctl_using_subcommand help; and not __fish_seen_subcommand_from run stop signal status list wait keep-going sleep clean notify unit completions client help" -f -a "completions" -d 'Print the completion file of a shell'
+complete -c stopctl -n "__fish_stopctl_using_subcommand help; and not __fish_seen_subcommand_from run stop signal status list wait keep-going sleep clean notify unit completions client help" -f -a "client" -d 'Print the one-file client of a language, for workers to look at their flag'
+complete -c stopctl -n "__fish_stopctl_using_subcommand help; and not __fish_seen_subcommand_from run stop signal status list wait keep-going sleep clean notify unit completions client help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c stopctl -n "__fish_stopctl_using_subcommand stop signal status wait" -f -a "(stopctl list --names 2>/dev/null)" -d 'Run'
 complete -c stopctl -n "__fish_stopctl_using_subcommand notify" -l run -x -a "(stopctl list --names 2>/dev/null)"
 complete -c stopctl -n "__fish_stopctl_using_subcommand run" -x -a "(__fish_complete_subcommand --fcs-skip=2 -g -k -n -s -t --annotations --cgroup --color --events --forward --grace --kill-after --max-grace --name --ready --signal --signal-to --stdin --stop-within --stopped-status --stragglers --timeout --unaware-grace --workers)"

@@ -230,7 +230,7 @@ fn own_time(us: Identity, dir: &RunDir) -> io::Result<Identity> {
     }
     let (Some(theirs), Some(ours)) = (owner.clock_offset, us.clock_offset) else {
         return Err(io::Error::other(
-            "it is of another time namespace, and nobody can tell how far its clock is from ours",
+            "it is of another time namespace, and nobody can tell how far its clock is from this one",
         ));
     };
     sys::shift_clock(theirs.wrapping_sub(ours));

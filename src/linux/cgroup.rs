@@ -174,14 +174,17 @@ fn own() -> io::Result<PathBuf> {
     let mut lines = groups.lines();
     let own = lines
         .find_map(|line| line.strip_prefix("0::"))
-        .ok_or_else(|| none("we are in no control group of version 2"))?;
+        .ok_or_else(|| none("stopctl is in no control group of version 2"))?;
     let mounts = whole("/proc/self/mountinfo")?;
     let mounted = mounts.lines().find_map(|line| place(line, own));
-    let place = mounted.ok_or_else(|| none("our control group (version 2) is mounted nowhere"))?;
+    let place = mounted
+        .ok_or_else(|| none("the control group of stopctl (version 2) is mounted nowhere"))?;
     if is_version_2(&place) {
         Ok(place)
     } else {
-        Err(none("our control group (version 2) cannot be seen"))
+        Err(none(
+            "the control group of stopctl (version 2) cannot be seen",
+        ))
     }
 }
 

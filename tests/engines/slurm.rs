@@ -161,6 +161,6 @@ fn without_a_shield_workers_die_of_slurms_own_signal_and_it_is_said_once() {
     let Some(seen) = run("one-node.sbatch", script) else {
         return;
     };
-    seen.says("was killed by SIGTERM, and not by us", 2);
+    seen.says("was killed by SIGTERM, and not by stopctl", 2);
     seen.says("(Slurm signals every process of a step: use --shield)", 1);
 }

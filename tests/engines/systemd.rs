@@ -271,7 +271,7 @@ fn under_kill_mode_control_group_it_is_said_once_which_line_is_missing() {
     let Some(seen) = run(work, "KillMode=control-group\nExecStop=", script) else {
         return;
     };
-    seen.says("was killed by SIGTERM, and not by us", 4);
+    seen.says("was killed by SIGTERM, and not by stopctl", 4);
     seen.says("KillMode=mixed", 1);
 }
 

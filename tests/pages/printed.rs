@@ -4,6 +4,9 @@ use std::fs;
 use std::time::Duration;
 
 use assert_cmd::Command;
+use clap::CommandFactory as _;
+
+use crate::cli;
 
 /// The program with these arguments. It prints and ends: nothing is supervised.
 fn stopctl(arguments: &[&str]) -> Command {
@@ -78,4 +81,63 @@ fn a_language_that_is_not_there_is_bad_usage_that_lists_those_that_are() {
         let said = String::from_utf8_lossy(&refused.get_output().stderr).into_owned();
         assert!(said.contains(known), "{command}: {said}");
     }
+}
+
+/// What is printed on standard output.
+fn printed(arguments: &[&str]) -> String {
+    let output = stopctl(arguments).assert().success().stderr("");
+    String::from_utf8_lossy(&output.get_output().stdout).into_owned()
+}
+
+#[test]
+fn every_example_of_a_help_can_be_typed() {
+    for of in [&["-h"][..], &["run", "-h"], &["stop", "-h"]] {
+        let help = printed(of);
+        let (_, examples) = help.split_once("\nExamples:\n").expect("examples");
+        let examples = examples.lines().take_while(|line| !line.is_empty());
+        let mut count = 0;
+        for example in examples {
+            let line = example.trim().split("   ").next().unwrap_or_default();
+            let words = Command::new("sh")
+                .args(["-c", &format!(r"printf '%s\n' {line}")])
+                .assert();
+            let words = String::from_utf8_lossy(&words.get_output().stdout).into_owned();
+            let typed = cli::Cli::command().try_get_matches_from(words.lines());
+            assert!(typed.is_ok(), "{line}: {typed:?}");
+            count += 1;
+        }
+        assert!(count > 2, "{of:?} has {count} examples");
+    }
+}
+
+#[test]
+fn help_prints_the_long_help_of_a_command_under_each_of_its_names() {
+    assert_eq!(printed(&["help"]), printed(&["--help"]));
+    assert_eq!(printed(&["help", "run"]), printed(&["run", "--help"]));
+    for alias in ["ls", "ps"] {
+        assert_eq!(printed(&["help", alias]), printed(&["list", "--help"]));
+        assert_eq!(printed(&[alias, "--names"]), "");
+    }
+}
+
+#[test]
+fn every_group_of_options_says_what_is_in_it() {
+    for command in cli::Cli::command().get_subcommands_mut() {
+        let long = command.render_long_help().to_string();
+        assert!(!long.contains("\nMore "), "{}", command.get_name());
+    }
+    let long = printed(&["run", "--help"]);
+    let heading = |line: &&str| line.ends_with(':') && !line.starts_with([' ', '-']);
+    let headings: Vec<&str> = long.lines().filter(heading).collect();
+    let wanted = [
+        "Arguments:",
+        "Options:",
+        "What is started:",
+        "Times:",
+        "How it is stopped:",
+        "What is told:",
+        "Exit status:",
+        "Examples:",
+    ];
+    assert_eq!(headings, wanted);
 }

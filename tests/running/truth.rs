@@ -186,7 +186,11 @@ fn k19g_a_signal_that_a_worker_handles_and_raises_again_is_its_own_way_out() {
             said.contains("told is over: 1 left when asked (worker 0)"),
             "{said}"
         );
-        assert!(!end.expect(0).err().contains("not by us"), "{}", end.err());
+        assert!(
+            !end.expect(0).err().contains("not by stopctl"),
+            "{}",
+            end.err()
+        );
         let last = end.events.ended(0);
         assert_eq!(
             (&last["outcome"], &last["signal"]),
@@ -206,7 +210,7 @@ fn k19h_a_signal_that_a_worker_does_not_handle_is_somebody_elses() {
     send(pid, Signal::SIGTERM);
     let end = run.finish();
     end.expect_signal(15)
-        .says("worker 0 was killed by SIGTERM, and not by us");
+        .says("worker 0 was killed by SIGTERM, and not by stopctl");
     assert_eq!(end.events.outcomes(), ["by_others"]);
     assert_eq!(end.events.ended(0)["failed"], false);
 }
@@ -236,7 +240,7 @@ fn k20a_who_is_killed_by_a_signal_to_every_process_learns_of_the_shield() {
         let run = run.environment("INVOCATION_ID", "").start();
         let said = run.finish().err();
         assert!(
-            said.contains(&format!("killed by SIG{signal}, and not by us")),
+            said.contains(&format!("killed by SIG{signal}, and not by stopctl")),
             "{said}"
         );
     }
@@ -265,7 +269,7 @@ fn k20b_who_is_shielded_already_is_not_told_to_be() {
     let script = "import os, signal; signal.signal(2, signal.SIG_DFL); os.kill(os.getpid(), 2)";
     let run = base.scenario().options(&["--shield"]);
     let end = run.command(&["python3", "-c", script]).start().finish();
-    end.says("worker 0 was killed by SIGINT, and not by us");
+    end.says("worker 0 was killed by SIGINT, and not by stopctl");
     assert!(!end.err().contains("--shield"), "{}", end.err());
 }
 

@@ -20,16 +20,25 @@ pub(crate) mod unit;
 
 use deferred::Deferred;
 
+/// What is said after the list of commands.
+const EXAMPLES: &str = "\
+Examples:
+  stopctl run -n 4 --name train -- python3 train.py   four workers; Ctrl-C asks them to stop
+  stopctl status train                                each worker, and whether it looked at its flag
+  stopctl stop train                                  the flag, then SIGTERM, then SIGKILL
+  stopctl list                                        what runs
+
+A worker finds its flag through STOPCTL_FLAG: run while the first byte of that file is 0.
+See stopctl(1) and stopctl-flag(7).";
+
 /// Supervise workers: ask them to stop through a flag in shared memory, and use SIGTERM and
 /// SIGKILL only when asking did not help.
 #[derive(Debug, Parser)]
 #[command(
     name = "stopctl",
     version,
-    disable_help_subcommand = true,
     max_term_width = 100,
-    after_help = "A worker finds its flag through STOPCTL_FLAG: run while the first byte of that \
-                  file is 0.\nSee stopctl(1) and stopctl-flag(7)."
+    after_help = EXAMPLES
 )]
 pub(crate) struct Cli {
     #[command(subcommand)]
@@ -51,6 +60,7 @@ pub(crate) enum Command {
     Status(Deferred<StatusArgs>),
 
     /// List the runs of this user
+    #[command(visible_aliases = ["ls", "ps"])]
     List(Deferred<ListArgs>),
 
     /// Wait until a run is over, and exit with its status
@@ -82,11 +92,11 @@ pub(crate) enum Command {
 #[derive(Debug, Args)]
 pub(crate) struct Voice {
     /// Say nothing but errors
-    #[arg(short, long, env = "STOPCTL_QUIET", hide_env_values = true, value_parser = clap::builder::FalseyValueParser::new())]
+    #[arg(short, long, env = "STOPCTL_QUIET", hide_env_values = true, help_heading = "What is told", value_parser = clap::builder::FalseyValueParser::new())]
     pub(crate) quiet: bool,
 
     /// Name every signal sent; twice: trace
-    #[arg(short, long, action = ArgAction::Count, env = "STOPCTL_VERBOSE", hide_env_values = true)]
+    #[arg(short, long, action = ArgAction::Count, env = "STOPCTL_VERBOSE", hide_env_values = true, help_heading = "What is told")]
     pub(crate) verbose: u8,
 
     /// When to use colours
@@ -95,7 +105,8 @@ pub(crate) struct Voice {
         value_name = "WHEN",
         default_value = "auto",
         env = "STOPCTL_COLOR",
-        hide_env_values = true
+        hide_env_values = true,
+        help_heading = "What is told"
     )]
     pub(crate) color: Color,
 }
@@ -105,19 +116,21 @@ pub(crate) struct Voice {
     clippy::struct_excessive_bools,
     reason = "each is a switch that can be typed"
 )]
-#[command(
-    after_help = "Exit status: 0 everything asked for has ended; 1 something is still there; \
+#[command(after_help = "Examples:\n  \
+                      stopctl stop train           all workers of train; waits until they have ended\n  \
+                      stopctl stop train -w 2      worker 2 only; the others run on\n  \
+                      stopctl stop --kill train    SIGKILL now\n\n\
+                  Exit status: 0 everything asked for has ended; 1 something is still there; \
                         2 bad usage; 3 no such run; 4, 5 and 6 with --strict if SIGTERM or \
                         SIGKILL was needed, or a worker failed after being asked; 125 if stopctl \
-                        itself failed. See stopctl-stop(1)."
-)]
+                        itself failed. See stopctl-stop(1).")]
 pub(crate) struct StopArgs {
     /// Runs to stop [default: inside a worker its own run, otherwise the only run there is]
     #[arg(value_name = "NAME", value_hint = ValueHint::Other)]
     pub(crate) names: Vec<OsString>,
 
     /// Stop every run of this user
-    #[arg(short, long, conflicts_with = "names")]
+    #[arg(short, long, conflicts_with = "names", help_heading = "Which workers")]
     pub(crate) all: bool,
 
     /// Stop this worker only, by its number; may be given more than once
@@ -126,12 +139,19 @@ pub(crate) struct StopArgs {
         long = "worker",
         value_name = "WORKER",
         conflicts_with = "all",
+        help_heading = "Which workers",
         allow_negative_numbers = true
     )]
     pub(crate) workers: Vec<String>,
 
     /// Time from the flag to SIGTERM [default: the run's]
-    #[arg(short, long, value_name = "DURATION", allow_hyphen_values = true)]
+    #[arg(
+        short,
+        long,
+        value_name = "DURATION",
+        help_heading = "How they are stopped",
+        allow_hyphen_values = true
+    )]
     pub(crate) grace: Option<String>,
 
     /// The whole ladder in this time: 80 % grace, 15 % kill-after, 5 % reserve; for a worker that never
@@ -140,37 +160,47 @@ pub(crate) struct StopArgs {
         long,
         value_name = "DURATION",
         conflicts_with = "grace",
+        help_heading = "How they are stopped",
         allow_hyphen_values = true
     )]
     pub(crate) stop_within: Option<String>,
 
     /// Use SIGTERM now, or the signal that run --signal chose
-    #[arg(long, conflicts_with = "kill")]
+    #[arg(long, conflicts_with = "kill", help_heading = "How they are stopped")]
     pub(crate) term: bool,
 
     /// Use SIGKILL now
-    #[arg(long)]
+    #[arg(long, help_heading = "How they are stopped")]
     pub(crate) kill: bool,
 
     /// Ask, and do not wait
-    #[arg(long, conflicts_with = "strict")]
+    #[arg(
+        long,
+        conflicts_with = "strict",
+        help_heading = "Waiting and exit status"
+    )]
     pub(crate) no_wait: bool,
 
     /// Exit with 4 if SIGTERM (or the signal of run --signal) was needed, 5 if SIGKILL was, 6 if a worker
     /// failed after being asked
-    #[arg(long)]
+    #[arg(long, help_heading = "Waiting and exit status")]
     pub(crate) strict: bool,
 
     /// Reason written into the flag: one word of a-z, 0-9 and -, at most 16
-    #[arg(long, value_name = "WORD", default_value = "user")]
+    #[arg(
+        long,
+        value_name = "WORD",
+        default_value = "user",
+        help_heading = "How they are stopped"
+    )]
     pub(crate) reason: String,
 
     /// No run of that name is no error
-    #[arg(long)]
+    #[arg(long, help_heading = "Waiting and exit status")]
     pub(crate) if_running: bool,
 
     /// Print what became of every worker as JSON
-    #[arg(long)]
+    #[arg(long, help_heading = "What is told")]
     pub(crate) json: bool,
 
     #[command(flatten)]
@@ -196,6 +226,7 @@ pub(crate) struct SignalArgs {
         short,
         long = "worker",
         value_name = "WORKER",
+        help_heading = "Which workers",
         allow_negative_numbers = true
     )]
     pub(crate) workers: Vec<String>,

@@ -38,7 +38,7 @@ impl fmt::Display for BaseError {
             Problem::Foreign(uid) => {
                 write!(
                     f,
-                    "belongs to uid {uid}, not to us (uid {})",
+                    "belongs to uid {uid}, not to the user of stopctl (uid {})",
                     Uid::effective()
                 )?;
             }
@@ -46,7 +46,7 @@ impl fmt::Display for BaseError {
                 write!(f, "others may write into it (mode {:04o})", mode & 0o7777)?;
             }
             Problem::Unmapped => f.write_str(
-                "nobody can tell whose it is: our uid has no number in this user namespace",
+                "nobody can tell whose it is: the uid of stopctl has no number in this user namespace",
             )?,
             Problem::NotADirectory => f.write_str("is not a directory (a link is not taken)")?,
         }

@@ -184,5 +184,5 @@ fn k16m_a_death_by_what_was_asked_for_is_nobody_elses() {
     let end = run.finish();
     end.expect_signal(15)
         .says("worker 0 was killed by SIGTERM, which was passed on to it");
-    assert!(!end.err().contains("not by us"), "{}", end.err());
+    assert!(!end.err().contains("not by stopctl"), "{}", end.err());
 }

@@ -48,14 +48,19 @@ pub(crate) fn options(command: &Command) -> String {
     for arg in positional.into_iter().chain(named) {
         roff += &paragraph(arg);
     }
-    let mut heading = "";
-    for arg in grouped {
-        let own = arg.get_help_heading().unwrap_or_default();
-        if own != heading {
-            let _ = writeln!(roff, ".SS {}", escape(own));
-            heading = own;
+    let mut headings: Vec<&str> = Vec::new();
+    for heading in grouped.iter().filter_map(|arg| arg.get_help_heading()) {
+        if !headings.contains(&heading) {
+            headings.push(heading);
         }
-        roff += &paragraph(arg);
+    }
+    for heading in headings {
+        let _ = writeln!(roff, ".SS {}", escape(heading));
+        for arg in &grouped {
+            if arg.get_help_heading() == Some(heading) {
+                roff += &paragraph(arg);
+            }
+        }
     }
     roff
 }
@@ -69,9 +74,20 @@ pub(crate) fn commands(root: &Command) -> String {
             .get_about()
             .map(ToString::to_string)
             .unwrap_or_default();
-        let _ = writeln!(roff, ".TP\n.BR stopctl\\-{name} (1)\n{}.", escape(&about));
+        let aliases: Vec<String> = command.get_visible_aliases().map(bold).collect();
+        let aliases = if aliases.is_empty() {
+            String::new()
+        } else {
+            format!("; also {}", aliases.join(" and "))
+        };
+        let about = escape(&about);
+        let _ = writeln!(roff, ".TP\n.BR stopctl\\-{name} (1)\n{about}{aliases}.");
     }
     roff
+}
+
+fn bold(text: &str) -> String {
+    format!("\\fB{}\\fR", escape(text))
 }
 
 fn paragraph(arg: &Arg) -> String {

@@ -72,7 +72,9 @@ fn n1_a_flag_of_a_run_that_is_over_is_said_once_and_is_never_that_of_a_newer_run
     let mut shell = base.stopctl(&["keep-going"]);
     shell.env("STOPCTL_FLAG", &leaked);
     let shell = base.answer(shell);
-    shell.expect(1).says("the run is over, or hidden from us");
+    shell
+        .expect(1)
+        .says("the run is over, or hidden from this process");
     base.call(&["stop", "again"]).expect(0);
     newer.finish().expect(0);
     for (client, mut probe) in probes {

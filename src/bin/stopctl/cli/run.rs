@@ -6,13 +6,22 @@ use clap::{Args, ValueEnum, ValueHint};
 
 use super::Voice;
 
+/// What is said after the options.
+const EXAMPLES: &str = "\
+Examples:
+  stopctl run -- ./server --port 80                   one worker; Ctrl-C asks it to stop
+  stopctl run -n 4 --name train -- python3 train.py   four, and a name to stop them by
+  stopctl run --timeout 1h --grace 30s -- ./nightly   ends by itself after an hour
+  stopctl run -- sh -c 'produce | consume'            a pipeline needs a shell
+
+Exit status: the worker's own; a death by SIGINT after Ctrl-C; 124 after --timeout; 125 if \
+stopctl itself failed; 126 or 127 if the command cannot be run or was not found; 120 if something \
+could not be ended. See stopctl-run(1).";
+
 #[derive(Debug, Args)]
 #[command(
     override_usage = "stopctl run [OPTIONS] [--] COMMAND [ARG]...",
-    after_help = "Exit status: the worker's own; a death by SIGINT after Ctrl-C; 124 after \
-                        --timeout; 125 if stopctl itself failed; 126 or 127 if the command cannot \
-                        be run or was not found; 120 if something could not be ended. See \
-                        stopctl-run(1)."
+    after_help = EXAMPLES
 )]
 #[expect(
     clippy::struct_excessive_bools,
@@ -25,23 +34,36 @@ pub(crate) struct RunArgs {
         long,
         value_name = "N",
         default_value = "1",
-        allow_negative_numbers = true
+        allow_negative_numbers = true,
+        help_heading = "What is started"
     )]
     pub(crate) workers: String,
 
-    /// Name of the run [default: the command's name and our pid]
-    #[arg(long, value_name = "NAME", value_hint = ValueHint::Other)]
+    /// Name of the run [default: the command's name and the pid of stopctl]
+    #[arg(long, value_name = "NAME", value_hint = ValueHint::Other, help_heading = "What is started")]
     pub(crate) name: Option<OsString>,
 
     #[command(flatten)]
     pub(crate) times: RunTimes,
 
     /// Stop by itself after this time, with exit status 124; 0 is never
-    #[arg(short, long, value_name = "DURATION", allow_hyphen_values = true)]
+    #[arg(
+        short,
+        long,
+        value_name = "DURATION",
+        allow_hyphen_values = true,
+        help_heading = "Times"
+    )]
     pub(crate) timeout: Option<String>,
 
     /// Signal sent when the grace is over, instead of SIGTERM
-    #[arg(short, long, value_name = "SIGNAL", default_value = "TERM")]
+    #[arg(
+        short,
+        long,
+        value_name = "SIGNAL",
+        default_value = "TERM",
+        help_heading = "How it is stopped"
+    )]
     pub(crate) signal: String,
 
     /// Whom that signal reaches: the main process first and the rest after half of kill-after, all of
@@ -50,32 +72,36 @@ pub(crate) struct RunArgs {
         long,
         value_name = "WHOM",
         default_value = "first",
-        help_heading = "More about stopping",
-        hide_short_help = true
+        hide_short_help = true,
+        help_heading = "How it is stopped"
     )]
     pub(crate) signal_to: SignalTo,
 
     /// When one worker ends, stop the others
-    #[arg(long)]
+    #[arg(long, help_heading = "How it is stopped")]
     pub(crate) stop_on_exit: bool,
 
     /// When one worker fails, stop the others
-    #[arg(long, conflicts_with = "stop_on_exit")]
+    #[arg(
+        long,
+        conflicts_with = "stop_on_exit",
+        help_heading = "How it is stopped"
+    )]
     pub(crate) stop_on_failure: bool,
 
     #[command(flatten)]
     pub(crate) voice: Voice,
 
     /// Write events as JSON lines into FILE, or into an open descriptor with fd:N
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "What is told")]
     pub(crate) events: Option<OsString>,
 
     /// At the end, tell a CI service in its own form which workers needed force
     #[arg(
         long,
         value_name = "SERVICE",
-        help_heading = "What is told",
-        hide_short_help = true
+        hide_short_help = true,
+        help_heading = "What is told"
     )]
     pub(crate) annotations: Option<Service>,
 
@@ -86,9 +112,9 @@ pub(crate) struct RunArgs {
         value_name = "DURATION",
         env = "STOPCTL_UNAWARE_GRACE",
         hide_env_values = true,
-        help_heading = "More about stopping",
         hide_short_help = true,
-        allow_hyphen_values = true
+        allow_hyphen_values = true,
+        help_heading = "Times"
     )]
     pub(crate) unaware_grace: Option<String>,
 
@@ -97,14 +123,14 @@ pub(crate) struct RunArgs {
     #[arg(
         long,
         value_name = "DURATION",
-        help_heading = "More about stopping",
         hide_short_help = true,
-        allow_hyphen_values = true
+        allow_hyphen_values = true,
+        help_heading = "Times"
     )]
     pub(crate) max_grace: Option<String>,
 
     /// Exit status after a stop that was asked for and needed no SIGKILL, instead of 0 or of a
-    /// death by our own stop signal
+    /// death by the stop signal that stopctl sent
     #[arg(
         long,
         value_name = "N",
@@ -118,18 +144,19 @@ pub(crate) struct RunArgs {
     #[arg(long, help_heading = "Exit status", hide_short_help = true)]
     pub(crate) preserve_status: bool,
 
-    /// What workers read: our standard input, or nothing [default: null from a terminal without
-    /// --foreground or for several workers, otherwise inherit]
+    /// What workers read: the standard input of stopctl, or nothing [default: null from a terminal
+    /// without --foreground or for several workers, otherwise inherit]
     #[arg(
         long,
         value_name = "WHAT",
-        help_heading = "What workers get",
-        hide_short_help = true
+        hide_short_help = true,
+        help_heading = "What is started"
     )]
     pub(crate) stdin: Option<Stdin>,
 
-    /// Give the worker our terminal with its keys, as a shell does: for shells, editors, debuggers
-    #[arg(long, help_heading = "What workers get", hide_short_help = true)]
+    /// Give the worker the terminal of stopctl with its keys, as a shell does: for shells, editors,
+    /// debuggers
+    #[arg(long, hide_short_help = true, help_heading = "What is started")]
     pub(crate) foreground: bool,
 
     /// Signals passed on to the workers beside USR1, USR2 and WINCH; HUP here makes it a reload
@@ -137,14 +164,14 @@ pub(crate) struct RunArgs {
     #[arg(
         long,
         value_name = "SIGNAL,...",
-        help_heading = "What workers get",
         hide_short_help = true,
-        allow_hyphen_values = true
+        allow_hyphen_values = true,
+        help_heading = "What is started"
     )]
     pub(crate) forward: Vec<String>,
 
     /// Hear what workers say in systemd's notify protocol
-    #[arg(long, help_heading = "What workers get", hide_short_help = true)]
+    #[arg(long, hide_short_help = true, help_heading = "What is started")]
     pub(crate) notify: bool,
 
     /// When the run is ready: when all workers were started, or when each has said that it is; the
@@ -153,17 +180,17 @@ pub(crate) struct RunArgs {
         long,
         value_name = "WHEN",
         default_value = "started",
-        help_heading = "What workers get",
-        hide_short_help = true
+        hide_short_help = true,
+        help_heading = "What is started"
     )]
     pub(crate) ready: Ready,
 
     /// Start workers with SIGTERM and SIGINT ignored, for engines that signal every process at once
-    #[arg(long, help_heading = "More about stopping", hide_short_help = true)]
+    #[arg(long, hide_short_help = true, help_heading = "How it is stopped")]
     pub(crate) shield: bool,
 
     /// Do without the second process that goes on with the ladder should stopctl be killed
-    #[arg(long, help_heading = "More about stopping", hide_short_help = true)]
+    #[arg(long, hide_short_help = true, help_heading = "How it is stopped")]
     pub(crate) no_guard: bool,
 
     /// What becomes of processes that a worker leaves behind: stop them too, name and leave them, or
@@ -172,18 +199,18 @@ pub(crate) struct RunArgs {
         long,
         value_name = "WHAT",
         default_value = "stop",
-        help_heading = "More about stopping",
-        hide_short_help = true
+        hide_short_help = true,
+        help_heading = "How it is stopped"
     )]
     pub(crate) stragglers: Stragglers,
 
-    /// A control group (v2) for each worker: where one was delegated to us, never, or always
+    /// A control group (v2) for each worker: where one was delegated to stopctl, never, or always
     #[arg(
         long,
         value_name = "WHEN",
         default_value = "auto",
-        help_heading = "More about stopping",
-        hide_short_help = true
+        hide_short_help = true,
+        help_heading = "How it is stopped"
     )]
     pub(crate) cgroup: Cgroup,
 
@@ -207,6 +234,7 @@ pub(crate) struct RunTimes {
         value_name = "DURATION",
         env = "STOPCTL_GRACE",
         hide_env_values = true,
+        help_heading = "Times",
         allow_hyphen_values = true
     )]
     pub(crate) grace: Option<String>,
@@ -218,6 +246,7 @@ pub(crate) struct RunTimes {
         value_name = "DURATION",
         env = "STOPCTL_KILL_AFTER",
         hide_env_values = true,
+        help_heading = "Times",
         allow_hyphen_values = true
     )]
     pub(crate) kill_after: Option<String>,
@@ -229,6 +258,7 @@ pub(crate) struct RunTimes {
         value_name = "DURATION",
         env = "STOPCTL_STOP_WITHIN",
         hide_env_values = true,
+        help_heading = "Times",
         allow_hyphen_values = true
     )]
     pub(crate) stop_within: Option<String>,

@@ -31,7 +31,7 @@ pub(crate) fn look() -> Result<StopFlag, Leave> {
     StopFlag::from_env().or_else(again).map_err(|error| {
         if error.is_missing() {
             voice::error(&format_args!(
-                "{error}; the run is over, or hidden from us: taken as a stop"
+                "{error}; the run is over, or hidden from this process: taken as a stop"
             ));
             Leave::ONE
         } else {

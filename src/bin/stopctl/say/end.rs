@@ -26,7 +26,7 @@ pub(crate) fn by_others(last: &Final, is_known: bool, is_exposed: bool) -> Strin
         Some(_) | None => "",
     };
     let how = how(last.ended);
-    format!("worker {} was {how}, and not by us{hint}", last.worker)
+    format!("worker {} was {how}, and not by stopctl{hint}", last.worker)
 }
 
 /// That a signal killed it that was not sent by the ladder, but passed on by us.
@@ -115,7 +115,7 @@ mod tests {
     fn why_somebody_killed_a_worker_is_told_once_and_the_shield_only_if_it_helps() {
         let killed = last(Outcome::ByOthers, Ended::Signalled(libc::SIGKILL));
         assert!(by_others(&killed, false, true).contains("out of memory"));
-        let plain = "worker 1 was killed by SIGKILL, and not by us";
+        let plain = "worker 1 was killed by SIGKILL, and not by stopctl";
         assert_eq!(by_others(&killed, true, true), plain);
         let terminated = last(Outcome::ByOthers, Ended::Signalled(libc::SIGTERM));
         assert_ne!(
