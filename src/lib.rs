@@ -83,6 +83,8 @@ pub mod words {
     pub mod moment;
     #[cfg(feature = "cli")]
     pub mod name;
+    #[cfg(feature = "cli")]
+    pub mod pid;
     pub mod reason;
     #[cfg(feature = "cli")]
     pub mod signal_name;

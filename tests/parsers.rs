@@ -15,6 +15,7 @@ use proptest::prelude::{Just, Strategy, any, prop, prop_assert_eq, prop_oneof, p
 
 use stopctl::contract::owner;
 use stopctl::contract::record::{Record, RecordError, RecordReader, RunRecord, Snapshot};
+use stopctl::words::pid::Pid;
 
 mod properties;
 mod skipped;
@@ -84,7 +85,7 @@ fn every_record_of_the_corpus_keeps_the_properties_and_is_the_same_in_a_file() {
 #[test]
 fn a_record_of_holes_for_all_workers_there_can_be_is_refused_at_once() {
     let dir = tempfile::tempdir().expect("a directory");
-    let run = RunRecord::new("train".into(), 4711, vec!["sleep".into()], u32::MAX);
+    let run = RunRecord::new("train".into(), Pid::FIRST, vec!["sleep".into()], u32::MAX);
     let text = serde_json::to_string(&run).expect("a text");
     let record = File::create(dir.path().join("record")).expect("a file");
     // Four terabytes, of which one page is there.
@@ -184,7 +185,7 @@ proptest! {
         length in prop_oneof![Just(usize::MAX), 0_usize..9000],
     ) {
         let dir = tempfile::tempdir().expect("a directory");
-        let run = RunRecord::new("train".into(), 4711, vec!["sleep".into(), "1".into()], 3);
+        let run = RunRecord::new("train".into(), Pid::FIRST, vec!["sleep".into(), "1".into()], 3);
         let whole = Record::create(open(dir.path()), &run).expect("a record");
         drop(whole);
         let mut bytes = fs::read(dir.path().join("record")).expect("the record");

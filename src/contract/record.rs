@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use crate::decide::times::{Times, Unaware};
 use crate::words::duration::Limit;
 use crate::words::ended::Ended;
+use crate::words::pid::Pid;
 use crate::words::worker_number::WorkerNumber;
 
 mod born;
@@ -106,7 +107,7 @@ pub struct RunRecord {
     /// The run's name.
     pub name: String,
     /// The supervisor's pid.
-    pub pid: i32,
+    pub pid: Pid,
     /// Its line in the file `owner`, in case that file is damaged.
     #[serde(default)]
     pub signed: String,
@@ -170,7 +171,7 @@ pub struct RunRecord {
 impl RunRecord {
     /// The record of a run that has just begun.
     #[must_use]
-    pub fn new(name: String, pid: i32, command: Vec<String>, workers: u32) -> Self {
+    pub fn new(name: String, pid: Pid, command: Vec<String>, workers: u32) -> Self {
         Self {
             version: VERSION,
             name,
@@ -328,7 +329,7 @@ pub struct WorkerRecord {
     pub state: WorkerState,
     /// Its main process.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub pid: Option<i32>,
+    pub pid: Option<Pid>,
     /// Clock ticks from boot to the start of that process.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub start: Option<u64>,
@@ -378,7 +379,7 @@ pub struct WorkerRecord {
     /// The first few of them that still exist: pid, start, and inode of the pidfd or 0. A new owner
     /// recognizes them by this, no matter what they did to their environment.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub rest: Vec<(i32, u64, u64)>,
+    pub rest: Vec<(Pid, u64, u64)>,
 }
 
 impl WorkerRecord {
@@ -480,20 +481,20 @@ impl Error for RecordError {
 mod tests {
     use std::time::Duration;
 
-    use super::{ANSWERS, Record, RecordReader, RunRecord, WorkerRecord};
+    use super::{ANSWERS, Pid, Record, RecordReader, RunRecord, WorkerRecord};
     use crate::decide::times::{Times, Unaware};
     use crate::words::duration::Limit;
     use crate::words::worker_number::WorkerNumber;
 
     fn run(command: Vec<String>, cgroup: usize) -> RunRecord {
-        let mut run = RunRecord::new("n".repeat(64), i32::MAX, command, 1);
+        let mut run = RunRecord::new("n".repeat(64), Pid::NOBODYS, command, 1);
         run.cgroup = Some("/".repeat(cgroup));
         run
     }
 
     #[test]
     fn the_last_answers_are_kept() {
-        let mut run = RunRecord::new("train".to_owned(), 1, Vec::new(), 1);
+        let mut run = RunRecord::new("train".to_owned(), Pid::FIRST, Vec::new(), 1);
         let last = u32::try_from(ANSWERS).unwrap();
         for id in 0..=last {
             run.answer(id, 1);
@@ -553,7 +554,7 @@ mod tests {
     #[test]
     fn k7k_a_cut_is_seen_when_a_change_behind_it_has_made_the_file_long_again() {
         for left in [0, 1, 4096, 8191] {
-            let run = RunRecord::new("cut".to_owned(), 1, vec!["true".to_owned()], 9);
+            let run = RunRecord::new("cut".to_owned(), Pid::FIRST, vec!["true".to_owned()], 9);
             let dir = tempfile::tempdir().unwrap();
             let dir = std::fs::File::open(dir.path()).unwrap();
             let mut record = Record::create(&dir, &run).unwrap();

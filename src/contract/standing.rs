@@ -6,6 +6,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use crate::contract::base::Storage;
 use crate::contract::owner::{self, OwnerSeen};
 use crate::linux::process::{self, Found, Identity, Stat};
+use crate::words::pid::Pid;
 
 /// Who enforces the ladder of a run.
 #[derive(Debug)]
@@ -134,10 +135,11 @@ impl Standing {
 /// the kernel does not mark the word, that thread is alive. It is in the same namespaces as the owner
 /// before.
 fn taken(dir: impl AsFd, before: Identity, word: u32, us: &Identity) -> Standing {
-    let pid = owner::tid(word).cast_signed();
+    let pid = Pid::new(owner::tid(word).cast_signed());
+    let find = || pid.map_or(Found::Unverifiable, process::named);
     let watched = word & libc::FUTEX_WAITERS != 0;
-    match Numbers::of(&dir, &before, us).ours(|| process::named(pid)) {
-        Ok(Found::Ours(pidfd)) if watched => Standing::Owned(Owned {
+    match (Numbers::of(&dir, &before, us).ours(find), pid) {
+        (Ok(Found::Ours(pidfd)), Some(pid)) if watched => Standing::Owned(Owned {
             owner: Identity {
                 pid,
                 start: Stat::of(pid).map_or(0, |stat| stat.start),
@@ -147,9 +149,9 @@ fn taken(dir: impl AsFd, before: Identity, word: u32, us: &Identity) -> Standing
             word,
             watched,
         }),
-        Ok(Found::Gone) => died(dir, before, word, us),
-        Ok(Found::Ours(_) | Found::Unverifiable) => Standing::Changing,
-        Err(why) => Standing::unverifiable(before, why),
+        (Ok(Found::Gone), _) => died(dir, before, word, us),
+        (Ok(Found::Ours(_) | Found::Unverifiable), _) => Standing::Changing,
+        (Err(why), _) => Standing::unverifiable(before, why),
     }
 }
 
@@ -189,7 +191,7 @@ fn died(dir: impl AsFd, owner: Identity, word: u32, us: &Identity) -> Standing {
         Numbers::Ours => false,
         // When the first process of a pid namespace ends, the kernel kills all others in it. In our
         // own namespace it has executed another program instead, since we are alive.
-        Numbers::Others(Doubt::PidNamespace) if owner.pid == 1 => true,
+        Numbers::Others(Doubt::PidNamespace) if owner.pid == Pid::FIRST => true,
         Numbers::Others(why) => return Standing::unverifiable(owner, why),
     };
     Standing::Orphaned(Orphaned {
@@ -245,10 +247,10 @@ mod tests {
     use std::process::Command;
 
     use nix::sys::wait::{Id, WaitPidFlag, waitid};
-    use nix::unistd::Pid;
+    use nix::unistd;
 
-    use super::{Doubt, Identity, Numbers, Orphaned, Standing, find};
-    use crate::linux::process::{Found, Stat, own_identity};
+    use super::{Doubt, Identity, Numbers, Orphaned, Pid, Standing, find};
+    use crate::linux::process::{Found, Stat, own_identity, pid_of};
 
     /// The standing of a run in memory whose file `owner` says this.
     fn standing(word: u32, owner: &Identity) -> Standing {
@@ -265,9 +267,9 @@ mod tests {
     #[test]
     fn k1q_an_owner_that_is_a_zombie_is_dead() {
         let mut child = Command::new("true").spawn().unwrap();
-        let pid = child.id().cast_signed();
+        let pid = pid_of(&child);
         let ended = WaitPidFlag::WEXITED | WaitPidFlag::WNOWAIT;
-        waitid(Id::Pid(Pid::from_raw(pid)), ended).unwrap();
+        waitid(Id::Pid(unistd::Pid::from_raw(pid.get())), ended).unwrap();
         let owner = Identity {
             pid,
             start: Stat::of(pid).unwrap().start,
@@ -296,11 +298,11 @@ mod tests {
             | Standing::Unverifiable(_)
             | Standing::Unreadable => None,
         };
-        assert_eq!(past(first(us.pid_namespace, 1)), Some(false));
-        assert_eq!(past(first(us.pid_namespace + 1, 1)), Some(true));
-        assert_eq!(past(first(us.pid_namespace + 1, 2)), None);
+        assert_eq!(past(first(us.pid_namespace, Pid::FIRST)), Some(false));
+        assert_eq!(past(first(us.pid_namespace + 1, Pid::FIRST)), Some(true));
+        assert_eq!(past(first(us.pid_namespace + 1, us.pid)), None);
         // It may be ours.
-        assert_eq!(past(first(0, 1)), None);
+        assert_eq!(past(first(0, Pid::FIRST)), None);
     }
 
     #[test]
@@ -325,7 +327,7 @@ mod tests {
 
     fn identity(boot: &str, pid_namespace: u64) -> Identity {
         Identity {
-            pid: 7,
+            pid: Pid::new(7).unwrap(),
             start: 8,
             boot_id: boot.to_owned(),
             pid_namespace,

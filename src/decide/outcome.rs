@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::decide::ladder::Rung;
 use crate::words::ended::Ended;
+use crate::words::pid::Pid;
 use crate::words::worker_number::WorkerNumber;
 
 /// How a worker ended and what it took: the highest rung that was used before its main process
@@ -146,7 +147,7 @@ pub struct Final {
     /// The worker's number.
     pub worker: WorkerNumber,
     /// Its main process.
-    pub pid: i32,
+    pub pid: Pid,
     /// How its main process ended. `None` if nobody saw that, or if it has not ended.
     pub ended: Option<Ended>,
     /// How the worker ended, and what that took.
@@ -173,7 +174,7 @@ impl Final {
 
 #[cfg(test)]
 mod tests {
-    use super::{Before, Duration, Final, Outcome};
+    use super::{Before, Duration, Final, Outcome, Pid};
     use crate::decide::ladder::Rung;
     use crate::words::ended::Ended;
     use crate::words::worker_number::WorkerNumber;
@@ -310,7 +311,7 @@ mod tests {
             for flag_to_end in [None, Some(Duration::ZERO)] {
                 let last = Final {
                     worker: WorkerNumber::FIRST,
-                    pid: 2,
+                    pid: Pid::NOBODYS,
                     ended: Some(Ended::Exited(1)),
                     outcome: ByItself,
                     failed,

@@ -150,6 +150,7 @@ mod tests {
     use super::{Ending, NotStarted, Policy, Verdict};
     use crate::decide::outcome::{Final, Outcome};
     use crate::words::ended::Ended;
+    use crate::words::pid::Pid;
     use crate::words::reason::Reason;
     use crate::words::worker_number::WorkerNumber;
 
@@ -157,7 +158,7 @@ mod tests {
         let (flag_to_end, looked, extensions, stragglers) = (None, Some(true), 0, 0);
         Final {
             worker: WorkerNumber::new(worker),
-            pid: 2,
+            pid: Pid::NOBODYS,
             ended: Some(ended),
             outcome,
             failed: outcome.is_failure(ended, libc::SIGTERM),

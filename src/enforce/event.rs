@@ -9,6 +9,7 @@ use crate::decide::outcome::Final;
 use crate::tree::Straggler;
 use crate::words::ended::Ended;
 use crate::words::moment::Moment;
+use crate::words::pid::Pid;
 use crate::words::reason::Reason;
 use crate::words::worker_number::WorkerNumber;
 
@@ -27,7 +28,7 @@ pub enum Event<'a> {
         /// Its number.
         worker: WorkerNumber,
         /// Its main process.
-        pid: i32,
+        pid: Pid,
         /// Its flag.
         flag: &'a Path,
     },
@@ -98,7 +99,7 @@ pub enum Event<'a> {
         /// To a process of this worker.
         worker: WorkerNumber,
         /// To this one.
-        pid: i32,
+        pid: Pid,
         /// Its number.
         signal: i32,
     },
@@ -121,7 +122,7 @@ pub enum Event<'a> {
         /// A process of this worker.
         worker: WorkerNumber,
         /// This one.
-        pid: i32,
+        pid: Pid,
         /// The signal's number.
         signal: i32,
         /// What the kernel said.
@@ -150,7 +151,7 @@ pub enum Event<'a> {
         /// Whose.
         worker: WorkerNumber,
         /// Its pid.
-        pid: i32,
+        pid: Pid,
     },
     /// A straggler is left alone, as it was asked for.
     StragglerLeft {
@@ -162,7 +163,7 @@ pub enum Event<'a> {
     /// The run ends, and this process is our child without being of any worker.
     Nobodys {
         /// Its pid.
-        pid: i32,
+        pid: Pid,
         /// Its program's name.
         program: &'a str,
     },
@@ -171,14 +172,14 @@ pub enum Event<'a> {
         /// Whose.
         worker: WorkerNumber,
         /// These processes.
-        pids: &'a [i32],
+        pids: &'a [Pid],
     },
     /// A worker is over, with everything it started.
     WorkerEnded(&'a Final),
     /// A child that shows no sign of being ours ended and was reaped.
     ForeignReaped {
         /// Its pid.
-        pid: i32,
+        pid: Pid,
     },
     /// A signal asked again so soon that it counts as the same request.
     Repeated {
@@ -192,17 +193,17 @@ pub enum Event<'a> {
     /// The guard has this pid.
     GuardStarted {
         /// Its pid.
-        pid: i32,
+        pid: Pid,
     },
     /// The guard ended before the run did; it will be replaced.
     GuardEnded {
         /// Its pid.
-        pid: i32,
+        pid: Pid,
     },
     /// The supervisor died, and the process that reports this goes on with the ladders.
     SupervisorDied {
         /// Its pid.
-        pid: i32,
+        pid: Pid,
         /// The run's name.
         name: &'a str,
     },
@@ -211,7 +212,7 @@ pub enum Event<'a> {
         /// Its number.
         worker: WorkerNumber,
         /// Its main process.
-        pid: i32,
+        pid: Pid,
     },
     /// The run's directory, or a file in it, was deleted by somebody and is there again.
     PutBack {
@@ -280,7 +281,7 @@ pub trait Witness {
     fn tick(&mut self, now: Moment);
 
     /// The processes that it has started. They are of no worker.
-    fn helpers(&self) -> Vec<i32> {
+    fn helpers(&self) -> Vec<Pid> {
         Vec::new()
     }
 

@@ -24,6 +24,7 @@ use crate::enforce::takeover::{Takeover, TakeoverError};
 use crate::failpoint::{self, Role};
 use crate::linux::process::{self, Target};
 use crate::linux::sys;
+use crate::words::pid::Pid;
 
 use lifeline::{End, LifeLine};
 
@@ -44,7 +45,7 @@ const KILLED_WITH_IT: u16 = 1000;
 /// The supervisor's end of a guard.
 #[derive(Debug)]
 pub(crate) struct Guard {
-    pid: i32,
+    pid: Pid,
     life: LifeLine,
 }
 
@@ -70,7 +71,7 @@ impl Guard {
         sys::exit_now(0)
     }
 
-    pub(crate) fn pid(&self) -> i32 {
+    pub(crate) fn pid(&self) -> Pid {
         self.pid
     }
 
@@ -109,7 +110,7 @@ fn go_on(mut estate: Estate, witness: &mut dyn Witness) -> Result<(), TakeoverEr
     let Some(owner) = estate.dead_owner() else {
         return Ok(());
     };
-    if owner.pid == 1 {
+    if owner.pid == Pid::FIRST {
         // If the first process of a pid namespace has died, the kernel kills all of it in a moment, us
         // too. If we took the owner word in that moment, we would leave one that nobody can judge.
         let _ = poll(&mut [], KILLED_WITH_IT);

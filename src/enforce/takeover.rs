@@ -30,6 +30,7 @@ use crate::tree::Search;
 use crate::words::duration::Limit;
 use crate::words::reason::Reason;
 
+use crate::words::pid::Pid;
 use crate::words::worker_number::WorkerNumber;
 use first::Raised;
 
@@ -272,7 +273,7 @@ fn take_in(
             continue;
         };
         let told = raised.of(number, record.flag.as_deref(), dir);
-        let named = |&(pid, start, inode): &(i32, u64, u64)| {
+        let named = |&(pid, start, inode): &(Pid, u64, u64)| {
             let inode = Some(inode).filter(|&inode| inode != 0);
             (pid, Stranger::named(Born { pid, start, inode }))
         };

@@ -22,6 +22,7 @@ use crate::tree::Tree;
 use crate::words::duration::Limit;
 use crate::words::ended::Ended;
 use crate::words::moment::Moment;
+use crate::words::pid::Pid;
 use crate::words::reason::Reason;
 use crate::words::worker_number::WorkerNumber;
 
@@ -67,7 +68,7 @@ impl Worker {
     /// slot in the record is written when its program runs, or when there is something to say before.
     pub(crate) fn new(
         number: WorkerNumber,
-        pid: i32,
+        pid: Pid,
         flag: FlagFile,
         cgroup: Option<Cgroup>,
         (began, ladder): (Moment, Ladder),
@@ -142,7 +143,7 @@ impl Worker {
     }
 
     /// Its main process.
-    pub(crate) fn pid(&self) -> i32 {
+    pub(crate) fn pid(&self) -> Pid {
         self.body.main().pid()
     }
 

@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 use nix::sys::statfs::{CGROUP2_SUPER_MAGIC, statfs};
 
 use crate::linux::sys;
+use crate::words::pid::Pid;
 use crate::words::worker_number::WorkerNumber;
 
 /// How often we try to remove a group whose last member has just ended.
@@ -104,13 +105,12 @@ impl Cgroup {
     /// Its members, and the members of the groups inside it. Processes that have ended are not
     /// members.
     #[must_use]
-    pub fn pids(&self) -> Vec<i32> {
+    pub fn pids(&self) -> Vec<Pid> {
         let list = fs::read_to_string(self.0.join("cgroup.procs")).unwrap_or_default();
-        let mut pids: Vec<i32> = list
+        let mut pids: Vec<Pid> = list
             .lines()
-            .filter_map(|pid| pid.parse().ok())
             // A process of a pid namespace that is not below ours is listed as 0.
-            .filter(|&pid| pid > 0)
+            .filter_map(Pid::parse)
             .collect();
         pids.extend(self.below().iter().flat_map(Self::pids));
         pids

@@ -8,7 +8,8 @@ use std::fs;
 use std::path::PathBuf;
 use std::sync::OnceLock;
 
-use nix::unistd::getpid;
+use crate::linux::process;
+use crate::words::pid::Pid;
 
 /// Whose processes `/proc` shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,13 +29,13 @@ impl Proc {
         static SEEN: OnceLock<Proc> = OnceLock::new();
         *SEEN.get_or_init(|| {
             let status = fs::read("/proc/self/status").ok();
-            Self::shown_by(status.as_deref(), getpid().as_raw())
+            Self::shown_by(status.as_deref(), process::own_pid())
         })
     }
 
     /// What our own status there tells, if there is one (`proc_pid_status(5)`). `NSpid` lists our
     /// number in the namespace of this `/proc` and in each one below it, down to our own.
-    fn shown_by(status: Option<&[u8]>, us: i32) -> Self {
+    fn shown_by(status: Option<&[u8]>, us: Pid) -> Self {
         let Some(status) = status.map(String::from_utf8_lossy) else {
             // A process that is in none of the namespaces it shows has no `self` there.
             let shows_any = fs::read_dir("/proc").is_ok_and(|mut all| all.any(|one| one.is_ok()));
@@ -47,8 +48,8 @@ impl Proc {
         let line = |name: &str| status.lines().find_map(|line| line.strip_prefix(name));
         // A kernel without pid namespaces has no such line.
         let numbers = line("NSpid:").or_else(|| line("Pid:")).unwrap_or_default();
-        let numbers = numbers.split_ascii_whitespace().map(str::parse);
-        if numbers.eq([Ok(us)]) {
+        let numbers = numbers.split_ascii_whitespace().map(Pid::parse);
+        if numbers.eq([Some(us)]) {
             Self::Ours
         } else {
             Self::Foreign
@@ -58,18 +59,19 @@ impl Proc {
     /// The file `name` of the process `pid`; `None` if we cannot know which process has that number
     /// there.
     #[must_use]
-    pub fn of(pid: i32, name: &str) -> Option<PathBuf> {
+    pub fn of(pid: Pid, name: &str) -> Option<PathBuf> {
         (Self::get() == Self::Ours).then(|| format!("/proc/{pid}/{name}").into())
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::Proc;
+    use super::{Pid, Proc};
 
     #[test]
     fn a_proc_is_ours_if_it_has_one_number_for_us_and_that_is_ours() {
-        let shown = |status: &str| Proc::shown_by(Some(status.as_bytes()), 7);
+        let us = Pid::new(7).unwrap();
+        let shown = |status: &str| Proc::shown_by(Some(status.as_bytes()), us);
         assert_eq!(shown("Name:\ta\nPid:\t7\nNSpid:\t7\n"), Proc::Ours);
         assert_eq!(shown("Pid:\t7\n"), Proc::Ours);
         for status in [

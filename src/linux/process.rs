@@ -14,10 +14,11 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::signal::{SigSet, Signal};
 use nix::sys::wait::{Id, WaitPidFlag};
-use nix::unistd::{Pid, getpid};
+use nix::unistd::{self, getpgid, getpid, getppid, getsid};
 
 use crate::linux::sys::{self, Whom};
 use crate::words::ended::Ended;
+use crate::words::pid::Pid;
 
 pub use found::{Found, find, named, own_identity, pidfs_inode};
 pub use identity::{Identity, UNKNOWN};
@@ -33,9 +34,9 @@ mod stat;
 #[derive(Clone, Copy, Debug)]
 pub enum Target<'a> {
     /// Our own child, not yet reaped: no other process can have its pid.
-    Child(i32),
+    Child(Pid),
     /// The process group of our own child, not yet reaped: no other group can have its number.
-    GroupOf(i32),
+    GroupOf(Pid),
     /// The process that this pidfd names.
     Pidfd(BorrowedFd<'a>),
     /// Our own process group: it gets the signal of a key that the terminal sent to a worker's group
@@ -60,12 +61,12 @@ pub enum Sent {
 pub fn signal(target: Target<'_>, number: i32) -> Sent {
     let result = match target {
         Target::Pidfd(pidfd) => sys::pidfd_signal(pidfd, number, Whom::Process),
-        // Never all processes, init, or ourselves: to kill(2), 0 and -1 have meanings of their own.
-        Target::Child(pid) | Target::GroupOf(pid) if pid <= 1 || pid == getpid().as_raw() => {
+        // Never init, and never ourselves.
+        Target::Child(pid) | Target::GroupOf(pid) if pid == Pid::FIRST || pid == own_pid() => {
             Err(io::ErrorKind::InvalidInput.into())
         }
-        Target::Child(pid) => sys::kill(pid, number),
-        Target::GroupOf(leader) => sys::kill(-leader, number),
+        Target::Child(pid) => sys::kill(pid.get(), number),
+        Target::GroupOf(leader) => sys::kill(-leader.get(), number),
         // 0 is the group of the caller (kill(2)).
         Target::OwnGroup => sys::kill(0, number),
     };
@@ -76,12 +77,46 @@ pub fn signal(target: Target<'_>, number: i32) -> Sent {
     }
 }
 
+/// Our own pid.
+///
+/// # Panics
+///
+/// Never: a process always has a number in its own pid namespace.
+#[must_use]
+pub fn own_pid() -> Pid {
+    Pid::new(getpid().as_raw()).expect("every process has a pid")
+}
+
+/// The pid of our parent; `None` if that is in another pid namespace.
+#[must_use]
+pub fn parent_pid() -> Option<Pid> {
+    Pid::new(getppid().as_raw())
+}
+
+/// The session of a process, by its leader; `None` if there is no such process, or if the session is
+/// of another pid namespace.
+#[must_use]
+pub fn session_of(pid: Pid) -> Option<Pid> {
+    Pid::new(getsid(Some(known_to_nix(pid))).ok()?.as_raw())
+}
+
+/// Whether a process is in a group that it does not lead.
+#[must_use]
+pub fn is_in_anothers_group(pid: Pid) -> bool {
+    let pid = known_to_nix(pid);
+    getpgid(Some(pid)).is_ok_and(|group| group != pid)
+}
+
+fn known_to_nix(pid: Pid) -> unistd::Pid {
+    unistd::Pid::from_raw(pid.get())
+}
+
 /// Opens a pidfd to a process that the caller knows to be ours during the call.
 ///
 /// # Errors
 ///
 /// As `pidfd_open(2)`.
-pub fn open(pid: i32) -> io::Result<OwnedFd> {
+pub fn open(pid: Pid) -> io::Result<OwnedFd> {
     sys::pidfd_open(pid)
 }
 
@@ -90,7 +125,7 @@ pub fn open(pid: i32) -> io::Result<OwnedFd> {
 pub fn has_pidfds() -> bool {
     // Signal 0 is sent to nobody.
     let works = |pidfd: OwnedFd| sys::pidfd_signal(pidfd.as_fd(), 0, Whom::Process).is_ok();
-    open(getpid().as_raw()).is_ok_and(works)
+    open(own_pid()).is_ok_and(works)
 }
 
 /// Whether the process that `pidfd` names has ended: its pidfd is readable then (`pidfd_open(2)`).
@@ -125,7 +160,7 @@ pub fn group_lives(pidfd: &OwnedFd) -> Option<bool> {
 
 /// A dead child that has not been reaped, if there is one.
 #[must_use]
-pub fn peek_dead_child() -> Option<i32> {
+pub fn peek_dead_child() -> Option<Pid> {
     loop {
         match sys::dead_child(None, true) {
             Ok(dead) => return dead.map(|(pid, _, _)| pid),
@@ -143,18 +178,18 @@ pub fn has_child() -> bool {
 
 /// Whether `pid` is still our child, ended or not: other code in this process may have waited for it.
 #[must_use]
-pub fn is_child(pid: i32) -> bool {
+pub fn is_child(pid: Pid) -> bool {
     is_there(Some(pid))
 }
 
-fn is_there(child: Option<i32>) -> bool {
+fn is_there(child: Option<Pid>) -> bool {
     let error = sys::dead_child(child, true).err();
     error.and_then(|error| error.raw_os_error()) != Some(Errno::ECHILD as i32)
 }
 
 /// Reaps our child `pid`; `None` if its status is lost because other code has waited for it.
 #[must_use]
-pub fn reap(pid: i32) -> Option<Ended> {
+pub fn reap(pid: Pid) -> Option<Ended> {
     loop {
         match sys::dead_child(Some(pid), false) {
             Ok(dead) => return dead.map(|(_, code, status)| ended(code, status)),
@@ -166,11 +201,11 @@ pub fn reap(pid: i32) -> Option<Ended> {
 
 /// Waits for our child `pid`, which is about to end, and reaps it; `None` if its status was lost.
 #[must_use]
-pub fn wait_for(pid: i32) -> Option<Ended> {
+pub fn wait_for(pid: Pid) -> Option<Ended> {
     // A child that is dying needs nothing from us, so this cannot block for long, and is not a second
     // event loop.
     while let Err(nix::Error::EINTR) = nix::sys::wait::waitid(
-        Id::Pid(Pid::from_raw(pid)),
+        Id::Pid(known_to_nix(pid)),
         WaitPidFlag::WEXITED | WaitPidFlag::WNOWAIT,
     ) {}
     reap(pid)
@@ -221,7 +256,7 @@ fn ended(code: i32, status: i32) -> Ended {
 
 /// The next child that was stopped, with the signal that stopped it, or that was continued (`None`).
 #[must_use]
-pub fn next_stopped_or_continued() -> Option<(i32, Option<i32>)> {
+pub fn next_stopped_or_continued() -> Option<(Pid, Option<i32>)> {
     loop {
         match sys::stopped_child(None) {
             Ok(child) => {
@@ -237,7 +272,7 @@ pub fn next_stopped_or_continued() -> Option<(i32, Option<i32>)> {
 
 /// Whether our child `pid` was stopped since the last call.
 #[must_use]
-pub fn is_newly_stopped(pid: i32) -> bool {
+pub fn is_newly_stopped(pid: Pid) -> bool {
     let news = sys::stopped_child(Some(pid)).ok().flatten();
     news.is_some_and(|(_, code, _)| code != libc::CLD_CONTINUED)
 }
@@ -255,19 +290,26 @@ pub fn die_of(signal: i32) {
         |_| SigSet::empty().thread_set_mask(),
         |only| only.thread_unblock(),
     );
-    let _ = sys::kill(getpid().as_raw(), signal);
+    let _ = sys::kill(own_pid().get(), signal);
+}
+
+/// The pid of a child that a test has started.
+#[cfg(test)]
+pub(crate) fn pid_of(child: &std::process::Child) -> Pid {
+    Pid::new(child.id().cast_signed()).expect("a child has a pid")
 }
 
 #[cfg(test)]
 mod tests {
-    use nix::unistd::getpid;
+    use super::{Pid, Sent, Target, own_pid, signal};
 
-    use super::{Sent, Target, signal};
-
-    /// To kill(2) these are every process, our own group, the first process, and ourselves.
+    /// The numbers that kill(2) gives a meaning of their own are no pids.
     #[test]
     fn k1n_numbers_that_name_no_child_are_never_signalled() {
-        for pid in [-7, -1, 0, 1, getpid().as_raw()] {
+        for number in [-7, -1, 0] {
+            assert_eq!(Pid::new(number), None);
+        }
+        for pid in [Pid::FIRST, own_pid()] {
             for target in [Target::Child(pid), Target::GroupOf(pid)] {
                 // Even a signal that would be sent to nobody.
                 assert!(matches!(signal(target, 0), Sent::Refused(_)), "{target:?}");

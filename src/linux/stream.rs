@@ -18,6 +18,7 @@ use nix::unistd::{getpgrp, tcgetpgrp};
 use crate::linux::proc::Proc;
 use crate::linux::sys;
 use crate::words::moment::Moment;
+use crate::words::pid::Pid;
 use outlet::Outlet;
 
 mod outlet;
@@ -80,7 +81,7 @@ pub struct Lost {
     /// The error at the first of them.
     pub why: Option<io::Error>,
     /// The process that will write the rest when the disk responds.
-    pub left_to: Option<i32>,
+    pub left_to: Option<Pid>,
 }
 
 /// A stream for lines.
@@ -246,7 +247,7 @@ impl Stream {
 
     /// The pid of the process that writes for us, if there is one.
     #[must_use]
-    pub fn helper(&self) -> Option<i32> {
+    pub fn helper(&self) -> Option<Pid> {
         self.outlet.helper()
     }
 
@@ -296,7 +297,7 @@ impl Stream {
 
     /// Whether the standard output or error of the process `pid` is this same terminal.
     #[must_use]
-    pub fn is_terminal_of(&self, pid: i32) -> bool {
+    pub fn is_terminal_of(&self, pid: Pid) -> bool {
         let device = |data: Metadata| data.file_type().is_char_device().then(|| data.rdev());
         let ours = self.file.metadata().ok().and_then(device);
         ours.is_some()

@@ -10,9 +10,10 @@ use std::sync::Arc;
 
 use nix::fcntl::OFlag;
 use nix::sys::termios::{SetArg, Termios, tcgetattr, tcsetattr};
-use nix::unistd::{Pid, getpgid, getpgrp, getppid, tcgetpgrp, tcsetpgrp};
+use nix::unistd::{self, getpgid, getpgrp, getppid, tcgetpgrp, tcsetpgrp};
 
 use crate::linux::sys;
+use crate::words::pid::Pid;
 
 /// Whether Ctrl-C at the terminal that shows our standard error reaches us: our group is in its
 /// foreground, and we do not ignore SIGINT.
@@ -73,9 +74,9 @@ impl Terminal {
         })
     }
 
-    /// Lends it to the group of a worker, with the settings that the worker had. Returns whether the
-    /// foreground was ours.
-    pub fn lend(&mut self, group: i32) -> bool {
+    /// Lends it to the group that `leader` leads, with the settings that the worker had. Returns
+    /// whether the foreground was ours.
+    pub fn lend(&mut self, leader: Pid) -> bool {
         if !self.is_ours() {
             return false;
         }
@@ -85,7 +86,7 @@ impl Terminal {
         if let Holder::Us(Some(settings)) = std::mem::replace(&mut self.holder, Holder::Worker) {
             let _ = tcsetattr(&self.file, SetArg::TCSANOW, &settings);
         }
-        let _ = tcsetpgrp(&self.file, Pid::from_raw(group));
+        let _ = tcsetpgrp(&self.file, unistd::Pid::from_raw(leader.get()));
         true
     }
 

@@ -34,6 +34,7 @@ mod tests {
 
     use super::{Base, Holder, RecordError, RunName, Standing};
     use crate::contract::record::{Record, RunRecord};
+    use crate::words::pid::Pid;
 
     #[test]
     fn a_name_is_held_by_whatever_stands_there() {
@@ -47,9 +48,9 @@ mod tests {
         let holder = Holder::of(&base, &name).unwrap();
         assert!(matches!(holder.record, Err(RecordError::Io(_))));
         assert!(matches!(holder.standing, Standing::Unreadable));
-        let run = RunRecord::new("train".into(), 7, vec!["true".into()], 1);
+        let run = RunRecord::new("train".into(), Pid::NOBODYS, vec!["true".into()], 1);
         let _record = Record::create(File::open(&place).unwrap(), &run).unwrap();
         let holder = Holder::of(&base, &name).unwrap();
-        assert_eq!(holder.record.unwrap().run.pid, 7);
+        assert_eq!(holder.record.unwrap().run.pid, Pid::NOBODYS);
     }
 }

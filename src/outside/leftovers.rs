@@ -16,6 +16,7 @@ use crate::contract::standing::{self, Doubt, Orphaned, Standing, Unverifiable};
 use crate::linux::process::{self, Found, Identity};
 use crate::linux::sys;
 use crate::words::name::RunName;
+use crate::words::pid::Pid;
 use crate::words::worker_number::WorkerNumber;
 
 /// How long a directory may be without an owner file: its maker needs milliseconds.
@@ -49,7 +50,7 @@ pub enum Obstacle {
     /// It cannot be opened.
     Dir(io::Error),
     /// Nobody here can tell whether its owner, who has this pid, lives.
-    Owner(i32, Doubt),
+    Owner(Pid, Doubt),
     /// Its file `owner` is missing, or of another version.
     Unsigned,
     /// Nobody here can tell whether the process that makes it lives.

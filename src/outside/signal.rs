@@ -166,12 +166,13 @@ mod tests {
         Moment, Signalling, Snapshot, Unsent, WorkerNumber, WorkerState, answer, have_ended, unique,
     };
     use crate::contract::record::{Answer, Record, RecordReader, RunRecord};
+    use crate::words::pid::Pid;
 
     /// The record of a run of two workers.
     fn snapshot() -> Snapshot {
         let dir = tempfile::tempdir().unwrap();
         let dir = File::open(dir.path()).unwrap();
-        let run = RunRecord::new("train".into(), 1, vec!["true".into()], 2);
+        let run = RunRecord::new("train".into(), Pid::FIRST, vec!["true".into()], 2);
         let _record = Record::create(&dir, &run).unwrap();
         RecordReader::open(&dir).unwrap().read().unwrap()
     }

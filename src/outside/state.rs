@@ -4,6 +4,7 @@ use crate::contract::record::Phase;
 use crate::contract::standing::{Doubt, Owned, Standing};
 use crate::linux::process::Stat;
 use crate::outside::found::Run;
+use crate::words::pid::Pid;
 
 /// What can be said of a run as a whole.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,7 +18,7 @@ pub enum State {
     /// Nobody is left.
     Over,
     /// Its supervisor died, and this process enforces its ladders.
-    TakenOver(i32),
+    TakenOver(Pid),
     /// Its supervisor died, and nobody enforces its ladders.
     OwnerDied,
     /// Nobody here can tell who enforces its ladders, for this reason.

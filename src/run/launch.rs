@@ -152,7 +152,7 @@ pub fn launch(plan: &Plan) -> Result<Launched, LaunchError> {
     let control = Control::create(&dir).map_err(system("the FIFO 'control'"))?;
     let mut name = match &plan.name {
         Some(name) => name.clone(),
-        None => RunName::from_command(&plan.command[0], identity.pid.cast_unsigned()),
+        None => RunName::from_command(&plan.command[0], identity.pid),
     };
     let mut run = described(plan, &identity, &name);
     run.lacks = lacks;
@@ -162,8 +162,7 @@ pub fn launch(plan: &Plan) -> Result<Launched, LaunchError> {
     while let Err(error) = dir.publish(&name) {
         match (error, &plan.name, others.next()) {
             (PublishError::Taken, None, Some(number)) => {
-                name = RunName::from_command(&plan.command[0], identity.pid.cast_unsigned())
-                    .again(number);
+                name = RunName::from_command(&plan.command[0], identity.pid).again(number);
             }
             (PublishError::Taken, _, _) => {
                 let holder = Holder::of(dir.base(), &name).map(Box::new);

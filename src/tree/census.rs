@@ -16,6 +16,7 @@ use std::time::Duration;
 use crate::contract::flag::reader;
 use crate::linux::proc::Proc;
 use crate::linux::process::{self, Stat};
+use crate::words::pid::Pid;
 
 /// How often, and how long after each other, a process is asked for its environment that has none while
 /// it executes a program. That usually takes microseconds.
@@ -25,11 +26,11 @@ const PAUSE: Duration = Duration::from_micros(200);
 /// Every process that `/proc` showed.
 #[derive(Debug, Default)]
 pub(super) struct Census {
-    everybody: Vec<(i32, Stat)>,
+    everybody: Vec<(Pid, Stat)>,
     /// By parent.
-    children: HashMap<i32, Vec<i32>>,
+    children: HashMap<Pid, Vec<Pid>>,
     /// By the path of the flag in their environment; read when it is first needed.
-    inheritors: OnceCell<HashMap<PathBuf, Vec<i32>>>,
+    inheritors: OnceCell<HashMap<PathBuf, Vec<Pid>>>,
 }
 
 impl Census {
@@ -38,12 +39,14 @@ impl Census {
             return Self::default();
         }
         let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
-        let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
-        let everybody: Vec<(i32, Stat)> =
+        let pids = entries.filter_map(|entry| Pid::parse(entry.file_name().to_str()?));
+        let everybody: Vec<(Pid, Stat)> =
             pids.filter_map(|pid| Some((pid, Stat::of(pid)?))).collect();
-        let mut children: HashMap<i32, Vec<i32>> = HashMap::new();
+        let mut children: HashMap<Pid, Vec<Pid>> = HashMap::new();
         for (pid, stat) in &everybody {
-            children.entry(stat.parent).or_default().push(*pid);
+            if let Some(parent) = stat.parent {
+                children.entry(parent).or_default().push(*pid);
+            }
         }
         Self {
             everybody,
@@ -52,24 +55,24 @@ impl Census {
         }
     }
 
-    pub(super) fn everybody(&self) -> &[(i32, Stat)] {
+    pub(super) fn everybody(&self) -> &[(Pid, Stat)] {
         &self.everybody
     }
 
-    pub(super) fn of(&self, pid: i32) -> Option<&Stat> {
+    pub(super) fn of(&self, pid: Pid) -> Option<&Stat> {
         let mut everybody = self.everybody.iter();
         everybody.find(|(one, _)| *one == pid).map(|(_, stat)| stat)
     }
 
-    pub(super) fn children(&self, parent: i32) -> &[i32] {
+    pub(super) fn children(&self, parent: Pid) -> &[Pid] {
         self.children.get(&parent).map_or(&[], Vec::as_slice)
     }
 
     /// The processes that were given the flag at `path`. No other start of a worker ever had that
     /// flag, so a process that has inherited its path belongs to this worker.
-    pub(super) fn inheritors(&self, path: &Path) -> &[i32] {
+    pub(super) fn inheritors(&self, path: &Path) -> &[Pid] {
         let inheritors = self.inheritors.get_or_init(|| {
-            let mut inheritors: HashMap<PathBuf, Vec<i32>> = HashMap::new();
+            let mut inheritors: HashMap<PathBuf, Vec<Pid>> = HashMap::new();
             for (pid, _) in &self.everybody {
                 if let Some(path) = flag_of(*pid) {
                     inheritors.entry(path).or_default().push(*pid);
@@ -83,7 +86,7 @@ impl Census {
 
 /// The flag that a process was given, by its environment; it may have overwritten that since.
 #[must_use]
-pub fn flag_of(pid: i32) -> Option<PathBuf> {
+pub fn flag_of(pid: Pid) -> Option<PathBuf> {
     let environment = environment_of(pid)?;
     let name = format!("{}=", reader::VARIABLE).into_bytes();
     let mut variables = environment.split(|&b| b == 0);
@@ -93,7 +96,7 @@ pub fn flag_of(pid: i32) -> Option<PathBuf> {
 
 /// The environment that a process was given. A child of a worker that is executing its program just
 /// now is of the worker, too.
-fn environment_of(pid: i32) -> Option<Vec<u8>> {
+fn environment_of(pid: Pid) -> Option<Vec<u8>> {
     let path = Proc::of(pid, "environ")?;
     for _ in 0..ASKED {
         let environment = fs::read(&path).ok()?;

@@ -20,14 +20,13 @@ use std::collections::HashSet;
 use std::os::fd::BorrowedFd;
 use std::path::PathBuf;
 
-use nix::unistd::getpid;
-
 use super::census;
 use super::leader::Leader;
 use super::search::{Orphan, Search};
 use super::straggler::Straggler;
 use crate::linux::cgroup::Cgroup;
-use crate::linux::process::{Found, Stat};
+use crate::linux::process::{self, Found, Stat};
+use crate::words::pid::Pid;
 use crate::words::worker_number::WorkerNumber;
 
 /// How many of the held processes are written into the record.
@@ -38,7 +37,7 @@ const FEW: usize = 4;
 pub struct Tree {
     worker: WorkerNumber,
     /// The pid of the main process.
-    leader: i32,
+    leader: Pid,
     flag: PathBuf,
     cgroup: Option<Cgroup>,
     held: Vec<Straggler>,
@@ -50,7 +49,7 @@ pub struct Tree {
 impl Tree {
     /// The tree of a worker whose main process is `leader` and whose flag is at `flag`.
     #[must_use]
-    pub fn new(worker: WorkerNumber, leader: i32, flag: PathBuf, cgroup: Option<Cgroup>) -> Self {
+    pub fn new(worker: WorkerNumber, leader: Pid, flag: PathBuf, cgroup: Option<Cgroup>) -> Self {
         Self {
             worker,
             leader,
@@ -69,12 +68,16 @@ impl Tree {
 
     /// The held processes in the group of the main process.
     pub fn group(&self) -> impl Iterator<Item = &Straggler> {
-        self.held.iter().filter(|one| one.group == self.leader)
+        self.held
+            .iter()
+            .filter(|one| one.group == Some(self.leader))
     }
 
     /// The held processes in other groups.
     pub fn beyond_group(&self) -> impl Iterator<Item = &Straggler> {
-        self.held.iter().filter(|one| one.group != self.leader)
+        self.held
+            .iter()
+            .filter(|one| one.group != Some(self.leader))
     }
 
     /// The held processes that have not been greeted: they have had none of the signals so far.
@@ -90,7 +93,7 @@ impl Tree {
 
     /// Pid, start, and inode or 0, of the first few held processes.
     #[must_use]
-    pub fn identities(&self) -> Vec<(i32, u64, u64)> {
+    pub fn identities(&self) -> Vec<(Pid, u64, u64)> {
         self.held
             .iter()
             .take(FEW)
@@ -99,7 +102,7 @@ impl Tree {
     }
 
     /// Holds a process that a previous owner has recorded, if it still exists.
-    pub fn hold_found(&mut self, pid: i32, found: Found) {
+    pub fn hold_found(&mut self, pid: Pid, found: Found) {
         self.held.extend(Straggler::found(pid, found));
     }
 
@@ -131,7 +134,7 @@ impl Tree {
     ///
     /// ORDER: before the search of [`Tree::refresh`]: the children of a process that has ended by now
     /// are orphans by then, and the search sees them.
-    pub fn forget_ended(&mut self) -> Vec<i32> {
+    pub fn forget_ended(&mut self) -> Vec<Pid> {
         let mut ended = Vec::new();
         let (mut place, greeted) = (0, self.greeted);
         self.held.retain(|one| {
@@ -197,8 +200,9 @@ impl Tree {
         if !certain && !self.number_is_taken(leader) {
             return;
         }
-        let us = getpid().as_raw();
-        let is_numbered = |stat: &Stat| stat.session == self.leader || stat.group == self.leader;
+        let us = Some(process::own_pid());
+        let number = Some(self.leader);
+        let is_numbered = |stat: &Stat| stat.session == number || stat.group == number;
         let found: Vec<Straggler> = if let Some(orphans) = orphans {
             let numbered = orphans.iter().filter(|orphan| is_numbered(&orphan.stat));
             let is_ours = |stat: &Stat| stat.parent == us && is_numbered(stat);
@@ -221,7 +225,7 @@ impl Tree {
 
     /// Whether the number of the main process is still the number of its session or group.
     fn number_is_taken(&self, leader: Leader<'_>) -> bool {
-        let number = self.leader;
+        let number = Some(self.leader);
         let mut held = self.held.iter();
         leader.pins()
             || held.any(|one| (one.group == number || one.session == number) && one.is_there())
@@ -230,15 +234,15 @@ impl Tree {
     /// Finds processes by the flag in their environment, by a session or group that a held process
     /// leads, or because they can be no other worker's.
     fn find_by_sign(&mut self, orphans: Option<&[Orphan]>, search: &mut Search) {
-        let us = getpid().as_raw();
+        let us = Some(process::own_pid());
         let is_led = |stat: &Stat| {
-            let leads = |one: &&Straggler| one.pid == stat.session || one.pid == stat.group;
+            let leads = |one: &&Straggler| [stat.session, stat.group].contains(&Some(one.pid));
             self.held
                 .iter()
                 .find(leads)
                 .is_some_and(Straggler::is_there)
         };
-        let names_it = |pid: i32| census::flag_of(pid).is_some_and(|path| path == self.flag);
+        let names_it = |pid: Pid| census::flag_of(pid).is_some_and(|path| path == self.flag);
         let found: Vec<Straggler> = if let Some(orphans) = orphans {
             let is_adopter = search.adopter() == Some(self.worker);
             let shows_sign = |one: &&Orphan| {
@@ -259,7 +263,7 @@ impl Tree {
     }
 
     /// Finds processes by the kernel's list of the control group.
-    fn find_in_cgroup(&mut self, pids: &[i32], search: &mut Search) {
+    fn find_in_cgroup(&mut self, pids: &[Pid], search: &mut Search) {
         let Some(cgroup) = self.cgroup.as_ref().filter(|_| !pids.is_empty()) else {
             return;
         };
@@ -268,19 +272,19 @@ impl Tree {
         let mut found: Vec<Straggler> = taken.flatten().collect();
         // ORDER: first held, then listed as a member, then still existing: so the member is the
         // process that is held.
-        let members: HashSet<i32> = cgroup.pids().into_iter().collect();
+        let members: HashSet<Pid> = cgroup.pids().into_iter().collect();
         found.retain(|one| members.contains(&one.pid) && one.is_there());
         self.hold(found, search);
     }
 
     /// Finds the children of processes that exist, their children, and so on.
     fn find_by_descent(&mut self, leader: Leader<'_>, search: &mut Search) {
-        let mut parents: Vec<i32> = self.held.iter().map(|one| one.pid).collect();
+        let mut parents: Vec<Pid> = self.held.iter().map(|one| one.pid).collect();
         if leader.is_there() {
             parents.push(self.leader);
         }
         while let Some(parent) = parents.pop() {
-            let is_child = |stat: &Stat| stat.parent == parent;
+            let is_child = |stat: &Stat| stat.parent == Some(parent);
             let children = search.census().children(parent).iter();
             let others = children.filter(|&&pid| self.lacks(pid));
             let taken = others.map(|&pid| Straggler::take(pid, is_child));
@@ -298,7 +302,7 @@ impl Tree {
     }
 
     /// Whether this is neither the main process nor a process that is held.
-    fn lacks(&self, pid: i32) -> bool {
+    fn lacks(&self, pid: Pid) -> bool {
         pid != self.leader && self.held.iter().all(|one| one.pid != pid)
     }
 
@@ -319,13 +323,13 @@ mod tests {
     use std::path::PathBuf;
     use std::process::{Child, Command, Stdio};
 
-    use super::{Leader, Search, Straggler, Tree};
+    use super::{Leader, Pid, Search, Straggler, Tree};
     use crate::linux::cgroup::Cgroup;
     use crate::linux::process;
     use crate::words::worker_number::WorkerNumber;
 
     /// A shell and the pid of its child; both end with the shell's standard input.
-    fn family() -> (Child, i32) {
+    fn family() -> (Child, Pid) {
         let mut shell = Command::new("sh");
         shell.args(["-c", "exec 3<&0; cat <&3 & echo $!; exec cat"]);
         shell.stdin(Stdio::piped()).stdout(Stdio::piped());
@@ -333,29 +337,29 @@ mod tests {
         let mut line = String::new();
         let mut out = BufReader::new(shell.stdout.take().unwrap());
         out.read_line(&mut line).unwrap();
-        (shell, line.trim().parse().unwrap())
+        (shell, Pid::parse(line.trim()).unwrap())
     }
 
     fn tree(cgroup: Option<Cgroup>) -> Tree {
         // A pid that no process has.
         Tree::new(
             WorkerNumber::FIRST,
-            i32::MAX,
+            Pid::NOBODYS,
             PathBuf::from("/nowhere"),
             cgroup,
         )
     }
 
-    fn pids(tree: &Tree) -> Vec<i32> {
+    fn pids(tree: &Tree) -> Vec<Pid> {
         tree.held.iter().map(|one| one.pid).collect()
     }
 
     #[test]
     fn k1o_the_children_of_whoever_has_the_pid_of_one_that_ended_are_strangers() {
         let (shell, child) = family();
-        let parent = shell.id().cast_signed();
+        let parent = process::pid_of(&shell);
         let mut ended = Command::new("true").spawn().unwrap();
-        let pidfd = process::open(ended.id().cast_signed());
+        let pidfd = process::open(process::pid_of(&ended));
         ended.wait().unwrap();
         let held = || Straggler::take(parent, |_| true).unwrap();
         let mut search = Search::of_stranger();
@@ -375,7 +379,7 @@ mod tests {
     fn k1p_whoever_is_in_no_list_any_more_once_it_is_held_is_a_stranger() {
         let dir = tempfile::tempdir().unwrap();
         let (shell, child) = family();
-        for (listed, is_held) in [(child, true), (i32::MAX, false)] {
+        for (listed, is_held) in [(child, true), (Pid::NOBODYS, false)] {
             fs::write(dir.path().join("cgroup.procs"), format!("{listed}\n")).unwrap();
             let mut tree = tree(Some(Cgroup::pretended(dir.path())));
             tree.find_in_cgroup(&[child], &mut Search::of_stranger());

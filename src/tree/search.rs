@@ -4,11 +4,10 @@ use std::collections::HashSet;
 use std::fs;
 use std::path::PathBuf;
 
-use nix::unistd::getpid;
-
 use super::census::{self, Census};
 use crate::linux::proc::Proc;
 use crate::linux::process::{self, Stat};
+use crate::words::pid::Pid;
 use crate::words::worker_number::WorkerNumber;
 
 /// What was found at one wake-up, shared by all workers: a walk through `/proc` is expensive, and is
@@ -36,9 +35,9 @@ enum Orphans {
 struct Adoption {
     /// Children that no worker is searched for: main processes, the guard, children from before the
     /// run, and orphans that were reported and left alone.
-    known: HashSet<i32>,
+    known: HashSet<Pid>,
     /// Processes that are held as part of the tree of some worker.
-    held: HashSet<i32>,
+    held: HashSet<Pid>,
     /// Whether all our orphans must come from workers.
     certain: bool,
     /// The worker that gets the orphans without any sign of where they belong.
@@ -50,14 +49,14 @@ struct Adoption {
 /// A child of ours of which nothing is known, as it was when we found it.
 #[derive(Clone, Debug)]
 pub(super) struct Orphan {
-    pub(super) pid: i32,
+    pub(super) pid: Pid,
     pub(super) stat: Stat,
     /// The flag that it was given.
     pub(super) flag: Option<PathBuf>,
 }
 
 impl Orphan {
-    fn look(pid: i32) -> Option<Self> {
+    fn look(pid: Pid) -> Option<Self> {
         let (stat, flag) = (Stat::of(pid)?, census::flag_of(pid));
         Some(Self { pid, stat, flag })
     }
@@ -68,8 +67,8 @@ impl Search {
     /// may get orphans that belong to no worker.
     #[must_use]
     pub fn of_subreaper() -> Self {
-        let before: HashSet<i32> = children().into_iter().collect();
-        let certain = before.is_empty() && getpid().as_raw() != 1;
+        let before: HashSet<Pid> = children().into_iter().collect();
+        let certain = before.is_empty() && process::own_pid() != Pid::FIRST;
         Self {
             orphans: Orphans::Ours(Adoption {
                 known: before,
@@ -100,7 +99,7 @@ impl Search {
 
     /// Discards what was found, at the beginning of a new search. `held` are the processes whose
     /// worker is known.
-    pub fn restart(&mut self, held: impl Iterator<Item = i32>) {
+    pub fn restart(&mut self, held: impl Iterator<Item = Pid>) {
         self.discard();
         if let Orphans::Ours(adoption) = &mut self.orphans {
             adoption.held = held.collect();
@@ -116,14 +115,14 @@ impl Search {
     }
 
     /// Excludes a child of ours from the search: it is not an orphan, or it is left alone.
-    pub fn exclude(&mut self, pid: i32) {
+    pub fn exclude(&mut self, pid: Pid) {
         if let Orphans::Ours(adoption) = &mut self.orphans {
             adoption.known.insert(pid);
         }
     }
 
     /// Forgets a child of ours that was reaped: any process can have its pid now.
-    pub fn forget(&mut self, pid: i32) {
+    pub fn forget(&mut self, pid: Pid) {
         if let Orphans::Ours(adoption) = &mut self.orphans {
             adoption.known.remove(&pid);
             adoption.held.remove(&pid);
@@ -169,7 +168,7 @@ impl Search {
     }
 
     /// Notes that a process is part of a worker's tree, so that no other worker takes it.
-    pub(super) fn claim(&mut self, pid: i32) {
+    pub(super) fn claim(&mut self, pid: Pid) {
         if let Orphans::Ours(adoption) = &mut self.orphans {
             adoption.held.insert(pid);
             if let Some(unclaimed) = &mut adoption.unclaimed {
@@ -184,7 +183,7 @@ impl Search {
 
     /// The orphans that no sign assigns to a worker, with pid and program: we must not signal them.
     #[must_use]
-    pub fn unowned(&mut self) -> Vec<(i32, String)> {
+    pub fn unowned(&mut self) -> Vec<(Pid, String)> {
         if self.is_certain() {
             return Vec::new();
         }
@@ -199,7 +198,7 @@ impl Search {
 
 /// Our children, including those that have ended and were not reaped. The list is complete: only we
 /// remove children from it, and not while we read (`proc_pid_task(5)`).
-fn children() -> Vec<i32> {
+fn children() -> Vec<Pid> {
     // When a short run begins or ends, there are nearly always none.
     if !process::has_child() {
         return Vec::new();
@@ -209,8 +208,8 @@ fn children() -> Vec<i32> {
     let list = is_ours.then(|| fs::read_to_string("/proc/thread-self/children"));
     let Some(Ok(list)) = list else {
         // A kernel without CONFIG_PROC_CHILDREN.
-        return Census::take().children(getpid().as_raw()).to_vec();
+        return Census::take().children(process::own_pid()).to_vec();
     };
     let pids = list.split_ascii_whitespace();
-    pids.filter_map(|pid| pid.parse().ok()).collect()
+    pids.filter_map(Pid::parse).collect()
 }

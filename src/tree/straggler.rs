@@ -5,10 +5,9 @@ use std::cell::Cell;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::PathBuf;
 
-use nix::unistd::getpid;
-
 use super::census;
 use crate::linux::process::{self, Found, Sent, Stat, Target};
+use crate::words::pid::Pid;
 
 /// A process of a worker's tree that still exists after the worker's main process has ended.
 ///
@@ -17,11 +16,11 @@ use crate::linux::process::{self, Found, Sent, Stat, Target};
 #[derive(Debug)]
 pub struct Straggler {
     /// Its pid.
-    pub pid: i32,
+    pub pid: Pid,
     /// Its program's name, which the process sets itself.
     pub program: String,
-    pub(super) group: i32,
-    pub(super) session: i32,
+    pub(super) group: Option<Pid>,
+    pub(super) session: Option<Pid>,
     start: u64,
     /// The last signal of the ladder that it was sent.
     sent: Cell<Option<i32>>,
@@ -33,8 +32,8 @@ pub struct Straggler {
 
 impl Straggler {
     /// Holds a process if it is `ours`, which is checked once the pid can no longer change hands.
-    pub(super) fn take(pid: i32, ours: impl FnOnce(&Stat) -> bool) -> Option<Self> {
-        if pid == getpid().as_raw() {
+    pub(super) fn take(pid: Pid, ours: impl FnOnce(&Stat) -> bool) -> Option<Self> {
+        if pid == process::own_pid() {
             return None;
         }
         let pidfd = process::open(pid).ok();
@@ -50,7 +49,7 @@ impl Straggler {
         (ours && is_there).then(|| Self::of(pid, stat, pidfd))
     }
 
-    fn of(pid: i32, stat: Stat, pidfd: Option<OwnedFd>) -> Self {
+    fn of(pid: Pid, stat: Stat, pidfd: Option<OwnedFd>) -> Self {
         Self {
             pid,
             program: stat.program,
@@ -64,7 +63,7 @@ impl Straggler {
     }
 
     /// Holds a process that was found by an identity: the descriptor names no other one.
-    pub(super) fn found(pid: i32, found: Found) -> Option<Self> {
+    pub(super) fn found(pid: Pid, found: Found) -> Option<Self> {
         let Found::Ours(pidfd) = found else {
             return None;
         };
@@ -73,7 +72,7 @@ impl Straggler {
     }
 
     /// Its pid, its start, and the inode of its pidfd or 0.
-    pub(super) fn identity(&self) -> (i32, u64, u64) {
+    pub(super) fn identity(&self) -> (Pid, u64, u64) {
         (self.pid, self.start, self.inode.unwrap_or(0))
     }
 
@@ -143,7 +142,7 @@ impl Straggler {
         // Without pidfds, only a child of ours has a pid that cannot change hands. We are the
         // subreaper, so an orphan of the worker becomes our child.
         match self.stat() {
-            Some(stat) if stat.parent == getpid().as_raw() => {
+            Some(stat) if stat.parent == Some(process::own_pid()) => {
                 process::signal(Target::Child(self.pid), number)
             }
             Some(_) => Sent::Refused(refused),

@@ -7,6 +7,7 @@ use std::fmt;
 use std::path::Path;
 
 use crate::words::escape::escaped;
+use crate::words::pid::Pid;
 
 /// The longest name, in characters.
 const LONGEST: usize = 64;
@@ -47,7 +48,7 @@ impl RunName {
     /// The name of a run that was given none: the base name of its program, with `-` in place of
     /// every character that is not allowed, and the supervisor's pid.
     #[must_use]
-    pub fn from_command(program: &OsStr, pid: u32) -> RunName {
+    pub fn from_command(program: &OsStr, pid: Pid) -> RunName {
         let base = Path::new(program).file_name().unwrap_or_default();
         let plain: String = base
             .to_string_lossy()
@@ -142,7 +143,7 @@ impl Error for NameError {}
 
 #[cfg(test)]
 mod tests {
-    use super::{LONGEST, NameError, OsStr, RunName};
+    use super::{LONGEST, NameError, OsStr, Pid, RunName};
     use proptest::prelude::{any, prop};
     use proptest::{prop_assert_eq, proptest};
     use std::os::unix::ffi::OsStrExt;
@@ -152,7 +153,7 @@ mod tests {
     }
 
     fn from_command(program: &str) -> String {
-        RunName::from_command(OsStr::new(program), 4711).to_string()
+        RunName::from_command(OsStr::new(program), Pid::new(4711).unwrap()).to_string()
     }
 
     #[test]
@@ -238,9 +239,10 @@ mod tests {
         #[test]
         fn a_name_made_from_a_command_always_parses(
             program in prop::collection::vec(any::<u8>(), 0..100),
-            pid in any::<u32>(),
+            pid in 1..=i32::MAX,
             n in any::<u32>(),
         ) {
+            let pid = Pid::new(pid).unwrap();
             let name = RunName::from_command(OsStr::from_bytes(&program), pid);
             prop_assert_eq!(RunName::parse(OsStr::new(name.as_str())), Ok(name.clone()));
             let again = name.again(n);

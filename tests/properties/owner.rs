@@ -19,7 +19,7 @@ pub(crate) fn check(bytes: &[u8]) {
     assert_eq!(word == 0 || owner::has_died(word), dead);
     let there = String::from_utf8_lossy(bytes);
     let numbers = [
-        identity.pid.unsigned_abs().into(),
+        identity.pid.get().unsigned_abs().into(),
         identity.start,
         identity.pid_namespace,
     ];

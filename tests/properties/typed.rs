@@ -5,6 +5,7 @@ use std::os::unix::ffi::OsStrExt as _;
 
 use stopctl::words::duration::{Limit, in_words};
 use stopctl::words::name::RunName;
+use stopctl::words::pid::Pid;
 use stopctl::words::signal_name::{parse_signal, signal_name};
 
 pub(crate) fn check(bytes: &[u8]) {
@@ -23,9 +24,10 @@ fn name(typed: &OsStr) {
         }
         Err(error) => printable(&error.to_string()),
     }
+    let longest = Pid::new(i32::MAX).expect("a number above 0");
     for made in [
-        RunName::from_command(typed, u32::MAX),
-        RunName::from_command(typed, 1).again(u32::MAX),
+        RunName::from_command(typed, longest),
+        RunName::from_command(typed, Pid::FIRST).again(u32::MAX),
     ] {
         assert_eq!(RunName::parse(OsStr::new(made.as_str())), Ok(made));
     }

@@ -12,6 +12,7 @@ use stopctl::run::spawn::{Exposure, Place};
 use stopctl::words::ended::Ended;
 use stopctl::words::escape::escaped;
 use stopctl::words::moment::Moment;
+use stopctl::words::pid::Pid;
 use stopctl::words::reason::Reason;
 use stopctl::words::worker_number::WorkerNumber;
 
@@ -271,7 +272,7 @@ impl Witness for Report {
         self.streams_mut().for_each(|stream| stream.go_on(now));
     }
 
-    fn helpers(&self) -> Vec<i32> {
+    fn helpers(&self) -> Vec<Pid> {
         self.streams().filter_map(Stream::helper).collect()
     }
 

@@ -21,6 +21,7 @@ use super::{LONGEST, Message};
 use crate::linux::files;
 use crate::linux::sys;
 use crate::words::moment::Moment;
+use crate::words::pid::Pid;
 
 /// The socket's name in the run's directory.
 const FILE: &str = "notify";
@@ -42,10 +43,10 @@ const ALWAYS: MsgFlags = MsgFlags::MSG_DONTWAIT.union(MsgFlags::MSG_CMSG_CLOEXEC
 /// What came through the socket.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Letter {
-    /// A datagram, from the process with this pid; 0 if that process cannot be seen from here.
-    Said(i32, Message),
+    /// A datagram, from the process with this pid; `None` if that process cannot be seen from here.
+    Said(Option<Pid>, Message),
     /// A datagram that is longer than [`LONGEST`], and was not read.
-    TooLong(i32),
+    TooLong(Option<Pid>),
     /// Its sender waits until everything before it has been read, and learns that after this.
     Barrier,
 }
@@ -235,10 +236,11 @@ fn receive(socket: &UnixDatagram, bytes: &mut [u8]) -> nix::Result<Option<Letter
     if got.flags.contains(MsgFlags::MSG_CTRUNC) {
         return Ok(None);
     }
-    let mut sender = 0;
+    let mut sender = None;
     for one in got.cmsgs()? {
         if let ControlMessageOwned::ScmCredentials(who) = one {
-            sender = who.pid();
+            // 0 is a process of another pid namespace.
+            sender = Pid::new(who.pid());
         }
     }
     let length = got.bytes;

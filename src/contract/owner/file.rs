@@ -315,7 +315,7 @@ pub fn parse(bytes: &[u8]) -> OwnerSeen {
         OwnerSeen::Spoilt
     } else if word == 0 || has_died(word) {
         OwnerSeen::Died { owner, word }
-    } else if owner.pid.cast_unsigned() == tid(word) {
+    } else if owner.pid.get().cast_unsigned() == tid(word) {
         let watched = word & libc::FUTEX_WAITERS != 0;
         OwnerSeen::Alive {
             owner,
@@ -356,11 +356,12 @@ mod tests {
 
     use super::{LEN, OwnerFile, OwnerSeen, TEXT, see_open};
     use crate::linux::process::{Identity, own_identity};
+    use crate::words::pid::Pid;
 
     /// Who the thread of this test is: it is the owner.
     fn us() -> Identity {
         Identity {
-            pid: super::own_tid().cast_signed(),
+            pid: Pid::new(super::own_tid().cast_signed()).unwrap(),
             ..own_identity()
         }
     }

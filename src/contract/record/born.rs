@@ -6,11 +6,13 @@ use std::os::unix::fs::FileExt;
 
 use super::BIRTH;
 
+use crate::words::pid::Pid;
+
 /// The identity of a worker's main process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Born {
     /// Its pid.
-    pub pid: i32,
+    pub pid: Pid,
     /// Clock ticks from boot to its start; 0 if that cannot be read.
     pub start: u64,
     /// The inode of its pidfd, if the kernel gives each pidfd its own.
@@ -43,21 +45,21 @@ impl Born {
         let line = line.split(|&b| b == b'\n').next()?;
         let mut words = std::str::from_utf8(line).ok()?.split(' ');
         let born = Self {
-            pid: words.next()?.parse().ok()?,
+            pid: Pid::parse(words.next()?)?,
             start: words.next()?.parse().ok()?,
             inode: Some(words.next()?.parse().ok()?).filter(|&inode| inode != 0),
         };
-        Some(born).filter(|born| born.pid > 1)
+        Some(born).filter(|born| born.pid != Pid::FIRST)
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::Born;
+    use super::{Born, Pid};
 
     #[test]
     fn a_line_is_read_back_and_nothing_else_is() {
-        let (pid, start) = (i32::MAX, u64::MAX);
+        let (pid, start) = (Pid::NOBODYS, u64::MAX);
         for inode in [None, Some(1), Some(u64::MAX)] {
             let born = Born { pid, start, inode };
             assert_eq!(Born::parse(&born.line().unwrap()), Some(born));

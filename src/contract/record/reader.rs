@@ -262,6 +262,7 @@ mod tests {
     };
     use crate::contract::record::{Born, FILE, Record, RunRecord};
     use crate::decide::times::Times;
+    use crate::words::pid::Pid;
     use crate::words::worker_number::WorkerNumber;
 
     /// The record of a run with so many workers, in its own directory.
@@ -274,7 +275,7 @@ mod tests {
     impl Made {
         fn new(workers: u32) -> Self {
             let dir = tempfile::tempdir().unwrap();
-            let run = RunRecord::new("train".into(), 4711, vec!["sleep".into()], workers);
+            let run = RunRecord::new("train".into(), Pid::FIRST, vec!["sleep".into()], workers);
             let record = Record::create(File::open(dir.path()).unwrap(), &run).unwrap();
             Self { dir, run, record }
         }
@@ -307,7 +308,7 @@ mod tests {
             generation: 0,
             run: RunRecord {
                 phase,
-                ..RunRecord::new("train".into(), 4711, Vec::new(), 2)
+                ..RunRecord::new("train".into(), Pid::FIRST, Vec::new(), 2)
             },
             workers: vec![
                 WorkerRecord::default(),
@@ -340,9 +341,10 @@ mod tests {
     fn every_slot_is_read_however_many_are_read_at_once() {
         for workers in [0, 1, TOGETHER - 1, TOGETHER, TOGETHER + 1, 3 * TOGETHER] {
             let mut made = Made::new(workers);
+            let pid = |worker: u32| Pid::new(worker.cast_signed() + 100);
             for worker in 0..workers {
                 let told = WorkerRecord {
-                    pid: Some(i32::try_from(worker + 100).unwrap()),
+                    pid: pid(worker),
                     ..WorkerRecord::default()
                 };
                 made.record.set_worker(WorkerNumber::new(worker), &told);
@@ -356,7 +358,7 @@ mod tests {
             assert_eq!(parsed.run, made.run);
             assert_eq!(parsed.generation, 2);
             let pids: Vec<_> = parsed.workers.iter().map(|told| told.pid).collect();
-            let expected: Vec<_> = (100..).map(Some).take(workers as usize).collect();
+            let expected: Vec<_> = (0..workers).map(pid).collect();
             assert_eq!(pids, expected);
         }
     }
@@ -450,7 +452,7 @@ mod tests {
     fn who_a_worker_is_stands_in_its_own_slot() {
         let made = Made::new(2);
         let born = Born {
-            pid: 4712,
+            pid: Pid::NOBODYS,
             start: 77,
             inode: Some(5),
         };

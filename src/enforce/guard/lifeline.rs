@@ -14,7 +14,6 @@ use nix::sys::socket::{
     AddressFamily, ControlMessage, ControlMessageOwned, MsgFlags, SockFlag, SockType, recvmsg,
     sendmsg, socketpair,
 };
-use nix::unistd::getpid;
 
 use crate::contract::flag::writer::FlagFile;
 use crate::linux::process;
@@ -44,7 +43,7 @@ pub(super) fn pair() -> io::Result<(LifeLine, End)> {
     let (ours, theirs) = socketpair(AddressFamily::Unix, kind, None, flags)?;
     let end = End {
         socket: theirs,
-        supervisor: process::open(getpid().as_raw()).ok(),
+        supervisor: process::open(process::own_pid()).ok(),
     };
     Ok((LifeLine(ours), end))
 }

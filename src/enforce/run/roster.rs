@@ -106,6 +106,7 @@ mod tests {
     use crate::decide::times::Times;
     use crate::words::duration::Limit;
     use crate::words::moment::Moment;
+    use crate::words::pid::Pid;
 
     /// A roster of the workers that have these numbers.
     fn roster(numbers: &[u32]) -> Roster {
@@ -118,7 +119,13 @@ mod tests {
             let times = Times::plain(Limit::Never, Limit::Never, second);
             let began = Moment::from_nanos(0);
             let ladder = Ladder::new(times, began);
-            roster.add(Worker::new(number, i32::MAX, flag, None, (began, ladder)));
+            roster.add(Worker::new(
+                number,
+                Pid::NOBODYS,
+                flag,
+                None,
+                (began, ladder),
+            ));
         }
         roster
     }

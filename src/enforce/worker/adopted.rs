@@ -16,6 +16,7 @@ use crate::enforce::turn::Turn;
 use crate::linux::cgroup::Cgroup;
 use crate::linux::process::Found;
 use crate::words::moment::Moment;
+use crate::words::pid::Pid;
 use crate::words::reason::Reason;
 use crate::words::worker_number::WorkerNumber;
 
@@ -37,7 +38,7 @@ pub struct Heritage {
     /// What the record says.
     pub record: WorkerRecord,
     /// What its main process left behind, as far as the record says, and what became of that.
-    pub rest: Vec<(i32, Found)>,
+    pub rest: Vec<(Pid, Found)>,
     /// Its control group, if it had one.
     pub cgroup: Option<Cgroup>,
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use crate::enforce::event::Event;
 use crate::enforce::turn::Turn;
 use crate::words::moment::Moment;
+use crate::words::pid::Pid;
 use crate::words::worker_number::WorkerNumber;
 
 /// How far a worker is on the way to its program.
@@ -86,7 +87,7 @@ impl Beginning {
     pub(super) fn tell(
         &mut self,
         worker: WorkerNumber,
-        pid: i32,
+        pid: Pid,
         flag: &Path,
         turn: &mut Turn<'_>,
     ) {
@@ -98,7 +99,7 @@ impl Beginning {
 
 #[cfg(test)]
 mod tests {
-    use super::{Beginning, Duration, Moment, Path, WorkerNumber};
+    use super::{Beginning, Duration, Moment, Path, Pid, WorkerNumber};
     use crate::enforce::turn::tests::Told;
 
     const NOW: Moment = Moment::from_nanos(5_000_000_000);
@@ -107,7 +108,7 @@ mod tests {
     fn is_news(beginning: &mut Beginning) -> bool {
         let mut told = Told::default();
         let flag = Path::new("/flag");
-        beginning.tell(WorkerNumber::FIRST, 7, flag, &mut told.turn(NOW));
+        beginning.tell(WorkerNumber::FIRST, Pid::NOBODYS, flag, &mut told.turn(NOW));
         told.count("WorkerStarted") == 1
     }
 

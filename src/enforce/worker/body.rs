@@ -19,6 +19,7 @@ use crate::linux::process::{Found, Sent, SignalSet, Stat};
 use crate::tree::{Search, Straggler, Tree};
 use crate::words::ended::Ended;
 use crate::words::moment::Moment;
+use crate::words::pid::Pid;
 use crate::words::worker_number::WorkerNumber;
 
 /// The processes of a worker.
@@ -71,7 +72,7 @@ impl Body {
 
     /// Takes in what an earlier owner has left word of: `rest` of the tree, and what descended from the
     /// main process when we began to look.
-    pub(super) fn recall(&mut self, rest: Vec<(i32, Found)>, search: &mut Search) {
+    pub(super) fn recall(&mut self, rest: Vec<(Pid, Found)>, search: &mut Search) {
         self.tree.recall(self.main.start().unwrap_or(0), search);
         for (pid, found) in rest {
             self.tree.hold_found(pid, found);
@@ -459,7 +460,7 @@ impl Body {
     }
 
     /// The pids of all that is still there.
-    pub(super) fn pids(&self) -> Vec<i32> {
+    pub(super) fn pids(&self) -> Vec<Pid> {
         let main = self.has_main().then(|| self.main.pid());
         let rest = self.tree.rest().iter().map(|straggler| straggler.pid);
         main.into_iter().chain(rest).collect()
@@ -475,7 +476,7 @@ impl Body {
     }
 }
 
-fn is_stopped(pid: i32) -> bool {
+fn is_stopped(pid: Pid) -> bool {
     Stat::of(pid).is_some_and(|stat| stat.is_stopped())
 }
 
@@ -490,7 +491,7 @@ fn signal_straggler(worker: WorkerNumber, one: &Straggler, signal: i32, turn: &m
     }
 }
 
-fn tell(worker: WorkerNumber, pid: i32, signal: i32, sent: &Sent, turn: &mut Turn<'_>) {
+fn tell(worker: WorkerNumber, pid: Pid, signal: i32, sent: &Sent, turn: &mut Turn<'_>) {
     match sent {
         Sent::Yes => turn.tell(&Event::SignalSent {
             worker,
@@ -515,6 +516,7 @@ mod tests {
 
     use super::{Body, Ended, MainProcess, Moment, SignalTo, is_stopped};
     use crate::enforce::turn::tests::Told;
+    use crate::linux::process;
     use crate::words::worker_number::WorkerNumber;
 
     const NOW: Moment = Moment::from_nanos(1_000_000_000);
@@ -522,14 +524,14 @@ mod tests {
     /// A main process that leads no group, and a worker that it is of.
     fn worker() -> (Child, Body) {
         let child = Command::new("sleep").arg("60").spawn().unwrap();
-        let main = MainProcess::child(child.id().cast_signed());
+        let main = MainProcess::child(process::pid_of(&child));
         let nowhere = PathBuf::from("/nowhere");
         (child, Body::new(WorkerNumber::FIRST, main, nowhere, None))
     }
 
     /// Waits until it is stopped, or is not any more.
     fn until_stopped(child: &Child, stopped: bool) {
-        while is_stopped(child.id().cast_signed()) != stopped {
+        while is_stopped(process::pid_of(child)) != stopped {
             std::thread::yield_now();
         }
     }

@@ -102,6 +102,7 @@ mod tests {
     use crate::enforce::turn::tests::Told;
     use crate::enforce::worker::main_process::MainProcess;
     use crate::words::duration::Limit;
+    use crate::words::pid::Pid;
     use crate::words::reason::Reason;
 
     const BEGAN: Moment = Moment::from_nanos(1_000_000_000);
@@ -123,7 +124,7 @@ mod tests {
         ] {
             let _ = stop.ask(input, &Reason::USER, BEGAN);
         }
-        let body = Body::new(worker, MainProcess::child(i32::MAX), path, None);
+        let body = Body::new(worker, MainProcess::child(Pid::NOBODYS), path, None);
         (stop, body, Heard::nothing(worker))
     }
 
@@ -173,6 +174,6 @@ mod tests {
         let end = (CLEAN, Outcome::Term);
         let last = last(worker, end, &told.rules, (&stop, &body, &heard));
         assert_eq!(last.flag_to_end, Some(Duration::from_secs(3)));
-        assert_eq!((last.pid, last.failed), (i32::MAX, false));
+        assert_eq!((last.pid, last.failed), (Pid::NOBODYS, false));
     }
 }

@@ -2,18 +2,17 @@
 
 use std::os::fd::BorrowedFd;
 
-use nix::unistd::{Pid, getpgid};
-
 use super::Stranger;
 use crate::contract::record::Born;
 use crate::linux::process::{self, Found, Sent, Target};
 use crate::tree::Leader;
 use crate::words::ended::Ended;
+use crate::words::pid::Pid;
 
 /// The main process of a worker, whether it has ended or not.
 #[derive(Debug)]
 pub(super) struct MainProcess {
-    pid: i32,
+    pid: Pid,
     /// Clock ticks from boot to its start, once that is known.
     start: Option<u64>,
     proof: Proof,
@@ -30,7 +29,7 @@ enum Proof {
 
 impl MainProcess {
     /// Our child.
-    pub(super) const fn child(pid: i32) -> Self {
+    pub(super) const fn child(pid: Pid) -> Self {
         Self {
             pid,
             start: None,
@@ -47,7 +46,7 @@ impl MainProcess {
         }
     }
 
-    pub(super) fn pid(&self) -> i32 {
+    pub(super) fn pid(&self) -> Pid {
         self.pid
     }
 
@@ -105,9 +104,8 @@ impl MainProcess {
             return None;
         }
         let sent = process::signal(Target::GroupOf(self.pid), signal);
-        let main = Pid::from_raw(self.pid);
         // ORDER: the look after the signal: if it was in its group until then, it has had the signal.
-        if getpgid(Some(main)).is_ok_and(|group| group != main) {
+        if process::is_in_anothers_group(self.pid) {
             return Some(self.signal(signal));
         }
         Some(sent)
@@ -140,13 +138,13 @@ impl MainProcess {
 mod tests {
     use std::process::Command;
 
-    use super::{Ended, Leader, MainProcess, Sent, Stranger};
+    use super::{Ended, Leader, MainProcess, Pid, Sent, Stranger, process};
 
     #[test]
     #[expect(clippy::zombie_processes, reason = "it is reaped by what is tested")]
     fn our_own_child_is_signalled_and_reaped() {
         let child = Command::new("sleep").arg("60").spawn().unwrap();
-        let main = MainProcess::child(child.id().cast_signed());
+        let main = MainProcess::child(process::pid_of(&child));
         assert!(main.is_child() && !main.has_ended_elsewhere());
         assert!(main.fd().is_none());
         assert!(matches!(main.signal(libc::SIGTERM), Sent::Yes));
@@ -160,7 +158,7 @@ mod tests {
     #[test]
     fn a_child_that_has_no_group_of_its_own_is_signalled_alone() {
         let mut child = Command::new("sleep").arg("60").spawn().unwrap();
-        let main = MainProcess::child(child.id().cast_signed());
+        let main = MainProcess::child(process::pid_of(&child));
         // Ours would have it, too, if its group were taken for its own.
         let sent = main.signal_group(libc::SIGKILL);
         assert!(matches!(sent, Some(Sent::Yes)), "{sent:?}");
@@ -170,7 +168,7 @@ mod tests {
     #[test]
     fn the_child_of_an_earlier_owner_is_reached_alone_and_reaped_by_others() {
         let mut child = Command::new("sleep").arg("60").spawn().unwrap();
-        let born = MainProcess::child(child.id().cast_signed()).born(false);
+        let born = MainProcess::child(process::pid_of(&child)).born(false);
         let main = MainProcess::stranger(born, Stranger::find(born));
         assert!(!main.is_child() && !main.has_ended_elsewhere());
         assert!(main.signal_group(libc::SIGKILL).is_none());
@@ -182,7 +180,7 @@ mod tests {
 
     #[test]
     fn the_number_of_a_child_proves_something_until_it_is_reaped() {
-        let main = MainProcess::child(i32::MAX);
+        let main = MainProcess::child(Pid::NOBODYS);
         main.as_leader(false, |leader| assert!(matches!(leader, Leader::Unreaped)));
         main.as_leader(true, |leader| assert!(matches!(leader, Leader::Reaped)));
         assert_eq!(main.born(true).inode, None);

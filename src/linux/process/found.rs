@@ -8,18 +8,18 @@ use std::os::unix::fs::MetadataExt;
 use nix::errno::Errno;
 use nix::sys::stat::fstat;
 use nix::sys::statfs::{FsType, fstatfs};
-use nix::unistd::getpid;
 
 use super::identity::{Identity, UNKNOWN};
 use super::stat::{Stat, is_thread, own_start};
-use super::{Sent, Target, has_ended, signal};
+use super::{Sent, Target, has_ended, own_pid, signal};
 use crate::linux::sys;
+use crate::words::pid::Pid;
 
 /// The identity of this process.
 #[must_use]
 pub fn own_identity() -> Identity {
     Identity {
-        pid: getpid().as_raw(),
+        pid: own_pid(),
         start: own_start(&mut [0; 1024]),
         boot_id: own_boot().unwrap_or_else(|| UNKNOWN.to_owned()),
         pid_namespace: own_namespace("pid", sys::pid_namespace),
@@ -72,7 +72,7 @@ fn own_namespace(kind: &str, told: fn(BorrowedFd<'_>) -> io::Result<OwnedFd>) ->
 }
 
 fn namespace_inode(told: fn(BorrowedFd<'_>) -> io::Result<OwnedFd>) -> Option<u64> {
-    let us = sys::pidfd_open(getpid().as_raw()).ok()?;
+    let us = sys::pidfd_open(own_pid()).ok()?;
     // A kernel that does not know this request has no pidfs either, and may return anything.
     pidfs_inode(&us)?;
     let namespace = told(us.as_fd()).ok()?;
@@ -118,10 +118,7 @@ impl Found {
 /// that is known. The caller knows that the three are from this boot, and were read in our own pid
 /// and time namespaces.
 #[must_use]
-pub fn find(pid: i32, start: u64, inode: Option<u64>) -> Found {
-    if pid <= 0 {
-        return Found::Unverifiable;
-    }
+pub fn find(pid: Pid, start: u64, inode: Option<u64>) -> Found {
     // ORDER: the descriptor first, then the checks: what it names cannot change in between.
     let pidfd = match named(pid) {
         Found::Ours(pidfd) => pidfd,
@@ -145,7 +142,7 @@ pub fn find(pid: i32, start: u64, inode: Option<u64>) -> Found {
 
 /// The process that has this pid, for a caller that knows which process that is.
 #[must_use]
-pub fn named(pid: i32) -> Found {
+pub fn named(pid: Pid) -> Found {
     match sys::pidfd_open(pid) {
         Ok(pidfd) => Found::Ours(pidfd),
         Err(error) if error.raw_os_error() == Some(Errno::ESRCH as i32) => Found::Gone,
@@ -176,6 +173,7 @@ mod tests {
 
     use super::{Found, Stat, find, monotonic, named, namespace_inode, own_identity, pidfs_inode};
     use crate::linux::sys;
+    use crate::words::pid::Pid;
 
     #[test]
     fn k1a_whoever_has_the_pid_and_another_start_or_number_is_somebody_else() {
@@ -187,7 +185,6 @@ mod tests {
         assert!(matches!(find(us.pid, us.start - 1, None), Found::Gone));
         // Its start is unknown.
         assert!(matches!(find(us.pid, 0, None), Found::Unverifiable));
-        assert!(matches!(find(0, us.start, None), Found::Unverifiable));
         if let Some(inode) = pidfs_inode(&pidfd) {
             // The inode is enough: the start may have been counted by another clock.
             assert!(matches!(find(us.pid, 0, Some(inode)), Found::Ours(_)));
@@ -233,7 +230,7 @@ mod tests {
         assert!(matches!(find(us.pid, us.start, None), Found::Ours(_)));
         thread::scope(|scope| {
             scope.spawn(|| {
-                let pid = gettid().as_raw();
+                let pid = Pid::new(gettid().as_raw()).unwrap();
                 // Even if both were started in the same tick.
                 let start = Stat::of(pid).unwrap().start;
                 assert!(matches!(find(pid, start, None), Found::Gone));

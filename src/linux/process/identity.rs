@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::words::pid::Pid;
+
 /// The version of the line of text below.
 const VERSION: &str = "1";
 
@@ -13,7 +15,7 @@ pub const UNKNOWN: &str = "-";
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Identity {
     /// The process id in its own pid namespace.
-    pub pid: i32,
+    pub pid: Pid,
     /// Clock ticks from boot to its start (`proc_pid_stat(5)`, field 22); 0 if that cannot be read.
     pub start: u64,
     /// `/proc/sys/kernel/random/boot_id`; `-` if that cannot be read.
@@ -85,7 +87,7 @@ impl Identity {
             return None;
         }
         Some(Self {
-            pid: words.next()?.parse().ok()?,
+            pid: Pid::parse(words.next()?)?,
             start: words.next()?.parse().ok()?,
             boot_id: words.next()?.to_owned(),
             pid_namespace: words.next()?.parse().ok()?,
@@ -102,11 +104,11 @@ fn same(one: u64, other: u64) -> Option<bool> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Identity, UNKNOWN};
+    use super::{Identity, Pid, UNKNOWN};
 
     fn identity() -> Identity {
         Identity {
-            pid: 4711,
+            pid: Pid::new(4711).unwrap(),
             start: 123_456,
             boot_id: "6c7b1a3e-7a5c".into(),
             pid_namespace: 4_026_531_836,
@@ -154,7 +156,14 @@ mod tests {
         ] {
             assert_eq!(Identity::is_of_another_version(line), of_another, "{line}");
         }
-        for line in ["", "2 4711 1 - 0 0 0", "1", "1 4711 1 -", "1 x 1 - 0"] {
+        for line in [
+            "",
+            "2 4711 1 - 0 0 0",
+            "1",
+            "1 4711 1 -",
+            "1 x 1 - 0",
+            "1 0 1 - 0",
+        ] {
             assert_eq!(Identity::parse(line), None, "{line}");
         }
     }

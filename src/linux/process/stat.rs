@@ -5,6 +5,7 @@ use std::io::Read as _;
 use std::path::Path;
 
 use crate::linux::proc::Proc;
+use crate::words::pid::Pid;
 
 /// What `/proc/PID/stat` tells (`proc_pid_stat(5)`).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -13,12 +14,12 @@ pub struct Stat {
     pub program: String,
     /// One letter: `R`, `S`, `D`, `T`, `Z`, …
     pub state: char,
-    /// Its parent.
-    pub parent: i32,
-    /// Its process group.
-    pub group: i32,
-    /// Its session.
-    pub session: i32,
+    /// Its parent; `None` if it has none, or if that is in another pid namespace.
+    pub parent: Option<Pid>,
+    /// Its process group, by its leader; `None` if that is of another pid namespace.
+    pub group: Option<Pid>,
+    /// Its session, in the same way.
+    pub session: Option<Pid>,
     /// Clock ticks from boot to its start.
     pub start: u64,
 }
@@ -40,7 +41,7 @@ fn read_once(path: &Path, into: &mut [u8]) -> Option<usize> {
 impl Stat {
     /// Reads it; `None` if there is no such process, or if `/proc` is not that of our namespace.
     #[must_use]
-    pub fn of(pid: i32) -> Option<Self> {
+    pub fn of(pid: Pid) -> Option<Self> {
         let mut line = [0; LINE];
         let length = read_once(&Proc::of(pid, "stat")?, &mut line)?;
         Self::parse(&String::from_utf8_lossy(&line[..length]))
@@ -52,9 +53,9 @@ impl Stat {
         let program = head.split_once('(')?.1.to_owned();
         let mut words = tail.split_ascii_whitespace();
         let state = words.next()?.chars().next()?;
-        let parent = words.next()?.parse().ok()?;
-        let group = words.next()?.parse().ok()?;
-        let session = words.next()?.parse().ok()?;
+        let parent = Pid::new(words.next()?.parse().ok()?);
+        let group = Pid::new(words.next()?.parse().ok()?);
+        let session = Pid::new(words.next()?.parse().ok()?);
         // This is field 22; the state is field 3, and three more have been read.
         let start = words.nth(15)?.parse().ok()?;
         Some(Self {
@@ -83,7 +84,7 @@ impl Stat {
 /// Whether it is executing a program at this moment (execve(2)): it has memory by then, and no
 /// environment in it. No process that runs is without one, even if that is empty.
 #[must_use]
-pub fn is_executing(pid: i32) -> bool {
+pub fn is_executing(pid: Pid) -> bool {
     let mut line = [0; LINE];
     let length = Proc::of(pid, "stat").and_then(|path| read_once(&path, &mut line));
     has_no_environment(&String::from_utf8_lossy(&line[..length.unwrap_or(0)])) == Some(true)
@@ -101,12 +102,12 @@ fn has_no_environment(text: &str) -> Option<bool> {
 /// Whether this is the number of a thread other than the main thread of a process
 /// (`proc_pid_status(5)`, Tgid). Such a thread has a directory in `/proc`, but is not listed there.
 #[must_use]
-pub(super) fn is_thread(number: i32) -> bool {
+pub(super) fn is_thread(number: Pid) -> bool {
     let status = Proc::of(number, "status").and_then(|path| fs::read(path).ok());
     let status = String::from_utf8_lossy(status.as_deref().unwrap_or_default());
     let leader = status.lines().find_map(|line| line.strip_prefix("Tgid:"));
-    let leader = leader.and_then(|number| number.trim().parse().ok());
-    leader.is_some_and(|leader: i32| leader != number)
+    let leader = leader.and_then(|number| Pid::parse(number.trim()));
+    leader.is_some_and(|leader| leader != number)
 }
 
 /// A set of signals, as the kernel writes it in `/proc/PID/status`.
@@ -116,17 +117,17 @@ pub struct SignalSet(u64);
 impl SignalSet {
     /// The signals that `pid` ignores (`proc_pid_status(5)`); none if that cannot be read.
     #[must_use]
-    pub fn ignored_by(pid: i32) -> Self {
+    pub fn ignored_by(pid: Pid) -> Self {
         Self::of(pid, "SigIgn:")
     }
 
     /// The signals that `pid` has a handler for; none if that cannot be read.
     #[must_use]
-    pub fn handled_by(pid: i32) -> Self {
+    pub fn handled_by(pid: Pid) -> Self {
         Self::of(pid, "SigCgt:")
     }
 
-    fn of(pid: i32, name: &str) -> Self {
+    fn of(pid: Pid, name: &str) -> Self {
         let mut status = [0; STATUS];
         let length = Proc::of(pid, "status").and_then(|path| read_once(&path, &mut status));
         let text = String::from_utf8_lossy(&status[..length.unwrap_or(0)]);
@@ -173,7 +174,8 @@ pub fn own_start(buffer: &mut [u8]) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use super::{SignalSet, Stat, has_no_environment, is_executing, own_start};
+    use super::super::{own_pid, pid_of};
+    use super::{Pid, SignalSet, Stat, has_no_environment, is_executing, own_start};
 
     #[test]
     fn what_is_ignored_is_one_bit_of_a_set() {
@@ -191,16 +193,17 @@ mod tests {
     #[test]
     fn what_this_process_handles_is_known() {
         // Rust's runtime handles this signal, and nothing handles SIGTERM.
-        let own = SignalSet::handled_by(std::process::id().cast_signed());
+        let own = SignalSet::handled_by(own_pid());
         assert!(own.has(libc::SIGSEGV) && !own.has(libc::SIGTERM));
     }
 
     #[test]
     fn a_program_cannot_fool_the_reader_by_its_name() {
-        let line = "42 (a) S 1 (b) Z 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 777 25 0";
+        let line = "42 (a) S 1 (b) Z 7 8 0 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 777 25 0";
         let stat = Stat::parse(line).unwrap();
         assert_eq!((stat.program.as_str(), stat.state), ("a) S 1 (b", 'Z'));
-        assert_eq!((stat.parent, stat.group, stat.session), (7, 8, 9));
+        assert_eq!((stat.parent, stat.group), (Pid::new(7), Pid::new(8)));
+        assert_eq!(stat.session, None);
         assert_eq!(stat.start, 777);
     }
 
@@ -216,7 +219,7 @@ mod tests {
         // What belongs to the kernel has no memory of its own, and what has ended has none any more.
         assert_eq!(has_no_environment(&line(0, 0)), Some(false));
         assert_eq!(has_no_environment("7 (a) R 1 2"), None);
-        assert!(!is_executing(std::process::id().cast_signed()));
+        assert!(!is_executing(own_pid()));
     }
 
     /// The numbers of the fields are those of the kernel that we run on.
@@ -225,7 +228,7 @@ mod tests {
         let mut child = std::process::Command::new("cat");
         child.env_clear().stdin(std::process::Stdio::piped());
         let mut child = child.spawn().unwrap();
-        let pid = child.id().cast_signed();
+        let pid = pid_of(&child);
         // What is in memory of it does not change once it waits.
         while Stat::of(pid).is_none_or(|stat| stat.state != 'S' || stat.program != "cat") {
             std::thread::yield_now();
@@ -237,7 +240,7 @@ mod tests {
 
     #[test]
     fn both_readers_of_the_start_time_agree() {
-        let own = Stat::of(std::process::id().cast_signed()).unwrap();
+        let own = Stat::of(own_pid()).unwrap();
         assert_eq!(own.start, own_start(&mut [0; 1024]));
         assert!(own.start > 0);
     }

@@ -13,6 +13,8 @@ use nix::sys::stat::{major, minor};
 use super::scribe::Scribe;
 use super::{Lost, Pace, lines};
 
+use crate::words::pid::Pid;
+
 /// The devices that never block, as (major, minor): null, zero, full.
 const BOTTOMLESS: [(u64, u64); 3] = [(1, 3), (1, 5), (1, 7)];
 
@@ -92,7 +94,7 @@ impl Outlet {
     }
 
     /// The pid of the process that writes for us.
-    pub(super) fn helper(&self) -> Option<i32> {
+    pub(super) fn helper(&self) -> Option<Pid> {
         match self {
             Self::Scribe(scribe) => scribe.pid(),
             Self::Unknown | Self::Plain | Self::Fifo | Self::Socket | Self::Polled => None,

@@ -22,6 +22,7 @@ use super::{Lost, lines};
 use crate::linux::process::{self, Target};
 use crate::linux::sys;
 use crate::words::moment::Moment;
+use crate::words::pid::Pid;
 
 /// How many bytes the pipe holds, if this user may have so large a pipe.
 const ROOM: i32 = 1024 * 1024;
@@ -63,13 +64,13 @@ struct Pipe {
 /// A scribe that was started.
 #[derive(Debug)]
 struct Process {
-    pid: i32,
+    pid: Pid,
     /// Reports of what it could not write; ends when the process does.
     reports: File,
 }
 
 impl Scribe {
-    pub(super) fn pid(&self) -> Option<i32> {
+    pub(super) fn pid(&self) -> Option<Pid> {
         self.now.as_ref().map(|process| process.pid)
     }
 

@@ -5,12 +5,13 @@ use std::os::fd::{AsRawFd as _, BorrowedFd, FromRawFd as _, OwnedFd, RawFd};
 use std::ptr;
 
 use super::checked;
+use crate::words::pid::Pid;
 
 /// A descriptor that names this one process for as long as it is open (`pidfd_open(2)`);
 /// close-on-exec.
-pub(crate) fn pidfd_open(pid: i32) -> io::Result<OwnedFd> {
+pub(crate) fn pidfd_open(pid: Pid) -> io::Result<OwnedFd> {
     // SAFETY: takes two numbers.
-    let fd = checked(unsafe { libc::syscall(libc::SYS_pidfd_open, pid, 0) })?;
+    let fd = checked(unsafe { libc::syscall(libc::SYS_pidfd_open, pid.get(), 0) })?;
     let fd = RawFd::try_from(fd).map_err(io::Error::other)?;
     // SAFETY: the kernel has just given us this descriptor; nobody else owns it.
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })

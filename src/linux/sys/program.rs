@@ -6,14 +6,15 @@ use std::marker::PhantomData;
 use std::ptr;
 
 use super::checked;
+use crate::words::pid::Pid;
 
 /// Makes a copy of this process (fork(2)); in the copy it returns `None`. Correct only in a process
 /// with one thread: locks that other threads hold would never be released in the copy.
-pub(crate) fn fork() -> io::Result<Option<i32>> {
+pub(crate) fn fork() -> io::Result<Option<Pid>> {
     // SAFETY: with one thread, the copy is as complete as we are.
     let pid = unsafe { libc::fork() };
     checked(pid.into())?;
-    Ok((pid != 0).then_some(pid))
+    Ok(Pid::new(pid))
 }
 
 /// The environment of this process (environ(7)): in order, with duplicates, and with entries that

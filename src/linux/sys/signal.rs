@@ -6,10 +6,11 @@ use std::sync::atomic::{AtomicI32, AtomicU32, Ordering};
 
 use super::checked;
 
-/// Sends a signal to a pid (kill(2)). Correct only while no other process can have that pid.
-pub(crate) fn kill(pid: i32, signal: i32) -> io::Result<()> {
+/// Sends a signal to a pid, or to whom else kill(2) takes a number for. Correct only while no other
+/// process can have that pid.
+pub(crate) fn kill(whom: i32, signal: i32) -> io::Result<()> {
     // SAFETY: takes two numbers.
-    checked(unsafe { libc::kill(pid, signal) }.into()).map(drop)
+    checked(unsafe { libc::kill(whom, signal) }.into()).map(drop)
 }
 
 /// What a signal does to this process when it has no handler.

@@ -8,6 +8,7 @@ use crate::contract::standing::Doubt;
 use crate::decide::ladder::Rung;
 use crate::outside::found::Run;
 use crate::words::duration::Limit;
+use crate::words::pid::Pid;
 use crate::words::worker_number::WorkerNumber;
 
 /// Who hears what a stop tells of a run.
@@ -39,9 +40,9 @@ pub enum News<'a> {
     /// Nothing of it was left after a restart of its machine, and it was removed.
     Removed,
     /// The owner with this pid is stopped, and we continue it.
-    Continuing(i32),
+    Continuing(Pid),
     /// We take over from the owner with this pid, which lives.
-    Deposing(i32, Silence),
+    Deposing(Pid, Silence),
 }
 
 /// How an owner that lives is silent.

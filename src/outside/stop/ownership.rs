@@ -8,6 +8,7 @@ use crate::contract::standing::Owned;
 use crate::linux::process::{self, Stat};
 use crate::outside::rescue::{self, Care};
 use crate::words::moment::Moment;
+use crate::words::pid::Pid;
 
 use super::news::Failure;
 use super::rousing::{Rouse, Rousing};
@@ -36,7 +37,7 @@ impl Ownership {
     }
 
     /// Its pid, if anybody knows it.
-    pub(super) fn pid(&self) -> Option<i32> {
+    pub(super) fn pid(&self) -> Option<Pid> {
         self.owner.as_ref().map(|owned| owned.owner.pid)
     }
 
@@ -116,7 +117,7 @@ mod tests {
     }
 
     fn owned(child: &Child) -> Owned {
-        let pid = child.id().cast_signed();
+        let pid = process::pid_of(child);
         let pidfd: OwnedFd = match process::named(pid) {
             Found::Ours(pidfd) => pidfd,
             Found::Gone | Found::Unverifiable => panic!("{pid} lives"),
@@ -138,7 +139,7 @@ mod tests {
         let mut child = sleeper();
         ownership.follow(owned(&child));
         assert!(ownership.lives());
-        assert_eq!(ownership.pid(), Some(child.id().cast_signed()));
+        assert_eq!(ownership.pid(), Some(process::pid_of(&child)));
         child.kill().unwrap();
         child.wait().unwrap();
         assert!(!ownership.lives());

@@ -2,10 +2,10 @@
 //! `status` tells what is missing.
 
 use nix::sys::prctl::set_child_subreaper;
-use nix::unistd::getpid;
 
 use crate::linux::proc::Proc;
 use crate::linux::process;
+use crate::words::pid::Pid;
 
 /// A `/proc` of our own pid namespace.
 pub const PROC: &str = "proc";
@@ -25,7 +25,7 @@ pub const DNOTIFY: &str = "dnotify";
 /// Asks the kernel for what makes a run better; answers what it has refused.
 pub(super) fn ask() -> Vec<String> {
     // The first process of a pid namespace gets its orphans in any case.
-    let adopts = getpid().as_raw() == 1 || set_child_subreaper(true).is_ok();
+    let adopts = process::own_pid() == Pid::FIRST || set_child_subreaper(true).is_ok();
     let lacks = [
         (PROC, Proc::get() != Proc::Ours),
         (SUBREAPER, !adopts),

@@ -124,7 +124,7 @@ fn shield() -> io::Result<()> {
 
 /// What goes on record about this process, between fork and exec.
 fn born() -> Born {
-    let pid = getpid().as_raw();
+    let pid = process::own_pid();
     let inode = process::open(pid).ok();
     Born {
         pid,

@@ -3,14 +3,16 @@
 use std::fs::File;
 use std::os::unix::fs::FileExt as _;
 
-use nix::unistd::{getpid, getppid, gettid};
+use nix::unistd::gettid;
 
 use crate::contract::flag::format::RUNNING;
 use crate::contract::owner;
+use crate::linux::process;
+use crate::words::pid::Pid;
 
 /// What must be true for a worker's program to run.
 pub(super) struct Conditions<'a> {
-    supervisor: i32,
+    supervisor: Pid,
     /// The thread that the owner word names.
     thread: u32,
     flag: Option<&'a File>,
@@ -21,7 +23,7 @@ impl<'a> Conditions<'a> {
     /// The conditions for a child of this process, whose thread is the owner of the run.
     pub(super) fn of_ours(flag: Option<&'a File>, owner: &'a File) -> Self {
         Self {
-            supervisor: getpid().as_raw(),
+            supervisor: process::own_pid(),
             thread: gettid().as_raw().unsigned_abs(),
             flag,
             owner,
@@ -39,7 +41,7 @@ impl<'a> Conditions<'a> {
         let read = |file: &File| file.read_exact_at(&mut level, 0).is_ok();
         let down = self.flag.is_some_and(read) && level[0] == RUNNING;
         // In case the kernel cannot mark the death of an owner: its children get another parent.
-        getppid().as_raw() == self.supervisor && owned && down
+        process::parent_pid() == Some(self.supervisor) && owned && down
     }
 }
 
@@ -48,9 +50,7 @@ mod tests {
     use std::fs::File;
     use std::os::unix::fs::FileExt as _;
 
-    use nix::unistd::getppid;
-
-    use super::{Conditions, RUNNING};
+    use super::{Conditions, Pid, RUNNING, process};
 
     const THREAD: u32 = 42;
 
@@ -61,7 +61,7 @@ mod tests {
     }
 
     /// Whether they hold for a child of `supervisor` with such a flag and such an owner word.
-    fn hold(supervisor: i32, flag: &[u8], word: u32) -> bool {
+    fn hold(supervisor: Pid, flag: &[u8], word: u32) -> bool {
         let (flag, owner) = (file(flag), file(&word.to_ne_bytes()));
         let conditions = Conditions {
             supervisor,
@@ -74,9 +74,12 @@ mod tests {
 
     #[test]
     fn a_child_runs_its_program_only_if_nothing_has_happened_since_the_fork() {
-        let parent = getppid().as_raw();
+        let parent = process::parent_pid().unwrap();
         assert!(hold(parent, &[RUNNING], THREAD));
-        assert!(!hold(parent + 1, &[RUNNING], THREAD), "another parent");
+        assert!(
+            !hold(process::own_pid(), &[RUNNING], THREAD),
+            "another parent"
+        );
         assert!(!hold(parent, b"1", THREAD), "a raised flag");
         assert!(!hold(parent, b"", THREAD), "a flag that was cut");
         assert!(!hold(parent, &[RUNNING], THREAD + 1), "another owner");

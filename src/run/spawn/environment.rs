@@ -4,10 +4,9 @@
 use std::ffi::{CStr, CString};
 use std::io::Write as _;
 
-use nix::unistd::getpid;
-
 use crate::linux::process;
 use crate::linux::sys;
+use crate::words::pid::Pid;
 
 /// Sockets are handed to the process that `LISTEN_PID` names (`sd_listen_fds(3)`), which new systems
 /// name by the inode of its pidfd too.
@@ -33,7 +32,7 @@ impl Environment {
     /// Our environment, without the variables of these `names`.
     #[must_use]
     pub fn inherited(names: &[&str]) -> Self {
-        let us = getpid().as_raw();
+        let us = process::own_pid();
         let inode = || {
             process::open(us)
                 .ok()
@@ -48,7 +47,7 @@ impl Environment {
     fn of(
         mut entries: Vec<CString>,
         names: &[&str],
-        pid: i32,
+        pid: Pid,
         inode: impl Fn() -> Option<u64>,
     ) -> Self {
         entries.retain(|entry| !names.iter().any(|name| value(entry, name).is_some()));
@@ -84,12 +83,12 @@ impl Environment {
     pub(super) fn name_the_worker<'a>(
         &self,
         list: &mut sys::Words<'a>,
-        (pid, inode): (i32, Option<u64>),
+        (pid, inode): (Pid, Option<u64>),
         room: &'a mut Room,
     ) {
         let Room(for_pid, for_inode) = room;
         if let Some(place) = self.listen.pid {
-            list.set(place, entry(for_pid, LISTEN_PID, pid.into()));
+            list.set(place, entry(for_pid, LISTEN_PID, pid.get().into()));
         }
         if let (Some(place), Some(inode)) = (self.listen.inode, inode) {
             list.set(place, entry(for_inode, LISTEN_PIDFDID, inode.into()));
@@ -125,11 +124,12 @@ fn value<'a>(entry: &'a CStr, name: &str) -> Option<&'a [u8]> {
 mod tests {
     use std::ffi::{CStr, CString};
 
-    use super::{Environment, Listen, Room, entry};
+    use super::{Environment, Listen, Pid, Room, entry};
 
     fn of(entries: &[&str], inode: Option<u64>) -> Environment {
         let entries = entries.iter().map(|one| CString::new(*one).unwrap());
-        Environment::of(entries.collect(), &["OURS", "EMPTY"], 42, || inode)
+        let pid = Pid::new(42).unwrap();
+        Environment::of(entries.collect(), &["OURS", "EMPTY"], pid, || inode)
     }
 
     fn texts(environment: &Environment) -> Vec<&str> {

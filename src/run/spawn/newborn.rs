@@ -13,10 +13,12 @@ use nix::unistd::pipe2;
 use super::SpawnError;
 use super::error::Failure;
 
+use crate::words::pid::Pid;
+
 /// A child whose program does not run yet, as far as we know.
 #[derive(Debug)]
 pub struct Newborn {
-    pid: i32,
+    pid: Pid,
     told: File,
 }
 
@@ -38,14 +40,14 @@ impl Telling {
 }
 
 impl Newborn {
-    pub(in crate::run) fn new(pid: i32, told: OwnedFd) -> Self {
+    pub(in crate::run) fn new(pid: Pid, told: OwnedFd) -> Self {
         let told = told.into();
         Self { pid, told }
     }
 
     /// Its pid, which is that of the worker's main process.
     #[must_use]
-    pub fn pid(&self) -> i32 {
+    pub fn pid(&self) -> Pid {
         self.pid
     }
 
@@ -72,20 +74,20 @@ impl AsFd for Newborn {
 mod tests {
     use std::io;
 
-    use super::{Newborn, pipe};
+    use super::{Newborn, Pid, pipe};
     use crate::decide::verdict::NotStarted;
     use crate::run::spawn::error::Step;
 
     #[test]
     fn the_fate_of_a_child_is_known_once_its_end_of_the_pipe_has_told_or_is_closed() {
         let (told, telling) = pipe().unwrap();
-        let mut child = Newborn::new(2, told);
+        let mut child = Newborn::new(Pid::NOBODYS, told);
         assert!(child.fate().is_none());
         drop(telling);
         assert!(matches!(child.fate(), Some(Ok(()))));
 
         let (told, telling) = pipe().unwrap();
-        let mut child = Newborn::new(2, told);
+        let mut child = Newborn::new(Pid::NOBODYS, told);
         telling.tell(Step::Exec.failed()(io::Error::from_raw_os_error(
             libc::ENOENT,
         )));

@@ -22,6 +22,7 @@ use crate::linux::signals::Signals;
 use crate::run::spawn::SpawnError;
 use crate::words::ended::Ended;
 use crate::words::moment::Moment;
+use crate::words::pid::Pid;
 use crate::words::reason::Reason;
 use crate::words::worker_number::WorkerNumber;
 
@@ -205,7 +206,7 @@ impl Children {
     /// whose.
     pub(super) fn main_ended(
         &mut self,
-        pid: i32,
+        pid: Pid,
         run: &mut Run<'_>,
         herald: &mut Herald<'_>,
         now: Moment,
@@ -235,7 +236,7 @@ impl Children {
     fn worker_ended(
         &mut self,
         number: WorkerNumber,
-        pid: i32,
+        pid: Pid,
         run: &mut Run<'_>,
         herald: &mut Herald<'_>,
         now: Moment,
@@ -284,7 +285,7 @@ impl Children {
     /// `just_now` is whether it ended while we knew that.
     pub(super) fn write_off(
         &mut self,
-        pid: i32,
+        pid: Pid,
         ended: Option<Ended>,
         just_now: bool,
         run: &mut Run<'_>,
@@ -362,7 +363,8 @@ mod tests {
 
     use super::super::rehearsal::{NOW, of_run, plan};
     use super::{
-        Children, Foreground, How, Newborns, Reason, Siblings, SpawnError, Starter, WorkerNumber,
+        Children, Foreground, How, Newborns, Pid, Reason, Siblings, SpawnError, Starter,
+        WorkerNumber,
     };
     use crate::run::plan::Plan;
     use crate::run::spawn::{Environment, Program, Recipe};
@@ -420,7 +422,7 @@ mod tests {
         let plan = plan(1);
         let mut children = children(&plan);
         of_run(&plan, |run| {
-            assert!(!children.write_off(i32::MAX, None, true, run, NOW));
+            assert!(!children.write_off(Pid::NOBODYS, None, true, run, NOW));
             children.stop_others(run, NOW);
             assert!(run.stopping().is_none());
         });

@@ -14,6 +14,7 @@ use crate::decide::ladder::Rung;
 use crate::linux::process::{self, Target};
 use crate::linux::terminal::{Leaves, Terminal};
 use crate::words::ended::Ended;
+use crate::words::pid::Pid;
 
 /// The terminal that the worker of the run is lent, if it is.
 #[derive(Debug)]
@@ -40,10 +41,10 @@ impl Foreground {
         self.terminal.as_mut().and_then(Terminal::lend_to_child)
     }
 
-    /// Lends the terminal to the worker whose group is `group`.
-    pub(super) fn lend(&mut self, group: i32) {
+    /// Lends the terminal to the worker whose main process is `leader`.
+    pub(super) fn lend(&mut self, leader: Pid) {
         if let Some(terminal) = &mut self.terminal {
-            terminal.lend(group);
+            terminal.lend(leader);
         }
     }
 
@@ -66,13 +67,13 @@ impl Foreground {
         }
     }
 
-    /// The worker whose group is `group` was stopped by `signal`: by its own Ctrl-Z, because it
+    /// The worker whose main process is `leader` was stopped by `signal`: by its own Ctrl-Z, because it
     /// used the terminal from the background, or by somebody. Answers who is to be stopped with it.
-    pub(super) fn stopped(&mut self, group: i32, signal: i32, is_asked: bool) -> Option<Stops> {
+    pub(super) fn stopped(&mut self, leader: Pid, signal: i32, is_asked: bool) -> Option<Stops> {
         let terminal = self.terminal.as_mut()?;
         // A shell that brings a running job to the foreground tells nobody.
-        if is_use(signal) && terminal.lend(group) {
-            let _ = process::signal(Target::GroupOf(group), SIGCONT);
+        if is_use(signal) && terminal.lend(leader) {
+            let _ = process::signal(Target::GroupOf(leader), SIGCONT);
             return None;
         }
         stops_with(signal, is_asked, terminal.is_lent())
@@ -125,7 +126,7 @@ mod tests {
     use libc::{SIGINT, SIGQUIT, SIGSTOP, SIGTERM, SIGTSTP, SIGTTIN, SIGTTOU};
     use nix::sys::signal::Signal;
 
-    use super::{Foreground, Stops, key, stops_with};
+    use super::{Foreground, Pid, Stops, key, stops_with};
     use crate::decide::ladder::Rung;
     use crate::words::ended::Ended;
 
@@ -173,7 +174,7 @@ mod tests {
         let mut foreground = Foreground::new(None);
         assert!(foreground.lend_to_child().is_none());
         for signal in [SIGSTOP, SIGTSTP, SIGTTIN, SIGTTOU] {
-            assert_eq!(foreground.stopped(1, signal, false), None);
+            assert_eq!(foreground.stopped(Pid::NOBODYS, signal, false), None);
         }
     }
 }

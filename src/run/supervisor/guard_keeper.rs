@@ -13,6 +13,7 @@ use crate::enforce::worker::Worker;
 use crate::linux::process;
 use crate::words::duration::Limit;
 use crate::words::moment::Moment;
+use crate::words::pid::Pid;
 use crate::words::worker_number::WorkerNumber;
 
 /// A run that ends within this time after its first worker was started is not made to pay for a
@@ -117,7 +118,7 @@ impl GuardKeeper {
     }
 
     /// The child `pid` was reaped. Answers whether that was the guard: then there will be another.
-    pub(super) fn has_ended(&mut self, pid: i32, run: &mut Run<'_>, now: Moment) -> bool {
+    pub(super) fn has_ended(&mut self, pid: Pid, run: &mut Run<'_>, now: Moment) -> bool {
         if self.guard.as_ref().is_none_or(|guard| guard.pid() != pid) {
             return false;
         }

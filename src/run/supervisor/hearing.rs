@@ -4,15 +4,14 @@ use std::collections::BTreeSet;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 
-use nix::unistd::{Pid, getsid};
-
 use super::mains::Mains;
 use crate::contract::notify::{Inbox, Letter, Patience};
 use crate::enforce::run::{Roster, Run};
 use crate::enforce::worker::Worker;
-use crate::linux::process::Stat;
+use crate::linux::process::{self, Stat};
 use crate::tree;
 use crate::words::moment::Moment;
+use crate::words::pid::Pid;
 use crate::words::worker_number::WorkerNumber;
 
 /// How many generations above a sender its worker is looked for.
@@ -31,7 +30,7 @@ struct Turn {
     began: Moment,
     patience: Patience,
     /// Who spoke in it without being a process of a worker: that is looked up once.
-    strangers: BTreeSet<i32>,
+    strangers: BTreeSet<Option<Pid>>,
 }
 
 impl Turn {
@@ -81,28 +80,30 @@ impl Hearing {
             *turn = Turn::new(now);
         }
         inbox.drain(&mut turn.patience, |letter| match letter {
-            Letter::Said(pid, _) if turn.strangers.contains(&pid) => {}
-            Letter::Said(pid, message) => {
-                if let Some(number) = worker_of(pid, mains, run.workers()) {
+            Letter::Said(sender, _) if turn.strangers.contains(&sender) => {}
+            Letter::Said(sender, message) => {
+                if let Some(number) = worker_of(sender, mains, run.workers()) {
                     return run.on_worker(number, now, |worker, turn| {
                         worker.hear(&message, turn);
                     });
                 }
-                turn.strangers.insert(pid);
+                turn.strangers.insert(sender);
                 if warned.insert(Odd::Foreign) {
                     run.warn(&format!(
-                        "pid {pid} spoke to the socket of --notify, and is no process of a worker: \
-                         ignored"
+                        "pid {} spoke to the socket of --notify, and is no process of a worker: \
+                         ignored",
+                        number(sender)
                     ));
                 }
             }
             // ORDER: on record first: whoever is told that it was heard finds it there.
             Letter::Barrier => run.publish(),
-            Letter::TooLong(pid) => {
+            Letter::TooLong(sender) => {
                 if warned.insert(Odd::TooLong) {
                     run.warn(&format!(
-                        "pid {pid} sent more than 4096 bytes at once to the socket of --notify: \
-                         ignored"
+                        "pid {} sent more than 4096 bytes at once to the socket of --notify: \
+                         ignored",
+                        number(sender)
                     ));
                 }
             }
@@ -110,49 +111,53 @@ impl Hearing {
     }
 }
 
+/// How the kernel writes the number of a sender: one that cannot be seen from here has 0.
+fn number(sender: Option<Pid>) -> i32 {
+    sender.map_or(0, Pid::get)
+}
+
 /// The worker that a process belongs to. The process is the main process, or in its session, or was
 /// left behind by it and is held, or descends from one of these. A main process here is not reaped,
 /// and a process that is held cannot become another one, so the pids of both are their own.
-fn worker_of(pid: i32, mains: &Mains, workers: &Roster) -> Option<WorkerNumber> {
-    let parent = |pid: &i32| Some(Stat::of(*pid)?.parent);
-    let mut family = std::iter::successors(Some(pid), parent).take(GENERATIONS);
-    // 0 is a parent that cannot be seen from here, and the first process has none.
-    let mut family = family.by_ref().take_while(|&pid| pid > 1);
+fn worker_of(sender: Option<Pid>, mains: &Mains, workers: &Roster) -> Option<WorkerNumber> {
+    let parent = |pid: &Pid| Stat::of(*pid)?.parent;
+    let mut family = std::iter::successors(sender, parent).take(GENERATIONS);
+    let mut family = family.by_ref().take_while(|&pid| pid != Pid::FIRST);
     let found = family.find_map(|pid| {
-        let session = || getsid(Some(Pid::from_raw(pid))).ok();
-        let in_session = || mains.worker(session()?.as_raw());
+        let in_session = || mains.worker(process::session_of(pid)?);
         let main = mains.worker(pid).or_else(in_session);
         let is_held = |worker: &&Worker| worker.tree().rest().iter().any(|one| one.pid == pid);
         main.or_else(|| workers.iter().find(is_held).map(Worker::number))
     });
     // It may have been left behind a moment ago, and not be held yet.
-    let flag = found.is_none().then(|| tree::flag_of(pid)).flatten();
+    let sender = sender.filter(|_| found.is_none());
+    let flag = sender.and_then(tree::flag_of);
     let is_named = |worker: &&Worker| flag.as_deref() == Some(worker.flag().path());
     found.or_else(|| workers.iter().find(is_named).map(Worker::number))
 }
 
 #[cfg(test)]
 mod tests {
-    use std::process::{Command, Stdio, id};
+    use std::process::{Command, Stdio};
 
-    use super::{Mains, Roster, WorkerNumber, worker_of};
+    use super::{Mains, Pid, Roster, WorkerNumber, process, worker_of};
 
     #[test]
     fn a_process_is_its_workers_by_its_pid_by_its_ancestors_and_by_its_session() {
         let number = WorkerNumber::new(3);
         let workers = Roster::default();
         let mut child = Command::new("cat").stdin(Stdio::piped()).spawn().unwrap();
-        let pid = child.id().cast_signed();
-        let of_main = |main: i32| {
+        let pid = process::pid_of(&child);
+        let of_main = |main: Pid| {
             let mut mains = Mains::default();
             mains.add(main, number);
-            worker_of(pid, &mains, &workers)
+            worker_of(Some(pid), &mains, &workers)
         };
         assert_eq!(of_main(pid), Some(number));
-        assert_eq!(of_main(id().cast_signed()), Some(number), "its parent");
-        let session = nix::unistd::getsid(None).unwrap().as_raw();
+        assert_eq!(of_main(process::own_pid()), Some(number), "its parent");
+        let session = process::session_of(process::own_pid()).unwrap();
         assert_eq!(of_main(session), Some(number), "its session");
-        assert_eq!(of_main(i32::MAX), None);
+        assert_eq!(of_main(Pid::NOBODYS), None);
         drop(child.stdin.take());
         child.wait().unwrap();
     }

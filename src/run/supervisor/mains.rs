@@ -3,32 +3,33 @@
 use std::collections::HashMap;
 
 use crate::linux::process;
+use crate::words::pid::Pid;
 use crate::words::worker_number::WorkerNumber;
 
 /// Which pid is whose. The kernel gives none of these to another process before it is reaped.
 #[derive(Debug, Default)]
 pub(super) struct Mains {
-    workers: HashMap<i32, WorkerNumber>,
+    workers: HashMap<Pid, WorkerNumber>,
 }
 
 impl Mains {
     /// The main process of a worker was forked.
-    pub(super) fn add(&mut self, pid: i32, worker: WorkerNumber) {
+    pub(super) fn add(&mut self, pid: Pid, worker: WorkerNumber) {
         self.workers.insert(pid, worker);
     }
 
     /// The worker whose main process this is.
-    pub(super) fn worker(&self, pid: i32) -> Option<WorkerNumber> {
+    pub(super) fn worker(&self, pid: Pid) -> Option<WorkerNumber> {
         self.workers.get(&pid).copied()
     }
 
     /// The same, and forgets the process: it is reaped now.
-    pub(super) fn take(&mut self, pid: i32) -> Option<WorkerNumber> {
+    pub(super) fn take(&mut self, pid: Pid) -> Option<WorkerNumber> {
         self.workers.remove(&pid)
     }
 
     /// Forgets those that are no longer our children: somebody else has reaped them.
-    pub(super) fn take_lost(&mut self) -> Vec<(i32, WorkerNumber)> {
+    pub(super) fn take_lost(&mut self) -> Vec<(Pid, WorkerNumber)> {
         let lost = self.workers.extract_if(|&pid, _| !process::is_child(pid));
         lost.collect()
     }
@@ -38,7 +39,7 @@ impl Mains {
     }
 
     /// One of them; where there is one worker at most, this is its main process.
-    pub(super) fn any(&self) -> Option<i32> {
+    pub(super) fn any(&self) -> Option<Pid> {
         self.workers.keys().copied().next()
     }
 }
@@ -47,26 +48,27 @@ impl Mains {
 mod tests {
     use std::process::Command;
 
-    use super::{Mains, WorkerNumber};
+    use super::{Mains, Pid, WorkerNumber, process};
 
     #[test]
     fn a_main_process_is_its_workers_until_it_is_taken() {
         let (first, second) = (WorkerNumber::new(4), WorkerNumber::new(7));
+        let [one, other] = [40, 70].map(|number| Pid::new(number).unwrap());
         let mut mains = Mains::default();
         assert_eq!(mains.any(), None);
-        mains.add(40, first);
-        mains.add(70, second);
-        assert_eq!(mains.worker(40), Some(first));
-        assert_eq!(mains.take(40), Some(first));
-        assert_eq!(mains.take(40), None);
-        assert_eq!(mains.worker(40), None);
-        assert_eq!((mains.count(), mains.any()), (1, Some(70)));
+        mains.add(one, first);
+        mains.add(other, second);
+        assert_eq!(mains.worker(one), Some(first));
+        assert_eq!(mains.take(one), Some(first));
+        assert_eq!(mains.take(one), None);
+        assert_eq!(mains.worker(one), None);
+        assert_eq!((mains.count(), mains.any()), (1, Some(other)));
     }
 
     #[test]
     fn a_main_process_is_lost_once_somebody_else_has_reaped_it() {
         let mut child = Command::new("true").spawn().unwrap();
-        let pid = child.id().cast_signed();
+        let pid = process::pid_of(&child);
         let mut mains = Mains::default();
         mains.add(pid, WorkerNumber::FIRST);
         assert_eq!(mains.take_lost(), []);

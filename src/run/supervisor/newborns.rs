@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crate::run::spawn::{Newborn, SpawnError};
 use crate::words::moment::Moment;
+use crate::words::pid::Pid;
 use crate::words::worker_number::WorkerNumber;
 
 /// How long the next worker waits until the program of the one before runs: usually less than a
@@ -114,7 +115,7 @@ impl Newborns {
     }
 
     /// Whether the child `pid`, which was stopped, is one of these and is to be continued.
-    pub(super) fn has_to_go_on(&mut self, pid: i32) -> bool {
+    pub(super) fn has_to_go_on(&mut self, pid: Pid) -> bool {
         let mut of_pid = self.all.iter_mut().filter(|one| one.child.pid() == pid);
         let Some(one) = of_pid.next() else {
             return false;
@@ -124,7 +125,7 @@ impl Newborns {
     }
 
     /// The child `pid` has ended.
-    pub(super) fn forget(&mut self, pid: i32) {
+    pub(super) fn forget(&mut self, pid: Pid) {
         self.all.retain(|one| one.child.pid() != pid);
     }
 
@@ -161,14 +162,14 @@ impl Newborns {
 mod tests {
     use std::time::Duration;
 
-    use super::{CONTINUED, Newborn, Newborns, PATIENCE, SpawnError, WorkerNumber};
+    use super::{CONTINUED, Newborn, Newborns, PATIENCE, Pid, SpawnError, WorkerNumber};
     use crate::run::spawn::{Telling, newborn_pipe};
     use crate::words::moment::Moment;
 
     const NOW: Moment = Moment::from_nanos(1_000_000_000);
 
     /// A child that is on the way until its end of the pipe is dropped.
-    fn child(pid: i32) -> (Newborn, Telling) {
+    fn child(pid: Pid) -> (Newborn, Telling) {
         let (told, telling) = newborn_pipe().unwrap();
         (Newborn::new(pid, told), telling)
     }
@@ -181,10 +182,10 @@ mod tests {
     fn the_next_worker_waits_for_the_one_before_but_not_for_long() {
         let mut newborns = Newborns::new(2);
         assert!(newborns.next_at() <= Some(NOW));
-        let (first, _first) = child(2);
+        let (first, _first) = child(Pid::FIRST);
         newborns.add(WorkerNumber::new(0), first, NOW);
         assert_eq!(newborns.next_at(), Some(NOW + PATIENCE));
-        let (second, end) = child(3);
+        let (second, end) = child(Pid::NOBODYS);
         newborns.add(WorkerNumber::new(1), second, NOW + PATIENCE);
         assert_eq!(newborns.next_at(), None, "there is no room");
         drop(end);
@@ -196,7 +197,7 @@ mod tests {
     #[test]
     fn whoever_takes_long_is_told_of_once() {
         let mut newborns = Newborns::new(2);
-        let (first, _end) = child(2);
+        let (first, _end) = child(Pid::FIRST);
         newborns.add(WorkerNumber::FIRST, first, NOW);
         assert_eq!(newborns.slow_at(), Some(NOW + PATIENCE));
         assert_eq!(newborns.slow(NOW + PATIENCE / 2), []);
@@ -204,20 +205,20 @@ mod tests {
         assert_eq!(newborns.slow(NOW + PATIENCE * 2), []);
         assert_eq!(newborns.slow_at(), None);
         assert!(!newborns.is_empty());
-        newborns.forget(2);
+        newborns.forget(Pid::FIRST);
         assert!(newborns.is_empty());
     }
 
     #[test]
     fn whoever_is_stopped_on_the_way_is_continued_so_often() {
         let mut newborns = Newborns::new(2);
-        let (first, _end) = child(2);
+        let (first, _end) = child(Pid::FIRST);
         newborns.add(WorkerNumber::FIRST, first, NOW + Duration::from_secs(1));
-        assert!(!newborns.has_to_go_on(3));
+        assert!(!newborns.has_to_go_on(Pid::NOBODYS));
         for _ in 0..CONTINUED {
-            assert!(newborns.has_to_go_on(2));
+            assert!(newborns.has_to_go_on(Pid::FIRST));
         }
-        assert!(!newborns.has_to_go_on(2));
+        assert!(!newborns.has_to_go_on(Pid::FIRST));
     }
 
     #[test]
@@ -231,7 +232,7 @@ mod tests {
     #[test]
     fn a_later_one_that_cannot_be_started_has_the_run_fail() {
         let mut newborns = Newborns::new(2);
-        let (first, end) = child(2);
+        let (first, end) = child(Pid::FIRST);
         newborns.add(WorkerNumber::FIRST, first, NOW);
         assert!(newborns.refuse(refusal()), "one is on the way");
         drop(end);

@@ -7,6 +7,7 @@ use std::time::Duration;
 use crate::linux::process;
 use crate::linux::sys;
 use crate::words::moment::Moment;
+use crate::words::pid::Pid;
 
 /// How many children are reaped in one wake-up, and how long that may take.
 const AT_ONCE: usize = 1000;
@@ -33,7 +34,7 @@ pub(super) struct Halts {
 
 impl Halts {
     /// The next child that was stopped, with the signal that stopped it, or continued.
-    pub(super) fn next(&mut self) -> Next<(i32, Option<i32>)> {
+    pub(super) fn next(&mut self) -> Next<(Pid, Option<i32>)> {
         if self.read == STOPS {
             return Next::Later;
         }
@@ -55,7 +56,7 @@ impl Reaper {
     }
 
     /// The next child that has ended. The caller reaps it before it asks again.
-    pub(super) fn next(&mut self) -> Next<i32> {
+    pub(super) fn next(&mut self) -> Next<Pid> {
         let Some(pid) = process::peek_dead_child() else {
             return Next::Nothing;
         };

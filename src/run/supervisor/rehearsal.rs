@@ -17,6 +17,7 @@ use crate::run::spawn::{Exposure, Place, Stdin};
 use crate::tree::Search;
 use crate::words::duration::Limit;
 use crate::words::moment::Moment;
+use crate::words::pid::Pid;
 
 /// The moment at which everything happens.
 pub(super) const NOW: Moment = Moment::from_nanos(1_000_000_000);
@@ -53,7 +54,12 @@ pub(super) fn of_run(plan: &Plan, act: impl FnOnce(&mut Run<'_>)) -> Vec<String>
     let workers = plan.workers;
     let dir = tempfile::tempdir().unwrap();
     let open = || File::open(dir.path()).unwrap();
-    let header = RunRecord::new("rehearsed".to_owned(), 1, vec!["true".to_owned()], workers);
+    let header = RunRecord::new(
+        "rehearsed".to_owned(),
+        Pid::FIRST,
+        vec!["true".to_owned()],
+        workers,
+    );
     let files = Files {
         owner: OwnerFile::create(open(), &process::own_identity()).unwrap(),
         control: Control::create(open()).unwrap(),

@@ -11,6 +11,7 @@ use stopctl::outside::found::{Run, Unusable};
 use stopctl::outside::sealed::Sealed;
 use stopctl::outside::stop::{Demand, Stop, hand_over};
 use stopctl::words::duration::Limit;
+use stopctl::words::pid::Pid;
 use stopctl::words::reason::Reason;
 
 use crate::cli::StopArgs;
@@ -56,7 +57,7 @@ pub(crate) fn stop(args: &StopArgs) -> Leave {
     if let Some(problem) = runs.iter().find_map(|run| missing_worker(run, &demand)) {
         return Leave::USAGE.saying(&problem);
     }
-    let supervisors: Vec<i32> = runs.iter().map(|run| run.seen().run.pid).collect();
+    let supervisors: Vec<Pid> = runs.iter().map(|run| run.seen().run.pid).collect();
     let mut voice = Voice::with_picture(&args.voice, &supervisors);
     let mut stops: Vec<Stop> = runs
         .into_iter()

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use stopctl::words::moment::Moment;
+use stopctl::words::pid::Pid;
 use stopctl::words::worker_number::WorkerNumber;
 
 /// A process that ends within this time needs no line.
@@ -18,14 +19,14 @@ pub(crate) struct Behind(Vec<One>);
 
 struct One {
     worker: WorkerNumber,
-    pid: i32,
+    pid: Pid,
     what: String,
     /// When to report it.
     at: Moment,
 }
 
 impl Behind {
-    pub(crate) fn add(&mut self, now: Moment, worker: WorkerNumber, pid: i32, what: String) {
+    pub(crate) fn add(&mut self, now: Moment, worker: WorkerNumber, pid: Pid, what: String) {
         self.0.push(One {
             worker,
             pid,
@@ -35,12 +36,12 @@ impl Behind {
     }
 
     /// It ended by itself, or its end was reported.
-    pub(crate) fn ended(&mut self, pid: i32) {
+    pub(crate) fn ended(&mut self, pid: Pid) {
         self.0.retain(|one| one.pid != pid);
     }
 
     /// It was sent a signal, so it is reported at once.
-    pub(crate) fn signalled(&mut self, now: Moment, pid: i32) {
+    pub(crate) fn signalled(&mut self, now: Moment, pid: Pid) {
         for one in self.0.iter_mut().filter(|one| one.pid == pid) {
             one.at = now;
         }

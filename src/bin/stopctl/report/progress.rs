@@ -15,6 +15,7 @@ use stopctl::outside::fate::Fate;
 use stopctl::run::plan::Plan;
 use stopctl::words::ended::Ended;
 use stopctl::words::moment::Moment;
+use stopctl::words::pid::Pid;
 use stopctl::words::reason::Reason;
 use stopctl::words::signal_name::signal_name;
 use stopctl::words::worker_number::WorkerNumber;
@@ -49,7 +50,7 @@ pub(crate) struct Progress {
 
 /// A worker that is still there.
 struct Known {
-    pid: i32,
+    pid: Pid,
     started: Moment,
     level: u8,
     deadline: Option<Moment>,
@@ -106,7 +107,7 @@ impl Progress {
         }
     }
 
-    pub(crate) fn started(&mut self, now: Moment, worker: WorkerNumber, pid: i32) {
+    pub(crate) fn started(&mut self, now: Moment, worker: WorkerNumber, pid: Pid) {
         let known = Known {
             pid,
             started: now,
@@ -159,7 +160,7 @@ impl Progress {
         }
     }
 
-    pub(crate) fn sent(&mut self, now: Moment, worker: WorkerNumber, pid: i32, signal: i32) {
+    pub(crate) fn sent(&mut self, now: Moment, worker: WorkerNumber, pid: Pid, signal: i32) {
         // SIGCONT only serves the signal before it.
         if signal != libc::SIGCONT {
             self.news.behind.signalled(now, pid);
@@ -187,7 +188,7 @@ impl Progress {
         &mut self,
         now: Moment,
         worker: WorkerNumber,
-        pid: i32,
+        pid: Pid,
         what: String,
     ) {
         self.news.behind.add(now, worker, pid, what);
@@ -202,7 +203,7 @@ impl Progress {
         }
     }
 
-    pub(crate) fn straggler_ended(&mut self, pid: i32) {
+    pub(crate) fn straggler_ended(&mut self, pid: Pid) {
         self.news.behind.ended(pid);
     }
 
@@ -348,8 +349,8 @@ impl Progress {
         match unaware.as_slice() {
             [] => None,
             [one] => {
-                let pid = self.workers.get(one).map_or(0, |known| known.pid);
-                Some(stopping::unaware(*one, &self.program, pid, hint))
+                let known = self.workers.get(one)?;
+                Some(stopping::unaware(*one, &self.program, known.pid, hint))
             }
             several => Some(stopping::all_unaware(several, &self.program, hint)),
         }

@@ -81,6 +81,7 @@ fn about_engines(signal: i32) -> &'static str {
 
 #[cfg(test)]
 mod tests {
+    use stopctl::words::pid::Pid;
     use stopctl::words::worker_number::WorkerNumber;
 
     use super::{Ended, Final, Outcome, Reason, by_others, failed, not_ours};
@@ -88,7 +89,7 @@ mod tests {
     fn last(outcome: Outcome, ended: Ended) -> Final {
         Final {
             worker: WorkerNumber::new(1),
-            pid: 17,
+            pid: Pid::FIRST,
             ended: Some(ended),
             outcome,
             failed: true,

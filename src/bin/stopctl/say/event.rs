@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use stopctl::enforce::event::{Event, Why};
 use stopctl::words::duration::in_words;
+use stopctl::words::pid::Pid;
 use stopctl::words::signal_name::signal_name;
 use stopctl::words::worker_number::WorkerNumber;
 
@@ -149,7 +150,7 @@ fn repeated(signal: i32) -> (Weight, String) {
     (Weight::Detail, line)
 }
 
-fn supervisor_died(pid: i32, name: &str) -> String {
+fn supervisor_died(pid: Pid, name: &str) -> String {
     let guard = std::process::id();
     supervisor::died(name, pid, &format!("; its guard (pid {guard}) goes on"))
 }

@@ -7,14 +7,15 @@ use stopctl::linux::proc::Proc;
 use stopctl::linux::process::Stat;
 use stopctl::tree::Straggler;
 use stopctl::words::escape::escaped;
+use stopctl::words::pid::Pid;
 use stopctl::words::worker_number::WorkerNumber;
 
 use super::workers::NAMES;
 use crate::say::voice::Weight;
 
 /// The first of the processes that SIGKILL did not end, and how many others there are.
-pub(super) fn not_ended(worker: WorkerNumber, pids: &[i32]) -> Vec<(Weight, String)> {
-    let line = |&pid: &i32| {
+pub(super) fn not_ended(worker: WorkerNumber, pids: &[Pid]) -> Vec<(Weight, String)> {
+    let line = |&pid: &Pid| {
         let what = circumstances(pid);
         let line = format!(
             "worker {worker}: pid {pid}{what} is still there after SIGKILL; not waiting any longer"
@@ -37,14 +38,14 @@ pub(super) fn straggler(worker: WorkerNumber, straggler: &Straggler) -> String {
 }
 
 /// That nobody can tell which worker left this one.
-pub(super) fn nobodys(pid: i32, program: &str) -> String {
+pub(super) fn nobodys(pid: Pid, program: &str) -> String {
     let program = escaped(program);
     format!("{program} (pid {pid}) belongs to no worker that is known: left running")
 }
 
 /// Why a process does not end, as far as the kernel tells: its owner, its state, and where in the kernel
 /// it waits.
-fn circumstances(pid: i32) -> String {
+fn circumstances(pid: Pid) -> String {
     let Some(stat) = Stat::of(pid) else {
         return String::new();
     };
@@ -63,12 +64,12 @@ fn circumstances(pid: i32) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{WorkerNumber, not_ended};
+    use super::{Pid, WorkerNumber, not_ended};
 
     #[test]
     fn of_many_processes_the_first_have_a_line_each_and_the_rest_one() {
         // There are no such processes, so nothing is told of them.
-        let pids: Vec<i32> = (0..25).map(|n| i32::MAX - n).collect();
+        let pids: Vec<Pid> = (0..25).filter_map(|n| Pid::new(i32::MAX - n)).collect();
         let lines = |count| not_ended(WorkerNumber::FIRST, &pids[..count]);
         assert_eq!(
             lines(1)[0].1,

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use stopctl::words::pid::Pid;
 use stopctl::words::reason::Reason;
 use stopctl::words::worker_number::WorkerNumber;
 
@@ -52,7 +53,7 @@ pub(crate) fn why<'a>(reason: &'a Reason, signal: Option<&'a str>) -> &'a str {
 }
 
 /// That one worker has never looked at its flag.
-pub(crate) fn unaware(worker: WorkerNumber, program: &str, pid: i32, hint: &str) -> String {
+pub(crate) fn unaware(worker: WorkerNumber, program: &str, pid: Pid, hint: &str) -> String {
     format!("worker {worker} ({program}, pid {pid}) has never looked at its flag{hint}")
 }
 

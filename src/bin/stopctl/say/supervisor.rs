@@ -1,12 +1,14 @@
 //! The sentences about the supervisor of a run.
 
+use stopctl::words::pid::Pid;
+
 /// The supervisor, by its run and its pid.
-pub(crate) fn named(run: &str, pid: i32) -> String {
+pub(crate) fn named(run: &str, pid: Pid) -> String {
     format!("the supervisor of {run} (pid {pid})")
 }
 
 /// That it died; `then` says what follows from that.
-pub(crate) fn died(run: &str, pid: i32, then: &str) -> String {
+pub(crate) fn died(run: &str, pid: Pid, then: &str) -> String {
     format!("{} died{then}", named(run, pid))
 }
 
@@ -27,12 +29,12 @@ pub(crate) fn cannot_be_replaced(run: &str, why: impl std::fmt::Display) -> Stri
 
 #[cfg(test)]
 mod tests {
-    use super::{died, workers_may_run};
+    use super::{Pid, died, workers_may_run};
 
     #[test]
     fn whoever_learns_of_a_death_is_told_what_to_do() {
         assert_eq!(
-            died("train", 17, &workers_may_run("train")),
+            died("train", Pid::new(17).unwrap(), &workers_may_run("train")),
             "the supervisor of train (pid 17) died, and its workers may still run (stopctl stop train \
              ends them)"
         );

@@ -7,6 +7,7 @@ use std::sync::Mutex;
 
 use anstyle::{AnsiColor, Style};
 use stopctl::linux::stream::Stream;
+use stopctl::words::pid::Pid;
 
 use crate::cli::{self, Color};
 use crate::show::screen::Screen;
@@ -150,7 +151,7 @@ impl Voice {
 
     /// With a picture below the lines, if the terminal is ours alone: none of the processes
     /// `others` writes to it.
-    pub(crate) fn with_picture(args: &cli::Voice, others: &[i32]) -> Self {
+    pub(crate) fn with_picture(args: &cli::Voice, others: &[Pid]) -> Self {
         let mut voice = Self::new(args);
         // A voice that is quiet has no picture either.
         if voice.level.hears(Weight::Notice) {

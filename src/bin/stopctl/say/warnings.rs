@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::path::Path;
 
-use stopctl::linux::process::Stat;
+use stopctl::linux::process::{self, Stat};
 
 /// Programs that do not pass the environment on.
 const SEVERING: [&str; 3] = ["sudo", "ssh", "docker"];
@@ -35,7 +35,7 @@ pub(crate) fn before(command: &[OsString]) -> Vec<String> {
         .ok()
         .filter(|ci| !ci.is_empty() && ci != "false");
     let parent = parent.filter(|_| THOROUGH.iter().all(|name| std::env::var_os(name).is_none()));
-    let parent = parent.and_then(|_| Stat::of(std::os::unix::process::parent_id().cast_signed()));
+    let parent = parent.and_then(|_| Stat::of(process::parent_pid()?));
     let shell = parent
         .map(|parent| parent.program)
         .filter(|name| SHELLS.contains(&name.as_str()));

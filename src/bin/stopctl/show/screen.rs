@@ -11,6 +11,7 @@ use std::time::Duration;
 use stopctl::linux::interrupts::{self, Interruption, Interrupts};
 use stopctl::linux::stream::{Stream, Window};
 use stopctl::words::moment::Moment;
+use stopctl::words::pid::Pid;
 
 pub(crate) use line::Line;
 
@@ -59,7 +60,7 @@ impl Screen {
 
     /// With a picture, if the stream is a terminal that can show one and nobody else writes to it: none of
     /// the processes `others`, and no CI runner that keeps everything.
-    pub(crate) fn with_picture(stream: Stream, coloured: bool, others: &[i32]) -> Self {
+    pub(crate) fn with_picture(stream: Stream, coloured: bool, others: &[Pid]) -> Self {
         let set = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
         let is_able = set("TERM").is_some_and(|term| term != "dumb");
         let is_kept = set("CI").is_some_and(|ci| ci != "false");

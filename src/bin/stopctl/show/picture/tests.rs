@@ -1,3 +1,4 @@
+use stopctl::words::pid::Pid;
 use stopctl::words::worker_number::WorkerNumber;
 
 use snapbox::assert::Action;
@@ -24,7 +25,7 @@ fn worker(number: u32, state: WorkerState, level: u8) -> WorkerRecord {
     WorkerRecord {
         state,
         level,
-        pid: (state != WorkerState::Starting).then_some(48_210 + number.cast_signed()),
+        pid: Pid::new(48_210 + number.cast_signed()).filter(|_| state != WorkerState::Starting),
         looked: Some(number.is_multiple_of(2) && state != WorkerState::Starting),
         deadline_ns: (level > 0).then_some(NOW.nanos() + 4_200_000_000 * u64::from(level)),
         ..WorkerRecord::default()
@@ -33,7 +34,8 @@ fn worker(number: u32, state: WorkerState, level: u8) -> WorkerRecord {
 
 fn run(workers: &[WorkerRecord]) -> RunRecord {
     let count = u32::try_from(workers.len()).expect("few workers");
-    RunRecord::new("train".to_owned(), 48_209, vec!["python".to_owned()], count)
+    let pid = Pid::new(48_209).expect("a pid");
+    RunRecord::new("train".to_owned(), pid, vec!["python".to_owned()], count)
 }
 
 fn drawn(workers: &[WorkerRecord], rows: u16, columns: u16) -> Vec<Line> {
