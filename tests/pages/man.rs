@@ -79,8 +79,9 @@ fn each_command_has_a_page_and_each_page_a_command() {
         .get_subcommands()
         .map(|command| format!("stopctl-{}.1", command.get_name()))
         .collect();
-    let others = ["stopctl.1", "stopctl-engines.7", "stopctl-flag.7"];
-    wanted.extend(others.map(str::to_owned));
+    let others = ["engines", "events", "flag", "programs"];
+    wanted.insert("stopctl.1".to_owned());
+    wanted.extend(others.map(|name| format!("stopctl-{name}.7")));
     assert_eq!(wanted, pages().into_iter().collect());
 }
 
@@ -109,14 +110,18 @@ fn every_page_has_the_sections_that_make_it_a_contract() {
             .collect();
         let wanted: &[&str] = match name.as_str() {
             "stopctl-flag.7" => &["NAME", "DESCRIPTION", "ENVIRONMENT", "FILES", "EXAMPLES"],
+            "stopctl-programs.7" => &["NAME", "DESCRIPTION", "SERVERS", "EXAMPLES", "SEE ALSO"],
             "stopctl-engines.7" => &["NAME", "DESCRIPTION", "FILES", "SEE ALSO"],
+            "stopctl-events.7" => &["NAME", "DESCRIPTION", "EVENTS", "OUTCOMES", "SEE ALSO"],
             "stopctl-run.1" => &[
+                "DESCRIPTION",
+                "EXAMPLES",
+                "OPTIONS",
                 "EXIT STATUS",
+                "THE LADDER",
                 "SIGNALS",
-                "EVENTS",
                 "ENVIRONMENT",
                 "FILES",
-                "EXAMPLES",
                 "LIMITS",
             ],
             _ => &[
@@ -150,6 +155,71 @@ fn the_page_of_engines_shows_every_recipe_as_it_is() {
             "{name} is not in the page"
         );
     }
+}
+
+/// What the program writes is what the page describes: the names stand in the table of the source.
+#[test]
+fn every_event_and_every_field_of_one_is_in_the_page_of_events() {
+    let source = committed::read("src/bin/stopctl/report/events.rs");
+    let page = committed::read("man/stopctl-events.7");
+    let described = |word: &str| {
+        let mut words = page.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+        words.any(|found| found == word)
+    };
+    let mut strings = source.split('"').skip(1).step_by(2);
+    let names: BTreeSet<&str> = strings
+        .by_ref()
+        .filter(|text| text.chars().all(|c| c.is_ascii_lowercase() || c == '_') && !text.is_empty())
+        .collect();
+    assert!(names.len() > 30, "{names:?}");
+    for name in names {
+        assert!(described(name), "stopctl-events(7) has no {name}");
+    }
+}
+
+/// The words of a line, as a shell takes them: those in single quotes are one.
+fn words(line: &str) -> Vec<String> {
+    let pieces = line.split('\'').enumerate();
+    let words = pieces.flat_map(|(index, piece)| match index % 2 {
+        0 => piece.split_whitespace().collect(),
+        _ => vec![piece],
+    });
+    words.map(str::to_owned).collect()
+}
+
+/// The commands of the lines of examples that begin with `stopctl`.
+fn examples(page: &str) -> Vec<Vec<String>> {
+    let blocks = page.split(".EX\n").skip(1);
+    let blocks = blocks.map(|block| block.split(".EE\n").next().unwrap_or_default());
+    blocks
+        .flat_map(str::lines)
+        .map(|line| line.replace("\\-", "-").replace("\\(aq", "'"))
+        .filter_map(|line| {
+            let line = line.strip_prefix("exec ").unwrap_or(&line);
+            let is_ours = line.starts_with("stopctl ");
+            is_ours.then(|| words(line.split('#').next().unwrap_or_default()))
+        })
+        .collect()
+}
+
+#[test]
+fn every_command_of_an_example_is_one_that_the_program_takes() {
+    let mut seen = 0;
+    for name in pages() {
+        for words in examples(&committed::read(&format!("man/{name}"))) {
+            // The shell has the rest of the line.
+            let ours = words
+                .iter()
+                .take_while(|word| !["|", "&&"].contains(&word.as_str()) && !word.starts_with('>'));
+            // Help that was asked for is an error for clap, too.
+            let refused = declaration().try_get_matches_from(ours).err();
+            if let Some(error) = refused.filter(clap::Error::use_stderr) {
+                panic!("{name}: {}\n{error}", words.join(" "));
+            }
+            seen += 1;
+        }
+    }
+    assert!(seen > 20, "{seen} commands were found");
 }
 
 #[test]
