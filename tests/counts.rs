@@ -1,7 +1,7 @@
 //! What a command costs, counted in instructions and system calls, so that no other work of the
 //! machine is in it: against limits that are committed, in `tests/counts/limits`.
 //!
-//! The static release is counted, as the README builds it. What races with something else (a guard,
+//! The static release is counted, as .ci/run builds it. What races with something else (a guard,
 //! how often a wait is woken) is left out, and of several tries the least is taken. After a change
 //! that is worth more, `STOPCTL_UPDATE=1 cargo test --test counts` writes the limits anew.
 
@@ -22,7 +22,7 @@ const SLACK: u64 = 3;
 /// How often it is counted, at most.
 const TRIES: usize = 5;
 const LIMITS: &str = "tests/counts/limits";
-/// Where the README builds it.
+/// Where .ci/run builds it.
 const STATIC: &str = "target/x86_64-unknown-linux-gnu/release/stopctl";
 
 /// What is counted, without the program in front. All of them find the same run.

@@ -1,4 +1,4 @@
-//! The readers printed in README.md and stopctl-flag(7), run against a flag that is written as the
+//! The readers printed in stopctl-flag(7), run against a flag that is written as the
 //! owner writes it.
 
 use std::fs::{self, File, OpenOptions};
@@ -123,11 +123,11 @@ impl Looking {
     }
 }
 
-/// The reader `language` of `source`, followed by `driver`; `None` if the tool is not here.
-fn build(source: &str, language: &str, driver: &str) -> Option<Reader> {
+/// The reader in `language`, followed by `driver`; `None` if the tool is not here.
+fn build(language: &str, driver: &str) -> Option<Reader> {
     let built = tempfile::tempdir().expect("a temporary directory");
     let file = built.path().join(format!("reader.{language}"));
-    fs::write(&file, printed::reader(source, language) + driver).expect("write the reader");
+    fs::write(&file, printed::reader(language) + driver).expect("write the reader");
     let file = file.display().to_string();
     let program = built.path().join("reader").display().to_string();
     let (tool, compile, command) = match language {
@@ -165,10 +165,9 @@ fn build(source: &str, language: &str, driver: &str) -> Option<Reader> {
         return None;
     };
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(output.status.success(), "{language} of {source}:\n{said}");
-    let name = format!("{language} of {source}");
+    assert!(output.status.success(), "{language}:\n{said}");
     Some(Reader {
-        name,
+        name: language.to_owned(),
         command,
         opens_each_time: printed::is_shell(language),
         _built: built,
@@ -178,7 +177,7 @@ fn build(source: &str, language: &str, driver: &str) -> Option<Reader> {
 fn every_reader() -> impl Iterator<Item = Reader> {
     printed::LOOKS
         .iter()
-        .filter_map(|(source, language, driver)| build(source, language, driver))
+        .filter_map(|(language, driver)| build(language, driver))
 }
 
 #[test]
@@ -246,8 +245,8 @@ fn a_flag_that_is_removed_later_stops_those_that_open_it_and_no_others() {
 fn a_reader_that_waits_sees_the_flag_and_the_death_of_the_owner() {
     type Change = fn(&Flag);
     let changes: [Change; 2] = [Flag::raise, |flag| flag.set_owner(OWNER_DIED)];
-    for (source, language, driver) in printed::WAITS {
-        let Some(reader) = build(source, language, driver) else {
+    for (language, driver) in printed::WAITS {
+        let Some(reader) = build(language, driver) else {
             continue;
         };
         for change in changes {

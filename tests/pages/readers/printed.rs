@@ -3,32 +3,18 @@
 use crate::committed;
 
 const PAGE: &str = "man/stopctl-flag.7";
-const README: &str = "README.md";
 
 const SH: &str = "
 look() { if keep_going; then echo go; else echo stop; fi; }
 look; while read -r again; do look; done
 ";
-const PYTHON_README: &str = "
-flag = open_flag()
-def look(): print('go' if flag[0] == ord('0') else 'stop', flush=True)
-look()
-for again in sys.stdin: look()
-";
-const PYTHON_PAGE: &str = "
+const PYTHON: &str = "
 flag = Flag()
 def look(): print('stop' if flag.is_set() else 'go', flush=True)
 look()
 for again in sys.stdin: look()
 ";
-const C_README: &str = r#"
-int main(void)
-{
-    open_flag();
-    do { puts(keep_going() ? "go" : "stop"); fflush(stdout); } while (getchar() == 'l' && scanf("ook%*c") == 0);
-}
-"#;
-const C_PAGE: &str = r#"
+const C: &str = r#"
 int main(void)
 {
     flag_open();
@@ -59,50 +45,30 @@ int main(void)
 }
 "#;
 
-/// Where a reader is printed, its language or the shell that reads it, and what is appended to it.
-pub(crate) const LOOKS: [(&str, &str, &str); 11] = [
-    (README, "sh", SH),
-    (README, "bash", SH),
-    (README, "busybox", SH),
-    (README, "python", PYTHON_README),
-    (README, "c", C_README),
-    (PAGE, "sh", SH),
-    (PAGE, "bash", SH),
-    (PAGE, "busybox", SH),
-    (PAGE, "python", PYTHON_PAGE),
-    (PAGE, "c", C_PAGE),
-    (PAGE, "rust", RUST),
+/// The language of a reader or the shell that reads it, and what is appended to it.
+pub(crate) const LOOKS: [(&str, &str); 6] = [
+    ("sh", SH),
+    ("bash", SH),
+    ("busybox", SH),
+    ("python", PYTHON),
+    ("c", C),
+    ("rust", RUST),
 ];
 
-pub(crate) const WAITS: [(&str, &str, &str); 2] =
-    [(PAGE, "python", PYTHON_WAITS), (PAGE, "c", C_WAITS)];
+pub(crate) const WAITS: [(&str, &str); 2] = [("python", PYTHON_WAITS), ("c", C_WAITS)];
 
-/// The reader in `language` as it is printed in `source`.
-pub(crate) fn reader(source: &str, language: &str) -> String {
-    let text = committed::read(source);
+/// The reader in `language` as man(1) shows it.
+pub(crate) fn reader(language: &str) -> String {
+    let page = committed::read(PAGE);
     let language = if is_shell(language) { "sh" } else { language };
-    let (begin, end) = if source == README {
-        (
-            format!("<!-- reader: {language} -->\n```{language}\n"),
-            "```\n",
-        )
-    } else {
-        (
-            format!(".\\\" example: {language}\n"),
-            ".\\\" example: end\n",
-        )
-    };
-    let (_, rest) = text
+    let begin = format!(".\\\" example: {language}\n");
+    let (_, rest) = page
         .split_once(&begin)
-        .unwrap_or_else(|| panic!("{source}: no {language}"));
+        .unwrap_or_else(|| panic!("{PAGE}: no {language}"));
     let (code, _) = rest
-        .split_once(end)
-        .unwrap_or_else(|| panic!("{source}: no end of {language}"));
-    if source == README {
-        code.to_owned()
-    } else {
-        as_typed(code)
-    }
+        .split_once(".\\\" example: end\n")
+        .unwrap_or_else(|| panic!("{PAGE}: no end of {language}"));
+    as_typed(code)
 }
 
 /// Whether `language` is a shell: the reader in sh is for all of them.

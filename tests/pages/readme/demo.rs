@@ -1,18 +1,22 @@
 //! The README's first command, as it stands there, and what it has written.
 
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 use std::{fs, thread};
 
 use serde_json::Value;
 use tempfile::TempDir;
 
-use super::printed;
+use super::block;
+use crate::committed;
 
-pub(crate) const WORKERS: usize = 3;
+pub(crate) const WORKERS: usize = 2;
 
-pub(crate) const PROGRAM: &str = env!("CARGO_BIN_EXE_stopctl");
+const PROGRAM: &str = env!("CARGO_BIN_EXE_stopctl");
+
+/// The worker, as the command names it in a clone of the repository.
+const WORKER: &str = "clients/sh/examples/sums.sh";
 
 /// How long a worker may take to write its first lines; a machine under load is slow.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -23,6 +27,36 @@ fn replaced(from: &str, old: &str, new: &str) -> String {
     from.replace(old, new)
 }
 
+/// The first command of README.md as it is printed, but with this program in front, another
+/// `--timeout`, and the worker of this repository.
+pub(crate) fn command(run: &str, timeout: &str) -> String {
+    let worker = committed::path(WORKER);
+    let worker = worker.to_str().expect("UTF-8");
+    let command = replaced(&block("demo", "sh"), "cargo run --release -- run ", run);
+    let command = replaced(&command, "--timeout 10s", &format!("--timeout {timeout}"));
+    let command = replaced(&command, WORKER, &format!("'{worker}'"));
+    assert!(command.contains(&format!("-n {WORKERS} ")), "{command}");
+    command.trim_end().to_owned()
+}
+
+/// A PATH on which `stopctl` is the program under test.
+pub(crate) fn path() -> String {
+    let folder = Path::new(PROGRAM).parent().expect("a folder").display();
+    format!("{folder}:{}", std::env::var("PATH").unwrap_or_default())
+}
+
+/// Whether this machine has the files that are read.
+pub(crate) fn has_files() -> bool {
+    let files = Command::new("find")
+        .args(["/usr/share/doc", "-type", "f"])
+        .output();
+    let enough = files.is_ok_and(|found| found.stdout.split(|&b| b == b'\n').count() > 100);
+    if !enough {
+        crate::skipped::skipped("no files below /usr/share/doc");
+    }
+    enough
+}
+
 /// The demonstration in a directory of its own.
 pub(crate) struct Demo {
     dir: TempDir,
@@ -31,12 +65,7 @@ pub(crate) struct Demo {
 impl Demo {
     /// Nothing if this machine lacks the files that are read.
     pub(crate) fn new() -> Option<Self> {
-        let files = Command::new("find")
-            .args(["/usr/share/doc", "-type", "f"])
-            .output();
-        let enough = files.is_ok_and(|found| found.stdout.split(|&b| b == b'\n').count() > 100);
-        if !enough {
-            crate::skipped::skipped("no files below /usr/share/doc");
+        if !has_files() {
             return None;
         }
         Some(Self {
@@ -60,16 +89,15 @@ impl Demo {
                 command.env_remove(name);
             }
         }
-        command.env("STOPCTL_DIR", self.path().join("runs"));
+        command
+            .env("STOPCTL_DIR", self.path().join("runs"))
+            .env("PATH", path());
         command
     }
 
     /// The command of README.md with another `--timeout`, by the program that was just built.
     pub(crate) fn start(&self, timeout: &str) -> Child {
-        let run = format!("exec '{PROGRAM}' run --events events.jsonl ");
-        let script = replaced(&printed(), "cargo run --release -- run ", &run);
-        let script = replaced(&script, "--timeout 10s", &format!("--timeout {timeout}"));
-        self.shell(&script)
+        self.shell(&command("exec stopctl run --events events.jsonl ", timeout))
             .spawn()
             .expect("start the demonstration")
     }
@@ -159,8 +187,43 @@ impl Demo {
     }
 }
 
-pub(crate) fn run_ended(events: &[Value]) -> &Value {
+fn run_ended(events: &[Value]) -> &Value {
     let last = events.last().expect("events");
     assert_eq!(last["event"], "run_ended");
     last
+}
+
+fn code(status: ExitStatus) -> i32 {
+    status.code().unwrap_or_else(|| panic!("{status}"))
+}
+
+#[test]
+fn the_first_command_ends_between_two_files_when_its_time_is_over() {
+    let Some(demo) = Demo::new() else { return };
+    let status = demo.start("3s").wait().expect("wait");
+    assert_eq!(code(status), 124);
+    demo.assert_nothing_was_lost();
+    demo.assert_only_the_flag_was_used("timeout");
+    assert_eq!(run_ended(&demo.events())["status"], 124);
+    demo.assert_nothing_is_left();
+    assert!(
+        (0..WORKERS).all(|worker| !demo.sums(worker).is_empty()),
+        "a worker did nothing"
+    );
+}
+
+#[test]
+fn the_first_command_ends_between_two_files_when_it_is_stopped() {
+    let Some(demo) = Demo::new() else { return };
+    // The timeout is only what ends a test that went wrong.
+    let mut running = demo.start("120s");
+    demo.wait_for_work(&mut running);
+    let stop = demo.shell("stopctl stop demo --strict").status();
+    assert_eq!(code(stop.expect("stopctl stop")), 0);
+    let status = running.wait().expect("wait");
+    assert_eq!(code(status), 0);
+    demo.assert_nothing_was_lost();
+    demo.assert_only_the_flag_was_used("user");
+    assert_eq!(run_ended(&demo.events())["status"], 0);
+    demo.assert_nothing_is_left();
 }
