@@ -312,7 +312,7 @@ fn is_stopped(run: &Started) -> bool {
 }
 
 #[test]
-fn k19j_no_reader_takes_half_a_change_of_the_record_for_a_whole_one() {
+fn k24j_no_reader_takes_half_a_change_of_the_record_for_a_whole_one() {
     for (at, is_whole) in [
         ("record: odd", false),
         ("record: a place written", false),

@@ -1,6 +1,7 @@
 //! Keeps the house as its map, `src/lib.rs`, describes it: imports go up the list of rooms, `unsafe` lives in one
-//! folder, files are short.
+//! folder, files are short. And it keeps the list of faults, `tests/FAULTS.md`, in step with the tests.
 
+use std::collections::HashSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -264,6 +265,35 @@ fn no_work_is_left_for_later_in_the_text() {
             assert!(!text.contains(word), "{} says {word}", file.display());
         }
     }
+}
+
+/// A test is found by the id of its row, and a row by the id in the name of its test.
+#[test]
+fn every_fault_has_an_id_of_its_own_and_the_tests_that_its_row_names() {
+    let faults = fs::read_to_string("tests/FAULTS.md").expect("the faults");
+    let files = all_sources().into_iter();
+    let sources: String = files
+        .map(|file| fs::read_to_string(file).expect("a source"))
+        .collect();
+    let is_id = |word: &str| {
+        let mut letters = word.chars();
+        letters.next().is_some_and(char::is_alphabetic)
+            && letters.next().is_some_and(char::is_numeric)
+    };
+    let mut ids = HashSet::new();
+    for row in faults.lines().filter_map(|line| line.strip_prefix("| ")) {
+        let Some(id) = row.split(' ').next().filter(|id| is_id(id)) else {
+            continue;
+        };
+        assert!(ids.insert(id), "two rows have the id {id}");
+        for path in row.split('`').skip(1).step_by(2) {
+            let test = path.rsplit("::").next().unwrap_or_default();
+            let is_whole = test.contains('_') && name(test) == test;
+            let is_there = || sources.contains(&format!("fn {test}("));
+            assert!(!(is_id(test) && is_whole) || is_there(), "{id}: no {test}");
+        }
+    }
+    assert!(ids.len() > 300, "{} rows were found", ids.len());
 }
 
 /// The files of `src`, as paths from the package's directory, which is where cargo runs tests.

@@ -32,7 +32,7 @@ fn stopped(
 }
 
 #[test]
-fn k19a_who_fails_when_asked_is_told_so_by_run_and_by_stop() {
+fn k24a_who_fails_when_asked_is_told_so_by_run_and_by_stop() {
     for (then, how) in [
         ("exit 1", ", with exit status 1"),
         ("ulimit -c 0; kill -SEGV $$", ", killed by SIGSEGV"),
@@ -55,7 +55,7 @@ fn k19a_who_fails_when_asked_is_told_so_by_run_and_by_stop() {
 }
 
 #[test]
-fn k19b_of_several_the_one_that_failed_is_named() {
+fn k24b_of_several_the_one_that_failed_is_named() {
     let base = Base::new();
     let run = base
         .scenario()
@@ -78,7 +78,7 @@ fn k19b_of_several_the_one_that_failed_is_named() {
 }
 
 #[test]
-fn k19c_who_fails_at_our_stop_signal_is_told_so_too() {
+fn k24c_who_fails_at_our_stop_signal_is_told_so_too() {
     let base = Base::new();
     let trap = "trap 'exit 5' INT; echo ready; while :; do sleep 0.02; done";
     let run = base
@@ -98,7 +98,7 @@ fn k19c_who_fails_at_our_stop_signal_is_told_so_too() {
 }
 
 #[test]
-fn k19d_who_never_looked_did_not_leave_because_it_was_asked() {
+fn k24d_who_never_looked_did_not_leave_because_it_was_asked() {
     for (code, failed) in [(0, false), (1, true)] {
         let base = Base::new();
         let script = format!("echo ready; read -r line; exit {code}");
@@ -124,7 +124,7 @@ fn k19d_who_never_looked_did_not_leave_because_it_was_asked() {
 }
 
 #[test]
-fn k19e_128_and_our_own_stop_signal_is_a_death_by_it() {
+fn k24e_128_and_our_own_stop_signal_is_a_death_by_it() {
     for (signal, code, status) in [
         ("TERM", 143, 9),
         ("INT", 130, 9),
@@ -156,7 +156,7 @@ fn k19e_128_and_our_own_stop_signal_is_a_death_by_it() {
 }
 
 #[test]
-fn k19f_a_crash_at_our_stop_signal_is_no_stopped_status() {
+fn k24f_a_crash_at_our_stop_signal_is_no_stopped_status() {
     let base = Base::new();
     let trap = "trap 'ulimit -c 0; kill -SEGV $$' TERM; echo ready; while :; do sleep 0.02; done";
     let options = ["--stopped-status", "9", "--grace", "0"];
@@ -175,7 +175,7 @@ fn k19f_a_crash_at_our_stop_signal_is_no_stopped_status() {
 }
 
 #[test]
-fn k19g_a_signal_that_a_worker_handles_and_raises_again_is_its_own_way_out() {
+fn k24g_a_signal_that_a_worker_handles_and_raises_again_is_its_own_way_out() {
     for (signal, number) in [("TERM", 15), ("INT", 2)] {
         let base = Base::new();
         let then = format!("trap - {signal}; kill -{signal} $$");
@@ -201,7 +201,7 @@ fn k19g_a_signal_that_a_worker_handles_and_raises_again_is_its_own_way_out() {
 }
 
 #[test]
-fn k19h_a_signal_that_a_worker_does_not_handle_is_somebody_elses() {
+fn k24h_a_signal_that_a_worker_does_not_handle_is_somebody_elses() {
     let base = Base::new();
     let run = base.scenario().name("told").sh(&asked("sleep 60")).start();
     let pid = run.ready(1)[0];
@@ -216,7 +216,7 @@ fn k19h_a_signal_that_a_worker_does_not_handle_is_somebody_elses() {
 }
 
 #[test]
-fn k19i_a_failure_is_told_while_others_run_on() {
+fn k24i_a_failure_is_told_while_others_run_on() {
     let base = Base::new();
     let run = base
         .scenario()

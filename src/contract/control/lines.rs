@@ -116,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn k3a_a_line_that_is_too_long_is_none_whatever_it_begins_with() {
+    fn k3f_a_line_that_is_too_long_is_none_whatever_it_begins_with() {
         let whole = |length: usize| {
             let mut line = b"1 stop worker=7 reason=user colour=".to_vec();
             line.resize(length - 1, b'7');

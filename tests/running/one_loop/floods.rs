@@ -75,7 +75,7 @@ fn kill(pid: i32, signal: Signal) {
 }
 
 #[test]
-fn k11a_a_flood_of_queued_signals_does_not_hold_up_the_ladder() {
+fn k11i_a_flood_of_queued_signals_does_not_hold_up_the_ladder() {
     let base = Base::new();
     let run = begin(&base, &["--forward", "USR1"]);
     // It asks to stop, as any signal does that is not known.
@@ -88,7 +88,7 @@ fn k11a_a_flood_of_queued_signals_does_not_hold_up_the_ladder() {
 }
 
 #[test]
-fn k11b_a_flood_of_news_of_children_does_not_hold_up_the_ladder() {
+fn k11j_a_flood_of_news_of_children_does_not_hold_up_the_ladder() {
     let base = Base::new();
     let run = begin(&base, &[]);
     let pid = run.pid();
