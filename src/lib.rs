@@ -37,7 +37,7 @@
 //!   does that, in `src/bin/stopctl`.
 //! * It never restarts a worker, and never runs on more than one machine.
 //! * It starts no thread, except for the token of an asynchronous worker (feature `tokio`).
-//!   [`run::supervisor::supervise`] owns the signals and children of the process while it runs, so it
+//!   `run::supervisor::supervise` owns the signals and children of the process while it runs, so it
 //!   belongs in a program that does nothing else.
 //!
 //! # The house
@@ -47,28 +47,28 @@
 //!
 //! | room | what lives there |
 //! |---|---|
-//! | [`words`] | plain values, and what people type: durations, names, signals, reasons |
-//! | [`decide`] | what is decided without a clock, a process or a file: the ladder and its times, the outcome of a worker, the verdict on a run |
-//! | [`linux`] | the border with the kernel: all `unsafe` code (`sys`), processes and their identity, signals, terminals, watches |
-//! | [`contract`] | what is on disk and on the wire: the flag, the files `owner`, `control` and `record`, the notify socket |
-//! | [`tree`] | the processes of a worker |
-//! | [`enforce`] | how the owner of a run enforces the ladder: a worker on its ladder, the guard, a takeover |
-//! | [`outside`] | everybody who is not the owner: finding a run, following it, asking it, taking over what a dead owner left |
-//! | [`run`] | a run of our own: its plan, the launch, starting a worker, the supervisor |
+//! | `words` | plain values, and what people type: durations, names, signals, reasons |
+//! | `decide` | what is decided without a clock, a process or a file: the ladder and its times, the outcome of a worker, the verdict on a run |
+//! | `linux` | the border with the kernel: all `unsafe` code (`sys`), processes and their identity, signals, terminals, watches |
+//! | `contract` | what is on disk and on the wire: the flag, the files `owner`, `control` and `record`, the notify socket |
+//! | `tree` | the processes of a worker |
+//! | `enforce` | how the owner of a run enforces the ladder: a worker on its ladder, the guard, a takeover |
+//! | `outside` | everybody who is not the owner: finding a run, following it, asking it, taking over what a dead owner left |
+//! | `run` | a run of our own: its plan, the launch, starting a worker, the supervisor |
 //! | `bin/stopctl` | the program: the command line, and every word that a person reads |
 //!
 //! # Where to look
 //!
 //! | what | where | its tests |
 //! |---|---|---|
-//! | when the flag is raised, when SIGTERM and SIGKILL follow | [`decide::ladder`] | `cargo test --test ladder` |
-//! | the flag of a worker is raised | [`contract::flag::writer`] | `cargo test --test running flag_memory::` |
-//! | SIGTERM and SIGKILL are sent to a worker | [`enforce::worker`]: `src/enforce/worker/body.rs`, through [`linux::process::signal`] | `cargo test --test ending stopping::` |
-//! | the processes of a worker are found | [`tree`] | `cargo test --test ending tree::` |
-//! | a worker is started, and reaped | [`run::spawn`], [`run::supervisor`] | `cargo test --test running startup::` |
-//! | the loop of the supervisor, which blocks in one call only | [`run::supervisor`] | `cargo test --test running one_loop::` |
-//! | a supervisor has died, and the run goes on | `enforce::guard`, [`enforce::takeover`], [`outside::rescue`] | `cargo test --test losing` |
-//! | somebody else requests a stop | [`outside::stop`], through [`contract::control`] | `cargo test --test asking control::` |
+//! | when the flag is raised, when SIGTERM and SIGKILL follow | `src/decide/ladder.rs` | `cargo test --test ladder` |
+//! | the flag of a worker is raised | `src/contract/flag/writer.rs` | `cargo test --test running flag_memory::` |
+//! | SIGTERM and SIGKILL are sent to a worker | `src/enforce/worker/body.rs`, through `src/linux/process.rs` | `cargo test --test ending stopping::` |
+//! | the processes of a worker are found | `src/tree` | `cargo test --test ending tree::` |
+//! | a worker is started, and reaped | `src/run/spawn.rs`, `src/run/supervisor.rs` | `cargo test --test running startup::` |
+//! | the loop of the supervisor, which blocks in one call only | `src/run/supervisor.rs` | `cargo test --test running one_loop::` |
+//! | a supervisor has died, and the run goes on | `src/enforce/guard.rs`, `src/enforce/takeover.rs`, `src/outside/rescue.rs` | `cargo test --test losing` |
+//! | somebody else requests a stop | `src/outside/stop.rs`, through `src/contract/control.rs` | `cargo test --test asking control::` |
 //! | a message about any of this is worded | `src/bin/stopctl/say` | `cargo test --test running messages::` |
 //! | an option of the command line | `src/bin/stopctl/cli` | `cargo test --test pages` |
 
