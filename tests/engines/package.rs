@@ -1,7 +1,25 @@
 //! The .deb on a copy of a machine: installed, used, removed.
 
 use crate::beside::{Engine, LOOKS};
-use crate::support::need::not_run;
+use crate::support::base::Base;
+use crate::support::need::{Need, lacks, not_run};
+
+#[test]
+fn lintian_finds_no_error_in_the_package() {
+    let Some(package) = std::env::var_os("STOPCTL_TEST_DEB") else {
+        return not_run("this needs STOPCTL_TEST_DEB, a package made by cargo deb");
+    };
+    if lacks(Need::Program("lintian")) {
+        return;
+    }
+    let package = std::fs::canonicalize(package).expect("STOPCTL_TEST_DEB");
+    let base = Base::new();
+    let mut lintian = base.command("lintian");
+    lintian
+        .args(["--allow-root", "--fail-on", "error"])
+        .arg(package);
+    base.answer(lintian).expect(0);
+}
 
 #[test]
 fn the_package_is_installed_used_and_removed_with_nothing_left() {

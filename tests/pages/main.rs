@@ -9,6 +9,7 @@ mod completions;
 #[path = "../generated/mod.rs"]
 mod generated;
 mod man;
+mod packages;
 mod printed;
 mod readers;
 mod readme;
