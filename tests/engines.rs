@@ -16,3 +16,5 @@ mod package;
 mod slurm;
 #[path = "engines/systemd.rs"]
 mod systemd;
+#[path = "engines/wheels.rs"]
+mod wheels;

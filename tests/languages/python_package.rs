@@ -1,9 +1,8 @@
-//! The Python client as a package: its own tests on every interpreter, its types, its wheel and
-//! sdist, and what a look costs.
+//! The Python client as a module that others use: its own tests on every interpreter, its types,
+//! and what a look costs.
 
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::Path;
 use std::thread;
 
 use crate::support::base::{Answer, Base};
@@ -17,15 +16,6 @@ fn run(base: &Base, python: &str, arguments: &[&str], path: &[&Path]) -> Answer 
         .env("PYTHONPATH", path)
         .env("PYTHONDONTWRITEBYTECODE", "1");
     base.answer(command)
-}
-
-/// A copy of the package: building writes beside its sources.
-fn copied(base: &Base) -> PathBuf {
-    let to = base.file("package");
-    let mut copy = Command::new("cp");
-    let status = copy.arg("-r").arg(client()).arg(&to).status();
-    assert!(status.expect("cp").success());
-    to
 }
 
 #[test]
@@ -56,7 +46,7 @@ fn its_types_are_strict() {
         return;
     };
     let base = Base::new();
-    let package = copied(&base);
+    let package = client();
     let package = package.to_str().expect("a path in UTF-8");
     let mut files = vec![format!("{package}/stopctl")];
     // The examples use the module as others do: what they get is typed.
@@ -74,35 +64,6 @@ fn its_types_are_strict() {
     let answer = run(&base, &python, &arguments, &[]);
     assert!(answer.out.contains("Success"), "{answer:?}");
     answer.expect(0);
-}
-
-#[test]
-fn wheel_and_sdist_are_built_and_the_wheel_can_be_installed() {
-    let Some(python) = with("build, setuptools, wheel, pip") else {
-        return;
-    };
-    let base = Base::new();
-    let package = copied(&base);
-    let package = package.to_str().expect("a path in UTF-8");
-    let build = ["-m", "build", "--no-isolation", "--outdir", "dist", package];
-    run(&base, &python, &build, &[]).expect(0);
-    let version = env!("CARGO_PKG_VERSION");
-    let wheel = format!("dist/stopctl-{version}-py3-none-any.whl");
-    assert!(base.file(&wheel).exists(), "the version is that of stopctl");
-    let sdist = format!("dist/stopctl-{version}.tar.gz");
-    for (number, built) in [wheel, sdist].iter().enumerate() {
-        let target = base.file(&format!("site.{number}"));
-        let target = target.to_str().expect("a path in UTF-8");
-        let mut install = vec!["-m", "pip", "install", "--quiet", "--no-index", "--no-deps"];
-        install.extend(["--no-build-isolation", "--target", target, built]);
-        run(&base, &python, &install, &[]).expect(0);
-        let site = Path::new(target);
-        assert!(site.join("stopctl/py.typed").exists());
-        assert!(site.join("stopctl_pytest.py").exists());
-        let use_it = "import stopctl; print(stopctl.__version__, stopctl.flag().is_set())";
-        let answer = run(&base, &python, &["-c", use_it], &[site]);
-        assert_eq!(answer.out, format!("{version} False\n"));
-    }
 }
 
 #[test]

@@ -13,8 +13,18 @@ fn the_changelog_of_the_deb_begins_with_this_version() {
 }
 
 #[test]
+fn the_python_package_has_the_licence_of_the_repository() {
+    // A copy, for a link would lead out of the source distribution.
+    let own = committed::read("clients/python/LICENSE");
+    assert_eq!(own, committed::read("LICENSE"));
+    let metadata = committed::read("clients/python/pyproject.toml");
+    let licence = concat!("\nlicense = \"", env!("CARGO_PKG_LICENSE"), "\"\n");
+    assert!(metadata.contains(licence), "{metadata}");
+}
+
+#[test]
 fn a_text_that_a_registry_shows_links_to_nothing_beside_it() {
-    for file in [env!("CARGO_PKG_README")] {
+    for file in [env!("CARGO_PKG_README"), "clients/python/README.md"] {
         let text = committed::read(file);
         for link in text.split("](").skip(1) {
             assert!(link.starts_with("https://"), "{file} links to {link}");
