@@ -136,8 +136,6 @@ pub enum Event<'a> {
         ended: Option<Ended>,
         /// Whether it had been asked to stop.
         asked: bool,
-        /// How many workers of the run are left.
-        left: usize,
     },
     /// A process of a worker is still there after its main process ended.
     Straggler {

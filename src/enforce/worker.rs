@@ -404,7 +404,7 @@ impl Worker {
 
     /// Its main process has ended, and is a zombie if it is our child: reaps it. What it left behind is
     /// looked for by the next [`Worker::settle`]. Answers how it ended, if that was not lost.
-    pub(crate) fn main_ended(&mut self, left: usize, turn: &mut Turn<'_>) -> Option<Ended> {
+    pub(crate) fn main_ended(&mut self, turn: &mut Turn<'_>) -> Option<Ended> {
         self.see_read(turn);
         let ended = self.body.reap(turn.search);
         if !self.beginning.is_impossible() {
@@ -412,7 +412,6 @@ impl Worker {
                 worker: self.number,
                 ended,
                 asked: self.is_asked(),
-                left,
             });
         }
         self.changed = true;
@@ -425,7 +424,7 @@ impl Worker {
     /// of its tree. Before [`Worker::settle`], for all workers.
     pub(crate) fn forget_ended(&mut self, turn: &mut Turn<'_>) {
         if self.body.has_main() && self.body.main().has_ended_elsewhere() {
-            self.main_ended(0, turn);
+            self.main_ended(turn);
         }
         self.changed |= self.body.forget_ended(turn);
     }

@@ -452,8 +452,8 @@ impl<'a> Stop<'a> {
                     .times
                     .grace
                     .unwrap_or(self.run.seen().run.times().grace),
-                there: self.there().len(),
-                workers: (!self.is_whole()).then_some(self.asked.as_slice()),
+                workers: &self.there(),
+                all: self.is_whole(),
             };
             hear(&self.run, asked);
         }

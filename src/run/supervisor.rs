@@ -333,7 +333,7 @@ impl<'a> Supervisor<'a> {
         self.children
             .see_halts(&mut self.signals, &mut self.run, &mut self.herald, now);
         let last = self.reap_children(now);
-        if let Some(last) = last.filter(|_| self.children.mains().count() == 0) {
+        if let Some(last) = last.filter(|_| self.children.mains().any().is_none()) {
             // Nobody can tell whose an orphan is that shows no sign, but nobody needs it any more.
             self.run.search.set_adopter(last);
         }

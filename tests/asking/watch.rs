@@ -61,7 +61,7 @@ fn a_rung_is_a_change_and_says_when_the_next_one_comes() {
     let watch = base.begin(&["status", "watched", "--watch"]);
     watch.wait_for("watched (pid ");
     send(run.pid(), Signal::SIGINT);
-    watch.wait_for("watched: stopping (interrupt)");
+    watch.wait_for("watched: stopping (Ctrl-C)");
     watch.wait_for("workers 0, 1: asked to stop; SIGTERM in ");
     watch.wait_for(": SIGTERM sent; SIGKILL in ");
     let end = watch.finish();

@@ -42,7 +42,7 @@ fn a_failure_among_several_is_never_silent() {
     let line = run.wait_for("worker 1 failed");
     assert_eq!(
         line.text,
-        "stopctl: worker 1 failed: exit status 7; 1 still running"
+        "stopctl: worker 1 failed: exit status 7; worker 0 still running"
     );
     base.call(&["stop", "some"]).expect(0);
     run.finish().expect(7);
@@ -72,8 +72,9 @@ fn a_whole_ladder_is_told_line_by_line() {
     assert_eq!(
         lines[1],
         format!(
-            "stopctl: worker 2 (sh, pid {}) has never looked at its flag; \
-             --unaware-grace auto waits less for such programs",
+            "stopctl: worker 2 (sh, pid {}) has never looked at its flag, so it may run on until \
+             SIGTERM: \"stopctl stop train -w 2 --term\" sends that now; \"stopctl run \
+             --unaware-grace auto\" waits less for such programs",
             pids[2]
         )
     );

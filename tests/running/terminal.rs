@@ -5,6 +5,7 @@ mod foreground;
 mod guests;
 mod keys;
 mod places;
+mod start;
 mod suspend;
 
 use std::fs;

@@ -1,11 +1,13 @@
 //! What `run` tells people while it works: as few plain lines as leave nobody guessing.
 
 use std::collections::BTreeSet;
+use std::io::IsTerminal as _;
 use std::time::Duration;
 
 use stopctl::decide::outcome::{Final, Outcome};
 use stopctl::enforce::event::{Event, Witness};
 use stopctl::linux::stream::Stream;
+use stopctl::linux::terminal::keys_reach_us;
 use stopctl::outside::fate::Fate;
 use stopctl::run::plan::Plan;
 use stopctl::run::spawn::{Exposure, Place};
@@ -37,6 +39,8 @@ pub(crate) struct Report {
     progress: Progress,
     /// How many workers the run was to have.
     count: u32,
+    /// Whether the keys of our terminal are not for the worker.
+    has_key: bool,
     /// Whether a signal that somebody sends to every process at once reaches the workers. A key of the
     /// terminal does not.
     is_exposed: bool,
@@ -64,11 +68,21 @@ impl Report {
             annotations,
             progress: Progress::new(escaped(program), plan),
             count: plan.workers,
+            has_key: plan.place == Place::OwnSession,
             is_exposed: plan.exposure == Exposure::Open && plan.place == Place::OwnSession,
             finals: Vec::new(),
             forwarded: BTreeSet::new(),
             said_junk: false,
             took: None,
+        }
+    }
+
+    /// For a person at a terminal: a run says nothing else as long as nothing happens.
+    fn say_how_to_stop(&mut self) {
+        if std::io::stderr().is_terminal() {
+            let has_key = self.has_key && keys_reach_us();
+            let line = say::stopping::start(&self.progress.run, self.count, has_key);
+            self.voice.say(Weight::Notice, &line);
         }
     }
 
@@ -114,7 +128,10 @@ impl Report {
     fn follow(&mut self, now: Moment, event: &Event<'_>) {
         let progress = &mut self.progress;
         match event {
-            Event::RunStarted { run, .. } => run.name.clone_into(&mut progress.run),
+            Event::RunStarted { run, .. } => {
+                run.name.clone_into(&mut progress.run);
+                self.say_how_to_stop();
+            }
             Event::WorkerStarted { worker, pid, .. } | Event::Adopted { worker, pid } => {
                 progress.started(now, *worker, *pid);
             }
@@ -149,9 +166,8 @@ impl Report {
             Event::MainEnded {
                 worker,
                 ended,
-                asked: false,
-                ..
-            } => progress.main_ended(now, *worker, *ended),
+                asked,
+            } => progress.main_ended(now, *worker, *ended, *asked),
             Event::WorkerEnded(last) => progress.ended(now, last),
             Event::Resumed { .. } => progress.resumed(now),
             Event::Forwarded { worker, signal } => {
@@ -162,13 +178,12 @@ impl Report {
                 progress.forget_workers();
                 (*name).clone_into(&mut progress.run);
             }
+            Event::CalledOff { worker, .. } => progress.called_off(*worker),
             Event::FirstLook { .. }
-            | Event::CalledOff { .. }
             | Event::Extended { .. }
             | Event::WorkerReady { .. }
             | Event::Acknowledged { .. }
             | Event::SignalRefused { .. }
-            | Event::MainEnded { .. }
             | Event::NotEnded { .. }
             | Event::StragglerLeft { .. }
             | Event::Nobodys { .. }
@@ -195,11 +210,10 @@ impl Report {
             worker,
             ended,
             asked: false,
-            left,
         } = event
         {
             if self.count > 1 && !ended.is_some_and(Ended::is_success) {
-                self.warn(&say::end::failed(*worker, *ended, *left));
+                self.warn(&say::end::failed(*worker, *ended, self.progress.running()));
             }
         } else if let Event::WorkerEnded(last) = event {
             self.worker_ended(last);
@@ -258,8 +272,8 @@ impl Witness for Report {
         if let Some(events) = &mut self.events {
             events.write(event);
         }
-        self.speak(now, event);
         self.follow(now, event);
+        self.speak(now, event);
     }
 
     fn deadline(&self) -> Option<Moment> {

@@ -25,10 +25,10 @@ pub enum News<'a> {
         rung: Rung,
         /// The grace that was asked for, or the run's own.
         grace: Limit,
-        /// How many workers that reaches.
-        there: usize,
-        /// Which workers; `None` is the whole run.
-        workers: Option<&'a [WorkerNumber]>,
+        /// The workers that it reaches: they are still there.
+        workers: &'a [WorkerNumber],
+        /// Whether that is the whole run.
+        all: bool,
     },
     /// Its supervisor died, and somebody has taken over.
     TakenOver {

@@ -244,11 +244,10 @@ impl Children {
         // ORDER: what became of its program, which is told by a pipe, is known before its end.
         self.see_births(run, herald, now);
         self.newborns.forget(pid);
-        let left = self.mains.count() + to_start(run);
         let was_asked = run.workers().get(number).is_some_and(Worker::is_asked);
         let mut ended = None;
         run.on_worker(number, now, |worker, turn| {
-            ended = worker.main_ended(left, turn);
+            ended = worker.main_ended(turn);
         });
         let worker = run.workers().get(number);
         let is_main = worker.is_some_and(|one| !one.is_over());

@@ -83,7 +83,7 @@ fn without_these_options_the_others_go_on_when_one_fails() {
             r#"[ "$STOPCTL_WORKER" = 0 ] && exit 3; {SH_LOOKS}"#
         ))
         .start();
-    run.wait_for("worker 0 failed: exit status 3; 1 still running");
+    run.wait_for("worker 0 failed: exit status 3; worker 1 still running");
     base.call(&["stop", "rest"]).expect(0);
     run.finish().expect(3);
 }

@@ -345,5 +345,7 @@ fn k15i_the_line_about_who_never_looked_names_the_option() {
     base.call(&["stop", "server"]).expect(0);
     let end = run.finish();
     end.expect(0);
-    end.says("has never looked at its flag; --unaware-grace auto waits less for such programs");
+    end.says("has never looked at its flag, so it may run on until SIGTERM")
+        .says("\"stopctl stop server --term\" sends that now")
+        .says("\"stopctl run --unaware-grace auto\" waits less for such programs");
 }

@@ -69,7 +69,9 @@ fn a_stop_that_needs_force_shows_on_a_terminal_what_the_readme_shows() {
     let shown = block("ladder", "text");
     let (typed, after) = around_ctrl_c(&shown);
     let (said, status) = after.split_at(after.len() - 2);
-    terminal.line(typed.trim_start_matches("$ ").trim_end());
+    let (typed, start) = typed.trim_end().rsplit_once('\n').expect("two lines");
+    terminal.line(typed.trim_start_matches("$ "));
+    terminal.wait_for(start);
     until("workers 0 and 1 look, and worker 2 waits", || {
         let listed = base.call(&["list", "--json"]).json();
         let workers = &listed["runs"][0]["workers"];

@@ -78,7 +78,7 @@ fn a_worker_that_the_kernel_kills_for_its_memory_is_named_and_the_others_run_on(
         .start();
     run.ready(2);
     fs::write(base.file("eat"), "").expect("a file");
-    run.wait_for("worker 1 failed: killed by SIGKILL; 1 still running");
+    run.wait_for("worker 1 failed: killed by SIGKILL; worker 0 still running");
     base.call(&["stop", "limit"]).expect(0);
     let end = run.finish();
     end.expect(137)

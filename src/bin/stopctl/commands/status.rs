@@ -51,7 +51,11 @@ pub(crate) fn status(args: &StatusArgs) -> Leave {
 }
 
 fn described(run: &Run) -> String {
-    let (name, pid, state) = (run.name(), run.seen().run.pid, found::state(State::of(run)));
+    let (name, pid, state) = (
+        run.name(),
+        run.seen().run.pid,
+        found::course(run, State::of(run)),
+    );
     let (age, command) = (
         in_words(run.seen().run.age()),
         found::command(&run.seen().run),
@@ -92,7 +96,7 @@ fn row(run: &RunRecord, number: usize, worker: &WorkerRecord) -> [String; 6] {
         worker.pid.map_or_else(dash, |pid| pid.to_string()),
         show::answer(worker.looked).to_owned(),
         record::state(run, worker) + &seen,
-        record::next(run, worker, stopctl::now()).unwrap_or_else(dash),
+        record::next_of(run, worker, stopctl::now()).unwrap_or_else(dash),
         record::outcome(run, worker).unwrap_or_else(dash),
     ]
 }

@@ -76,6 +76,8 @@ fn wait_once(stop: &mut Stop<'_>, telling: &mut Telling, voice: &mut Voice) -> b
 struct Telling {
     /// The workers whose end we have told already.
     told: BTreeSet<WorkerNumber>,
+    /// The workers that were still there when the wait began.
+    awaited: Vec<WorkerNumber>,
     rhythm: Rhythm,
     /// How many runs we wait for after this one.
     later: usize,
@@ -86,6 +88,7 @@ impl Telling {
         let ended = stop.asked().iter().copied();
         Self {
             told: ended.filter(|&one| stop.has_ended(one)).collect(),
+            awaited: stop.there(),
             rhythm: Rhythm::new(stopctl::now()),
             later,
         }
@@ -136,7 +139,7 @@ impl Telling {
             format!("; then {}", counted(self.later, "more run"))
         };
         let picture = Picture {
-            head: format!("{name}: {}{then}", still_there(there, stop.asked())),
+            head: format!("{name}: {}{then}", still_there(there, &self.awaited)),
             run: &seen.run,
             workers: &seen.workers,
             shown: there,

@@ -22,7 +22,7 @@ use stopctl::words::worker_number::WorkerNumber;
 
 use crate::report::behind::Behind;
 use crate::say::fate;
-use crate::say::rung;
+use crate::say::rung::{self, Climber, Key};
 use crate::say::stopping::{self, still_there};
 use crate::say::summary;
 use crate::say::voice::{Voice, Weight};
@@ -41,9 +41,12 @@ pub(crate) struct Progress {
     pub(crate) stop_signal: String,
     /// Whether the processes that a main process leaves behind are the worker from then on.
     waits_for_stragglers: bool,
-    /// Whether a worker that never looked has as much time as one that did, and nobody chose that.
-    waits_for_unaware: bool,
+    /// Whether to tell how workers that never looked are given less time: nobody chose that, and it was
+    /// not told yet.
+    hints_at_unaware: bool,
     workers: BTreeMap<WorkerNumber, Known>,
+    /// Those whose main process runs, or is still to be started.
+    running: BTreeSet<WorkerNumber>,
     stop: Option<Stop>,
     news: News,
 }
@@ -61,6 +64,8 @@ struct Stop {
     began: Moment,
     /// Whether Ctrl-C has asked for it.
     by_key: bool,
+    /// Whether the whole run was asked.
+    is_whole: bool,
     rhythm: Rhythm,
 }
 
@@ -100,8 +105,9 @@ impl Progress {
             program,
             stop_signal: signal_name(plan.stop_signal),
             waits_for_stragglers: plan.stragglers == Stragglers::Wait,
-            waits_for_unaware: plan.times.unaware == Unaware::Same,
+            hints_at_unaware: plan.times.unaware == Unaware::Same,
             workers: BTreeMap::new(),
+            running: WorkerNumber::all_of(plan.workers).collect(),
             stop: None,
             news: News::default(),
         }
@@ -115,10 +121,12 @@ impl Progress {
             deadline: None,
         };
         self.workers.insert(worker, known);
+        self.running.insert(worker);
     }
 
     pub(crate) fn forget_workers(&mut self) {
         self.workers.clear();
+        self.running.clear();
     }
 
     pub(crate) fn signalled(&mut self, signal: i32) {
@@ -142,9 +150,16 @@ impl Progress {
         let stop = self.stop.get_or_insert_with(|| Stop {
             began: now,
             by_key: false,
+            is_whole: false,
             rhythm: Rhythm::new(now),
         });
         stop.by_key |= *reason == Reason::INTERRUPT;
+        stop.is_whole |= all;
+        if all {
+            // The others are not started any more.
+            let workers = &self.workers;
+            self.running.retain(|worker| workers.contains_key(worker));
+        }
     }
 
     /// Somebody who comes back wants to know where the ladder stands.
@@ -194,8 +209,28 @@ impl Progress {
         self.news.behind.add(now, worker, pid, what);
     }
 
-    /// Its main process ended by itself.
-    pub(crate) fn main_ended(&mut self, now: Moment, worker: WorkerNumber, ended: Option<Ended>) {
+    /// It is not started any more.
+    pub(crate) fn called_off(&mut self, worker: WorkerNumber) {
+        self.running.remove(&worker);
+    }
+
+    /// The workers that run, or are still to be started.
+    pub(crate) fn running(&self) -> &BTreeSet<WorkerNumber> {
+        &self.running
+    }
+
+    /// Its main process ended, by itself if nobody had `asked` it to.
+    pub(crate) fn main_ended(
+        &mut self,
+        now: Moment,
+        worker: WorkerNumber,
+        ended: Option<Ended>,
+        asked: bool,
+    ) {
+        self.running.remove(&worker);
+        if asked {
+            return;
+        }
         let began = self.workers.get(&worker).map(|known| known.started);
         let is_quick = began.is_some_and(|began| now.since(began) <= AT_ONCE);
         if is_quick && ended.is_some_and(Ended::is_success) {
@@ -255,12 +290,13 @@ impl Progress {
             } else {
                 stopping::Asked::Some(&workers)
             };
-            let why = stopping::why(&reason, self.news.signal.as_deref());
+            let why = stopping::why(reason.as_str(), self.news.signal.as_deref());
             let next = self.next(now, keys_reach_us());
             let line = stopping::asked(&self.run, Some(why), &whom, &next);
             voice.say(Weight::Notice, &line);
             if let Some(line) = self.unaware_line(&unaware) {
                 voice.say(Weight::Notice, &line);
+                self.hints_at_unaware = false;
             }
         }
         let (first, others) = split(behind);
@@ -341,35 +377,47 @@ impl Progress {
     fn unaware_line(&self, unaware: &[WorkerNumber]) -> Option<String> {
         let is_there = |worker: &&WorkerNumber| self.workers.contains_key(worker);
         let unaware: Vec<WorkerNumber> = unaware.iter().filter(is_there).copied().collect();
-        let hint = if self.waits_for_unaware {
-            stopping::HINT_FOR_UNAWARE
-        } else {
-            ""
+        let pid = match unaware.as_slice() {
+            [] => return None,
+            [one] => self.workers.get(one).map(|known| known.pid),
+            _ => None,
         };
-        match unaware.as_slice() {
-            [] => None,
-            [one] => {
-                let known = self.workers.get(one)?;
-                Some(stopping::unaware(*one, &self.program, known.pid, hint))
-            }
-            several => Some(stopping::all_unaware(several, &self.program, hint)),
-        }
+        let unaware = stopping::Unaware {
+            run: &self.run,
+            program: &self.program,
+            stop_signal: &self.stop_signal,
+            workers: &unaware,
+            pid,
+            is_all: unaware.len() == self.workers.len(),
+            has_hint: self.hints_at_unaware,
+        };
+        Some(unaware.told())
     }
 
-    /// The next rung and when it comes, for the worker that it reaches first; with `keys`, which key
-    /// brings it now.
+    /// The rung that comes next, and when; with `keys`, what Ctrl-C does now.
     fn next(&self, now: Moment, keys: bool) -> String {
-        let never = Moment::from_nanos(u64::MAX);
-        let stopping = self.workers.values().filter(|known| known.level > 0);
-        let first = stopping.min_by_key(|known| known.deadline.unwrap_or(never));
-        let Some(first) = first.filter(|first| first.level <= 2) else {
-            return String::new();
+        let climber = |(&worker, known): (&WorkerNumber, &Known)| Climber {
+            worker,
+            level: known.level,
+            deadline: known.deadline,
         };
-        let signal = rung::after(first.level, &self.stop_signal);
-        let when = rung::coming(signal, first.deadline.map(|deadline| deadline.since(now)));
-        let was_pressed = self.stop.as_ref().is_some_and(|stop| stop.by_key);
-        let key = keys.then(|| rung::key(signal, was_pressed));
-        when + &key.unwrap_or_default()
+        let climbers = self.workers.iter().map(climber);
+        let climbers: Vec<Climber> = climbers
+            .filter(|one| (1..=2).contains(&one.level))
+            .collect();
+        let left = |deadline: Moment| deadline.since(now);
+        let mut next = rung::soonest(&climbers, &self.stop_signal, left).unwrap_or_default();
+        if let (true, Some(stop), [one, others @ ..]) = (keys, &self.stop, climbers.as_slice()) {
+            let key = if !stop.is_whole {
+                Key::AsksAll
+            } else if others.iter().all(|other| other.level == one.level) {
+                Key::Brings(rung::after(one.level, &self.stop_signal))
+            } else {
+                Key::BringsNext
+            };
+            next += &rung::key(&key, stop.by_key);
+        }
+        next
     }
 
     fn elapsed(&self, now: Moment) -> String {

@@ -20,7 +20,6 @@ use crate::say::stopping::{self, Asked, still_there};
 use crate::say::summary;
 use crate::say::supervisor;
 use crate::say::voice::{Voice, Weight};
-use crate::show::picture::soonest;
 
 /// Says what a stop tells.
 pub(crate) fn hearing(voice: &mut Voice) -> impl FnMut(&Run, News<'_>) + '_ {
@@ -37,10 +36,14 @@ fn told(run: &Run, news: &News<'_>) -> (Weight, String) {
         News::Asked {
             rung,
             grace,
-            there,
             workers,
+            all,
         } => {
-            let whom = workers.map_or(Asked::All(*there), Asked::Some);
+            let whom = if *all {
+                Asked::All(workers.len())
+            } else {
+                Asked::Some(workers)
+            };
             let next = next(*rung, *grace, &stop_signal(run));
             (Weight::Notice, stopping::asked(name, None, &whom, &next))
         }
@@ -170,8 +173,8 @@ pub(crate) fn leavers(
 /// When the next rung comes for the first of these.
 fn next_of(stop: &Stop<'_>, there: &[WorkerNumber], now: Moment) -> Option<String> {
     let seen = stop.run().seen();
-    let stopping = there.iter().map(|&worker| &seen[worker]);
-    soonest(stopping).and_then(|first| record::next(&seen.run, first, now))
+    let there = there.iter().map(|&worker| (worker, &seen[worker]));
+    record::next(&seen.run, there, now)
 }
 
 /// What goes on if nobody waits for it.

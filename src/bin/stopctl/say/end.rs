@@ -1,17 +1,33 @@
 //! The sentences about the end of one worker.
 
+use std::collections::BTreeSet;
+
 use stopctl::decide::outcome::{Final, Outcome};
 use stopctl::decide::verdict::Verdict;
 use stopctl::words::ended::Ended;
 use stopctl::words::reason::Reason;
 use stopctl::words::worker_number::WorkerNumber;
 
-/// That a worker failed while others go on.
-pub(crate) fn failed(worker: WorkerNumber, ended: Option<Ended>, left: usize) -> String {
-    format!(
-        "worker {worker} failed: {}; {left} still running",
-        how(ended)
-    )
+use super::workers::named;
+
+/// How many of the workers that go on are named one by one.
+const NAMED: usize = 1000;
+
+/// That a worker failed while these others go on.
+pub(crate) fn failed(
+    worker: WorkerNumber,
+    ended: Option<Ended>,
+    others: &BTreeSet<WorkerNumber>,
+) -> String {
+    let others = match others.len() {
+        0 => "no other is running".to_owned(),
+        1..=NAMED => {
+            let others: Vec<WorkerNumber> = others.iter().copied().collect();
+            format!("{} still running", named(&others))
+        }
+        many => format!("{many} others still running"),
+    };
+    format!("worker {worker} failed: {}; {others}", how(ended))
 }
 
 /// That somebody else killed it, and what may have done so unless that is known. With `--shield` a worker
@@ -101,15 +117,21 @@ mod tests {
     }
 
     #[test]
-    fn a_failure_names_the_worker_and_how_many_go_on() {
-        assert_eq!(
-            failed(WorkerNumber::FIRST, Some(Ended::Exited(7)), 2),
-            "worker 0 failed: exit status 7; 2 still running"
-        );
-        assert_eq!(
-            failed(WorkerNumber::FIRST, None, 0),
-            "worker 0 failed: its status was lost; 0 still running"
-        );
+    fn a_failure_names_the_worker_and_those_who_go_on() {
+        let others = |count| WorkerNumber::all_of(count).skip(1).collect();
+        let failed = |ended, count| failed(WorkerNumber::FIRST, ended, &others(count));
+        for (count, words) in [
+            (1, "no other is running"),
+            (2, "worker 1 still running"),
+            (4, "workers 1-3 still running"),
+            (5000, "4999 others still running"),
+        ] {
+            assert_eq!(
+                failed(Some(Ended::Exited(7)), count),
+                format!("worker 0 failed: exit status 7; {words}")
+            );
+        }
+        assert!(failed(None, 2).starts_with("worker 0 failed: its status was lost; "));
     }
 
     #[test]

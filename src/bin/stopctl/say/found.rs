@@ -15,6 +15,7 @@ use stopctl::words::duration::in_words;
 use stopctl::words::escape::escaped;
 use stopctl::words::name::RunName;
 
+use crate::say::stopping::why;
 use crate::show::excerpt;
 
 /// How many runs an error lists.
@@ -38,6 +39,13 @@ pub(crate) fn state(state: State) -> String {
         State::Unsigned => "cannot be verified (no readable file 'owner')",
     };
     words.to_owned()
+}
+
+/// How a run is, and why it is being stopped.
+pub(crate) fn course(run: &Run, state: State) -> String {
+    let reason = run.seen().run.reason.as_ref();
+    let why = reason.map_or_else(String::new, |reason| format!(" ({})", why(reason, None)));
+    format!("{}{why}", self::state(state))
 }
 
 /// The command line of a run.

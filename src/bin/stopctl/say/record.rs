@@ -10,7 +10,7 @@ use stopctl::words::signal_name::signal_name;
 use stopctl::words::worker_number::WorkerNumber;
 
 use crate::say::fate;
-use crate::say::rung::{after, coming, countdown};
+use crate::say::rung::{Climber, countdown, soonest};
 
 /// How far a worker is.
 pub(crate) fn state(run: &RunRecord, worker: &WorkerRecord) -> String {
@@ -33,15 +33,31 @@ pub(crate) fn acknowledged(worker: &WorkerRecord) -> Option<String> {
     is_stopping.then(|| format!("seen after {}", in_words(after)))
 }
 
-/// The next rung, and how long until it comes; `None` for one that is not being stopped.
-pub(crate) fn next(run: &RunRecord, worker: &WorkerRecord, now: Moment) -> Option<String> {
-    let deadline = worker.deadline_ns.map(Moment::from_nanos);
-    if worker.state != WorkerState::Stopping || (worker.level > 2 && deadline.is_none()) {
-        return None;
-    }
-    let signal = signal_name(run.stop_signal);
-    let left = deadline.map(|deadline| countdown(deadline.since(now)));
-    Some(coming(after(worker.level, &signal), left))
+/// The next rung that one of these workers climbs, how long until it comes, and whom it reaches; `None` if
+/// none of them is being stopped.
+pub(crate) fn next<'a>(
+    run: &RunRecord,
+    workers: impl IntoIterator<Item = (WorkerNumber, &'a WorkerRecord)>,
+    now: Moment,
+) -> Option<String> {
+    let climber = |(worker, record): (WorkerNumber, &WorkerRecord)| Climber {
+        worker,
+        level: record.level,
+        deadline: record.deadline_ns.map(Moment::from_nanos),
+    };
+    let is_stopping = |(_, record): &(_, &WorkerRecord)| record.state == WorkerState::Stopping;
+    let stopping = workers.into_iter().filter(is_stopping).map(climber);
+    let climbers: Vec<Climber> = stopping
+        .filter(|one| one.level <= 2 || one.deadline.is_some())
+        .collect();
+    let left = |deadline: Moment| countdown(deadline.since(now));
+    soonest(&climbers, &signal_name(run.stop_signal), left)
+}
+
+/// The same of one worker.
+pub(crate) fn next_of(run: &RunRecord, worker: &WorkerRecord, now: Moment) -> Option<String> {
+    // One alone is not named.
+    next(run, [(WorkerNumber::FIRST, worker)], now)
 }
 
 /// When the countdown of the first of these workers changes.

@@ -3,6 +3,10 @@
 use std::time::Duration;
 
 use stopctl::words::duration::in_words;
+use stopctl::words::moment::Moment;
+use stopctl::words::worker_number::WorkerNumber;
+
+use super::workers::named;
 
 const GIVEN_UP: &str = "given up";
 
@@ -24,10 +28,59 @@ pub(crate) fn coming(rung: &str, left: Option<Duration>) -> String {
     }
 }
 
-/// Which key brings it now, at the end of a line.
-pub(crate) fn key(rung: &str, was_pressed: bool) -> String {
+/// A worker that is being stopped.
+pub(crate) struct Climber {
+    pub(crate) worker: WorkerNumber,
+    pub(crate) level: u8,
+    pub(crate) deadline: Option<Moment>,
+}
+
+/// Rungs that come within this time of each other come together, as a person sees it.
+const TOGETHER: Duration = Duration::from_millis(500);
+
+/// The rung that comes first, and when, with the time `left` until then; whom it reaches, unless that is
+/// each of these workers. `None` if there is none of them.
+pub(crate) fn soonest(
+    all: &[Climber],
+    stop_signal: &str,
+    left: impl Fn(Moment) -> Duration,
+) -> Option<String> {
+    let at = |one: &Climber| one.deadline.unwrap_or(Moment::from_nanos(u64::MAX));
+    // After SIGKILL there is nothing to come that a person could want to know first.
+    let first = all.iter().min_by_key(|one| (one.level > 2, at(one)))?;
+    let is_with = |one: &&Climber| one.level == first.level && at(one).since(at(first)) <= TOGETHER;
+    let reached: Vec<WorkerNumber> = all.iter().filter(is_with).map(|one| one.worker).collect();
+    let mut rung = after(first.level, stop_signal).to_owned();
+    if reached.len() < all.len() {
+        let whom = named(&reached);
+        rung = if rung == GIVEN_UP {
+            format!("{whom} {rung}")
+        } else {
+            format!("{rung} to {whom}")
+        };
+    }
+    Some(coming(&rung, first.deadline.map(left)))
+}
+
+/// What Ctrl-C does now, at the end of a line.
+pub(crate) enum Key<'a> {
+    /// It brings this rung to each worker.
+    Brings(&'a str),
+    /// It brings the next one to each worker, which is not the same for all of them.
+    BringsNext,
+    /// It asks the whole run to stop, of which only some workers were asked.
+    AsksAll,
+}
+
+/// Says so, and whether it was pressed before.
+pub(crate) fn key(key: &Key<'_>, was_pressed: bool) -> String {
     let again = if was_pressed { " again" } else { "" };
-    format!(". Ctrl-C{again}: {rung} now")
+    let what = match key {
+        Key::Brings(rung) => format!("{rung} now"),
+        Key::BringsNext => "the next signal to each of them now".to_owned(),
+        Key::AsksAll => "the whole run is asked to stop".to_owned(),
+    };
+    format!(". Ctrl-C{again}: {what}")
 }
 
 /// A deadline is read a moment after it was set: 9.99 s are 10 s to a reader.
@@ -46,7 +99,7 @@ pub(crate) fn countdown(left: Duration) -> Duration {
 
 #[cfg(test)]
 mod tests {
-    use super::{Duration, after, coming, countdown};
+    use super::{Climber, Duration, Moment, WorkerNumber, after, coming, countdown, soonest};
 
     #[test]
     fn the_next_rung_has_the_name_of_the_signal_that_was_chosen() {
@@ -65,6 +118,47 @@ mod tests {
             (ms(2400), "SIGINT in 2 s"),
         ] {
             assert_eq!(coming("SIGINT", left), words);
+        }
+    }
+
+    #[test]
+    fn the_first_rung_of_several_workers_names_whom_it_reaches_if_that_is_not_each_of_them() {
+        let second = |count: u64| Some(Moment::from_nanos(count * 1_000_000_000));
+        let words = |stands: &[(u8, Option<Moment>)]| {
+            let climber = |(number, &(level, deadline))| Climber {
+                worker: WorkerNumber::new(number),
+                level,
+                deadline,
+            };
+            let all: Vec<Climber> = (0..).zip(stands).map(climber).collect();
+            soonest(&all, "SIGTERM", |deadline| {
+                deadline.since(Moment::from_nanos(0))
+            })
+        };
+        assert_eq!(words(&[]), None);
+        for (stands, told) in [
+            (&[(1, second(9))][..], "SIGTERM in 9 s"),
+            (&[(1, second(9)), (1, second(9))], "SIGTERM in 9 s"),
+            (
+                &[(1, second(9)), (1, second(5))],
+                "SIGTERM to worker 1 in 5 s",
+            ),
+            (
+                &[(2, second(9)), (1, second(9))],
+                "SIGKILL to worker 0 in 9 s",
+            ),
+            (&[(1, None), (1, None)], "no SIGTERM by itself"),
+            (&[(2, None), (1, None)], "no SIGKILL to worker 0 by itself"),
+            (
+                &[(3, second(1)), (1, second(9))],
+                "SIGTERM to worker 1 in 9 s",
+            ),
+            (
+                &[(3, second(1)), (3, second(4))],
+                "worker 0 given up in 1 s",
+            ),
+        ] {
+            assert_eq!(words(stands).as_deref(), Some(told));
         }
     }
 

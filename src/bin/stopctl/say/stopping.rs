@@ -3,10 +3,17 @@
 use std::time::Duration;
 
 use stopctl::words::pid::Pid;
-use stopctl::words::reason::Reason;
 use stopctl::words::worker_number::WorkerNumber;
 
 use super::workers::{counted, named, names};
+
+/// That a run begins, and how it is stopped: with Ctrl-C, too, if that reaches us.
+pub(crate) fn start(run: &str, workers: u32, has_key: bool) -> String {
+    let whom = if workers == 1 { "it" } else { "them" };
+    let workers = counted(workers as usize, "worker");
+    let key = if has_key { "Ctrl-C or " } else { "" };
+    format!("run {run}, {workers}: {key}\"stopctl stop {run}\" asks {whom} to stop")
+}
 
 /// Who was asked to stop.
 pub(crate) enum Asked<'a> {
@@ -37,12 +44,12 @@ pub(crate) fn still_there(workers: &[WorkerNumber], next: &str) -> String {
 }
 
 /// Why a stop was asked for. `signal` is the name of one that has no reason of its own.
-pub(crate) fn why<'a>(reason: &'a Reason, signal: Option<&'a str>) -> &'a str {
-    match reason.as_str() {
+pub(crate) fn why<'a>(reason: &'a str, signal: Option<&'a str>) -> &'a str {
+    match reason {
         "user" => "stopctl stop",
         "interrupt" => "Ctrl-C",
         // The supervisor got it, so it is not what --signal names.
-        "term" => signal.unwrap_or("SIGTERM"),
+        "term" => signal.unwrap_or("a signal to the supervisor"),
         "hangup" => "SIGHUP",
         "timeout" => "--timeout",
         "sibling" => "another worker ended",
@@ -52,19 +59,59 @@ pub(crate) fn why<'a>(reason: &'a Reason, signal: Option<&'a str>) -> &'a str {
     }
 }
 
-/// That one worker has never looked at its flag.
-pub(crate) fn unaware(worker: WorkerNumber, program: &str, pid: Pid, hint: &str) -> String {
-    format!("worker {worker} ({program}, pid {pid}) has never looked at its flag{hint}")
+/// How many workers a person types one by one.
+const TYPED: usize = 4;
+
+/// Workers that have never looked at their flags.
+pub(crate) struct Unaware<'a> {
+    pub(crate) run: &'a str,
+    pub(crate) program: &'a str,
+    pub(crate) stop_signal: &'a str,
+    pub(crate) workers: &'a [WorkerNumber],
+    /// The pid, if it is one worker.
+    pub(crate) pid: Option<Pid>,
+    /// Whether all workers of the run that are still there are such workers.
+    pub(crate) is_all: bool,
+    /// Whether nobody has chosen a grace for such programs, or was told of it before.
+    pub(crate) has_hint: bool,
 }
 
-/// The same of several.
-pub(crate) fn all_unaware(workers: &[WorkerNumber], program: &str, hint: &str) -> String {
-    let who = named(workers);
-    format!("{who} ({program}) have never looked at their flags{hint}")
+impl Unaware<'_> {
+    /// That it is so, what follows from it, and what to type.
+    pub(crate) fn told(&self) -> String {
+        let Self {
+            run,
+            program,
+            stop_signal,
+            ..
+        } = self;
+        let who = named(self.workers);
+        let (what, they) = match self.workers {
+            [_] => ("has never looked at its flag", "it"),
+            _ => ("have never looked at their flags", "they"),
+        };
+        let pid = self
+            .pid
+            .map_or_else(String::new, |pid| format!(", pid {pid}"));
+        let only = match self.workers {
+            _ if self.is_all => String::new(),
+            few if few.len() <= TYPED => {
+                let options: Vec<String> = few.iter().map(|one| format!(" -w {one}")).collect();
+                options.concat()
+            }
+            _ => " -w NUMBER".to_owned(),
+        };
+        let hint = if self.has_hint {
+            "; \"stopctl run --unaware-grace auto\" waits less for such programs"
+        } else {
+            ""
+        };
+        format!(
+            "{who} ({program}{pid}) {what}, so {they} may run on until {stop_signal}: \
+             \"stopctl stop {run}{only} --term\" sends that now{hint}"
+        )
+    }
 }
-
-/// What helps with programs that never look at their flags, as long as nobody has chosen it.
-pub(crate) const HINT_FOR_UNAWARE: &str = "; --unaware-grace auto waits less for such programs";
 
 /// That a worker's main process has ended, and these have not.
 pub(crate) fn left_behind(worker: WorkerNumber, processes: &[String], next: &str) -> String {
@@ -125,7 +172,54 @@ fn then(next: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{Asked, WorkerNumber, asked, still_there};
+    use super::{Asked, Pid, Unaware, WorkerNumber, asked, start, still_there};
+
+    #[test]
+    fn at_the_start_both_ways_to_stop_the_run_are_told() {
+        assert_eq!(
+            start("train", 4, true),
+            "run train, 4 workers: Ctrl-C or \"stopctl stop train\" asks them to stop"
+        );
+        assert_eq!(
+            start("notes", 1, false),
+            "run notes, 1 worker: \"stopctl stop notes\" asks it to stop"
+        );
+    }
+
+    #[test]
+    fn what_follows_for_those_who_never_looked_is_told_and_what_to_type() {
+        let both = [0, 2].map(WorkerNumber::new);
+        let many: Vec<WorkerNumber> = WorkerNumber::all_of(5).collect();
+        let unaware = |workers, pid, is_all| Unaware {
+            run: "train",
+            program: "python3",
+            stop_signal: "SIGINT",
+            workers,
+            pid,
+            is_all,
+            has_hint: false,
+        };
+        assert_eq!(
+            unaware(&both[1..], Pid::new(17), false).told(),
+            "worker 2 (python3, pid 17) has never looked at its flag, so it may run on until SIGINT: \
+             \"stopctl stop train -w 2 --term\" sends that now"
+        );
+        for (is_all, typed) in [(true, "train --term"), (false, "train -w 0 -w 2 --term")] {
+            let told = unaware(&both, None, is_all).told();
+            assert_eq!(
+                told,
+                format!(
+                    "workers 0, 2 (python3) have never looked at their flags, so they may run on \
+                     until SIGINT: \"stopctl stop {typed}\" sends that now"
+                )
+            );
+        }
+        let told = unaware(&many, None, false).told();
+        assert!(
+            told.contains("\"stopctl stop train -w NUMBER --term\""),
+            "{told}"
+        );
+    }
 
     #[test]
     fn a_stop_is_told_with_its_reason_its_workers_and_what_comes_next() {

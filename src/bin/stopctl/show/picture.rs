@@ -83,8 +83,7 @@ impl Picture<'_> {
         let mut line = Line::default();
         line.push(Style::new(), GAP);
         line.push(Style::new().bold(), self.head.as_str());
-        let soonest = soonest(there.iter().map(|&(_, worker)| worker));
-        let next = soonest.and_then(|first| record::next(self.run, first, now));
+        let next = record::next(self.run, there.iter().copied(), now);
         if let (true, Some(next)) = (is_alone, next) {
             line.push(Style::new(), format!("; {next}"));
         }
@@ -93,11 +92,11 @@ impl Picture<'_> {
 }
 
 /// `3 of 4 workers still there`.
-pub(crate) fn still_there(there: &[WorkerNumber], asked: &[WorkerNumber]) -> String {
+pub(crate) fn still_there(there: &[WorkerNumber], awaited: &[WorkerNumber]) -> String {
     format!(
         "{} of {} still there",
         there.len(),
-        counted(asked.len(), "worker")
+        counted(awaited.len(), "worker")
     )
 }
 
@@ -114,8 +113,8 @@ fn row(run: &RunRecord, number: WorkerNumber, worker: &WorkerRecord, now: Moment
         plain(format!("worker {number}")),
         plain(pid.unwrap_or_default()),
         (style_of_looking(worker), looked.to_owned()),
-        (style(worker), record::state(run, worker)),
-        plain(record::next(run, worker, now).unwrap_or_default()),
+        (style(worker.level), record::state(run, worker)),
+        plain(record::next_of(run, worker, now).unwrap_or_default()),
         plain(record::acknowledged(worker).unwrap_or_default()),
         plain(worker.status_text.as_ref().map(escaped).unwrap_or_default()),
     ]
@@ -138,12 +137,11 @@ fn grouped(run: &RunRecord, there: &[(WorkerNumber, &WorkerRecord)], now: Moment
         )
     };
     let mut rows = Vec::new();
-    for ((_, state), group) in &groups {
-        let soonest = soonest(group.iter().map(|&(_, worker)| worker));
-        let next = soonest.and_then(|first| record::next(run, first, now));
+    for ((level, state), group) in &groups {
+        let next = record::next(run, group.iter().copied(), now);
         rows.push(vec![
             plain(group.len().to_string()),
-            (soonest.map_or_else(Style::new, style), state.clone()),
+            (style(*level), state.clone()),
             plain(next.unwrap_or_default()),
             plain(who(group)),
         ]);
@@ -168,13 +166,6 @@ fn is_unaware(worker: &WorkerRecord) -> bool {
     worker.looked == Some(false) && worker.state != WorkerState::Starting
 }
 
-/// The worker whose next rung comes first.
-pub(crate) fn soonest<'a>(
-    workers: impl Iterator<Item = &'a WorkerRecord>,
-) -> Option<&'a WorkerRecord> {
-    workers.min_by_key(|worker| worker.deadline_ns.unwrap_or(u64::MAX))
-}
-
 /// A look is expected, so it is the absence of one that stands out.
 fn style_of_looking(worker: &WorkerRecord) -> Style {
     if worker.looked == Some(true) {
@@ -184,9 +175,9 @@ fn style_of_looking(worker: &WorkerRecord) -> Style {
     }
 }
 
-fn style(worker: &WorkerRecord) -> Style {
+fn style(level: u8) -> Style {
     let color = |color: AnsiColor| Style::new().fg_color(Some(color.into()));
-    match worker.level {
+    match level {
         0 | 1 => Style::new(),
         2 => color(AnsiColor::Yellow),
         _ => color(AnsiColor::Red),

@@ -41,7 +41,7 @@ fn lines(
     let mut lines = Vec::new();
     let is_new = (*old_state, &old.run.reason) != (state, &seen.run.reason);
     if is_new && state != State::Over {
-        lines.push(format!("{name}: {}\n", phrase(run, state)));
+        lines.push(format!("{name}: {}\n", found::course(run, state)));
     }
     let mut groups: Vec<(String, Vec<WorkerNumber>)> = Vec::new();
     for ((number, worker), old) in seen.numbered().zip(&old.workers) {
@@ -84,7 +84,7 @@ fn told(run: &Run, worker: &WorkerRecord, now: Moment) -> String {
     };
     let parts = [
         Some(record::state(&run.seen().run, worker)),
-        record::next(&run.seen().run, worker, now),
+        record::next_of(&run.seen().run, worker, now),
         looked.map(str::to_owned),
     ];
     parts
@@ -92,13 +92,6 @@ fn told(run: &Run, worker: &WorkerRecord, now: Moment) -> String {
         .flatten()
         .collect::<Vec<String>>()
         .join("; ")
-}
-
-/// How far a run is, and why it is being stopped.
-pub(crate) fn phrase(run: &Run, state: State) -> String {
-    let reason = run.seen().run.reason.as_ref();
-    let reason = reason.map_or_else(String::new, |reason| format!(" ({reason})"));
-    format!("{}{reason}", found::state(state))
 }
 
 /// What became of all of them.

@@ -181,7 +181,7 @@ impl Teller {
         let picture = Picture {
             head: format!(
                 "{name} (pid {pid}), {}: {command}",
-                changes::phrase(run, state)
+                found::course(run, state)
             ),
             run: &run.seen().run,
             workers: &run.seen().workers,
