@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 use std::io;
 use std::os::fd::BorrowedFd;
+use std::path::Path;
 use std::time::Duration;
 
 use nix::poll::{PollFd, PollFlags, ppoll};
@@ -13,7 +14,6 @@ use nix::sys::time::TimeSpec;
 
 use crate::contract::control::{Extension, Line, Signalling, StopRequest};
 use crate::contract::flag::writer::FlagFile;
-use crate::contract::owner::OwnerFile;
 use crate::contract::run_dir::RunDir;
 use crate::decide::ladder::Input;
 use crate::decide::outcome::Outcome;
@@ -36,20 +36,20 @@ mod unstarted;
 pub(crate) use files::Files;
 pub(crate) use how::How;
 pub(crate) use roster::Roster;
-pub(crate) use unstarted::Unstarted;
+use unstarted::Unstarted;
 
 /// How often we look whether a process has ended that there is no descriptor to poll for.
 const GLANCE: Duration = Duration::from_millis(100);
 
 /// What an owner has of its run.
 pub(crate) struct Run<'a> {
-    pub(crate) witness: &'a mut dyn Witness,
-    pub(crate) files: Files,
-    pub(crate) rules: Rules,
-    pub(crate) search: Search,
-    pub(crate) begun: Moment,
+    witness: &'a mut dyn Witness,
+    files: Files,
+    rules: Rules,
+    search: Search,
+    begun: Moment,
     /// None, if we have taken over.
-    pub(crate) unstarted: Unstarted,
+    unstarted: Unstarted,
     workers: Roster,
     /// Why the whole run was asked to stop: a latch.
     stopping: Option<Reason>,
@@ -82,11 +82,50 @@ impl<'a> Run<'a> {
     /// Takes in a worker of an earlier owner, unless we are not the owner any more: to take it in is to
     /// go on with its ladder.
     pub(crate) fn adopt(&mut self, worker: impl FnOnce(&mut Turn<'_>) -> Worker) {
-        if !self.files.owner.is_ours() {
+        if !self.is_ours() {
             return;
         }
         let (_, workers, mut turn) = self.turn(sys::now());
         workers.add(worker(&mut turn));
+    }
+
+    /// Has so many workers to start.
+    pub(crate) fn set_unstarted(&mut self, workers: u32) {
+        self.unstarted = Unstarted::all(workers);
+    }
+
+    /// How many workers are still to be started.
+    pub(crate) fn unstarted(&self) -> usize {
+        self.unstarted.count()
+    }
+
+    /// The worker that is to be started now.
+    pub(crate) fn take_unstarted(&mut self) -> Option<WorkerNumber> {
+        self.unstarted.next()
+    }
+
+    /// Starts no worker any more.
+    pub(crate) fn forget_unstarted(&mut self) {
+        self.unstarted = Unstarted::default();
+    }
+
+    /// When it began, or when we took it over.
+    pub(crate) fn begun(&self) -> Moment {
+        self.begun
+    }
+
+    /// Whether we are its owner: somebody else takes it over if we are silent.
+    pub(crate) fn is_ours(&self) -> bool {
+        self.files.is_ours()
+    }
+
+    pub(crate) fn files(&self) -> &Files {
+        &self.files
+    }
+
+    /// Where the processes of its workers are looked for.
+    pub(crate) fn search(&mut self) -> &mut Search {
+        &mut self.search
     }
 
     pub(crate) fn workers(&self) -> &Roster {
@@ -113,11 +152,7 @@ impl<'a> Run<'a> {
         let deadline = deadlines.chain(glance).min();
         let timeout = deadline.map(|deadline| deadline.since(sys::now()));
         // Only the owner reads requests. What is not read would wake us again and again.
-        let control = self
-            .files
-            .owner
-            .is_ours()
-            .then(|| self.files.control.as_fd());
+        let control = self.is_ours().then(|| self.files.requests());
         let fds = control
             .into_iter()
             .chain(others)
@@ -127,7 +162,12 @@ impl<'a> Run<'a> {
         let _ = ppoll(&mut fds, timeout.map(TimeSpec::from), Some(*mask));
     }
 
-    /// Applies what came through `control`.
+    /// Reads what was requested.
+    pub(crate) fn read_requests(&mut self) -> Vec<Line> {
+        self.files.read_requests()
+    }
+
+    /// Applies what was requested.
     pub(crate) fn obey(&mut self, lines: Vec<Line>, now: Moment) {
         for line in lines {
             failpoint::pass("request read");
@@ -142,7 +182,7 @@ impl<'a> Run<'a> {
 
     /// Stops the whole run. The first time it is a latch: no worker is started any more.
     pub(crate) fn stop_all(&mut self, reason: &Reason, how: How, now: Moment) {
-        if !self.files.owner.is_ours() {
+        if !self.is_ours() {
             return;
         }
         // A look until now is reported before the stop.
@@ -177,7 +217,7 @@ impl<'a> Run<'a> {
         let Some(number) = request.worker else {
             return self.stop_all(&request.reason, how, now);
         };
-        if !self.files.owner.is_ours() {
+        if !self.is_ours() {
             return;
         }
         if self.workers.get(number).is_some() {
@@ -237,7 +277,7 @@ impl<'a> Run<'a> {
     /// record tells that it was done.
     fn send_signal(&mut self, asked: Signalling, now: Moment) {
         let Signalling { worker, signal, .. } = asked;
-        if self.files.run.has_answered(asked.id) || !self.files.owner.is_ours() {
+        if self.files.header().has_answered(asked.id) || !self.is_ours() {
             return;
         }
         let mut sent = 0;
@@ -295,22 +335,22 @@ impl<'a> Run<'a> {
     }
 
     /// What a turn that begins `now` needs, each by itself.
-    fn turn(&mut self, now: Moment) -> (&OwnerFile, &mut Roster, Turn<'_>) {
+    fn turn(&mut self, now: Moment) -> (&Files, &mut Roster, Turn<'_>) {
         let turn = Turn {
             now,
             rules: &self.rules,
             search: &mut self.search,
             witness: self.witness,
         };
-        (&self.files.owner, &mut self.workers, turn)
+        (&self.files, &mut self.workers, turn)
     }
 
     /// Does the same to every worker that is not over. If we were deposed, nothing is done: the other
     /// owner does it.
     pub(crate) fn on_each(&mut self, now: Moment, mut act: impl FnMut(&mut Worker, &mut Turn<'_>)) {
-        let (owner, workers, mut turn) = self.turn(now);
+        let (files, workers, mut turn) = self.turn(now);
         workers.on_each(|worker| {
-            if owner.is_ours() {
+            if files.is_ours() {
                 act(worker, &mut turn);
             }
         });
@@ -323,10 +363,19 @@ impl<'a> Run<'a> {
         now: Moment,
         act: impl FnOnce(&mut Worker, &mut Turn<'_>),
     ) {
-        let (owner, workers, mut turn) = self.turn(now);
-        if owner.is_ours() {
+        let (files, workers, mut turn) = self.turn(now);
+        if files.is_ours() {
             workers.on(number, |worker| act(worker, &mut turn));
         }
+    }
+
+    /// Makes the files again in `dir` whose names are gone. Answers whether there were any.
+    ///
+    /// # Errors
+    ///
+    /// As [`OwnerFile::put_back`](crate::contract::owner::OwnerFile::put_back).
+    pub(crate) fn put_back_files(&mut self, dir: &RunDir) -> io::Result<bool> {
+        self.files.put_back(dir)
     }
 
     /// Makes the flags again in `dir` whose names are gone. Answers whether there were any, and
@@ -387,6 +436,22 @@ impl<'a> Run<'a> {
         self.files.lacks(what);
     }
 
+    /// Who is told what happens.
+    pub(crate) fn witness(&mut self) -> &mut dyn Witness {
+        self.witness
+    }
+
+    /// Says that the run has begun in this directory.
+    pub(crate) fn tell_begun(&mut self, directory: &Path) {
+        let run = self.files.header();
+        let begun = Event::RunStarted { run, directory };
+        self.witness.see(self.begun, &begun);
+    }
+
+    pub(crate) fn tell(&mut self, now: Moment, event: &Event<'_>) {
+        self.witness.see(now, event);
+    }
+
     pub(crate) fn warn(&mut self, text: &str) {
         self.witness.see(sys::now(), &Event::Warning(text));
     }
@@ -395,17 +460,11 @@ impl<'a> Run<'a> {
     pub(crate) fn publish(&mut self) {
         self.look_anew();
         // An owner that was deposed writes nothing any more.
-        if self.files.owner.is_ours() {
+        if self.is_ours() {
             if let Some(what) = self.files.mend(&mut self.workers) {
                 self.warn(&what);
             }
-            for worker in self.workers.iter_mut() {
-                if let Some(changes) = worker.take_changes() {
-                    self.files.record.set_worker(worker.number(), &changes);
-                }
-            }
-            // Its storage is reserved. If writing fails all the same, readers see an older state.
-            let _ = self.files.record.commit();
+            self.files.write(&mut self.workers);
         }
         self.witness.tick(sys::now());
         for pid in self.witness.helpers() {

@@ -172,12 +172,8 @@ impl Takeover {
             search,
             raised,
         } = self;
-        let files = Files {
-            owner,
-            control: control?,
-            record: Record::open(&dir)?,
-            run: snapshot.run.clone(),
-        };
+        let (control, record) = (control?, Record::open(&dir)?);
+        let files = Files::new(owner, control, record, snapshot.run.clone());
         failpoint::pass("files adopted");
         let cgroup = snapshot.run.cgroup.as_deref().and_then(Cgroup::at);
         let rules = rules(&snapshot.run);
@@ -203,11 +199,11 @@ impl TakenOver<'_> {
             cgroup,
         } = self;
         go_on(&mut run);
-        if !run.files.owner.is_ours() {
+        if !run.is_ours() {
             return Taken::ByOthers;
         }
         // The status is known only if the earlier owner came that far, and left what it could not end.
-        run.finish(run.files.run.status);
+        run.finish(run.files().header().status);
         if let Some(cgroup) = cgroup {
             cgroup.remove();
         }
@@ -269,7 +265,7 @@ fn take_in(
         record.state != WorkerState::Ended || record.outcome.as_deref() == Some("not_ended")
     }) {
         // If it is still on the way to its program, it looks at its flag before that runs.
-        let Some(born) = run.files.record.born(number) else {
+        let Some(born) = run.files().born(number) else {
             continue;
         };
         let told = raised.of(number, record.flag.as_deref(), dir);
@@ -301,11 +297,11 @@ fn take_in(
 fn go_on(run: &mut Run<'_>) {
     let blocked = SigSet::all();
     run.settle(sys::now());
-    while !run.workers().all_over() && run.files.owner.is_ours() {
+    while !run.workers().all_over() && run.is_ours() {
         run.publish();
         run.wait(std::iter::empty(), None, &blocked);
         let now = sys::now();
-        let lines = run.files.control.drain();
+        let lines = run.read_requests();
         run.on_each(now, Worker::see_read);
         run.settle(now);
         run.obey(lines, now);

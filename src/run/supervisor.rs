@@ -10,7 +10,7 @@ use crate::contract::owner;
 use crate::contract::record::Stragglers;
 use crate::decide::verdict::{Ending, Verdict};
 use crate::enforce::event::{Event, Witness};
-use crate::enforce::run::{Files, How, Run, Unstarted};
+use crate::enforce::run::{Files, How, Run};
 use crate::enforce::worker::Worker;
 use crate::failpoint;
 use crate::linux::process::{self, Target};
@@ -113,14 +113,9 @@ impl<'a> Supervisor<'a> {
         outer: Option<Outer>,
         witness: &'a mut dyn Witness,
     ) -> Self {
-        let files = Files {
-            owner: parts.owner,
-            control: parts.control,
-            record: parts.record,
-            run: parts.run,
-        };
+        let files = Files::new(parts.owner, parts.control, parts.record, parts.run);
         let mut run = Run::new(files, plan.rules(), parts.search, witness);
-        run.unstarted = Unstarted::all(plan.workers);
+        run.set_unstarted(plan.workers);
         let outer_path = outer.as_ref().and_then(Outer::path);
         let starter = Starter::new(parts.recipe, plan.times, parts.cgroup, plan.cgroup);
         let newborns = Newborns::new(parts.on_the_way);
@@ -130,12 +125,16 @@ impl<'a> Supervisor<'a> {
             plan,
             upkeep: Upkeep::new(parts.dir),
             signals: parts.signals,
-            looks: Looks::new(run.files.run.notes_reads, plan.tells_looks, outer_path),
+            looks: Looks::new(
+                run.files().header().notes_reads,
+                plan.tells_looks,
+                outer_path,
+            ),
             children: Children::new(starter, newborns, siblings, foreground),
-            herald: Herald::new(plan, Manager::from_env(run.begun)),
+            herald: Herald::new(plan, Manager::from_env(run.begun())),
             asks: Asks::new(outer, plan.times),
             hearing: parts.inbox.map(Hearing::new),
-            timeout: Timeout::new(plan.timeout, run.begun),
+            timeout: Timeout::new(plan.timeout, run.begun()),
             guard: GuardKeeper::new(plan.guard.then_some(plan.times.grace)),
             run,
         }
@@ -154,11 +153,11 @@ impl<'a> Supervisor<'a> {
             .tell(&self.run, || self.children.is_starting(&self.run));
         self.wait();
         let now = sys::now();
-        if !self.run.files.owner.is_ours() {
+        if !self.run.is_ours() {
             return self.only_reap(now);
         }
         let meanings = self.signals.take();
-        let lines = self.run.files.control.drain();
+        let lines = self.run.read_requests();
         self.children
             .see_births(&mut self.run, &mut self.herald, now);
         self.see_looks_and_hear(now);
@@ -264,7 +263,7 @@ impl<'a> Supervisor<'a> {
         // ORDER: the worker is stopped by then, so it is not stopped for using a terminal that it
         // has no more.
         self.children.take_terminal_for_a_while();
-        self.run.witness.see(began, &Event::Suspended);
+        self.run.tell(began, &Event::Suspended);
         // What is known by now is written while we can.
         self.run.publish();
         if let Some(signal) = self.signals.suspend_mut().take_for_group() {
@@ -278,7 +277,7 @@ impl<'a> Supervisor<'a> {
         self.timeout.postpone(suspended);
         self.run
             .on_each(now, |worker, turn| worker.resume(suspended, turn));
-        self.run.witness.see(now, &Event::Resumed { suspended });
+        self.run.tell(now, &Event::Resumed { suspended });
     }
 
     /// Starts the next worker, if one is to be started: one in a turn, so that a stop which comes
@@ -289,7 +288,7 @@ impl<'a> Supervisor<'a> {
             .children
             .start_at(&self.run)
             .is_some_and(|at| at <= now);
-        if let Some(number) = is_time.then(|| self.run.unstarted.next()).flatten() {
+        if let Some(number) = is_time.then(|| self.run.take_unstarted()).flatten() {
             if self.run.workers().count() > 0 {
                 self.stay(now);
             }
@@ -306,7 +305,7 @@ impl<'a> Supervisor<'a> {
         if !self.upkeep.dir().is_there() {
             // Somebody has just deleted it, and no worker is to be told of a flag that is not there.
             self.put_back(sys::now());
-            if !self.run.files.owner.is_ours() {
+            if !self.run.is_ours() {
                 // The owner file that a child looks at may be new, and know of no takeover.
                 return Err(starter::without_flag(io::ErrorKind::NotFound.into()));
             }
@@ -335,7 +334,7 @@ impl<'a> Supervisor<'a> {
         let last = self.reap_children(now);
         if let Some(last) = last.filter(|_| self.children.mains().any().is_none()) {
             // Nobody can tell whose an orphan is that shows no sign, but nobody needs it any more.
-            self.run.search.set_adopter(last);
+            self.run.search().set_adopter(last);
         }
         self.run.settle(now);
         self.children.stop_others(&mut self.run, now);
@@ -365,10 +364,10 @@ impl<'a> Supervisor<'a> {
             }
             // A straggler that we adopted, the guard, or a child from before we were exec'ed.
             let _ = process::reap(pid);
-            self.run.search.forget(pid);
+            self.run.search().forget(pid);
             failpoint::pass("orphan reaped");
             if !self.guard.has_ended(pid, &mut self.run, now) {
-                self.run.witness.see(now, &Event::ForeignReaped { pid });
+                self.run.tell(now, &Event::ForeignReaped { pid });
             }
         }
         if reaper.has_found_one() {
@@ -397,7 +396,7 @@ impl<'a> Supervisor<'a> {
         // nobody was there to see it, so we do not tell which.
         let was_silent = self.run.depose();
         if was_silent {
-            self.run.witness.see(now, &Event::Deposed);
+            self.run.tell(now, &Event::Deposed);
         }
         self.children.tell_starts(&mut self.run, now);
         while let Some(pid) = process::peek_dead_child() {
@@ -406,7 +405,7 @@ impl<'a> Supervisor<'a> {
                 .children
                 .write_off(pid, ended, !was_silent, &mut self.run, now);
             if !is_main && !self.guard.has_ended(pid, &mut self.run, now) {
-                self.run.witness.see(now, &Event::ForeignReaped { pid });
+                self.run.tell(now, &Event::ForeignReaped { pid });
             }
             self.guard.give_up();
         }
@@ -419,10 +418,10 @@ impl<'a> Supervisor<'a> {
 
     /// Writes the last word, and gives up the name.
     fn close(mut self) -> Result<Verdict, SpawnError> {
-        for (pid, program) in self.run.search.unowned() {
+        for (pid, program) in self.run.search().unowned() {
             let program = program.as_str();
             let nobodys = Event::Nobodys { pid, program };
-            self.run.witness.see(sys::now(), &nobodys);
+            self.run.tell(sys::now(), &nobodys);
         }
         self.asks.note_late(&self.signals.take());
         let ending = Ending {
@@ -436,7 +435,7 @@ impl<'a> Supervisor<'a> {
             Some(refusal) => Err(refusal),
             None => Ok(ending.verdict(self.plan.policy)),
         };
-        if self.run.files.owner.is_ours() {
+        if self.run.is_ours() {
             let status = match &end {
                 Ok(verdict) => verdict.shell_status(),
                 Err(refusal) => refusal.why().status(),
@@ -458,7 +457,7 @@ impl<'a> Supervisor<'a> {
         failpoint::pass("last word written");
         self.guard.end(&mut self.run);
         failpoint::pass("guard ended");
-        let in_order = self.run.files.owner.is_ours() && !self.run.leaves_something();
+        let in_order = self.run.is_ours() && !self.run.leaves_something();
         drop(self);
         if in_order {
             owner::resign();
@@ -471,7 +470,7 @@ impl Drop for Supervisor<'_> {
     /// A supervisor that panics leaves its workers to the guard. Without a guard it asks them to stop
     /// as well as it still can.
     fn drop(&mut self) {
-        if !self.run.files.owner.is_ours() {
+        if !self.run.is_ours() {
             // The names are another's to remove.
             self.upkeep.keep_dir();
         }

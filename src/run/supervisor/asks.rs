@@ -58,12 +58,12 @@ impl Asks {
         match self.presses.press(meaning, is_stopping, now) {
             Press::Repeats => {
                 let signal = meaning.signal();
-                run.witness.see(now, &Event::Repeated { signal });
+                run.tell(now, &Event::Repeated { signal });
             }
             Press::Hurries => run.hurry(now),
             Press::Stops(reason, how) => run.stop_all(&reason, how, now),
             Press::StopsUnnamed(signal) => {
-                run.witness.see(now, &Event::Signalled { signal });
+                run.tell(now, &Event::Signalled { signal });
                 run.stop_all(&Reason::TERM, How::OWN_TIMES, now);
             }
         }

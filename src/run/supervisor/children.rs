@@ -14,7 +14,7 @@ use super::reaper::{Halts, Next};
 use super::siblings::{MainEnded, Siblings, Since};
 use super::starter::{Starter, to_start};
 use crate::contract::run_dir::RunDir;
-use crate::enforce::run::{How, Run, Unstarted};
+use crate::enforce::run::{How, Run};
 use crate::enforce::worker::Worker;
 use crate::failpoint;
 use crate::linux::process::{self, Target};
@@ -78,7 +78,7 @@ impl Children {
 
     /// Whether there are workers whose programs do not run yet.
     pub(super) fn is_starting(&self, run: &Run<'_>) -> bool {
-        run.unstarted.count() > 0 || !self.newborns.is_empty()
+        run.unstarted() > 0 || !self.newborns.is_empty()
     }
 
     /// Starts a worker; answers when its process was there.
@@ -104,7 +104,7 @@ impl Children {
             match fate {
                 Ok(()) => {
                     has_run = true;
-                    let start = run.files.record.born(number).map(|born| born.start);
+                    let start = run.files().born(number).map(|born| born.start);
                     run.on_worker(number, now, |worker, turn| {
                         worker.runs(start, turn);
                     });
@@ -133,7 +133,7 @@ impl Children {
         run: &mut Run<'_>,
         now: Moment,
     ) {
-        if !run.files.owner.is_ours() {
+        if !run.is_ours() {
             // Somebody has taken over meanwhile: the next turn finds out, and only reaps.
             return;
         }
@@ -142,7 +142,7 @@ impl Children {
             run.warn(&what);
             run.stop_all(&Reason::SIBLING, How::OWN_TIMES, now);
         }
-        run.unstarted = Unstarted::default();
+        run.forget_unstarted();
     }
 
     /// Takes in which main processes were stopped or continued.
@@ -251,7 +251,7 @@ impl Children {
         });
         let worker = run.workers().get(number);
         let is_main = worker.is_some_and(|one| !one.is_over());
-        if is_main && !run.files.owner.is_ours() {
+        if is_main && !run.is_ours() {
             // Somebody has taken over since this wake-up began, and nothing was done to it.
             ended = ended.or_else(|| process::reap(pid));
             run.write_off(number, ended, false, now);
@@ -409,7 +409,7 @@ mod tests {
         let mut children = children(&plan);
         let told = of_run(&plan, |run| {
             children.could_not_start(WorkerNumber::FIRST, refusal(), run, NOW);
-            assert_eq!(run.unstarted.count(), 0);
+            assert_eq!(run.unstarted(), 0);
             assert!(run.stopping().is_none());
         });
         assert!(told.is_empty(), "{told:?}");

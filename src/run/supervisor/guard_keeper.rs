@@ -76,11 +76,11 @@ impl GuardKeeper {
             return;
         };
         let estate = estate(dir, run, grace);
-        match estate.and_then(|estate| Guard::start(estate, ours, run.witness)) {
+        match estate.and_then(|estate| Guard::start(estate, ours, run.witness())) {
             Ok(guard) => {
                 let started = Event::GuardStarted { pid: guard.pid() };
-                run.witness.see(now, &started);
-                run.search.exclude(guard.pid());
+                run.tell(now, &started);
+                run.search().exclude(guard.pid());
                 self.guard = Some(guard);
                 self.told = run.workers().iter().last().map(Worker::number);
             }
@@ -113,7 +113,7 @@ impl GuardKeeper {
         };
         let pid = guard.pid();
         guard.end();
-        run.search.forget(pid);
+        run.search().forget(pid);
         true
     }
 
@@ -123,7 +123,7 @@ impl GuardKeeper {
             return false;
         }
         self.guard = None;
-        run.witness.see(now, &Event::GuardEnded { pid });
+        run.tell(now, &Event::GuardEnded { pid });
         self.start_later(now);
         true
     }
@@ -155,9 +155,9 @@ impl GuardKeeper {
 fn estate(dir: &RunDir, run: &Run<'_>, grace: Limit) -> io::Result<Estate> {
     Ok(Estate {
         dir: dir.twin()?,
-        owner: run.files.owner.file(),
+        owner: run.files().owner(),
         supervisor: process::own_identity(),
-        record: run.files.record.file(),
+        record: run.files().record(),
         flags: run.flags(),
         grace,
     })

@@ -1,18 +1,13 @@
 //! What is told before the first worker is started.
 
 use crate::contract::run_dir::RunDir;
-use crate::enforce::event::Event;
 use crate::enforce::run::Run;
 use crate::linux::proc::Proc;
 use crate::words::worker_number::WorkerNumber;
 
 /// Tells that the run of so many workers has begun in `dir`, and warns of what it has to do without.
 pub(super) fn tell(run: &mut Run<'_>, dir: &RunDir, workers: u32) {
-    let started = Event::RunStarted {
-        run: &run.files.run,
-        directory: dir.path(),
-    };
-    run.witness.see(run.begun, &started);
+    run.tell_begun(dir.path());
     if !dir.base().storage().in_memory {
         let path = dir.base().path().display();
         run.warn(&format!(
@@ -24,7 +19,7 @@ pub(super) fn tell(run: &mut Run<'_>, dir: &RunDir, workers: u32) {
     }
     if workers == 1 {
         // Whatever shows no sign of a worker can only be of this one.
-        run.search.set_adopter(WorkerNumber::FIRST);
+        run.search().set_adopter(WorkerNumber::FIRST);
     }
 }
 

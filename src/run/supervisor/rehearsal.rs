@@ -9,7 +9,7 @@ use crate::contract::record::{Record, RunRecord, SignalTo, Stragglers};
 use crate::decide::times::Times;
 use crate::decide::verdict::Policy;
 use crate::enforce::event::{Event, Witness};
-use crate::enforce::run::{Files, Run, Unstarted};
+use crate::enforce::run::{Files, Run};
 use crate::linux::cgroup::Use;
 use crate::linux::process;
 use crate::run::plan::{Notify, Plan, WhenOneEnds};
@@ -60,15 +60,13 @@ pub(super) fn of_run(plan: &Plan, act: impl FnOnce(&mut Run<'_>)) -> Vec<String>
         vec!["true".to_owned()],
         workers,
     );
-    let files = Files {
-        owner: OwnerFile::create(open(), &process::own_identity()).unwrap(),
-        control: Control::create(open()).unwrap(),
-        record: Record::create(open(), &header).unwrap(),
-        run: header,
-    };
+    let owner = OwnerFile::create(open(), &process::own_identity()).unwrap();
+    let control = Control::create(open()).unwrap();
+    let record = Record::create(open(), &header).unwrap();
+    let files = Files::new(owner, control, record, header);
     let mut told = Told(Vec::new());
     let mut run = Run::new(files, plan.rules(), Search::of_stranger(), &mut told);
-    run.unstarted = Unstarted::all(workers);
+    run.set_unstarted(workers);
     act(&mut run);
     drop(run);
     told.0

@@ -57,8 +57,8 @@ impl Starter {
         let outfit = Outfit {
             number,
             flag: &flag,
-            birth: run.files.record.birth(number),
-            owner: run.files.owner.file(),
+            birth: run.files().birth(number),
+            owner: run.files().owner(),
             entry,
             terminal: foreground.lend_to_child(),
         };
@@ -69,7 +69,7 @@ impl Starter {
         }
         let child = started?;
         let now = sys::now();
-        run.search.exclude(child.pid());
+        run.search().exclude(child.pid());
         failpoint::pass("worker started");
         let ladder = Ladder::new(self.times, now);
         run.add(Worker::new(
@@ -96,7 +96,7 @@ pub(super) fn to_start(run: &Run<'_>) -> usize {
     if run.stopping().is_some() {
         0
     } else {
-        run.unstarted.count()
+        run.unstarted()
     }
 }
 

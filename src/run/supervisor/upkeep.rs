@@ -14,7 +14,6 @@ use crate::enforce::event::Event;
 use crate::enforce::run::Run;
 use crate::linux::files;
 use crate::linux::notices::Notices;
-use crate::linux::process;
 use crate::run::launch::{self, lacks::DNOTIFY};
 use crate::words::moment::Moment;
 use crate::words::name::RunName;
@@ -119,7 +118,7 @@ impl Upkeep {
         now: Moment,
     ) -> PutBack {
         self.deletion.is_answered();
-        if !run.files.owner.is_ours() {
+        if !run.is_ours() {
             // Whoever took over has ended the run, and removed its directory.
             return PutBack {
                 is_news: false,
@@ -136,7 +135,7 @@ impl Upkeep {
             Ok(Restored { missing, flags }) => {
                 if missing {
                     let directory = self.dir.path();
-                    run.witness.see(now, &Event::PutBack { directory });
+                    run.tell(now, &Event::PutBack { directory });
                 }
                 self.complained &= flags.is_err();
                 let name = self.dir.name();
@@ -152,7 +151,7 @@ impl Upkeep {
                 }
             }
             Err(error) => {
-                let (name, pid) = (self.dir.name(), run.files.run.pid);
+                let (name, pid) = (self.dir.name(), run.files().header().pid);
                 let complaint = format!(
                     "the directory of {name} was deleted and cannot be put back: {error}; its \
                      workers are stopped by signals to this process (pid {pid})"
@@ -213,19 +212,15 @@ impl Upkeep {
 
 /// Makes the files again that are missing in `dir`; of the flags as many as can be made.
 fn fill(dir: &RunDir, run: &mut Run<'_>, hearing: Option<&mut Hearing>) -> io::Result<Restored> {
-    let us = process::own_identity();
     files::clear_aside(dir);
-    let files = &mut run.files;
-    let mut missing = files.owner.put_back(dir, &us)?;
-    missing |= files.control.put_back(dir)?;
-    missing |= files.record.put_back(dir)?;
+    let mut missing = run.put_back_files(dir)?;
     if let Some(hearing) = hearing {
         missing |= hearing.put_back(dir)?;
     }
     // The flags are many, and each takes one descriptor more until nobody has the old one open.
     launch::allow_all_descriptors();
     let room: Vec<_> = (0..ROOM)
-        .map_while(|_| run.files.control.as_fd().try_clone_to_owned().ok())
+        .map_while(|_| run.files().requests().try_clone_to_owned().ok())
         .collect();
     let (gone, flags) = run.put_back_flags(dir);
     drop(room);
