@@ -147,7 +147,15 @@ fn pip_brings_the_program_the_module_and_the_pages_of_one_version() {
 fn pipx_and_uv_bring_the_command_for_the_whole_account() {
     let Some(built) = Built::named() else { return };
     let Some(python) = with("sys") else { return };
-    for (program, install) in [("pipx", &["install"][..]), ("uv", &["tool", "install"])] {
+    for (program, install, pages) in [
+        ("pipx", &["install"][..], ".local/share/man"),
+        // It links no pages.
+        (
+            "uv",
+            &["tool", "install"],
+            ".local/share/uv/tools/stopctl/share/man",
+        ),
+    ] {
         if lacks(Need::Program(program)) {
             continue;
         }
@@ -159,9 +167,8 @@ fn pipx_and_uv_bring_the_command_for_the_whole_account() {
         let programs = base.file(".local/bin");
         built.is(&programs.join("stopctl"));
         two_workers_run(&base, &programs, &python);
-        // uv links no pages.
-        let page = base.file(".local/share/man/man1/stopctl-run.1");
-        assert!(page.is_file() || program == "uv", "{program}: no pages");
+        let page = base.file(pages).join("man1/stopctl-run.1");
+        assert!(page.is_file(), "{program}: no {}", page.display());
     }
 }
 
