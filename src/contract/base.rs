@@ -120,7 +120,7 @@ impl Base {
         let (path, origin) = locate_or_say()?;
         let mut tries = 0..TRIES;
         let dir = loop {
-            let made = match mkdir(&path, MODE) {
+            let made = match files::under_usual_umask(|| mkdir(&path, MODE)) {
                 Ok(()) => {
                     failpoint::pass("base directory made");
                     true

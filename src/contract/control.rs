@@ -96,7 +96,7 @@ impl Control {
     }
 
     fn make(dir: impl AsFd, name: &str) -> io::Result<Self> {
-        mkfifoat(dir.as_fd(), name, MODE)?;
+        files::under_usual_umask(|| mkfifoat(dir.as_fd(), name, MODE))?;
         failpoint::pass("control made");
         let fifo = files::open(dir, name, OFlag::O_RDWR)?;
         fchmod(&fifo, MODE)?;

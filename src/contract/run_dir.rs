@@ -126,7 +126,7 @@ impl RunDir {
 
     fn build_in(base: &Base) -> io::Result<(String, File)> {
         let entry = format!("{NEW}{:016x}", sys::random()?);
-        mkdirat(base, entry.as_str(), MODE)?;
+        files::under_usual_umask(|| mkdirat(base, entry.as_str(), MODE))?;
         failpoint::pass("directory made");
         let dir = files::open(base, entry.as_str(), DIRECTORY)?;
         fchmod(&dir, MODE)?;

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 
 use nix::sys::statfs::{CGROUP2_SUPER_MAGIC, statfs};
 
-use crate::linux::sys;
+use crate::linux::{files, sys};
 use crate::words::pid::Pid;
 use crate::words::worker_number::WorkerNumber;
 
@@ -88,7 +88,7 @@ impl Cgroup {
     ///
     /// As mkdir(2).
     pub fn make(&self) -> io::Result<()> {
-        fs::create_dir(&self.0)
+        files::under_usual_umask(|| fs::create_dir(&self.0))
     }
 
     /// The file through which a process becomes a member: it writes 0 to it.

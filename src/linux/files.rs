@@ -12,7 +12,7 @@ use std::path::PathBuf;
 use nix::NixPath;
 use nix::errno::Errno;
 use nix::fcntl::{AT_FDCWD, AtFlags, OFlag, openat, posix_fallocate, renameat};
-use nix::sys::stat::{Mode, fchmod, fstat, fstatat};
+use nix::sys::stat::{Mode, fchmod, fstat, fstatat, umask};
 use nix::unistd::{UnlinkatFlags, pipe2, unlinkat};
 
 use crate::linux::sys::WritablePart;
@@ -42,8 +42,19 @@ pub fn make(dir: impl AsFd, name: &str, mode: Mode, length: u64) -> io::Result<F
     let flags = ALWAYS | OFlag::O_CREAT | OFlag::O_EXCL | OFlag::O_RDWR;
     let file: File = retried(|| openat(dir.as_fd(), name, flags, mode))?.into();
     retried(|| fchmod(&file, mode))?;
-    retried(|| posix_fallocate(&file, 0, length.cast_signed()))?;
+    let length = i64::try_from(length).map_err(|_| Errno::EFBIG)?;
+    retried(|| posix_fallocate(&file, 0, length))?;
     Ok(file)
+}
+
+/// Runs `make`, which makes a directory or a FIFO, under the usual umask. Those are opened after they
+/// are made: if the umask of our caller takes the rights of the owner away, we could not do that, nor
+/// could another process of the same user until the mode is set.
+pub fn under_usual_umask<T>(make: impl FnOnce() -> T) -> T {
+    let ours = umask(Mode::S_IWGRP | Mode::S_IWOTH);
+    let result = make();
+    umask(ours);
+    result
 }
 
 /// Opens the file `name` in `dir` with the flags `access`.
