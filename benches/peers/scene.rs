@@ -55,7 +55,7 @@ impl Scene {
     }
 
     pub(crate) fn pid(&self) -> i32 {
-        self.child.id().cast_signed()
+        i32::try_from(self.child.id()).expect("a pid")
     }
 
     /// What the next `count` workers tell.

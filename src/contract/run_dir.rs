@@ -206,10 +206,9 @@ impl RunDir {
             self.empty();
             let removed = unlinkat(&self.base, self.entry.as_str(), UnlinkatFlags::RemoveDir);
             // Another process that cleans may have been faster.
-            if let Err(errno) = removed
-                && errno != Errno::ENOENT
-            {
-                return Err(errno.into());
+            match removed {
+                Ok(()) | Err(Errno::ENOENT) => {}
+                Err(errno) => return Err(errno.into()),
             }
         }
         self.base.remove_if_empty();

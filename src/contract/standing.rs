@@ -135,7 +135,7 @@ impl Standing {
 /// the kernel does not mark the word, that thread is alive. It is in the same namespaces as the owner
 /// before.
 fn taken(dir: impl AsFd, before: Identity, word: u32, us: &Identity) -> Standing {
-    let pid = Pid::new(owner::tid(word).cast_signed());
+    let pid = Pid::new(owner::tid(word));
     let find = || pid.map_or(Found::Unverifiable, process::named);
     let watched = word & libc::FUTEX_WAITERS != 0;
     match (Numbers::of(&dir, &before, us).ours(find), pid) {

@@ -296,7 +296,7 @@ pub fn die_of(signal: i32) {
 /// The pid of a child that a test has started.
 #[cfg(test)]
 pub(crate) fn pid_of(child: &std::process::Child) -> Pid {
-    Pid::new(child.id().cast_signed()).expect("a child has a pid")
+    Pid::new(i32::try_from(child.id()).unwrap()).expect("a child has a pid")
 }
 
 #[cfg(test)]

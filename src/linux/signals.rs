@@ -172,7 +172,7 @@ impl Signals {
             let Ok(Some(come)) = self.awaited.read_signal() else {
                 break;
             };
-            signals.push(come.ssi_signo.cast_signed());
+            signals.extend(i32::try_from(come.ssi_signo));
         }
         self.note();
         if self.requested_by_io.take() {

@@ -358,9 +358,8 @@ fn lines(bytes: &[u8]) -> u64 {
 #[cfg(test)]
 mod tests {
     use std::io::Read as _;
-    use std::os::fd::OwnedFd;
 
-    use super::{LINES, Pace, Stream, part};
+    use super::{File, LINES, Pace, Stream, part};
     use crate::linux::sys;
 
     #[test]
@@ -381,8 +380,9 @@ mod tests {
 
     #[test]
     fn what_is_not_taken_waits_and_what_has_no_room_is_counted() {
-        let (mut reader, writer) = std::io::pipe().unwrap();
-        let mut stream = Stream::new(OwnedFd::from(writer).into(), Pace::Loop, LINES);
+        let (reader, writer) = nix::unistd::pipe().unwrap();
+        let mut reader = File::from(reader);
+        let mut stream = Stream::new(writer.into(), Pace::Loop, LINES);
         let line = format!("{}\n", "x".repeat(99));
         let count = 2000;
         for _ in 0..count {

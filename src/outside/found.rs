@@ -108,10 +108,9 @@ impl Run {
             let (us, them) = (&self.seen.run, &other.seen.run);
             (us.pid, us.started_unix_ms) == (them.pid, them.started_unix_ms)
         };
-        if let Ok(Some(other)) = Self::in_base(&base, &name)
-            && same(&other)
-        {
-            *self = other;
+        match Self::in_base(&base, &name) {
+            Ok(Some(other)) if same(&other) => *self = other,
+            Ok(_) | Err(_) => {}
         }
     }
 

@@ -94,10 +94,8 @@ impl Sealed {
             | Standing::Unverifiable(_)
             | Standing::Unreadable => Vec::new(),
         };
-        if self.problem.is_none()
-            && let Err(error) = self.send(demand)
-        {
-            self.problem = Some(SealedProblem::Unasked(error));
+        if self.problem.is_none() {
+            self.problem = self.send(demand).err().map(SealedProblem::Unasked);
         }
         warnings
     }

@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use crate::support::base::Base;
 use crate::support::need::{Need, lacks};
+use crate::support::pipe::pipe;
 use crate::support::processes;
 use crate::support::started::{Ended, Started, send};
 use crate::support::terminal::Terminal;
@@ -163,7 +164,7 @@ fn a_guard_that_takes_over_is_a_change_like_another() {
 fn a_reader_that_has_gone_away_ends_the_watching() {
     let base = Base::new();
     let run = start(&base, 2);
-    let (mut reader, writer) = std::io::pipe().expect("a pipe");
+    let (mut reader, writer) = pipe();
     let mut watch = base.stopctl(&["status", "watched", "--watch"]);
     watch.stdout(writer);
     let watch = Started::begin_as_is(watch, base.root(), None);

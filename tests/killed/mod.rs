@@ -42,7 +42,11 @@ pub(crate) fn check(base: &Base, lines: &[Line]) {
     for entry in fs::read_dir(base.runs()).into_iter().flatten().flatten() {
         let name = entry.file_name();
         let is_dot = name.as_encoded_bytes().starts_with(b".");
-        assert!(is_dot, "left in the base directory: {}", name.display());
+        assert!(
+            is_dot,
+            "left in the base directory: {}",
+            name.to_string_lossy()
+        );
     }
 }
 

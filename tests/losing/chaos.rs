@@ -283,7 +283,7 @@ fn spoil(base: &Base, run: &Started, random: &mut Random, levels: &Levels) -> St
         levels.cuts().insert(name.to_string_lossy().into_owned());
         let file = fs::File::options().write(true).open(&path);
         let _ = file.and_then(|file| file.set_len(0));
-        return format!("{} cut", name.display());
+        return format!("{} cut", name.to_string_lossy());
     }
     // Only a supervisor puts back, and only one that is not stopped.
     let owns = || owner::pid_of_owner(base, NAME) == Some(run.pid());
@@ -295,7 +295,7 @@ fn spoil(base: &Base, run: &Started, random: &mut Random, levels: &Levels) -> St
     while works() && !path.exists() && directory.exists() && begun.elapsed() < BOUND {
         thread::sleep(Duration::from_millis(2));
     }
-    format!("{} deleted", name.display())
+    format!("{} deleted", name.to_string_lossy())
 }
 
 /// Has the run stopped, by as many stops as it takes until there is no such run.

@@ -66,7 +66,7 @@ fn every_client_of_the_folder_is_carried() {
         assert!(
             CLIENTS.iter().any(|(language, _)| name == *language),
             "{} is printed by no command",
-            name.display()
+            name.to_string_lossy()
         );
     }
 }

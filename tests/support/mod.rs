@@ -26,6 +26,7 @@
 //! | `random` | numbers that can be had again, and distributions of what was measured |
 //! | `examples` | the worker programs that cargo builds as examples |
 //! | `pty` | a terminal, and a shell in it that does job control |
+//! | `pipe` | a pipe that nobody inherits by chance |
 //! | `events` | reading `--events`, and what is true of every such file |
 //! | `processes` | looks into /proc |
 //! | `until` | waiting for what can only be looked for |
@@ -44,6 +45,7 @@ pub(crate) mod examples;
 pub(crate) mod held;
 pub(crate) mod need;
 pub(crate) mod owner;
+pub(crate) mod pipe;
 pub(crate) mod preload;
 pub(crate) mod processes;
 pub(crate) mod pty;

@@ -4,7 +4,7 @@
 //! signal of it, for its foreground process group, as for a person.
 
 use std::fs::{File, OpenOptions};
-use std::io::{self, PipeReader, PipeWriter, Read, Write as _};
+use std::io::{self, Read, Write as _};
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::process::Command;
@@ -18,6 +18,7 @@ use nix::unistd::tcgetpgrp;
 
 use super::base::Base;
 use super::examples::zoo;
+use super::pipe::pipe;
 use super::started::{End, Started};
 use super::transcript::Line;
 
@@ -55,7 +56,7 @@ pub(crate) enum Key {
 pub(crate) struct Pty {
     leader: Started,
     master: File,
-    hang_up: Option<PipeWriter>,
+    hang_up: Option<File>,
     before: Termios,
 }
 
@@ -109,7 +110,7 @@ impl Pty {
             .stderr(slave());
         let leader = Started::begin_as_is(command, base.root(), None);
         let master = File::from(master);
-        let (closed, hang_up) = io::pipe().expect("a pipe");
+        let (closed, hang_up) = pipe();
         leader.follow(Screen {
             master: master.try_clone().expect("its end"),
             closed,
@@ -215,7 +216,7 @@ impl Pty {
 /// What the terminal shows, until nobody has its other end open or it is closed.
 struct Screen {
     master: File,
-    closed: PipeReader,
+    closed: File,
 }
 
 impl Read for Screen {

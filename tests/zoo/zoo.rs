@@ -125,25 +125,20 @@ fn watch(habit: &Habit, code: u8) -> ExitCode {
     loop {
         for number in signals.wait() {
             say(format_args!("signal {number} at {}", now()));
-            if number == Signal::SIGUSR1 as u32
-                && let Some(flag) = &flag
-            {
+            if let (Some(flag), true) = (&flag, number == Signal::SIGUSR1 as u32) {
                 say(format_args!("look {}", flag.text()));
             }
             if number == Signal::SIGTERM as u32 && matches!(habit.leave, Leave::Terminated) {
                 return left(code);
             }
         }
-        if let Some(flag) = &mut flag
-            && let Some(text) = flag.change()
-        {
+        if let Some(text) = flag.as_mut().and_then(Flag::change) {
             say(format_args!("flag {text} at {} worker={worker}", now()));
             raised.get_or_insert_with(Instant::now);
         }
-        if let (Leave::Asked(after), Some(since)) = (&habit.leave, raised)
-            && since.elapsed() >= *after
-        {
-            return left(code);
+        match (&habit.leave, raised) {
+            (Leave::Asked(after), Some(since)) if since.elapsed() >= *after => return left(code),
+            _ => {}
         }
     }
 }

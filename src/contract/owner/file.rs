@@ -31,7 +31,7 @@ pub struct OwnerFile {
     file: Arc<File>,
     word: RobustWord,
     /// The thread that made or took it.
-    thread: u32,
+    thread: i32,
     /// The text after the word.
     text: [u8; LEN - TEXT],
     /// The words of earlier files that have lost their names and that others may still have open,
@@ -226,20 +226,22 @@ pub fn resign() {
     sys::forget_robust_words();
 }
 
-fn own_tid() -> u32 {
-    gettid().as_raw().cast_unsigned()
+fn own_tid() -> i32 {
+    gettid().as_raw()
 }
 
 /// The thread in an owner word.
 #[must_use]
-pub const fn tid(word: u32) -> u32 {
-    word & !(libc::FUTEX_WAITERS | libc::FUTEX_OWNER_DIED)
+pub const fn tid(word: u32) -> i32 {
+    // The two highest bits are those marks: what is left is not negative.
+    let tid = word & !(libc::FUTEX_WAITERS | libc::FUTEX_OWNER_DIED);
+    i32::from_ne_bytes(tid.to_ne_bytes())
 }
 
 /// Whether a thread has this number (kill(2), signal 0); it also exists if we are not allowed to
 /// signal it.
-fn lives(thread: u32) -> bool {
-    let sent = sys::kill(thread.cast_signed(), 0);
+fn lives(thread: i32) -> bool {
+    let sent = sys::kill(thread, 0);
     let is_there = |error: io::Error| error.raw_os_error() == Some(libc::EPERM);
     thread > 0 && sent.map_or_else(is_there, |()| true)
 }
@@ -250,7 +252,7 @@ const fn is_marked(word: u32) -> bool {
 }
 
 /// The highest number that a thread can have (proc(5), `pid_max`). A word above it is some text.
-const HIGHEST: u32 = 1 << 22;
+const HIGHEST: i32 = 1 << 22;
 
 /// What the file tells.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -315,7 +317,7 @@ pub fn parse(bytes: &[u8]) -> OwnerSeen {
         OwnerSeen::Spoilt
     } else if word == 0 || has_died(word) {
         OwnerSeen::Died { owner, word }
-    } else if owner.pid.get().cast_unsigned() == tid(word) {
+    } else if owner.pid.get() == tid(word) {
         let watched = word & libc::FUTEX_WAITERS != 0;
         OwnerSeen::Alive {
             owner,
@@ -361,7 +363,7 @@ mod tests {
     /// Who the thread of this test is: it is the owner.
     fn us() -> Identity {
         Identity {
-            pid: Pid::new(super::own_tid().cast_signed()).unwrap(),
+            pid: Pid::new(super::own_tid()).unwrap(),
             ..own_identity()
         }
     }

@@ -63,7 +63,8 @@ impl RobustWord {
 
     /// Makes our thread `tid` the owner if the word is still `expected`. The caller has checked that
     /// the file is whole: if it is truncated in the moment after that, this raises SIGBUS.
-    pub(super) fn own(&self, expected: u32, tid: u32) -> bool {
+    pub(super) fn own(&self, expected: u32, tid: i32) -> bool {
+        let tid = tid.unsigned_abs();
         // Without the bit for waiters, the word says that the kernel does not watch us.
         let ours = if self.watched {
             tid | libc::FUTEX_WAITERS

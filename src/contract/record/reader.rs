@@ -135,7 +135,7 @@ fn unwritten<T>(
     let mut tries = 0..TRIES;
     loop {
         let before = generation()?;
-        let writing = !before.is_multiple_of(2);
+        let writing = before % 2 != 0;
         if writing && tries.next().is_some() {
             std::thread::yield_now();
             continue;
@@ -341,7 +341,7 @@ mod tests {
     fn every_slot_is_read_however_many_are_read_at_once() {
         for workers in [0, 1, TOGETHER - 1, TOGETHER, TOGETHER + 1, 3 * TOGETHER] {
             let mut made = Made::new(workers);
-            let pid = |worker: u32| Pid::new(worker.cast_signed() + 100);
+            let pid = |worker: u32| Pid::new(i32::try_from(worker).unwrap() + 100);
             for worker in 0..workers {
                 let told = WorkerRecord {
                     pid: pid(worker),

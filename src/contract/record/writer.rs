@@ -153,7 +153,7 @@ impl Record {
         }
         // ORDER: odd, then the changes, then even: a reader that saw the same even number before and
         // after has read no change in part. An owner that died in between has left it odd.
-        if self.generation.is_multiple_of(2) {
+        if self.generation % 2 == 0 {
             self.step()?;
         }
         failpoint::pass("record: odd");

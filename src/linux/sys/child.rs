@@ -25,7 +25,7 @@ pub(crate) fn stopped_child(pid: Option<Pid>) -> io::Result<Option<Child>> {
 /// child that a real-time signal killed.
 fn child(pid: Option<Pid>, what: libc::c_int) -> io::Result<Option<Child>> {
     let (kind, id) = pid.map_or((libc::P_ALL, 0), |pid| {
-        (libc::P_PID, pid.get().cast_unsigned())
+        (libc::P_PID, pid.get().unsigned_abs())
     });
     // SAFETY: all zeroes is a valid siginfo_t.
     let mut info: libc::siginfo_t = unsafe { std::mem::zeroed() };

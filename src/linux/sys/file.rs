@@ -28,7 +28,7 @@ pub(crate) fn is_mounted_over(file: BorrowedFd<'_>) -> bool {
     // does not contain what is only weak.
     // SAFETY: the name is empty and ends with a zero byte; `data` is a valid place for the answer.
     let asked = unsafe { libc::syscall(libc::SYS_statx, fd, name, flags, 0, &raw mut data) };
-    let root = libc::STATX_ATTR_MOUNT_ROOT.cast_unsigned();
+    let root = libc::STATX_ATTR_MOUNT_ROOT.unsigned_abs();
     asked == 0 && data.stx_attributes & u64::from(root) != 0
 }
 

@@ -4,6 +4,8 @@ use std::io;
 use std::ptr;
 use std::sync::atomic::{AtomicI32, AtomicU32, Ordering};
 
+use nix::unistd::getpid;
+
 use super::checked;
 
 /// Sends a signal to a pid, or to whom else kill(2) takes a number for. Correct only while no other
@@ -27,7 +29,10 @@ pub(crate) fn set_disposition(signal: i32, to: Disposition) -> io::Result<()> {
         Disposition::Ignore => libc::SIG_IGN,
     };
     // SAFETY: neither of the two runs any code of ours.
-    checked(unsafe { libc::signal(signal, handler) }.cast_signed() as _).map(drop)
+    if unsafe { libc::signal(signal, handler) } == libc::SIG_ERR {
+        return Err(io::Error::last_os_error());
+    }
+    Ok(())
 }
 
 /// Whether this process ignores `signal` (sigaction(2)).
@@ -47,7 +52,7 @@ pub(crate) fn act_by_default(signal: i32) -> io::Result<()> {
     let mut handler = default;
     // SAFETY: both places are valid; the default runs no code of ours.
     checked(unsafe { libc::sigaction(signal, &raw const default, &raw mut handler) }.into())?;
-    kill(std::process::id().cast_signed(), signal)?;
+    kill(getpid().as_raw(), signal)?;
     // SAFETY: puts back what was valid before.
     checked(unsafe { libc::sigaction(signal, &raw const handler, ptr::null_mut()) }.into())
         .map(drop)
@@ -56,7 +61,7 @@ pub(crate) fn act_by_default(signal: i32) -> io::Result<()> {
 /// Redirects `signal` to the main thread if another thread, which does not block it, takes it
 /// (sigaction(2)). A signal that is ignored stays ignored.
 pub(crate) fn redirect_to_main_thread(signal: i32) -> io::Result<()> {
-    READER.store(std::process::id().cast_signed(), Ordering::Relaxed);
+    READER.store(getpid().as_raw(), Ordering::Relaxed);
     // SAFETY: all zeroes is a valid sigaction.
     let mut old: libc::sigaction = unsafe { std::mem::zeroed() };
     let mut new = old;
@@ -79,7 +84,7 @@ static READER: AtomicI32 = AtomicI32::new(0);
 /// The handler. Between fork and exec, where no thread reads signals, and in the reading thread
 /// itself once it unblocks them, a signal does what it does to any program.
 extern "C" fn redirect(signal: libc::c_int) {
-    let us = std::process::id().cast_signed();
+    let us = getpid().as_raw();
     // SAFETY: returns a number, and does nothing else. Called by its number as in `is_mounted_over`.
     let here = unsafe { libc::syscall(libc::SYS_gettid) };
     // SAFETY: this is the address of this thread's errno, which the interrupted code may be about

@@ -30,8 +30,12 @@ impl Mains {
 
     /// Forgets those that are no longer our children: somebody else has reaped them.
     pub(super) fn take_lost(&mut self) -> Vec<(Pid, WorkerNumber)> {
-        let lost = self.workers.extract_if(|&pid, _| !process::is_child(pid));
-        lost.collect()
+        let all = self.workers.iter().map(|(&pid, &worker)| (pid, worker));
+        let lost: Vec<_> = all.filter(|&(pid, _)| !process::is_child(pid)).collect();
+        for (pid, _) in &lost {
+            self.workers.remove(pid);
+        }
+        lost
     }
 
     /// One of them; where there is one worker at most, this is its main process.

@@ -106,7 +106,7 @@ fn fraction_of(digits: &str, length: u128) -> Result<u128, Fault> {
         Ok(_) | Err(_) => return Err(Fault::TooFine),
     };
     let product = digits.parse::<u128>().map_err(|_| Fault::TooFine)? * length;
-    if product.is_multiple_of(scale) {
+    if product % scale == 0 {
         Ok(product / scale)
     } else {
         Err(Fault::TooFine)

@@ -180,9 +180,7 @@ fn d13_stragglers_that_are_to_be_left_are_named_and_get_no_signal() {
 
 /// What was left in it is gone a moment after it was killed.
 fn drop_group(mode: Mode, run: &str) {
-    while mode == Mode::Cgroup
-        && let Some(group) = group_of(run)
-    {
+    while let Some(group) = (mode == Mode::Cgroup).then(|| group_of(run)).flatten() {
         for worker in groups_in(&group) {
             let _ = std::fs::remove_dir(worker);
         }

@@ -5,15 +5,14 @@ use std::io::Read as _;
 use nix::sys::signal::Signal;
 
 use crate::support::base::Base;
+use crate::support::pipe::pipe;
 use crate::support::processes;
 
 #[test]
 fn g15_a_full_pipe_for_stderr_does_not_delay_the_ladder() {
     let base = Base::new();
-    let (reader, writer) = std::io::pipe().expect("a pipe");
-    let mut filler = std::fs::File::from(std::os::fd::OwnedFd::from(
-        writer.try_clone().expect("a descriptor"),
-    ));
+    let (reader, writer) = pipe();
+    let mut filler = writer.try_clone().expect("a descriptor");
     fill(&mut filler);
     let run = base
         .scenario()
@@ -38,10 +37,8 @@ fn g15_a_full_pipe_for_stderr_does_not_delay_the_ladder() {
 #[test]
 fn g15_the_report_counts_the_lines_that_were_dropped() {
     let base = Base::new();
-    let (mut reader, writer) = std::io::pipe().expect("a pipe");
-    let mut filler = std::fs::File::from(std::os::fd::OwnedFd::from(
-        writer.try_clone().expect("a descriptor"),
-    ));
+    let (mut reader, writer) = pipe();
+    let mut filler = writer.try_clone().expect("a descriptor");
     let capacity = fill(&mut filler);
     let run = base
         .scenario()

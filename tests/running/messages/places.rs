@@ -6,6 +6,7 @@ use std::os::unix::fs::MetadataExt as _;
 use nix::sys::signal::Signal;
 
 use crate::support::base::Base;
+use crate::support::pipe::pipe;
 
 #[test]
 fn colours_are_asked_for_by_option_then_by_the_environment() {
@@ -51,11 +52,8 @@ fn colours_are_asked_for_by_option_then_by_the_environment() {
 #[test]
 fn under_the_journal_lines_have_priorities_and_no_colour() {
     let base = Base::new();
-    let (mut reader, writer) = std::io::pipe().expect("a pipe");
-    let file = std::fs::File::from(std::os::fd::OwnedFd::from(
-        writer.try_clone().expect("a descriptor"),
-    ));
-    let identity = file.metadata().expect("metadata");
+    let (mut reader, writer) = pipe();
+    let identity = writer.metadata().expect("metadata");
     let run = base
         .scenario()
         .name("logged")
@@ -68,7 +66,6 @@ fn under_the_journal_lines_have_priorities_and_no_colour() {
         .stderr(writer)
         .zoo(&["blind"])
         .start();
-    drop(file);
     run.ready(1);
     run.signal(Signal::SIGTERM);
     run.finish().expect(137);

@@ -11,6 +11,7 @@ use serde_json::Value;
 
 use crate::support::base::Base;
 use crate::support::events::number;
+use crate::support::pipe::pipe;
 use crate::support::until::until;
 
 fn events(text: &str) -> Vec<Value> {
@@ -25,10 +26,10 @@ fn of<'e>(events: &'e [Value], kind: &str) -> Vec<&'e Value> {
 
 /// A pipe whose writing end a run inherits.
 fn inherited() -> (File, OwnedFd) {
-    let (reader, writer) = std::io::pipe().expect("a pipe");
+    let (reader, writer) = pipe();
     let writer = OwnedFd::from(writer);
     fcntl(&writer, FcntlArg::F_SETFD(FdFlag::empty())).expect("to be inherited");
-    (OwnedFd::from(reader).into(), writer)
+    (reader, writer)
 }
 
 #[test]

@@ -4,6 +4,7 @@ use std::fs;
 
 use crate::support::base::Base;
 use crate::support::examples::zoo;
+use crate::support::pipe::pipe;
 use crate::support::processes;
 use crate::support::started::Ended;
 use crate::support::until::until;
@@ -63,7 +64,7 @@ fn a15_closed_and_full_streams_change_nothing() {
 #[test]
 fn a15_a_reader_of_our_stderr_that_went_away_changes_nothing() {
     let base = Base::new();
-    let (reader, writer) = std::io::pipe().expect("a pipe");
+    let (reader, writer) = pipe();
     drop(reader);
     let run = base
         .scenario()
@@ -170,7 +171,7 @@ fn one_worker_reads_our_stdin_and_several_read_nothing() {
         (1, &["--stdin", "null"][..], ""),
         (2, &[][..], ""),
     ] {
-        let (reader, mut writer) = std::io::pipe().expect("a pipe");
+        let (reader, mut writer) = pipe();
         std::io::Write::write_all(&mut writer, b"given").expect("it fits");
         drop(writer);
         let run = base

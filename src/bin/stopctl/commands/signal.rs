@@ -31,7 +31,7 @@ pub(crate) fn signal(args: &SignalArgs) -> Leave {
     let workers = match parse::workers(&args.workers, run.name(), run.seen().run.workers) {
         Ok(workers) => workers,
         Err(problem) => {
-            let what = format_args!("--worker: {problem}; nothing was signalled");
+            let what = format!("--worker: {problem}; nothing was signalled");
             return Leave::USAGE.saying(&what);
         }
     };

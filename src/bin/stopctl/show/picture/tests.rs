@@ -25,8 +25,9 @@ fn worker(number: u32, state: WorkerState, level: u8) -> WorkerRecord {
     WorkerRecord {
         state,
         level,
-        pid: Pid::new(48_210 + number.cast_signed()).filter(|_| state != WorkerState::Starting),
-        looked: Some(number.is_multiple_of(2) && state != WorkerState::Starting),
+        pid: Pid::new(48_210 + i32::try_from(number).unwrap())
+            .filter(|_| state != WorkerState::Starting),
+        looked: Some(number % 2 == 0 && state != WorkerState::Starting),
         deadline_ns: (level > 0).then_some(NOW.nanos() + 4_200_000_000 * u64::from(level)),
         ..WorkerRecord::default()
     }
