@@ -1,10 +1,10 @@
 //! A run's owner, its guard and its flags, as anybody may see them from outside.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File};
+use std::fs::{self, File, Permissions};
 use std::os::fd::AsFd as _;
-use std::os::unix::fs::FileExt as _;
-use std::path::PathBuf;
+use std::os::unix::fs::{FileExt as _, PermissionsExt as _};
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -48,6 +48,18 @@ pub(crate) fn named(base: &Base, name: &str) -> Vec<i32> {
     found
 }
 
+/// Opens a file of a run for writing, although its mode may allow that to nobody but root: its owner
+/// can change the mode.
+#[track_caller]
+pub(crate) fn open_to_spoil(path: &Path) -> File {
+    let before = fs::metadata(path).expect("a file of a run").permissions();
+    let writable = Permissions::from_mode(before.mode() | 0o200);
+    fs::set_permissions(path, writable).expect("a file of ours");
+    let file = File::options().write(true).open(path);
+    fs::set_permissions(path, before).expect("a file of ours");
+    file.expect("a writable file")
+}
+
 /// The flags of a run: kept open, so that they can be read when their names are gone.
 pub(crate) struct Flags {
     directory: PathBuf,
@@ -80,11 +92,9 @@ impl Flags {
         {
             let name = entry.file_name().to_string_lossy().into_owned();
             let is_flag = name.starts_with(|first: char| first.is_ascii_digit());
-            if is_flag
-                && !self.files.contains_key(&name)
-                && let Ok(file) = File::open(entry.path())
-            {
-                self.files.insert(name, file);
+            if is_flag && !self.files.contains_key(&name) {
+                let file = File::open(entry.path()).ok();
+                self.files.extend(file.map(|file| (name, file)));
             }
         }
     }

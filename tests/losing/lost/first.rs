@@ -13,7 +13,7 @@ use nix::unistd::mkfifo;
 use super::scene::{MIXED, orphan, told};
 use crate::support::base::{Answer, Base};
 use crate::support::bystanders::Bystanders;
-use crate::support::owner::{Flags, guard_of, is_raised, pid_of_owner};
+use crate::support::owner::{Flags, guard_of, is_raised, open_to_spoil, pid_of_owner};
 use crate::support::processes;
 use crate::support::started::{Ended, Started};
 use crate::support::until::until;
@@ -165,7 +165,7 @@ fn k7e_one_bad_entry_keeps_no_flag_down_and_is_named() {
 
 /// Overwrites a part of the file.
 fn spoil(path: &Path, how: &str) {
-    let file = fs::File::options().write(true).open(path).expect("root");
+    let file = open_to_spoil(path);
     match how {
         "cut" => file.set_len(0).expect("cut"),
         "half" => file.set_len(4096).expect("cut"),
@@ -176,6 +176,13 @@ fn spoil(path: &Path, how: &str) {
             file.write_all_at(b"7", at as u64).expect("a version");
         }
     }
+}
+
+/// Makes this all that is in the file.
+fn scribble(path: &Path, bytes: &[u8]) {
+    let file = open_to_spoil(path);
+    file.set_len(0).expect("cut");
+    file.write_all_at(bytes, 0).expect("written");
 }
 
 #[test]
@@ -211,9 +218,9 @@ fn stop_and_kill(run: &Started, act: impl FnOnce()) {
 #[test]
 fn k7g_an_owner_file_that_names_nobody_is_owned_again() {
     let cut: &dyn Fn(&Path) = &|path| spoil(path, "cut");
-    let junk: &dyn Fn(&Path) = &|path| fs::write(path, "a slip\n").expect("root");
-    let zeroes: &dyn Fn(&Path) = &|path| fs::write(path, [0; 256]).expect("root");
-    let gone: &dyn Fn(&Path) = &|path| fs::remove_file(path).expect("root");
+    let junk: &dyn Fn(&Path) = &|path| scribble(path, b"a slip\n");
+    let zeroes: &dyn Fn(&Path) = &|path| scribble(path, &[0; 256]);
+    let gone: &dyn Fn(&Path) = &|path| fs::remove_file(path).expect("a file of ours");
     for act in [cut, junk, zeroes, gone] {
         for guarded in [true, false] {
             let base = Base::new();
@@ -266,13 +273,13 @@ fn k7h_a_supervisor_that_lives_signs_again_what_was_cut() {
             .start();
         run.ready(2);
         let owner = base.runs().join("cut/owner");
-        fs::write(&owner, text).expect("root");
+        scribble(&owner, text.as_bytes());
         base.call(&["stop", "cut", "--worker", "0"]).expect(0);
         assert_eq!(pid_of_owner(&base, "cut"), Some(run.pid()));
         // Whoever waits is told of its death by the kernel again.
         let waiter = base.begin(&["wait", "cut"]);
         until("it has found the run", || holds_a_process(waiter.pid()));
-        fs::write(&owner, text).expect("root");
+        scribble(&owner, text.as_bytes());
         let stop = base.call(&["stop", "cut"]);
         assert!(!stop.expect(0).err.contains("died"), "{stop:?}");
         waiter.finish().expect(0);

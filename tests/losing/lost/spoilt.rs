@@ -7,7 +7,7 @@ use nix::sys::signal::Signal;
 
 use super::scene::told;
 use crate::support::base::Base;
-use crate::support::owner::guard_of;
+use crate::support::owner::{guard_of, open_to_spoil};
 use crate::support::processes;
 use crate::support::started::Started;
 use crate::support::until::until;
@@ -51,8 +51,7 @@ fn spoil_and_kill(base: &Base, run: &Started, spoil: impl Fn(&Path)) {
 }
 
 fn cut(path: &Path) {
-    let flag = fs::File::options().write(true).open(path).expect("root");
-    flag.set_len(0).expect("a flag");
+    open_to_spoil(path).set_len(0).expect("a flag");
 }
 
 #[test]

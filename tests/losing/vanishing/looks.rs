@@ -9,7 +9,7 @@ use nix::sys::signal::Signal;
 use serde_json::Value;
 
 use super::HOLDS;
-use super::scene::{BUSY, flag, text};
+use super::scene::{BUSY, flag, scribble, text};
 use crate::support::base::Base;
 use crate::support::need::{Need, lacks};
 use crate::support::python;
@@ -225,9 +225,6 @@ fn k19f_a_late_look_gains_its_time_though_nobody_is_told_at_once() {
 
 #[test]
 fn k19h_a_flag_is_healed_though_nobody_is_told_of_looks() {
-    if lacks(Need::Root) {
-        return;
-    }
     let base = Base::new();
     let run = quiet(&base, "healed").zoo(&["handler", "0"]).start();
     run.ready(1);
@@ -236,8 +233,7 @@ fn k19h_a_flag_is_healed_though_nobody_is_told_of_looks() {
     });
     let path = flag(&base, "healed", 0);
     for script in [r#"echo 1 >"$1""#, r#": >"$1""#] {
-        base.sh(&format!("set -- {}; {script}", path.display()))
-            .expect(0);
+        scribble(&base, &path, script);
         until("it is healed", || {
             fs::read(&path).is_ok_and(|text| text.len() == 64 && text[0] == b'0')
         });

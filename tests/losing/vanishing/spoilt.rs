@@ -5,9 +5,9 @@ use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
 
-use super::scene::{BUSY, clients, flag, waiting};
+use super::scene::{BUSY, clients, flag, scribble, waiting};
 use crate::support::base::Base;
-use crate::support::need::{Need, lacks};
+use crate::support::owner::open_to_spoil;
 use crate::support::processes;
 use crate::support::started::send;
 use crate::support::until::until;
@@ -16,15 +16,11 @@ use crate::support::until::until;
 /// that sees is a flag that cannot be read, which is a stop.
 #[test]
 fn b5_a_flag_that_is_cut_is_healed_and_no_client_crashes() {
-    if lacks(Need::Root) {
-        return;
-    }
     let base = Base::new();
     for (client, command) in clients(&base) {
         let (run, pid) = waiting(base.scenario(), "cut", &command);
         let path = flag(&base, "cut", 0);
-        let file = File::options().write(true).open(&path).expect("the flag");
-        file.set_len(0).expect("truncate");
+        open_to_spoil(&path).set_len(0).expect("truncate");
         run.wait_for("somebody else wrote into the flag of worker 0: it is repaired");
         let there = File::open(&path).expect("the flag");
         assert_eq!(there.metadata().expect("metadata").len(), 64, "B5 {client}");
@@ -45,16 +41,13 @@ fn b5_a_flag_that_is_cut_is_healed_and_no_client_crashes() {
 
 #[test]
 fn b5_a_flag_that_is_cut_and_that_nobody_heals_is_a_stop() {
-    if lacks(Need::Root) {
-        return;
-    }
     let base = Base::new();
     for (client, command) in clients(&base) {
         let (run, _) = waiting(base.scenario(), "cut", &command);
         send(run.pid(), Signal::SIGSTOP);
         until("it is stopped", || processes::state(run.pid()) == Some('T'));
-        let file = File::options().write(true).open(flag(&base, "cut", 0));
-        file.expect("the flag").set_len(0).expect("truncate");
+        let file = open_to_spoil(&flag(&base, "cut", 0));
+        file.set_len(0).expect("truncate");
         let cut = Instant::now();
         run.wait_for("- - -");
         assert!(cut.elapsed() < Duration::from_secs(2) + BUSY, "B5 {client}");
@@ -66,10 +59,7 @@ fn b5_a_flag_that_is_cut_and_that_nobody_heals_is_a_stop() {
 }
 
 #[test]
-fn g13_b10_a_flag_that_root_writes_is_healed() {
-    if lacks(Need::Root) {
-        return;
-    }
+fn g13_b10_a_flag_that_somebody_writes_is_healed() {
     for (what, script) in [
         ("raised", r#"echo 1 >"$1""#),
         ("cut", r#": >"$1""#),
@@ -94,8 +84,7 @@ fn g13_b10_a_flag_that_root_writes_is_healed() {
         run.ready(1);
         let path = flag(&base, "scribbled", 0);
         let golden = fs::read(&path).expect("the flag");
-        let script = format!("set -- {}; {script}", path.display());
-        base.sh(&script).expect(0);
+        scribble(&base, &path, script);
         let file = File::open(&path).expect("the flag");
         until("it is healed", || {
             fs::read(&path).is_ok_and(|text| text == golden)
@@ -114,17 +103,13 @@ fn g13_b10_a_flag_that_root_writes_is_healed() {
 
 /// Whoever raises a flag by hand asks its worker to stop: one that looked in between stops.
 #[test]
-fn g13_a_worker_that_looked_at_a_flag_which_root_raised_stops() {
-    if lacks(Need::Root) {
-        return;
-    }
+fn g13_a_worker_that_looked_at_a_flag_which_was_raised_by_hand_stops() {
     let base = Base::new();
     let run = base.scenario().name("by-hand").zoo(&["polite"]).start();
     run.ready(1);
     send(run.pid(), Signal::SIGSTOP);
     until("it is stopped", || processes::state(run.pid()) == Some('T'));
-    base.sh(&format!("echo 1 >{}", flag(&base, "by-hand", 0).display()))
-        .expect(0);
+    scribble(&base, &flag(&base, "by-hand", 0), r#"echo 1 >"$1""#);
     run.wait_for("left");
     send(run.pid(), Signal::SIGCONT);
     let end = run.finish();
@@ -138,9 +123,6 @@ fn g13_a_worker_that_looked_at_a_flag_which_root_raised_stops() {
 
 #[test]
 fn a_flag_that_was_raised_is_healed_to_what_it_said() {
-    if lacks(Need::Root) {
-        return;
-    }
     let base = Base::new();
     let run = base
         .scenario()
@@ -155,8 +137,7 @@ fn a_flag_that_was_raised_is_healed_to_what_it_said() {
         fs::read(&path).is_ok_and(|text| text[0] == b'1')
     });
     let said = fs::read(&path).expect("the flag");
-    let file = File::options().write(true).open(&path).expect("the flag");
-    file.set_len(0).expect("truncate");
+    open_to_spoil(&path).set_len(0).expect("truncate");
     run.wait_for("it is repaired");
     let healed = fs::read(&path).unwrap_or_default();
     assert!(healed.is_empty() || healed[0] == b'2' || healed == said);
