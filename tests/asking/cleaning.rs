@@ -6,13 +6,11 @@ mod scene;
 mod unknown;
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt as _;
 use std::process::Command;
 
 use nix::sys::signal::Signal;
 
 use crate::support::base::{Answer, Base};
-use crate::support::examples::zoo;
 use crate::support::need::{Need, lacks};
 use crate::support::processes;
 use crate::support::started::{Ended, Started, send};
@@ -228,11 +226,8 @@ fn what_could_not_be_ended_is_taken_up_again() {
     if lacks(Need::Root) || lacks(Need::Program("setpriv")) {
         return;
     }
-    let base = Base::new();
-    // /dev/shm ignores set-uid bits; the build directory does not.
-    let program = zoo().with_file_name(format!("foreigner-{}", std::process::id()));
-    fs::copy(zoo(), &program).expect("copy");
-    fs::set_permissions(&program, fs::Permissions::from_mode(0o4755)).expect("chmod");
+    let base = Base::below("/var/tmp").for_every_user();
+    let program = base.set_uid_zoo();
     let runs = base.runs();
     fs::create_dir(runs).expect("a directory");
     std::os::unix::fs::chown(runs, Some(65534), Some(65534)).expect("chown");
@@ -252,7 +247,8 @@ fn what_could_not_be_ended_is_taken_up_again() {
         let mut clean = base.command("setpriv");
         clean
             .args(["--reuid=65534", "--regid=65534", "--clear-groups"])
-            .args([Base::program(), "clean"]);
+            .arg(base.stopctl_path())
+            .arg("clean");
         base.answer(clean)
     };
     clean()
@@ -260,7 +256,6 @@ fn what_could_not_be_ended_is_taken_up_again() {
         .says("foreign is still there: 1 could not be ended (worker 0)");
     assert_eq!(entries(runs), ["foreign"]);
     send(pid, Signal::SIGKILL);
-    let _ = fs::remove_file(&program);
     run.finish().expect(120);
     clean()
         .expect(0)

@@ -26,6 +26,7 @@ pub(crate) struct Base {
     runs: PathBuf,
     work: PathBuf,
     left_on_purpose: bool,
+    for_every_user: bool,
     /// Both directories lie in it. What the tests start carries its path in the environment
     /// (HOME, `STOPCTL_DIR`, `STOPCTL_FLAG`), and is found by it.
     root: TempDir,
@@ -50,6 +51,7 @@ impl Base {
             runs: root.path().join("runs"),
             work,
             left_on_purpose: false,
+            for_every_user: false,
             root,
         }
     }
@@ -59,6 +61,41 @@ impl Base {
     pub(crate) fn with_runs_at(mut self, runs: impl Into<PathBuf>) -> Self {
         self.runs = runs.into();
         self
+    }
+
+    /// With copies of both programs that every user can run: this clone may be in the home directory
+    /// of one who lets nobody else in.
+    pub(crate) fn for_every_user(mut self) -> Self {
+        for (program, copy) in [(Self::program().into(), "stopctl"), (zoo(), "zoo")] {
+            fs::copy::<PathBuf, _>(program, self.root().join(copy)).expect("a copy");
+        }
+        self.for_every_user = true;
+        self
+    }
+
+    /// The fixture program with the rights of the user who runs the tests (its set-uid bit), which
+    /// `/dev/shm` ignores: this base has to be elsewhere.
+    pub(crate) fn set_uid_zoo(&self) -> PathBuf {
+        let program = self.root().join("set-uid-zoo");
+        fs::copy(zoo(), &program).expect("a copy");
+        fs::set_permissions(&program, fs::Permissions::from_mode(0o4755)).expect("chmod");
+        program
+    }
+
+    /// The program under test, for whoever is to run it.
+    pub(crate) fn stopctl_path(&self) -> PathBuf {
+        if self.for_every_user {
+            return self.root().join("stopctl");
+        }
+        Self::program().into()
+    }
+
+    /// The fixture program, for whoever is to run it.
+    pub(crate) fn zoo_path(&self) -> PathBuf {
+        if self.for_every_user {
+            return self.root().join("zoo");
+        }
+        zoo()
     }
 
     pub(crate) fn root(&self) -> &Path {

@@ -7,7 +7,6 @@ use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::base::Base;
-use super::examples::zoo;
 use super::started::Started;
 
 /// A `stopctl run` that records its events, unless told otherwise.
@@ -65,7 +64,7 @@ impl<'b> Scenario<'b> {
 
     /// The worker is a fixture program.
     pub(crate) fn zoo(self, arguments: &[&str]) -> Self {
-        let program = zoo();
+        let program = self.base.zoo_path();
         self.command(&[program.to_str().expect("a path in UTF-8")])
             .arguments(arguments)
     }
@@ -77,7 +76,7 @@ impl<'b> Scenario<'b> {
 
     /// The script finds the fixture program as `$0`.
     pub(crate) fn zoo_as_argument(mut self) -> Self {
-        self.worker.push(zoo().into());
+        self.worker.push(self.base.zoo_path().into());
         self
     }
 
@@ -123,10 +122,11 @@ impl<'b> Scenario<'b> {
         let mut command = match &self.wrapper {
             Some(script) => {
                 let mut shell = self.base.command("/bin/sh");
-                shell.args(["-c", script, "sh", Base::program()]);
+                shell.args(["-c", script, "sh"]);
+                shell.arg(self.base.stopctl_path());
                 shell
             }
-            None => self.base.command(Base::program()),
+            None => self.base.command(self.base.stopctl_path()),
         };
         command.arg("run");
         if let Some(events) = &self.events {

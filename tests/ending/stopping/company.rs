@@ -143,14 +143,9 @@ fn what_may_not_be_signalled_is_named_and_status_120_says_so() {
     if lacks(Need::Root) || lacks(Need::Program("setpriv")) {
         return;
     }
-    let mut base = Base::new();
+    let mut base = Base::below("/var/tmp").for_every_user();
     base.leaves_something();
-    // /dev/shm ignores set-uid bits; the build directory does not.
-    let program =
-        crate::support::examples::zoo().with_file_name(format!("foreigner-{}", std::process::id()));
-    std::fs::copy(crate::support::examples::zoo(), &program).expect("copy");
-    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o4755);
-    std::fs::set_permissions(&program, mode).expect("chmod");
+    let program = base.set_uid_zoo();
     let nobody = tempfile::Builder::new()
         .tempdir_in("/dev/shm")
         .expect("a directory");
@@ -174,7 +169,6 @@ fn what_may_not_be_signalled_is_named_and_status_120_says_so() {
     let status = run.wait_for_exit();
     send(pid, Signal::SIGKILL);
     let kept = std::fs::read_dir(&runs).expect("the base").count();
-    let _ = std::fs::remove_file(&program);
     run.finish();
     assert_eq!(status, Ended::Code(120), "{said:?}");
     assert_eq!(kept, 1, "the directory stays, so that list shows it");

@@ -111,7 +111,7 @@ fn n8_without_any_group_require_fails_with_nothing_left() {
     if lacks(Need::Root) || lacks(Need::Program("setpriv")) || lacks(Need::Mounts) {
         return;
     }
-    let base = Base::new();
+    let base = Base::new().for_every_user();
     let home = tempfile::Builder::new()
         .tempdir_in("/dev/shm")
         .expect("a directory");

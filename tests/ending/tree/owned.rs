@@ -5,39 +5,16 @@ use std::process::Stdio;
 use nix::sys::signal::Signal;
 
 use crate::support::base::Base;
-use crate::support::examples::zoo;
 use crate::support::need::{Need, lacks};
 use crate::support::processes;
 use crate::support::started::{Ended, send};
-
-/// A program that changes all its ids; `/dev/shm` ignores set-uid bits, the build directory does
-/// not.
-struct SetUid(std::path::PathBuf);
-
-impl SetUid {
-    fn new(row: &str) -> Self {
-        let name = format!("foreigner-{row}-{}", std::process::id());
-        let program = zoo().with_file_name(name);
-        std::fs::copy(zoo(), &program).expect("copy");
-        let mode = std::os::unix::fs::PermissionsExt::from_mode(0o4755);
-        std::fs::set_permissions(&program, mode).expect("chmod");
-        Self(program)
-    }
-}
-
-impl Drop for SetUid {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_file(&self.0);
-    }
-}
 
 /// Runs the script as nobody in two workers: one of `processes` has become root, and stays.
 fn one_of_them_becomes_root(row: &str, script: &str, processes: usize) {
     if lacks(Need::Root) || lacks(Need::Program("setpriv")) {
         return;
     }
-    let foreign = SetUid::new(row);
-    let mut base = Base::new();
+    let mut base = Base::below("/var/tmp").for_every_user();
     base.leaves_something();
     let home = tempfile::Builder::new()
         .tempdir_in("/dev/shm")
@@ -49,7 +26,7 @@ fn one_of_them_becomes_root(row: &str, script: &str, processes: usize) {
         .without_events()
         .workers(2)
         .environment("STOPCTL_DIR", home.path().join("runs"))
-        .environment("FOREIGN", &foreign.0)
+        .environment("FOREIGN", base.set_uid_zoo())
         .times("100ms", "100ms")
         .through(r#"exec setpriv --reuid=65534 --regid=65534 --clear-groups "$@""#)
         .stdin(Stdio::null())

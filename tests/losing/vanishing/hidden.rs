@@ -24,7 +24,7 @@ fn base_of(uid: u32) -> Option<Base> {
     if lacks(Need::Root) || lacks(Need::Program("setpriv")) {
         return None;
     }
-    let base = Base::new();
+    let base = Base::new().for_every_user();
     fs::create_dir(base.runs()).expect("the base");
     std::os::unix::fs::chown(base.runs(), Some(uid), Some(uid)).expect("chown");
     Some(base)
@@ -37,8 +37,8 @@ fn as_user(uid: u32) -> String {
 fn stopctl_as(uid: u32, base: &Base, arguments: &[&str]) -> Answer {
     let mut command = base.command("/bin/sh");
     let script = format!("{} \"$@\"", as_user(uid));
-    command.args(["-c", &script, "sh", Base::program()]);
-    command.args(arguments);
+    command.args(["-c", &script, "sh"]);
+    command.arg(base.stopctl_path()).args(arguments);
     base.answer(command)
 }
 

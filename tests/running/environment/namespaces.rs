@@ -361,12 +361,12 @@ fn k1m_the_root_of_a_user_namespace_and_the_real_one_do_not_meet() {
     if lacks(Need::Root) || lacks(Need::Mounts) || lacks(Need::Program("setpriv")) {
         return;
     }
-    let base = Base::below("/var/tmp");
+    let base = Base::below("/var/tmp").for_every_user();
     let mut command = base.command("unshare");
     command
         .args(["-m", "sh", "-c", BOTH])
-        .env("STOPCTL", Base::program())
-        .env("ZOO", zoo());
+        .env("STOPCTL", base.stopctl_path())
+        .env("ZOO", base.zoo_path());
     let answer = base.answer(command);
     assert_eq!(
         (answer.out.as_str(), answer.err.as_str()),

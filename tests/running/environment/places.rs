@@ -88,7 +88,7 @@ fn n5_a_proc_that_hides_the_processes_of_others_is_enough() {
     }
     let base = Base::new();
     lives(&base, hide);
-    let base = Base::new();
+    let base = Base::new().for_every_user();
     fs::create_dir(base.runs()).expect("the base");
     std::os::unix::fs::chown(base.runs(), Some(USER), Some(USER)).expect("chown");
     let user = format!("setpriv --reuid={USER} --regid={USER} --clear-groups");

@@ -172,7 +172,8 @@ fn r4_the_longest_path_that_a_socket_can_have_is_used() {
 fn stranger(base: &Base, socket: &Path) -> Answer {
     let mut command = base.command("setpriv");
     command.args(["--clear-groups", "--regid", "65533", "--reuid", "65533"]);
-    command.args([Base::program(), "notify", "--status", "forged"]);
+    command.arg(base.stopctl_path());
+    command.args(["notify", "--status", "forged"]);
     command.env("NOTIFY_SOCKET", socket);
     base.answer(command)
 }
@@ -182,7 +183,7 @@ fn r8_a_stranger_is_named_and_not_heard_and_a_worker_that_changed_its_user_is() 
     if lacks(Need::Root) || lacks(Need::Program("setpriv")) {
         return;
     }
-    let base = Base::new();
+    let base = Base::new().for_every_user();
     let run = speaker(&base);
     let socket = base.runs().join("talk/notify");
     for _ in 0..2 {
@@ -197,7 +198,7 @@ fn r8_a_stranger_is_named_and_not_heard_and_a_worker_that_changed_its_user_is() 
     assert_eq!(named, 1, "{}", end.err());
     let run = base.scenario().name("other").options(&["--notify"]);
     let run = run
-        .environment("STOPCTL", Base::program())
+        .environment("STOPCTL", base.stopctl_path())
         .sh("exec setpriv --clear-groups --regid 65533 --reuid 65533 \"$STOPCTL\" notify --ready");
     let end = run.start().finish();
     end.expect(0);
@@ -209,7 +210,7 @@ fn r8_another_user_cannot_speak_to_the_run_of_one_who_is_not_root() {
     if lacks(Need::Root) || lacks(Need::Program("setpriv")) {
         return;
     }
-    let base = Base::new();
+    let base = Base::new().for_every_user();
     fs::create_dir(base.runs()).expect("a directory");
     std::os::unix::fs::chown(base.runs(), Some(65532), Some(65532)).expect("chown");
     let run = base.scenario().name("talk").options(&["--notify"]);

@@ -15,7 +15,7 @@ fn a7_when_processes_run_out_the_error_is_clear_and_the_started_ones_are_stopped
     if lacks(Need::Root) || lacks(Need::Program("setpriv")) {
         return;
     }
-    let base = Base::new();
+    let base = Base::new().for_every_user();
     fs::create_dir(base.runs()).expect("the base");
     std::os::unix::fs::chown(base.runs(), Some(LONELY), Some(LONELY)).expect("chown");
     for limit in [1, 3] {
