@@ -4,11 +4,14 @@ use std::io::Read;
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Once};
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
 use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};
 use nix::unistd::Pid;
+use signal_hook::flag::register_conditional_default;
 
 use super::events::{self, Events};
 use super::transcript::{Line, Lines, Stream, Transcript};
@@ -51,6 +54,7 @@ impl Started {
 
     /// Starts a command whose streams were chosen; those that are pipes are read.
     pub(crate) fn begin_as_is(mut command: Command, root: &Path, events: Option<PathBuf>) -> Self {
+        heed_signals();
         let since = Instant::now();
         let mut child = command
             .spawn()
@@ -269,6 +273,19 @@ impl End {
         }
         text
     }
+}
+
+/// A script's `cargo test &` has us ignore SIGINT and SIGQUIT, and nohup(1) SIGHUP. Whatever we start
+/// would inherit that, and not be interrupted. What we handle it does not inherit; and we handle it as
+/// if we did not.
+fn heed_signals() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        for signal in [libc::SIGHUP, libc::SIGINT, libc::SIGQUIT, libc::SIGTERM] {
+            let always = Arc::new(AtomicBool::new(true));
+            register_conditional_default(signal, always).expect("a signal with a handler");
+        }
+    });
 }
 
 /// Sends a signal to a process the test knows.
