@@ -17,6 +17,8 @@ use stopctl::contract::owner;
 use stopctl::contract::record::{Record, RecordError, RecordReader, RunRecord, Snapshot};
 use stopctl::words::pid::Pid;
 
+#[path = "skipped/note.rs"]
+mod note;
 mod properties;
 mod skipped;
 
@@ -30,7 +32,7 @@ fn corpus(target: &str, check: fn(&[u8])) -> Vec<Vec<u8>> {
     let fuzz = Path::new("tests/fuzz");
     if !fuzz.exists() {
         // Cargo leaves a package inside another one out when it publishes that.
-        skipped::skipped("this needs tests/fuzz, which a published package does not have");
+        note::note("this needs tests/fuzz, which a published package does not have");
         return Vec::new();
     }
     let folder = fuzz.join("corpus").join(target);

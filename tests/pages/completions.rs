@@ -12,7 +12,7 @@ use crate::cli;
 use crate::cli::Shell;
 use crate::committed;
 use crate::generated;
-use crate::skipped;
+use crate::support::need::missing;
 
 const FILES: [(Shell, &str); 3] = [
     (Shell::Bash, "completions/stopctl.bash"),
@@ -190,7 +190,7 @@ fn each_shell_can_parse_its_file() {
                     "{shell} -n {name}:\n{said}"
                 );
             }
-            Err(_) => skipped::skipped(&format!("no {shell} here")),
+            Err(_) => missing(shell),
         }
     }
 }

@@ -13,8 +13,6 @@ mod packages;
 mod printed;
 mod readers;
 mod readme;
-#[path = "../skipped/mod.rs"]
-mod skipped;
 #[path = "../support/mod.rs"]
 mod support;
 mod unit;

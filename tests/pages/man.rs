@@ -8,7 +8,7 @@ use clap::{Command, CommandFactory};
 use crate::cli;
 use crate::committed;
 use crate::generated;
-use crate::skipped;
+use crate::support::need::missing;
 
 mod roff;
 
@@ -145,7 +145,7 @@ fn the_page_of_engines_shows_every_recipe_as_it_is() {
     let page = committed::read("man/stopctl-engines.7");
     for recipe in std::fs::read_dir(committed::path("man/engines")).expect("man/engines") {
         let name = recipe.expect("a recipe").file_name();
-        let name = format!("man/engines/{}", name.display());
+        let name = format!("man/engines/{}", name.to_string_lossy());
         let shown = committed::read(&name)
             .replace('\\', "\\e")
             .replace('-', "\\-");
@@ -231,7 +231,7 @@ fn mandoc_finds_nothing_to_say_about_any_page() {
         .output()
         .is_err()
     {
-        skipped::skipped("no mandoc here");
+        missing("mandoc");
         return;
     }
     for name in pages() {
@@ -248,7 +248,7 @@ fn mandoc_finds_nothing_to_say_about_any_page() {
 #[test]
 fn man_shows_every_page_without_a_warning() {
     if Process::new("man").arg("--version").output().is_err() {
-        skipped::skipped("no man here");
+        missing("man");
         return;
     }
     for name in pages() {

@@ -9,7 +9,7 @@ use std::process::{Child, Command, Stdio};
 
 use tempfile::TempDir;
 
-use crate::skipped;
+use crate::support::need::missing;
 
 mod printed;
 
@@ -161,7 +161,7 @@ fn build(language: &str, driver: &str) -> Option<Reader> {
     let mut asked = Command::new(tool);
     asked.args(compile.unwrap_or_default()).stdin(Stdio::null());
     let Ok(output) = asked.output() else {
-        skipped::skipped(&format!("no {tool} here"));
+        missing(tool);
         return None;
     };
     let said = String::from_utf8_lossy(&output.stderr).into_owned();

@@ -1,10 +1,15 @@
 //! What a test needs of the machine. A test that lacks it says so and returns; in CI, which must
 //! have everything, it fails.
 
-use std::io::Write as _;
+#[path = "../skipped/note.rs"]
+mod note;
+#[path = "../skipped/mod.rs"]
+mod skipped;
+
+use std::fmt;
 use std::process::{Command, Stdio};
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub(crate) enum Need {
     Root,
     /// A program on the PATH.
@@ -19,13 +24,26 @@ pub(crate) enum Need {
     TimeNamespace,
 }
 
+impl fmt::Display for Need {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Root => "root",
+            Self::Program(name) => name,
+            Self::Trace => "strace, and to be allowed to trace",
+            Self::Mounts => "a mount namespace",
+            Self::PidNamespace => "a pid namespace",
+            Self::TimeNamespace => "a time namespace",
+        })
+    }
+}
+
 /// Whether the machine lacks it; then the test's caller returns.
 #[must_use = "a test without what it needs must return"]
 pub(crate) fn lacks(need: Need) -> bool {
     if has(need) {
         return false;
     }
-    missing(&format!("{need:?}"));
+    missing(&need.to_string());
     true
 }
 
@@ -46,8 +64,7 @@ pub(crate) fn rounds(usual: usize) -> usize {
 
 /// For what CI is not asked to have.
 pub(crate) fn not_run(reason: &str) {
-    // Past the test harness, which would swallow it.
-    let _ = writeln!(std::io::stderr(), "skipped: {reason}");
+    note::note(reason);
 }
 
 fn has(need: Need) -> bool {

@@ -20,7 +20,11 @@ pub(crate) fn example(name: &str) -> String {
 
 /// The first `python3`; the caller returns if there is none.
 pub(crate) fn python() -> Option<String> {
-    with("sys")
+    let found = find("sys");
+    if found.is_none() {
+        need::missing("python3");
+    }
+    found
 }
 
 /// An interpreter that can import this module; the caller returns if there is none.

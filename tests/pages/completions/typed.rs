@@ -4,6 +4,8 @@ use std::collections::BTreeSet;
 use std::io::Write as _;
 use std::process::{Command as Process, Stdio};
 
+use crate::support::need::missing;
+
 /// A directory whose `stopctl` lists two runs, and nothing else.
 fn fake_program() -> tempfile::TempDir {
     let dir = tempfile::tempdir().expect("a temporary directory");
@@ -67,7 +69,7 @@ fn in_bash(words: &[&str]) -> Option<Vec<String>> {
 fn bash_completes_the_names_of_runs() {
     let both = vec!["train".to_owned(), "tidy-up".to_owned()];
     let Some(offered) = in_bash(&["stopctl", "stop", ""]) else {
-        crate::skipped::skipped("no bash here");
+        missing("bash");
         return;
     };
     assert_eq!(offered, both);
@@ -96,7 +98,7 @@ fn bash_completes_the_names_of_runs() {
 #[test]
 fn bash_completes_what_is_no_name_as_before() {
     let Some(offered) = in_bash(&["stopctl", "stop", "--color", "a"]) else {
-        crate::skipped::skipped("no bash here");
+        missing("bash");
         return;
     };
     assert_eq!(offered, ["auto", "always"]);
@@ -109,7 +111,7 @@ fn bash_completes_what_is_no_name_as_before() {
 #[test]
 fn bash_completes_the_command_of_run() {
     let Some(offered) = in_bash(&["stopctl", "run", "-n", "3", "--grace", "5s", "stopct"]) else {
-        crate::skipped::skipped("no bash here");
+        missing("bash");
         return;
     };
     assert_eq!(offered, ["stopctl"]);
@@ -131,7 +133,7 @@ fn fish_completes_the_names_of_runs_and_the_command_of_run() {
         Some(words.map(str::to_owned).collect::<BTreeSet<String>>())
     };
     let Some(offered) = offers("stopctl stop t") else {
-        crate::skipped::skipped("no fish here");
+        missing("fish");
         return;
     };
     let both = BTreeSet::from(["train".to_owned(), "tidy-up".to_owned()]);

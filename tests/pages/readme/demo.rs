@@ -52,7 +52,7 @@ pub(crate) fn has_files() -> bool {
         .output();
     let enough = files.is_ok_and(|found| found.stdout.split(|&b| b == b'\n').count() > 100);
     if !enough {
-        crate::skipped::skipped("no files below /usr/share/doc");
+        crate::support::need::missing("files below /usr/share/doc");
     }
     enough
 }

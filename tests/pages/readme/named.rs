@@ -102,7 +102,7 @@ fn the_look_of_each_language_stands_in_the_tested_file_that_it_is_from() {
     let languages = fs::read_dir(committed::path("clients")).expect("clients/");
     for language in languages {
         let name = language.expect("clients/").file_name();
-        let folder = format!("clients/{}/", name.display());
+        let folder = format!("clients/{}/", name.to_string_lossy());
         assert!(
             rows.iter().any(|(_, file)| file.starts_with(&folder)),
             "README.md says nothing of {folder}"
