@@ -161,6 +161,16 @@ fn stop_all_stops_every_run() {
 }
 
 #[test]
+fn stop_all_of_nothing_says_so_and_is_no_error() {
+    let base = Base::new();
+    let none = "stopctl: there is no run; nothing was stopped\n";
+    assert_eq!(base.call(&["stop", "--all"]).expect(0).err, none);
+    assert_eq!(base.call(&["stop", "--all", "--quiet"]).expect(0).err, "");
+    let json = base.call(&["stop", "--all", "--json"]);
+    assert_eq!(json.expect(0).json()["runs"], serde_json::json!([]));
+}
+
+#[test]
 fn stop_without_a_name_stops_the_only_run() {
     let base = Base::new();
     let run = base.scenario().name("only").zoo(&["polite"]).start();

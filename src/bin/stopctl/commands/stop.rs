@@ -6,7 +6,7 @@ use stopctl::decide::outcome::Outcome;
 use stopctl::decide::times::Wanted;
 use stopctl::linux::interrupts::Interrupts;
 use stopctl::outside::fate::Fate;
-use stopctl::outside::find::{self, FindError, Missing};
+use stopctl::outside::find::{self, Absent, FindError, Missing};
 use stopctl::outside::found::{Run, Unusable};
 use stopctl::outside::sealed::Sealed;
 use stopctl::outside::stop::{Demand, Stop, hand_over};
@@ -59,6 +59,10 @@ pub(crate) fn stop(args: &StopArgs) -> Leave {
     }
     let supervisors: Vec<Pid> = runs.iter().map(|run| run.seen().run.pid).collect();
     let mut voice = Voice::with_picture(&args.voice, &supervisors);
+    if args.all && runs.is_empty() && sealed.is_empty() && unreadable.is_empty() {
+        let none = found::absent(&Absent::Any, "; nothing was stopped");
+        voice.say(Weight::Notice, &none);
+    }
     let mut stops: Vec<Stop> = runs
         .into_iter()
         .map(|run| Stop::ask(run, &demand, &mut hearing(&mut voice)))
