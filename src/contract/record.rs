@@ -160,6 +160,10 @@ pub struct RunRecord {
     /// The answers to the last of those requests.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub answers: Vec<Answer>,
+    /// Whether workers are heard (`--notify`): only then a worker that has not said that it is ready
+    /// is not.
+    #[serde(default)]
+    pub hears_workers: bool,
     /// Its phase.
     pub phase: Phase,
     /// Why all workers were asked to stop.
@@ -195,6 +199,7 @@ impl RunRecord {
             lacks: Vec::new(),
             takes_signals: true,
             answers: Vec::new(),
+            hears_workers: false,
             phase: Phase::Running,
             reason: None,
             status: None,
@@ -366,6 +371,9 @@ pub struct WorkerRecord {
     /// Milliseconds from the flag to its end.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub flag_to_end_ms: Option<u64>,
+    /// Whether it has said that what it had to set up is there (`READY=1`).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub ready: bool,
     /// What it says it is doing (`STATUS=`), in its own words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub status_text: Option<String>,
@@ -424,6 +432,7 @@ impl Default for WorkerRecord {
             signal: None,
             failed: None,
             flag_to_end_ms: None,
+            ready: false,
             status_text: None,
             acknowledged_ms: None,
             extensions: 0,

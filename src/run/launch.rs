@@ -271,5 +271,6 @@ fn described(plan: &Plan, identity: &Identity, name: &RunName) -> RunRecord {
     run.stop_signal = plan.stop_signal;
     run.signal_to = plan.signal_to;
     run.stragglers = plan.stragglers;
+    run.hears_workers = plan.notify != Notify::Off;
     run
 }

@@ -66,25 +66,25 @@ pub(crate) const fn answer(is_so: Option<bool>) -> &'static str {
 }
 
 /// A table: the columns as wide as they need to be, the last one open.
-pub(crate) fn table<const N: usize>(head: [&str; N], rows: &[[String; N]]) -> String {
-    let width = |column: usize| {
+pub(crate) fn table(heads: &[&str], rows: &[Vec<String>]) -> String {
+    let width = |(column, head): (usize, &&str)| {
         let cells = rows.iter().map(|row| row[column].chars().count());
-        cells.chain([head[column].len()]).max().unwrap_or(0)
+        cells.chain([head.len()]).max().unwrap_or(0)
     };
-    let widths: [usize; N] = std::array::from_fn(width);
+    let widths: Vec<usize> = heads.iter().enumerate().map(width).collect();
     let mut text = String::new();
-    let mut line = |cells: [&str; N]| {
+    let mut line = |cells: &mut dyn Iterator<Item = &str>| {
         let mut padded = String::new();
-        for (cell, width) in cells.iter().zip(widths) {
+        for (cell, width) in cells.zip(&widths) {
             // UNWRAP: writing to a String cannot fail.
             let _ = write!(padded, "{cell:width$}  ");
         }
         text.push_str(padded.trim_end());
         text.push('\n');
     };
-    line(head);
+    line(&mut heads.iter().copied());
     for row in rows {
-        line(std::array::from_fn(|column| row[column].as_str()));
+        line(&mut row.iter().map(String::as_str));
     }
     text
 }
@@ -113,9 +113,9 @@ mod tests {
     #[test]
     fn a_table_has_straight_columns_and_no_spaces_at_the_end_of_a_line() {
         let rows = [
-            ["a".to_owned(), "long cell".to_owned()],
-            ["bcd".to_owned(), String::new()],
+            vec!["a".to_owned(), "long cell".to_owned()],
+            vec!["bcd".to_owned(), String::new()],
         ];
-        assert_eq!(table(["X", "Y"], &rows), "X    Y\na    long cell\nbcd\n");
+        assert_eq!(table(&["X", "Y"], &rows), "X    Y\na    long cell\nbcd\n");
     }
 }

@@ -33,8 +33,7 @@ impl Heard {
         }
     }
 
-    /// What the record of an earlier owner says of it. Whether it was ready matters to nobody any
-    /// more.
+    /// What the record of an earlier owner says of it.
     pub(super) fn recorded(
         worker: WorkerNumber,
         record: &WorkerRecord,
@@ -43,7 +42,7 @@ impl Heard {
         Self {
             worker,
             looked,
-            ready: false,
+            ready: record.ready,
             status: record.status_text.clone(),
             acknowledged: record.acknowledged_ms.map(Duration::from_millis),
         }
@@ -73,7 +72,9 @@ impl Heard {
         turn: &mut Turn<'_>,
     ) -> bool {
         let worker = self.worker;
-        if message.ready && !std::mem::replace(&mut self.ready, true) {
+        let is_ready_now = message.ready && !self.ready;
+        if is_ready_now {
+            self.ready = true;
             turn.tell(&Event::WorkerReady { worker });
         }
         if let Some(status) = &message.status {
@@ -88,7 +89,7 @@ impl Heard {
             self.acknowledged = Some(after);
             turn.tell(&Event::Acknowledged { worker, after });
         }
-        message.status.is_some() || seen_at.is_some()
+        is_ready_now || message.status.is_some() || seen_at.is_some()
     }
 
     /// Whether it looked at its flag; `None` if that cannot be known.
@@ -184,14 +185,14 @@ mod tests {
     }
 
     #[test]
-    fn that_it_is_ready_is_reported_once_and_not_recorded() {
+    fn that_it_is_ready_is_news_once() {
         let (mut heard, mut told) = (nothing(), Told::default());
         let ready = Message {
             ready: true,
             ..Message::default()
         };
-        for _ in 0..2 {
-            assert!(!heard.hear(&ready, None, &mut told.turn(ASKED)));
+        for is_news in [true, false] {
+            assert_eq!(heard.hear(&ready, None, &mut told.turn(ASKED)), is_news);
         }
         assert!(heard.is_ready());
         assert_eq!(told.count("WorkerReady"), 1);
@@ -200,11 +201,13 @@ mod tests {
     #[test]
     fn what_an_earlier_owner_has_heard_is_kept() {
         let record = WorkerRecord {
+            ready: true,
             status_text: Some("saving".to_owned()),
             acknowledged_ms: Some(1500),
             ..WorkerRecord::default()
         };
         let heard = Heard::recorded(WorkerNumber::FIRST, &record, None);
+        assert!(heard.is_ready());
         assert_eq!(heard.status(), Some("saving"));
         assert_eq!(heard.acknowledged(), Some(Duration::from_millis(1500)));
         assert_eq!(heard.looked(), None);

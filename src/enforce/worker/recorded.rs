@@ -43,6 +43,7 @@ pub(super) fn record(
         signal,
         failed: last.map(|last| last.failed),
         flag_to_end_ms: last.and_then(|last| last.flag_to_end).map(milliseconds),
+        ready: heard.is_ready(),
         status_text: heard.status().map(ToOwned::to_owned),
         acknowledged_ms: heard.acknowledged().map(milliseconds),
         extensions: stop.extensions(),

@@ -60,6 +60,35 @@ fn what_a_worker_does_is_shown_escaped_until_it_says_nothing() {
 }
 
 #[test]
+fn who_has_said_that_it_is_ready_is_shown_where_workers_are_heard() {
+    let base = Base::new();
+    let mut run = speaker(&base);
+    let ready = || {
+        let seen = base.call(&["status", "talk", "--json"]).json();
+        let shown = base.call(&["status", "talk"]).out;
+        let column = |line: &str| line.split_whitespace().nth(3).map(ToOwned::to_owned);
+        let cells: Option<Vec<String>> = shown.lines().skip(1).map(column).collect();
+        (
+            seen["runs"][0]["workers"][0]["ready"].as_bool(),
+            cells.expect("a table").join(" "),
+        )
+    };
+    assert_eq!(ready(), (Some(false), "READY no".to_owned()));
+    let watch = base.begin(&["status", "talk", "--watch"]);
+    watch.wait_for("READY");
+    say(&mut run, "ready");
+    watch.wait_for("running; ready; ");
+    assert_eq!(ready(), (Some(true), "READY yes".to_owned()));
+    run.finish().expect(0);
+    watch.finish().expect(0);
+    let run = base.scenario().name("talk").zoo(&["polite"]).start();
+    run.ready(1);
+    assert_eq!(ready(), (None, "STATE running".to_owned()));
+    base.call(&["stop", "talk"]).expect(0);
+    run.finish().expect(0);
+}
+
+#[test]
 fn a_long_text_is_cut_and_a_hostile_one_fits_into_the_record() {
     let base = Base::new();
     let mut run = speaker(&base);

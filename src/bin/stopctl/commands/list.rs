@@ -34,10 +34,7 @@ pub(crate) fn list(args: &ListArgs) -> Leave {
         show::out("no runs\n")
     } else {
         let rows: Vec<_> = runs.iter().map(row).collect();
-        show::out(&show::table(
-            ["NAME", "STATE", "WORKERS", "AGE", "COMMAND"],
-            &rows,
-        ))
+        show::out(&show::table(&HEADS, &rows))
     };
     if problems.is_empty() {
         listed
@@ -46,8 +43,10 @@ pub(crate) fn list(args: &ListArgs) -> Leave {
     }
 }
 
-fn row(run: &Run) -> [String; 5] {
-    [
+const HEADS: [&str; 5] = ["NAME", "STATE", "WORKERS", "AGE", "COMMAND"];
+
+fn row(run: &Run) -> Vec<String> {
+    vec![
         run.name().to_owned(),
         found::state(State::of(run)),
         run.seen().run.workers.to_string(),

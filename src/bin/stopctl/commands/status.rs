@@ -66,37 +66,43 @@ fn described(run: &Run) -> String {
         head.push('\n');
     }
     let (run, workers) = (&run.seen().run, &run.seen().workers);
-    let rows = workers
-        .iter()
-        .enumerate()
-        .map(|(number, worker)| row(run, number, worker));
-    let [number, pid, looked, state, next, outcome] = HEADS;
-    if workers.iter().all(|worker| worker.status_text.is_none()) {
-        return head + &show::table(HEADS, &rows.collect::<Vec<_>>());
-    }
-    let rows = rows.zip(workers).map(|(row, worker)| {
-        let [number, pid, looked, state, next, outcome] = row;
-        let says = worker.status_text.as_ref().map_or_else(dash, escaped);
-        [number, pid, looked, state, next, outcome, says]
-    });
-    let heads = [number, pid, looked, state, next, outcome, "SAYS"];
-    head + &show::table(heads, &rows.collect::<Vec<_>>())
+    // A column that would say nothing of anybody is left out.
+    let says = workers.iter().any(|worker| worker.status_text.is_some());
+    let is_shown = |head: &str| match head {
+        READY => run.hears_workers,
+        SAYS => says,
+        _ => true,
+    };
+    let row = |(number, worker): (usize, &WorkerRecord)| {
+        let cells = HEADS.into_iter().zip(cells(run, number, worker));
+        let shown = cells.filter(|(head, _)| is_shown(head));
+        shown.map(|(_, cell)| cell).collect()
+    };
+    let heads: Vec<&str> = HEADS.into_iter().filter(|head| is_shown(head)).collect();
+    let rows: Vec<Vec<String>> = workers.iter().enumerate().map(row).collect();
+    head + &show::table(&heads, &rows)
 }
 
-const HEADS: [&str; 6] = ["WORKER", "PID", "LOOKED", "STATE", "NEXT", "OUTCOME"];
+const READY: &str = "READY";
+const SAYS: &str = "SAYS";
+const HEADS: [&str; 8] = [
+    "WORKER", "PID", "LOOKED", READY, "STATE", "NEXT", "OUTCOME", SAYS,
+];
 
 fn dash() -> String {
     "-".to_owned()
 }
 
-fn row(run: &RunRecord, number: usize, worker: &WorkerRecord) -> [String; 6] {
+fn cells(run: &RunRecord, number: usize, worker: &WorkerRecord) -> [String; 8] {
     let seen = record::acknowledged(worker).map_or_else(String::new, |seen| format!(", {seen}"));
     [
         number.to_string(),
         worker.pid.map_or_else(dash, |pid| pid.to_string()),
         show::answer(worker.looked).to_owned(),
+        show::answer(Some(worker.ready)).to_owned(),
         record::state(run, worker) + &seen,
         record::next_of(run, worker, stopctl::now()).unwrap_or_else(dash),
         record::outcome(run, worker).unwrap_or_else(dash),
+        worker.status_text.as_ref().map_or_else(dash, escaped),
     ]
 }

@@ -74,11 +74,11 @@ impl Annotations {
             return Ok(());
         };
         let mut text = format!("### {}\n\n", self.over(run, time, finals));
-        let row = |cells: &[String; 5]| format!("| {} |\n", cells.join(" | "));
+        let row = |cells: &[String]| format!("| {} |\n", cells.join(" | "));
         text.push_str(&row(&HEAD.map(str::to_owned)));
         text.push_str(&row(&HEAD.map(|_| "---".to_owned())));
         let rows = self.rows(finals);
-        text.extend(rows.iter().take(ROWS).map(row));
+        text.extend(rows.iter().take(ROWS).map(|cells| row(cells)));
         if rows.len() > ROWS {
             let more = counted(rows.len() - ROWS, "more worker");
             text.extend(["\nand ", &more, "\n"]);
@@ -136,7 +136,7 @@ impl Annotations {
         ));
         let mut rows = self.rows(all);
         rows.truncate(ROWS);
-        lines.push(show::table(HEAD, &rows));
+        lines.push(show::table(&HEAD, &rows));
         lines.push(format!("\x1b[0Ksection_end:{now}:stopctl_{run}\r\x1b[0K\n"));
         lines
     }
@@ -163,11 +163,11 @@ impl Annotations {
     }
 
     /// The rows of the table, by the workers' numbers.
-    fn rows(&self, finals: &[Final]) -> Vec<[String; 5]> {
+    fn rows(&self, finals: &[Final]) -> Vec<Vec<String>> {
         let mut sorted: Vec<&Final> = finals.iter().collect();
         sorted.sort_by_key(|last| last.worker);
         let row = |last: &Final| {
-            [
+            vec![
                 last.worker.to_string(),
                 fate::of_one(last.outcome, &self.stop_signal),
                 last.ended

@@ -26,6 +26,12 @@ pub(crate) fn state(run: &RunRecord, worker: &WorkerRecord) -> String {
     }
 }
 
+/// Whether a worker that runs has said that it is ready; `None` where nobody hears it.
+pub(crate) fn ready(run: &RunRecord, worker: &WorkerRecord) -> Option<&'static str> {
+    let runs = run.hears_workers && worker.state == WorkerState::Running;
+    runs.then_some(if worker.ready { "ready" } else { "not ready" })
+}
+
 /// That a worker which is being stopped has said that it saw its flag.
 pub(crate) fn acknowledged(worker: &WorkerRecord) -> Option<String> {
     let after = worker.acknowledged_ms.map(Duration::from_millis)?;

@@ -85,6 +85,7 @@ fn worker(run: &Run, number: WorkerNumber, worker: &WorkerRecord) -> Value {
         "state": state,
         "level": worker.level,
         "looked": worker.looked,
+        "ready": run.seen().run.hears_workers.then_some(worker.ready),
         "flag": flag,
         "deadline_in_ms": worker.deadline_ns.map(left),
         "outcome": worker.outcome,

@@ -114,6 +114,7 @@ fn row(run: &RunRecord, number: WorkerNumber, worker: &WorkerRecord, now: Moment
         plain(pid.unwrap_or_default()),
         (style_of_looking(worker), looked.to_owned()),
         (style(worker.level), record::state(run, worker)),
+        plain(record::ready(run, worker).unwrap_or_default().to_owned()),
         plain(record::next_of(run, worker, now).unwrap_or_default()),
         plain(record::acknowledged(worker).unwrap_or_default()),
         plain(worker.status_text.as_ref().map(escaped).unwrap_or_default()),

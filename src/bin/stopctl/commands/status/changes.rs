@@ -84,6 +84,7 @@ fn told(run: &Run, worker: &WorkerRecord, now: Moment) -> String {
     };
     let parts = [
         Some(record::state(&run.seen().run, worker)),
+        record::ready(&run.seen().run, worker).map(str::to_owned),
         record::next_of(&run.seen().run, worker, now),
         looked.map(str::to_owned),
     ];
