@@ -60,6 +60,12 @@ pub enum Sent {
 #[must_use = "a refusal has to be reported"]
 pub fn signal(target: Target<'_>, number: i32) -> Sent {
     let result = match target {
+        // Whoever is in our session may be sent SIGCONT by anybody in it (kill(2)). A process to which we
+        // may not send anything else is not ours; signal 0 is sent to nobody.
+        Target::Pidfd(pidfd) if number == libc::SIGCONT => {
+            let may_signal = sys::pidfd_signal(pidfd, 0, Whom::Process);
+            may_signal.and_then(|()| sys::pidfd_signal(pidfd, number, Whom::Process))
+        }
         Target::Pidfd(pidfd) => sys::pidfd_signal(pidfd, number, Whom::Process),
         // Never init, and never ourselves.
         Target::Child(pid) | Target::GroupOf(pid) if pid == Pid::FIRST || pid == own_pid() => {
