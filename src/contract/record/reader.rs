@@ -14,6 +14,7 @@ use super::{
     BIRTH, Born, FILE, HEADER, HEADER_TEXT, Phase, RecordError, RunRecord, SLOT, VERSION,
     WorkerRecord, WorkerState, behind, slot,
 };
+use crate::contract::flag::writer::FlagFile;
 use crate::linux::files;
 use crate::linux::sys::{self, SharedPage};
 use crate::words::duration::Limit;
@@ -183,7 +184,9 @@ impl RecordReader {
         let mut seen = self.read_file()?;
         if seen.run.notes_reads {
             for worker in &mut seen.workers {
+                // A path would lead out of the directory: to a file system that never answers, say.
                 let flag = worker.flag.as_deref();
+                let flag = flag.filter(|name| FlagFile::worker_of(name).is_some());
                 let is_open = worker.looked == Some(false) && worker.state != WorkerState::Ended;
                 if is_open && flag.is_some_and(|name| files::was_read(&self.dir, name)) {
                     worker.looked = Some(true);
@@ -415,23 +418,33 @@ mod tests {
 
     #[test]
     fn a_flag_that_was_read_tells_of_those_who_were_not_seen_to_look() {
+        const READ: &str = "0.0123456789abcdef";
+        const UNREAD: &str = "0.fedcba9876543210";
         let mut made = Made::new(1);
-        for (name, time) in [("read", 1), ("unread", 0)] {
+        for (name, time) in [(READ, 1), (UNREAD, 0), ("another", 1)] {
             let flag = File::create(made.dir.path().join(name)).unwrap();
             let time = SystemTime::UNIX_EPOCH + Duration::from_secs(time);
             flag.set_times(FileTimes::new().set_accessed(time)).unwrap();
         }
         let (no, yes, unknown) = (Some(false), Some(true), None);
         for (notes_reads, state, flag, told, looked) in [
-            (true, WorkerState::Running, Some("read"), no, yes),
-            (true, WorkerState::Stopping, Some("read"), no, yes),
-            (true, WorkerState::Running, Some("unread"), no, no),
-            (true, WorkerState::Running, Some("unread"), yes, yes),
-            (true, WorkerState::Running, Some("missing"), no, no),
+            (true, WorkerState::Running, Some(READ), no, yes),
+            (true, WorkerState::Stopping, Some(READ), no, yes),
+            (true, WorkerState::Running, Some(UNREAD), no, no),
+            (true, WorkerState::Running, Some(UNREAD), yes, yes),
+            (
+                true,
+                WorkerState::Running,
+                Some("0.0000000000000000"),
+                no,
+                no,
+            ),
             (true, WorkerState::Running, None, no, no),
-            (true, WorkerState::Running, Some("read"), unknown, unknown),
-            (true, WorkerState::Ended, Some("read"), no, no),
-            (false, WorkerState::Running, Some("read"), no, no),
+            // Only the name of a flag leads to one, and never out of the directory.
+            (true, WorkerState::Running, Some("another"), no, no),
+            (true, WorkerState::Running, Some(READ), unknown, unknown),
+            (true, WorkerState::Ended, Some(READ), no, no),
+            (false, WorkerState::Running, Some(READ), no, no),
         ] {
             made.run.notes_reads = notes_reads;
             made.record.set_run(&made.run);
