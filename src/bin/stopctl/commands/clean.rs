@@ -6,6 +6,7 @@ use stopctl::contract::run_dir::RunDir;
 use stopctl::outside::leftovers::{Debris, Leftovers, Neglected, Obstacle, Unclear};
 use stopctl::outside::rescue::{self, Care};
 use stopctl::outside::stop::Stop;
+use stopctl::words::escape::escaped;
 
 use crate::cli::CleanArgs;
 use crate::commands::waiting::wait;
@@ -77,7 +78,8 @@ fn foretell(runs: Vec<Neglected>, late: &[RunDir], debris: &[Debris], voice: &mu
         voice.say(Weight::Notice, &what);
     }
     for one in debris {
-        voice.say(Weight::Notice, &format!("would remove {}", one.name()));
+        let name = escaped(one.name());
+        voice.say(Weight::Notice, &format!("would remove {name}"));
     }
 }
 
@@ -85,7 +87,7 @@ fn foretell(runs: Vec<Neglected>, late: &[RunDir], debris: &[Debris], voice: &mu
 fn sweep(debris: Vec<Debris>, voice: &mut Voice) -> usize {
     let mut problems = 0;
     for one in debris {
-        let name = one.name().to_owned();
+        let name = escaped(one.name());
         match one.remove() {
             Ok(()) => voice.say(Weight::Notice, &format!("removed {name}")),
             Err(error) => {
@@ -165,7 +167,7 @@ fn tend(dir: RunDir, voice: &mut Voice) -> anyhow::Result<Option<Stop<'static>>>
 
 /// Why a directory is left alone.
 fn unclear(unclear: &Unclear) -> String {
-    let name = &unclear.name;
+    let name = escaped(&unclear.name);
     match &unclear.why {
         Obstacle::Dir(error) => format!("{name}: {error}"),
         Obstacle::Owner(pid, why) => {

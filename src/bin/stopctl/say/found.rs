@@ -44,7 +44,9 @@ pub(crate) fn state(state: State) -> String {
 /// How a run is, and why it is being stopped.
 pub(crate) fn course(run: &Run, state: State) -> String {
     let reason = run.seen().run.reason.as_ref();
-    let why = reason.map_or_else(String::new, |reason| format!(" ({})", why(reason, None)));
+    let why = reason.map_or_else(String::new, |reason| {
+        format!(" ({})", escaped(why(reason, None)))
+    });
     format!("{}{why}", self::state(state))
 }
 

@@ -2,6 +2,7 @@
 
 use stopctl::outside::found::ROBUST_LIST;
 use stopctl::run::launch::lacks::{DNOTIFY, INOTIFY, PIDFD, PROC, SUBREAPER};
+use stopctl::words::escape::escaped;
 
 /// What that means, in a line.
 pub(crate) fn in_words(what: &str) -> String {
@@ -29,7 +30,7 @@ pub(crate) fn in_words(what: &str) -> String {
             "the kernel refused to watch over its supervisor (set_robust_list): should that be \
              killed, the guard stops the workers, and without a guard nobody does by itself"
         }
-        other => return format!("the kernel refused {other}"),
+        other => return format!("the kernel refused {}", escaped(other)),
     };
     words.to_owned()
 }
