@@ -127,12 +127,16 @@ _stopctl() {
             return 0
             ;;
         stopctl__subcmd__clean)
-            opts="-n -q -v -h --dry-run --quiet --verbose --color --help"
+            opts="-n -q -v -h --dry-run --user --quiet --verbose --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --user)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --color)
                     COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
                     return 0
@@ -397,12 +401,16 @@ _stopctl() {
             return 0
             ;;
         stopctl__subcmd__list)
-            opts="-h --json --names --help"
+            opts="-h --json --names --all-users --user --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --user)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -411,7 +419,7 @@ _stopctl() {
             return 0
             ;;
         stopctl__subcmd__notify)
-            opts="-w -h --ready --status --extend --stopping --run --worker --help"
+            opts="-w -h --ready --status --extend --stopping --run --worker --user --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -440,6 +448,10 @@ _stopctl() {
                     return 0
                     ;;
                 -w)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --user)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -575,7 +587,7 @@ _stopctl() {
             return 0
             ;;
         stopctl__subcmd__signal)
-            opts="-w -q -v -h --worker --quiet --verbose --color --help"
+            opts="-w -q -v -h --worker --user --quiet --verbose --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -586,6 +598,10 @@ _stopctl() {
                     return 0
                     ;;
                 -w)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --user)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -615,12 +631,16 @@ _stopctl() {
             return 0
             ;;
         stopctl__subcmd__status)
-            opts="-h --json --watch --help"
+            opts="-h --json --watch --user --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --user)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 *)
                     COMPREPLY=()
                     ;;
@@ -629,7 +649,7 @@ _stopctl() {
             return 0
             ;;
         stopctl__subcmd__stop)
-            opts="-a -w -g -q -v -h --all --worker --grace --stop-within --term --kill --no-wait --strict --reason --if-running --json --quiet --verbose --color --help"
+            opts="-a -w -g -q -v -h --all --worker --grace --stop-within --term --kill --no-wait --strict --reason --if-running --json --user --quiet --verbose --color --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -659,6 +679,10 @@ _stopctl() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --user)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --color)
                     COMPREPLY=($(compgen -W "auto always never" -- "${cur}"))
                     return 0
@@ -685,13 +709,17 @@ _stopctl() {
             return 0
             ;;
         stopctl__subcmd__wait)
-            opts="-h --timeout --help"
+            opts="-h --timeout --user --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
                 --timeout)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --user)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -707,7 +735,7 @@ _stopctl() {
 
 # Names of runs, and the command of `run`, are known only when they are asked for.
 _stopctl_with_names() {
-    local with_value=" -g -k -n -s -t -w --annotations --cgroup --color --events --extend --forward --grace --kill-after --max-grace --name --ready --reason --run --signal --signal-to --status --stdin --stop-within --stopped-status --stragglers --timeout --unaware-grace --worker --workers "
+    local with_value=" -g -k -n -s -t -w --annotations --cgroup --color --events --extend --forward --grace --kill-after --max-grace --name --ready --reason --run --signal --signal-to --status --stdin --stop-within --stopped-status --stragglers --timeout --unaware-grace --user --worker --workers "
     local command="${COMP_WORDS[1]}" i=2 cur="${COMP_WORDS[COMP_CWORD]}" only_words="" word
     case "${command}" in
         run|stop|signal|status|wait) ;;

@@ -86,6 +86,7 @@ complete -c stopctl -n "__fish_stopctl_using_subcommand stop" -s w -l worker -d 
 complete -c stopctl -n "__fish_stopctl_using_subcommand stop" -s g -l grace -d 'Time from the flag to SIGTERM [default: the run\'s]' -r
 complete -c stopctl -n "__fish_stopctl_using_subcommand stop" -l stop-within -d 'The whole ladder in this time: 80 % grace, 15 % kill-after, 5 % reserve; for a worker that never looked at its flag 10 %, 85 %, 5 %' -r
 complete -c stopctl -n "__fish_stopctl_using_subcommand stop" -l reason -d 'Reason written into the flag: one word of a-z, 0-9 and -, at most 16' -r
+complete -c stopctl -n "__fish_stopctl_using_subcommand stop" -l user -d 'Act as this user, by name or number, on the runs of that user; for root' -r -f -a "(__fish_complete_users)"
 complete -c stopctl -n "__fish_stopctl_using_subcommand stop" -l color -d 'When to use colours' -r -f -a "auto\t''
 always\t''
 never\t''"
@@ -100,28 +101,38 @@ complete -c stopctl -n "__fish_stopctl_using_subcommand stop" -s q -l quiet -d '
 complete -c stopctl -n "__fish_stopctl_using_subcommand stop" -s v -l verbose -d 'Name every signal sent; twice: trace'
 complete -c stopctl -n "__fish_stopctl_using_subcommand stop" -s h -l help -d 'Print help'
 complete -c stopctl -n "__fish_stopctl_using_subcommand signal" -s w -l worker -d 'Signal this worker only, by its number; may be given more than once' -r
+complete -c stopctl -n "__fish_stopctl_using_subcommand signal" -l user -d 'Act as this user, by name or number, on the runs of that user; for root' -r -f -a "(__fish_complete_users)"
 complete -c stopctl -n "__fish_stopctl_using_subcommand signal" -l color -d 'When to use colours' -r -f -a "auto\t''
 always\t''
 never\t''"
 complete -c stopctl -n "__fish_stopctl_using_subcommand signal" -s q -l quiet -d 'Say nothing but errors'
 complete -c stopctl -n "__fish_stopctl_using_subcommand signal" -s v -l verbose -d 'Name every signal sent; twice: trace'
 complete -c stopctl -n "__fish_stopctl_using_subcommand signal" -s h -l help -d 'Print help'
+complete -c stopctl -n "__fish_stopctl_using_subcommand status" -l user -d 'Act as this user, by name or number, on the runs of that user; for root' -r -f -a "(__fish_complete_users)"
 complete -c stopctl -n "__fish_stopctl_using_subcommand status" -l json -d 'Print JSON'
 complete -c stopctl -n "__fish_stopctl_using_subcommand status" -l watch -d 'Go on until the run is over: a display on a terminal, otherwise a line for each change'
 complete -c stopctl -n "__fish_stopctl_using_subcommand status" -s h -l help -d 'Print help'
+complete -c stopctl -n "__fish_stopctl_using_subcommand list" -l user -d 'Act as this user, by name or number, on the runs of that user; for root' -r -f -a "(__fish_complete_users)"
 complete -c stopctl -n "__fish_stopctl_using_subcommand list" -l json -d 'Print JSON'
 complete -c stopctl -n "__fish_stopctl_using_subcommand list" -l names -d 'Print the names only, one a line'
+complete -c stopctl -n "__fish_stopctl_using_subcommand list" -l all-users -d 'List the runs of every user; for root'
 complete -c stopctl -n "__fish_stopctl_using_subcommand list" -s h -l help -d 'Print help'
+complete -c stopctl -n "__fish_stopctl_using_subcommand ls" -l user -d 'Act as this user, by name or number, on the runs of that user; for root' -r -f -a "(__fish_complete_users)"
 complete -c stopctl -n "__fish_stopctl_using_subcommand ls" -l json -d 'Print JSON'
 complete -c stopctl -n "__fish_stopctl_using_subcommand ls" -l names -d 'Print the names only, one a line'
+complete -c stopctl -n "__fish_stopctl_using_subcommand ls" -l all-users -d 'List the runs of every user; for root'
 complete -c stopctl -n "__fish_stopctl_using_subcommand ls" -s h -l help -d 'Print help'
+complete -c stopctl -n "__fish_stopctl_using_subcommand ps" -l user -d 'Act as this user, by name or number, on the runs of that user; for root' -r -f -a "(__fish_complete_users)"
 complete -c stopctl -n "__fish_stopctl_using_subcommand ps" -l json -d 'Print JSON'
 complete -c stopctl -n "__fish_stopctl_using_subcommand ps" -l names -d 'Print the names only, one a line'
+complete -c stopctl -n "__fish_stopctl_using_subcommand ps" -l all-users -d 'List the runs of every user; for root'
 complete -c stopctl -n "__fish_stopctl_using_subcommand ps" -s h -l help -d 'Print help'
 complete -c stopctl -n "__fish_stopctl_using_subcommand wait" -l timeout -d 'Give up after this time, with exit status 124; the run goes on' -r
+complete -c stopctl -n "__fish_stopctl_using_subcommand wait" -l user -d 'Act as this user, by name or number, on the runs of that user; for root' -r -f -a "(__fish_complete_users)"
 complete -c stopctl -n "__fish_stopctl_using_subcommand wait" -s h -l help -d 'Print help'
 complete -c stopctl -n "__fish_stopctl_using_subcommand keep-going" -s h -l help -d 'Print help'
 complete -c stopctl -n "__fish_stopctl_using_subcommand sleep" -s h -l help -d 'Print help'
+complete -c stopctl -n "__fish_stopctl_using_subcommand clean" -l user -d 'Act as this user, by name or number, on the runs of that user; for root' -r -f -a "(__fish_complete_users)"
 complete -c stopctl -n "__fish_stopctl_using_subcommand clean" -l color -d 'When to use colours' -r -f -a "auto\t''
 always\t''
 never\t''"
@@ -133,6 +144,7 @@ complete -c stopctl -n "__fish_stopctl_using_subcommand notify" -l status -d 'Wh
 complete -c stopctl -n "__fish_stopctl_using_subcommand notify" -l extend -d 'At least this much time from now to SIGTERM, once a stop was asked for' -r
 complete -c stopctl -n "__fish_stopctl_using_subcommand notify" -l run -d 'Give more time to the workers of this run, from outside' -r -f
 complete -c stopctl -n "__fish_stopctl_using_subcommand notify" -s w -l worker -d 'To this worker only, by its number; may be given more than once' -r
+complete -c stopctl -n "__fish_stopctl_using_subcommand notify" -l user -d 'Act as this user, by name or number, on the run of that user; for root' -r -f -a "(__fish_complete_users)"
 complete -c stopctl -n "__fish_stopctl_using_subcommand notify" -l ready -d 'What was to be set up is'
 complete -c stopctl -n "__fish_stopctl_using_subcommand notify" -l stopping -d 'The flag was seen, and the worker stops'
 complete -c stopctl -n "__fish_stopctl_using_subcommand notify" -s h -l help -d 'Print help'

@@ -69,6 +69,7 @@
 //! | the loop of the supervisor, which blocks in one call only | `src/run/supervisor.rs` | `cargo test --test running one_loop::` |
 //! | a supervisor has died, and the run goes on | `src/enforce/guard.rs`, `src/enforce/takeover.rs`, `src/outside/rescue.rs` | `cargo test --test losing` |
 //! | somebody else requests a stop | `src/outside/stop.rs`, through `src/contract/control.rs` | `cargo test --test asking control::` |
+//! | root acts for another user | `src/linux/users.rs` | `cargo test --test asking users::` |
 //! | a message about any of this is worded | `src/bin/stopctl/say` | `cargo test --test running messages::` |
 //! | an option of the command line | `src/bin/stopctl/cli` | `cargo test --test pages` |
 
@@ -123,6 +124,8 @@ pub mod linux {
     pub(crate) mod sys;
     #[cfg(feature = "cli")]
     pub mod terminal;
+    #[cfg(feature = "cli")]
+    pub mod users;
     #[cfg(feature = "cli")]
     pub mod watch;
 }

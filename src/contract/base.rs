@@ -2,6 +2,7 @@
 //!
 //! This file decides what is a safe place. It must never look into the files of a run.
 
+use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io;
@@ -104,11 +105,37 @@ impl Base {
     /// be opened.
     pub fn find() -> Result<Option<Self>, BaseError> {
         let (path, origin) = locate_or_say()?;
+        Self::there(path, origin, Uid::effective())
+    }
+
+    /// The default base directory of `user`, if there is one, for root to read.
+    ///
+    /// # Errors
+    ///
+    /// As [`Base::find`]; it must belong to that user.
+    pub fn of(user: Uid) -> Result<Option<Self>, BaseError> {
+        let found = Self::there(place::of(user), Origin::Default, user);
+        found.map_err(|error| BaseError {
+            is_others: user != Uid::effective(),
+            ..error
+        })
+    }
+
+    fn there(path: PathBuf, origin: Origin, user: Uid) -> Result<Option<Self>, BaseError> {
         match files::open(AT_FDCWD, &path, DIRECTORY) {
-            Ok(dir) => Self { path, dir, origin }.verified().map(Some),
+            Ok(dir) => Self { path, dir, origin }.verified(user).map(Some),
             Err(error) if is_missing(&error) => Ok(None),
             Err(error) => Err(BaseError::new(&path, error)),
         }
+    }
+
+    /// The users who may have a default base directory, by their numbers.
+    ///
+    /// # Errors
+    ///
+    /// As open(2) and readdir(3).
+    pub fn owners() -> io::Result<BTreeSet<u32>> {
+        place::owners()
     }
 
     /// The base directory. If it is missing it is made, but not the directories above it.
@@ -140,7 +167,7 @@ impl Base {
             }
         };
         failpoint::pass("base directory found");
-        Self { path, dir, origin }.verified()
+        Self { path, dir, origin }.verified(Uid::effective())
     }
 
     /// A second handle of the same directory.
@@ -169,20 +196,21 @@ impl Base {
             dir,
             origin: Origin::of(path),
         }
-        .verified()
+        .verified(Uid::effective())
     }
 
-    fn verified(self) -> Result<Self, BaseError> {
+    fn verified(self, user: Uid) -> Result<Self, BaseError> {
         let problem = match self.dir.metadata() {
             Err(error) => Problem::Io(error),
-            Ok(data) if data.uid() != Uid::effective().as_raw() => Problem::Foreign(data.uid()),
-            Ok(_) if is_unmapped(Uid::effective()) => Problem::Unmapped,
+            Ok(data) if data.uid() != user.as_raw() => Problem::Foreign(data.uid(), user),
+            Ok(_) if is_unmapped(user) => Problem::Unmapped,
             Ok(data) if data.mode() & 0o022 != 0 => Problem::Writable(data.mode()),
             Ok(_) => return Ok(self),
         };
         Err(BaseError {
             path: self.path,
             problem,
+            is_others: false,
         })
     }
 
@@ -259,6 +287,7 @@ fn locate_or_say() -> Result<(PathBuf, Origin), BaseError> {
     place::locate().map_err(|error| BaseError {
         path: VARIABLE.into(),
         problem: Problem::Io(error),
+        is_others: false,
     })
 }
 

@@ -7,6 +7,8 @@ use std::fmt;
 use std::io;
 use std::path::Path;
 
+use nix::unistd::Uid;
+
 use crate::contract::base::{Base, BaseError};
 use crate::contract::flag::reader;
 use crate::outside::found::{Run, Unusable};
@@ -86,8 +88,32 @@ impl From<Unusable> for Missing {
 ///
 /// If the base directory cannot be used, or cannot be listed.
 pub fn all() -> Result<(Vec<Run>, Vec<Unusable>), FindError> {
+    all_in(Base::find().map_err(FindError::Base)?)
+}
+
+/// The users who may have runs in the default place, by their numbers.
+///
+/// # Errors
+///
+/// If that place cannot be listed.
+pub fn users() -> Result<impl Iterator<Item = Uid>, FindError> {
+    let owners = Base::owners().map_err(FindError::List)?;
+    Ok(owners.into_iter().map(Uid::from_raw))
+}
+
+/// Every run of `user` in the default place, and those that cannot be used, for root to look at.
+/// Whoever does more with them acts as that user.
+///
+/// # Errors
+///
+/// As [`all`].
+pub fn all_of(user: Uid) -> Result<(Vec<Run>, Vec<Unusable>), FindError> {
+    all_in(Base::of(user).map_err(FindError::Base)?)
+}
+
+fn all_in(base: Option<Base>) -> Result<(Vec<Run>, Vec<Unusable>), FindError> {
     let (mut runs, mut unusable) = (Vec::new(), Vec::new());
-    let Some(base) = Base::find().map_err(FindError::Base)? else {
+    let Some(base) = base else {
         return Ok((runs, unusable));
     };
     for name in base.names().map_err(FindError::List)? {
@@ -150,13 +176,4 @@ pub fn only() -> Result<Run, Missing> {
         (0, false) => Err(Missing::Several(Several::Managed(managed))),
         (_, _) => Err(Missing::Several(Several::Plain(runs))),
     }
-}
-
-/// The run that this process is a worker of; if it is none, the only one there is.
-///
-/// # Errors
-///
-/// As [`own`] and [`only`].
-pub fn own_or_only() -> Result<Run, Missing> {
-    own()?.map_or_else(only, Ok)
 }

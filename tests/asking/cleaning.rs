@@ -2,7 +2,7 @@
 //! say of such runs. Rows C14, G11, G21 and G22.
 
 mod names;
-mod scene;
+pub(crate) mod scene;
 mod unknown;
 
 use std::fs;

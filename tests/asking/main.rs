@@ -7,4 +7,5 @@ mod display;
 mod reading;
 #[path = "../support/mod.rs"]
 mod support;
+mod users;
 mod watch;

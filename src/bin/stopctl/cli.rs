@@ -111,6 +111,14 @@ pub(crate) struct Voice {
     pub(crate) color: Color,
 }
 
+/// Whose runs are meant.
+#[derive(Debug, Args)]
+pub(crate) struct Whose {
+    /// Act as this user, by name or number, on the runs of that user; for root
+    #[arg(long, value_name = "USER", value_hint = ValueHint::Username)]
+    pub(crate) user: Option<OsString>,
+}
+
 #[derive(Debug, Args)]
 #[expect(
     clippy::struct_excessive_bools,
@@ -204,6 +212,9 @@ pub(crate) struct StopArgs {
     pub(crate) json: bool,
 
     #[command(flatten)]
+    pub(crate) whose: Whose,
+
+    #[command(flatten)]
     pub(crate) voice: Voice,
 }
 
@@ -232,6 +243,9 @@ pub(crate) struct SignalArgs {
     pub(crate) workers: Vec<String>,
 
     #[command(flatten)]
+    pub(crate) whose: Whose,
+
+    #[command(flatten)]
     pub(crate) voice: Voice,
 }
 
@@ -252,6 +266,9 @@ pub(crate) struct StatusArgs {
     /// Go on until the run is over: a display on a terminal, otherwise a line for each change
     #[arg(long)]
     pub(crate) watch: bool,
+
+    #[command(flatten)]
+    pub(crate) whose: Whose,
 }
 
 #[derive(Debug, Args)]
@@ -263,6 +280,13 @@ pub(crate) struct ListArgs {
     /// Print the names only, one a line
     #[arg(long)]
     pub(crate) names: bool,
+
+    /// List the runs of every user; for root
+    #[arg(long, conflicts_with_all = ["names", "user"])]
+    pub(crate) all_users: bool,
+
+    #[command(flatten)]
+    pub(crate) whose: Whose,
 }
 
 #[derive(Debug, Args)]
@@ -279,6 +303,9 @@ pub(crate) struct WaitArgs {
     /// Give up after this time, with exit status 124; the run goes on
     #[arg(long, value_name = "DURATION", allow_hyphen_values = true)]
     pub(crate) timeout: Option<String>,
+
+    #[command(flatten)]
+    pub(crate) whose: Whose,
 }
 
 #[derive(Debug, Args)]
@@ -291,6 +318,9 @@ pub(crate) struct CleanArgs {
     /// Only say what would be done
     #[arg(short = 'n', long)]
     pub(crate) dry_run: bool,
+
+    #[command(flatten)]
+    pub(crate) whose: Whose,
 
     #[command(flatten)]
     pub(crate) voice: Voice,

@@ -1,4 +1,5 @@
-//! The commands: one file for each, and the waiting that several of them have in common.
+//! The commands: one file for each, and what several of them have in common:
+//! waiting, and acting as another user.
 
 pub(crate) mod clean;
 pub(crate) mod client;
@@ -14,3 +15,4 @@ pub(crate) mod stop;
 pub(crate) mod unit;
 pub(crate) mod wait;
 pub(crate) mod waiting;
+pub(crate) mod whose;

@@ -13,6 +13,7 @@ pub(crate) mod rung;
 pub(crate) mod stopping;
 pub(crate) mod summary;
 pub(crate) mod supervisor;
+pub(crate) mod users;
 pub(crate) mod voice;
 pub(crate) mod warnings;
 pub(crate) mod workers;

@@ -15,12 +15,15 @@ use super::VARIABLE;
 pub struct BaseError {
     pub(super) path: PathBuf,
     pub(super) problem: Problem,
+    /// Whether another user has to do something about it.
+    pub(super) is_others: bool,
 }
 
 #[derive(Debug)]
 pub(super) enum Problem {
     Io(io::Error),
-    Foreign(u32),
+    /// Whose it is, and whose it should be.
+    Foreign(u32, Uid),
     Writable(u32),
     Unmapped,
     NotADirectory,
@@ -35,12 +38,14 @@ impl fmt::Display for BaseError {
                 Some(Errno::ENOENT) => f.write_str("the directory above it does not exist")?,
                 Some(_) | None => write!(f, "{error}")?,
             },
-            Problem::Foreign(uid) => {
+            Problem::Foreign(uid, user) if *user == Uid::effective() => {
                 write!(
                     f,
-                    "belongs to uid {uid}, not to the user of stopctl (uid {})",
-                    Uid::effective()
+                    "belongs to uid {uid}, not to the user of stopctl (uid {user})"
                 )?;
+            }
+            Problem::Foreign(uid, user) => {
+                write!(f, "belongs to uid {uid}, not to uid {user}")?;
             }
             Problem::Writable(mode) => {
                 write!(f, "others may write into it (mode {:04o})", mode & 0o7777)?;
@@ -50,6 +55,9 @@ impl fmt::Display for BaseError {
             )?,
             Problem::NotADirectory => f.write_str("is not a directory (a link is not taken)")?,
         }
+        if self.is_others {
+            return Ok(());
+        }
         write!(f, "; set {VARIABLE} to use another directory for runs")
     }
 }
@@ -58,7 +66,7 @@ impl Error for BaseError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match &self.problem {
             Problem::Io(error) => Some(error),
-            Problem::Foreign(_)
+            Problem::Foreign(_, _)
             | Problem::Writable(_)
             | Problem::Unmapped
             | Problem::NotADirectory => None,
@@ -78,6 +86,7 @@ impl BaseError {
         Self {
             path: path.to_owned(),
             problem,
+            is_others: false,
         }
     }
 }

@@ -1,13 +1,21 @@
 //! Where we look for a base directory.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io;
+use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use nix::unistd::Uid;
 
 use super::VARIABLE;
+
+/// Where the default directories of all users are.
+const PLACE: &str = "/dev/shm";
+
+/// How the name of a default directory begins; the number of its user follows.
+const PREFIX: &str = "stopctl-";
 
 /// How many names the default directory may have.
 const NAMES: u32 = 8;
@@ -23,7 +31,7 @@ pub(super) enum Origin {
 
 impl Origin {
     pub(super) fn of(path: &Path) -> Self {
-        if defaults().any(|default| default == path) {
+        if defaults(Uid::effective()).any(|default| default == path) {
             Self::Default
         } else {
             Self::Variable
@@ -39,17 +47,36 @@ pub(super) fn locate() -> io::Result<(PathBuf, Origin)> {
             let path: PathBuf = Path::new(&path).components().collect();
             Ok((std::path::absolute(path)?, Origin::Variable))
         }
-        Some(_) | None => {
-            let us = Uid::effective().as_raw();
-            Ok((chosen(defaults().collect(), us), Origin::Default))
+        Some(_) | None => Ok((of(Uid::effective()), Origin::Default)),
+    }
+}
+
+/// The path of the default base directory of `user`, which may not exist.
+pub(super) fn of(user: Uid) -> PathBuf {
+    chosen(defaults(user).collect(), user.as_raw())
+}
+
+/// The users who have something at a place where a default base directory may be.
+///
+/// # Errors
+///
+/// As open(2) and readdir(3).
+pub(super) fn owners() -> io::Result<BTreeSet<u32>> {
+    let mut owners = BTreeSet::new();
+    for entry in fs::read_dir(PLACE)? {
+        let entry = entry?;
+        // Whose it is, the kernel tells, and not the name, which anybody may give.
+        if entry.file_name().as_bytes().starts_with(PREFIX.as_bytes()) {
+            owners.extend(entry.metadata().ok().map(|data| data.uid()));
         }
     }
+    Ok(owners)
 }
 
 /// The default path, and its substitutes: anybody may have made a directory with that name, and the
 /// root of a user namespace does so without meaning any harm.
-fn defaults() -> impl Iterator<Item = PathBuf> {
-    let first = format!("/dev/shm/stopctl-{}", Uid::effective());
+fn defaults(user: Uid) -> impl Iterator<Item = PathBuf> {
+    let first = format!("{PLACE}/{PREFIX}{user}");
     let others = (1..NAMES).map({
         let first = first.clone();
         move |number| format!("{first}.{number}")

@@ -6,7 +6,7 @@ use clap::{ArgGroup, Args, ValueHint};
 
 #[derive(Debug, Args)]
 #[command(
-    override_usage = "stopctl notify [--run NAME [--worker WORKER]...] [--ready] [--stopping] \
+    override_usage = "stopctl notify [--run NAME [--worker WORKER]... [--user USER]] [--ready] [--stopping] \
                       [--extend DURATION] [--status TEXT]",
     after_help = "Exit status: 0 it was heard; 1 nobody heard it, or there was nothing to extend; \
                         2 bad usage; 3 no such run; 125 if stopctl itself failed. \
@@ -43,4 +43,8 @@ pub(crate) struct NotifyArgs {
         allow_negative_numbers = true
     )]
     pub(crate) workers: Vec<String>,
+
+    /// Act as this user, by name or number, on the run of that user; for root
+    #[arg(long, value_name = "USER", value_hint = ValueHint::Username, requires = "run")]
+    pub(crate) user: Option<OsString>,
 }

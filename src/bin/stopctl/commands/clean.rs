@@ -10,6 +10,7 @@ use stopctl::words::escape::escaped;
 
 use crate::cli::CleanArgs;
 use crate::commands::waiting::wait;
+use crate::commands::whose;
 use crate::exit::Leave;
 use crate::say::asking::{self, hearing};
 use crate::say::voice::{Voice, Weight};
@@ -17,6 +18,9 @@ use crate::say::workers::counted;
 use stopctl::outside::found::Run;
 
 pub(crate) fn clean(args: &CleanArgs) -> Leave {
+    if let Err(leave) = whose::act_as(args.whose.user.as_deref()) {
+        return leave;
+    }
     let mut voice = Voice::new(&args.voice);
     let base = match Base::find() {
         Ok(base) => base,

@@ -15,6 +15,7 @@ use stopctl::words::signal_name::signal_name;
 use stopctl::words::worker_number::WorkerNumber;
 
 use crate::cli::notify::NotifyArgs;
+use crate::commands::whose;
 use crate::exit::Leave;
 use crate::parse;
 use crate::say::found;
@@ -36,7 +37,10 @@ pub(crate) fn notify(args: &NotifyArgs) -> Leave {
     let extend = args.extend.as_deref().map(str::parse::<Limit>).transpose();
     match (&args.run, extend) {
         (_, Err(error)) => Leave::USAGE.saying(&format_args!("--extend: {error}")),
-        (Some(name), Ok(Some(time))) => grant(name, &args.workers, time),
+        (Some(name), Ok(Some(time))) => match whose::act_as(args.user.as_deref()) {
+            Ok(()) => grant(name, &args.workers, time),
+            Err(leave) => leave,
+        },
         (Some(_) | None, Ok(extend)) => tell(args, extend),
     }
 }

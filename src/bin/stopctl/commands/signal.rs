@@ -7,6 +7,7 @@ use stopctl::words::signal_name::{parse_signal, signal_name};
 use stopctl::words::worker_number::WorkerNumber;
 
 use crate::cli::SignalArgs;
+use crate::commands::whose;
 use crate::exit::Leave;
 use crate::parse;
 use crate::say::found;
@@ -19,6 +20,9 @@ pub(crate) fn signal(args: &SignalArgs) -> Leave {
         Ok(signal) => signal,
         Err(problem) => return Leave::USAGE.saying(&problem),
     };
+    if let Err(leave) = whose::act_as(args.whose.user.as_deref()) {
+        return leave;
+    }
     let run = match find::named(&args.name) {
         Ok(run) => run,
         Err(Missing::Absent(absent)) => {

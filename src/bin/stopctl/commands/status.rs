@@ -5,6 +5,7 @@ use stopctl::words::duration::in_words;
 use stopctl::words::escape::escaped;
 
 use crate::cli::StatusArgs;
+use crate::commands::whose;
 use crate::exit::Leave;
 use crate::say::found;
 use crate::say::lacks;
@@ -19,8 +20,13 @@ mod changes;
 mod watch;
 
 pub(crate) fn status(args: &StatusArgs) -> Leave {
+    let user = args.whose.user.as_deref();
+    if let Err(leave) = whose::act_as(user) {
+        return leave;
+    }
+    let own_or_only = || whose::own(user)?.map_or_else(find::only, Ok);
     let name = args.name.as_deref();
-    let run = match name.map_or_else(find::own_or_only, find::named) {
+    let run = match name.map_or_else(own_or_only, find::named) {
         Ok(run) => run,
         Err(Missing::Absent(absent)) => {
             if args.json {

@@ -17,6 +17,7 @@ use stopctl::words::reason::Reason;
 use crate::cli::StopArgs;
 use crate::commands::run::finite;
 use crate::commands::waiting::{Waited, watch};
+use crate::commands::whose;
 use crate::exit::Leave;
 use crate::say::asking::{self, hearing};
 use crate::say::found;
@@ -31,6 +32,9 @@ pub(crate) fn stop(args: &StopArgs) -> Leave {
         Ok(demand) => demand,
         Err(problem) => return Leave::USAGE.saying(&format_args!("{problem:#}")),
     };
+    if let Err(leave) = whose::act_as(args.whose.user.as_deref()) {
+        return leave;
+    }
     // All names are looked up before any flag is raised.
     let Meant {
         runs,
@@ -233,7 +237,7 @@ fn meant(args: &StopArgs) -> Result<Meant, Missing> {
         }
     }
     if args.names.is_empty() {
-        let own = find::own()?;
+        let own = whose::own(args.whose.user.as_deref())?;
         meant.own = own.is_some();
         meant.runs.push(own.map_or_else(find::only, Ok)?);
     }

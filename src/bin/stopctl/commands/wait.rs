@@ -3,6 +3,7 @@
 use stopctl::words::duration::Limit;
 
 use crate::cli::WaitArgs;
+use crate::commands::whose;
 use crate::exit::Leave;
 use crate::say::found;
 use crate::say::supervisor;
@@ -15,6 +16,9 @@ pub(crate) fn wait(args: &WaitArgs) -> Leave {
         Ok(Some(Limit::Never) | None) => None,
         Err(error) => return Leave::FAILED.saying(&format_args!("--timeout: {error}")),
     };
+    if whose::act_as(args.whose.user.as_deref()).is_err() {
+        return Leave::FAILED;
+    }
     let run = match args.name.as_deref().map_or_else(find::only, find::named) {
         Ok(run) => run,
         Err(Missing::Absent(absent)) => {

@@ -5,6 +5,7 @@ use std::ffi::OsStr;
 use std::fmt::Write as _;
 use std::path::Path;
 
+use nix::unistd::Uid;
 use stopctl::contract::record::RunRecord;
 use stopctl::contract::standing::{Owned, Standing, Unverifiable};
 use stopctl::outside::find::{Absent, Several};
@@ -107,13 +108,14 @@ pub(crate) fn several(several: &Several) -> String {
 /// Under sudo only root's runs are found: perhaps one of the user who typed sudo was meant.
 fn of_another_user() -> String {
     let uid = std::env::var("SUDO_UID").ok();
-    let theirs = uid.map(|uid| format!("/dev/shm/stopctl-{uid}"));
-    theirs
-        .filter(|path| Path::new(path).is_dir())
-        .map_or_else(String::new, |path| {
-            let user = std::env::var("SUDO_USER").unwrap_or_else(|_| "the user".to_owned());
-            format!("{user} has runs in {path}: leave sudo out")
-        })
+    let uid = uid.filter(|_| Uid::effective().is_root());
+    let hint = |uid: String| {
+        let path = format!("/dev/shm/stopctl-{uid}");
+        let user = std::env::var("SUDO_USER").unwrap_or_else(|_| "the user".to_owned());
+        let hint = format!("{user} has runs in {path}: leave sudo out, or add --user {uid}");
+        Path::new(&path).is_dir().then_some(hint)
+    };
+    uid.and_then(hint).unwrap_or_default()
 }
 
 /// That a run has a name which a new one wants, and what to do about that.

@@ -16,8 +16,22 @@ use stopctl::outside::state::State;
 
 /// The whole document, with a newline.
 pub(crate) fn document(runs: &[Run]) -> String {
-    let runs: Vec<Value> = runs.iter().map(run).collect();
+    document_of(&runs.iter().map(run).collect::<Vec<_>>())
+}
+
+/// The same, of runs that were told one by one.
+pub(crate) fn document_of(runs: &[Value]) -> String {
     format!("{}\n", json!({ "schema": 1, "runs": runs }))
+}
+
+/// A run of the user with this number and, if one is known, this name.
+pub(crate) fn run_of(uid: u32, user: Option<&str>, of_theirs: &Run) -> Value {
+    let mut value = run(of_theirs);
+    value["uid"] = uid.into();
+    if let Some(user) = user {
+        value["user"] = user.into();
+    }
+    value
 }
 
 /// The last second that has four digits for its year.
