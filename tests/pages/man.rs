@@ -86,6 +86,16 @@ fn each_command_has_a_page_and_each_page_a_command() {
 }
 
 #[test]
+fn the_first_page_leads_to_every_other_page() {
+    let first = committed::read("man/stopctl.1").replace("\\-", "-");
+    for name in pages().iter().filter(|name| *name != "stopctl.1") {
+        let (page, section) = name.rsplit_once('.').expect("a section");
+        let reference = format!("{page} ({section})");
+        assert!(first.contains(&reference), "stopctl(1) names no {name}");
+    }
+}
+
+#[test]
 fn every_option_of_every_command_is_in_its_page() {
     for command in declaration().get_subcommands() {
         let page = committed::read(&format!("man/stopctl-{}.1", command.get_name()));

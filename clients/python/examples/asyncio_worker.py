@@ -1,6 +1,6 @@
 """A server in asyncio: the flag ends the wait, and the tasks are cancelled and awaited.
 
-    stopctl run -- python asyncio_worker.py
+    stopctl run -- python3 asyncio_worker.py
 """
 
 import asyncio

@@ -2,7 +2,7 @@
 
 The same with requests: ``stop.until(response.iter_content(CHUNK))``.
 
-    stopctl run -- python download.py DIRECTORY URL...
+    stopctl run -- python3 download.py DIRECTORY URL...
 """
 
 import os

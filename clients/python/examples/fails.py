@@ -2,7 +2,7 @@
 
 Its status is kept, and the stop that comes later is no error.
 
-    stopctl run -n 2 -- python fails.py
+    stopctl run -n 2 -- python3 fails.py
 """
 
 import os

@@ -1,6 +1,6 @@
 """A worker with nothing to do for 30 seconds at a time, which leaves at once when it is asked.
 
-    stopctl run -n 4 -- python idle.py
+    stopctl run -n 4 -- python3 idle.py
 """
 
 import os

@@ -1,6 +1,6 @@
 """A long call into C, which cannot look at the flag: on_stop interrupts it from another thread.
 
-    stopctl run -- python long_query.py
+    stopctl run -- python3 long_query.py
 """
 
 import sqlite3

@@ -1,6 +1,6 @@
 """A loop that looks at the flag between two pieces of work.
 
-    stopctl run -- python loop.py
+    stopctl run -- python3 loop.py
 """
 
 import time

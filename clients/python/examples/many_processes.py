@@ -1,6 +1,6 @@
 """One stop for many processes: a program that starts its own, and gives each the same flag.
 
-    stopctl run -- python many_processes.py spawn
+    stopctl run -- python3 many_processes.py spawn
 """
 
 import multiprocessing

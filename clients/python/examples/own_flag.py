@@ -1,6 +1,6 @@
 """An object that holds its own flag, and looks at it deep in its methods.
 
-    stopctl run -- python own_flag.py
+    stopctl run -- python3 own_flag.py
 """
 
 import time

@@ -2,7 +2,7 @@
 
 Tasks that are still in the queue start, see the flag at once, and return an empty result.
 
-    stopctl run -- python pool.py forkserver
+    stopctl run -- python3 pool.py forkserver
 """
 
 import multiprocessing

@@ -5,7 +5,7 @@ moments, or only some of them do. So they tell each other what they see, and all
 same step.
 
     export MASTER_ADDR=127.0.0.1 MASTER_PORT=29500
-    stopctl run -n 4 --grace 60s -- python ranks.py
+    stopctl run -n 4 --grace 60s -- python3 ranks.py
 
 Under Slurm each task of the step is a run: see ranks.sbatch.
 """

@@ -1,6 +1,6 @@
 """Processes that are stopped separately: each worker of a run has a flag of its own.
 
-    stopctl run --name shards -n 3 -- python separately.py
+    stopctl run --name shards -n 3 -- python3 separately.py
     stopctl stop shards --worker 1
 """
 

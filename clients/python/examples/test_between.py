@@ -1,6 +1,6 @@
 """Tests that are stopped between two of them, with their fixtures torn down.
 
-    stopctl run -- python -m pytest -s -p stopctl_pytest test_between.py
+    stopctl run -- python3 -m pytest -s -p stopctl_pytest test_between.py
 """
 
 from typing import Iterator

@@ -4,7 +4,7 @@ Each rank sees its flag at another moment. One that leaves alone lets the others
 collective call: so they reduce what they see, and all leave after the same step, or none.
 
     export MASTER_ADDR=127.0.0.1 MASTER_PORT=29500
-    stopctl run -n 4 --grace 60s -- python torch_distributed.py
+    stopctl run -n 4 --grace 60s -- python3 torch_distributed.py
 """
 
 import os

@@ -1,6 +1,6 @@
 """Recipe: a PyTorch training loop that saves a checkpoint when it is asked, and goes on from it.
 
-    stopctl run --grace 60s -- python torch_train.py checkpoint.pt
+    stopctl run --grace 60s -- python3 torch_train.py checkpoint.pt
 """
 
 import os
