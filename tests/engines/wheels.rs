@@ -5,6 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use crate::committed;
 use crate::support::base::{Answer, Base};
 use crate::support::need::{Need, lacks, not_run};
 use crate::support::python::with;
@@ -199,4 +200,24 @@ fn a_machine_without_a_program_gets_the_module_alone() {
         let answer = base.answer(module);
         assert_eq!(answer.expect(0).out, format!("{VERSION} True False\n"));
     }
+}
+
+#[test]
+fn no_wheel_is_made_of_a_program_that_needs_libraries() {
+    if lacks(Need::Program("hatchling")) {
+        return;
+    }
+    let base = Base::new();
+    let mut build = base.command("hatchling");
+    build
+        .args(["build", "--target", "wheel", "--directory"])
+        .arg(base.work())
+        .current_dir(committed::path("clients/python"))
+        .env("PYTHONDONTWRITEBYTECODE", "1")
+        // The one that is tested; the released one is linked statically.
+        .env("STOPCTL_PROGRAM", Base::program());
+    let answer = base.answer(build);
+    answer.expect(1).says("is not linked statically");
+    let files = fs::read_dir(base.work()).expect("the folder");
+    assert_eq!(files.count(), 0, "something was built");
 }
