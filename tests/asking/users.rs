@@ -30,7 +30,7 @@ fn is_impossible() -> bool {
 
 /// A base directory that belongs to that user.
 fn theirs() -> Base {
-    let base = Base::new();
+    let base = Base::new().for_every_user();
     fs::create_dir(base.runs()).expect("a directory");
     chown(base.runs(), Some(USER), Some(USER)).expect("chown");
     base
@@ -49,8 +49,8 @@ fn run_of_theirs(base: &Base, habit: &str, times: (&str, &str)) -> Started {
 fn called_by_them(base: &Base, arguments: &[&str]) -> Answer {
     let mut command = base.command("/bin/sh");
     let script = format!("{AS_USER} \"$@\"");
-    command.args(["-c", &script, "sh", Base::program()]);
-    command.args(arguments);
+    command.args(["-c", &script, "sh"]);
+    command.arg(base.stopctl_path()).args(arguments);
     base.answer(command)
 }
 
@@ -204,7 +204,7 @@ fn apart(base: &Base, script: &str) -> Answer {
     let mut command = base.command("unshare");
     command.args(["-m", "sh", "-c", &format!("{begin}{script}")]);
     command.env_remove("STOPCTL_DIR");
-    command.env("STOPCTL", Base::program());
+    command.env("STOPCTL", base.stopctl_path());
     base.answer(command)
 }
 
@@ -213,7 +213,7 @@ fn root_lists_the_runs_of_all_users() {
     if is_impossible() || lacks(Need::Mounts) {
         return;
     }
-    let base = Base::below("/var/tmp");
+    let base = Base::below("/var/tmp").for_every_user();
     let answer = apart(
         &base,
         r#"
@@ -258,7 +258,7 @@ fn under_sudo_a_hint_says_how_to_reach_the_runs_of_whoever_typed_it() {
     if is_impossible() || lacks(Need::Mounts) {
         return;
     }
-    let base = Base::below("/var/tmp");
+    let base = Base::below("/var/tmp").for_every_user();
     let answer = apart(
         &base,
         r#"

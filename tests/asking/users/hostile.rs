@@ -289,7 +289,7 @@ fn all_users_are_listed_whatever_one_of_them_has_planted() {
     if is_impossible() || lacks(Need::Mounts) {
         return;
     }
-    let base = Base::below("/var/tmp");
+    let base = Base::below("/var/tmp").for_every_user();
     let answer = apart(
         &base,
         r#"
