@@ -323,3 +323,30 @@ fn all_users_are_listed_whatever_one_of_them_has_planted() {
     ];
     assert_eq!(answer.err, said.concat());
 }
+
+/// One user has more runs than root may open at once.
+#[test]
+fn the_runs_of_one_user_take_no_descriptors_from_those_of_the_next() {
+    if is_impossible() || lacks(Need::Mounts) {
+        return;
+    }
+    let base = Base::below("/var/tmp");
+    let answer = apart(
+        &base,
+        r#"
+        for user in 61021 61022; do
+            as "$user" "$STOPCTL" run -q --name one -- "$STOPCTL" sleep 1h &
+        done
+        until [ "$("$STOPCTL" list --all-users | grep -c ' running ')" = 2 ]; do :; done
+        as 61021 sh -c 'cd /dev/shm/stopctl-61021 && seq 30 | xargs -I{} cp -r one copy{}'
+        (ulimit -n 40; "$STOPCTL" list --all-users | grep -c '^61022  *one  *running')
+        rm -r /dev/shm/stopctl-61021/copy*
+        for user in 61021 61022; do "$STOPCTL" stop -q --user "$user" one; done
+        wait
+        "#,
+    );
+    assert_eq!(answer.expect(0).out, "1\n");
+    answer
+        .says("stopctl: 61021: copy")
+        .says("Too many open files");
+}
