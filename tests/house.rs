@@ -112,6 +112,22 @@ fn the_declaration_of_the_command_line_imports_nothing_of_the_house() {
     }
 }
 
+/// A reader may have a locale of ASCII alone.
+#[test]
+fn what_people_read_is_written_in_ascii() {
+    // One knows which letters a reader has, and the other makes data.
+    let spared = ["src/bin/stopctl/say/letters.rs", "src/contract/record.rs"].map(Path::new);
+    let is_test = |file: &PathBuf| file.ends_with("tests.rs");
+    for file in sources() {
+        if spared.contains(&&*file) || is_test(&file) {
+            continue;
+        }
+        for (number, line) in code(&file) {
+            assert!(line.is_ascii(), "{}:{number}: {line}", file.display());
+        }
+    }
+}
+
 #[test]
 fn unsafe_lives_in_one_folder() {
     for file in sources() {

@@ -8,6 +8,7 @@ pub(crate) mod fate;
 pub(crate) mod found;
 pub(crate) mod lacks;
 mod left;
+pub(crate) mod letters;
 pub(crate) mod record;
 pub(crate) mod rung;
 pub(crate) mod stopping;

@@ -6,6 +6,7 @@ use std::io::{self, Write as _};
 use stopctl::words::moment::Moment;
 
 use crate::exit::Leave;
+use crate::say::letters::cut_mark;
 
 pub(crate) mod json;
 pub(crate) mod picture;
@@ -93,7 +94,7 @@ pub(crate) fn table(heads: &[&str], rows: &[Vec<String>]) -> String {
 pub(crate) fn excerpt(text: String, most: usize) -> String {
     match text.char_indices().nth(most) {
         // An escape must not be cut in half.
-        Some((end, _)) => text[..end].trim_end_matches('\\').to_owned() + "…",
+        Some((end, _)) => text[..end].trim_end_matches('\\').to_owned() + cut_mark(),
         None => text,
     }
 }

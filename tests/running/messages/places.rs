@@ -1,4 +1,4 @@
-//! Terminals and the journal: what a line looks like there.
+//! Terminals, the journal and locales: what a line looks like there.
 
 use std::io::Read as _;
 use std::os::unix::fs::MetadataExt as _;
@@ -97,4 +97,29 @@ fn a_journal_stream_that_is_not_our_stderr_is_none() {
     run.signal(Signal::SIGTERM);
     let end = run.finish();
     assert!(end.err().starts_with("stopctl: "), "{}", end.err());
+}
+
+#[test]
+fn in_a_locale_without_utf_8_every_letter_is_ascii() {
+    let base = Base::new();
+    let script = format!("exec \"$0\" polite # naïve {}", "x".repeat(200));
+    let runs = ["first", "second"].map(|name| {
+        let run = base.scenario().name(name).sh(&script).zoo_as_argument();
+        let run = run.start();
+        run.ready(1);
+        run
+    });
+    let several = |locale: &str| {
+        let mut stop = base.stopctl(&["stop"]);
+        stop.env("LC_ALL", locale);
+        base.answer(stop).expect(2).err.clone()
+    };
+    let (plain, all) = (several("C"), several("C.UTF-8"));
+    assert!(plain.is_ascii() && plain.contains("x..., for"), "{plain}");
+    assert!(plain.contains(r"na\u{ef}ve"), "{plain}");
+    assert!(all.contains("naïve") && all.contains("x…, for"), "{all}");
+    base.call(&["stop", "--all"]).expect(0);
+    for run in runs {
+        run.finish().expect(0);
+    }
 }

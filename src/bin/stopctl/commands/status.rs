@@ -2,13 +2,13 @@
 
 use stopctl::contract::record::{RunRecord, WorkerRecord};
 use stopctl::words::duration::in_words;
-use stopctl::words::escape::escaped;
 
 use crate::cli::StatusArgs;
 use crate::commands::whose;
 use crate::exit::Leave;
 use crate::say::found;
 use crate::say::lacks;
+use crate::say::letters::escaped;
 use crate::say::record;
 use crate::show;
 use crate::show::json;

@@ -15,7 +15,6 @@ use stopctl::linux::cgroup;
 use stopctl::run::plan::Plan;
 use stopctl::words::duration::Limit;
 use stopctl::words::ended::Ended;
-use stopctl::words::escape::escaped;
 use stopctl::words::signal_name::signal_name;
 
 use crate::cli::Command;
@@ -24,6 +23,7 @@ use crate::cli::unit::UnitArgs;
 use crate::commands::run;
 use crate::exit::Leave;
 use crate::parse;
+use crate::say::letters::escaped;
 use crate::show;
 
 mod quoting;

@@ -13,9 +13,9 @@ use stopctl::outside::found::Run;
 use stopctl::outside::holder::Holder;
 use stopctl::outside::state::State;
 use stopctl::words::duration::in_words;
-use stopctl::words::escape::escaped;
 use stopctl::words::name::RunName;
 
+use crate::say::letters::escaped;
 use crate::say::stopping::why;
 use crate::show::excerpt;
 

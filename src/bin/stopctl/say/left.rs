@@ -6,11 +6,11 @@ use std::os::unix::fs::MetadataExt as _;
 use stopctl::linux::proc::Proc;
 use stopctl::linux::process::Stat;
 use stopctl::tree::Straggler;
-use stopctl::words::escape::escaped;
 use stopctl::words::pid::Pid;
 use stopctl::words::worker_number::WorkerNumber;
 
 use super::workers::NAMES;
+use crate::say::letters::escaped;
 use crate::say::voice::Weight;
 
 /// The first of the processes that SIGKILL did not end, and how many others there are.

@@ -1,6 +1,6 @@
 //! Workers in a sentence. A number alone is no name: "still there: 0" would read as "nobody is there".
 
-use stopctl::words::escape::escaped;
+use crate::say::letters::{cut_mark, escaped};
 use stopctl::words::worker_number::WorkerNumber;
 
 /// How many groups of numbers are written out: more of them tell a person nothing.
@@ -61,7 +61,7 @@ fn numbers(sorted: &[WorkerNumber]) -> String {
     let mut groups: Vec<String> = runs.collect();
     if groups.len() > GROUPS {
         groups.truncate(GROUPS);
-        groups.push("…".to_owned());
+        groups.push(cut_mark().to_owned());
     }
     groups.join(", ")
 }

@@ -9,11 +9,11 @@ use std::collections::BTreeMap;
 use anstyle::{AnsiColor, Style};
 use stopctl::contract::record::{RunRecord, WorkerRecord, WorkerState};
 use stopctl::linux::stream::Window;
-use stopctl::words::escape::escaped;
 use stopctl::words::moment::Moment;
 use stopctl::words::worker_number::WorkerNumber;
 use unicode_width::UnicodeWidthStr as _;
 
+use crate::say::letters::escaped;
 use crate::say::record;
 use crate::say::workers::{counted, named};
 use crate::show::screen::Line;

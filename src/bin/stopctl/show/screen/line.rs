@@ -5,8 +5,7 @@ use std::fmt::Write as _;
 use anstyle::Style;
 use unicode_width::UnicodeWidthStr as _;
 
-/// Stands in place of what was cut off.
-const CUT: &str = "…";
+use crate::say::letters::cut_mark;
 
 /// A line of a picture. It fits the terminal once it is cut.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -32,7 +31,11 @@ impl Line {
     }
 
     /// Without the spaces at its end, and with what is beyond `columns` cut off.
-    pub(crate) fn cut(mut self, columns: usize) -> Self {
+    pub(crate) fn cut(self, columns: usize) -> Self {
+        self.cut_with(columns, cut_mark())
+    }
+
+    fn cut_with(mut self, columns: usize, mark: &str) -> Self {
         while let Some((_, text)) = self.pieces.last_mut() {
             text.truncate(text.trim_end().len());
             if !text.is_empty() {
@@ -43,7 +46,8 @@ impl Line {
         if self.width() <= columns {
             return self;
         }
-        let mut left = columns.saturating_sub(CUT.width());
+        let mark = beginning(mark, columns);
+        let mut left = columns - mark.width();
         let mut kept = Self::default();
         for (style, text) in self.pieces {
             let part = beginning(&text, left);
@@ -54,9 +58,7 @@ impl Line {
                 break;
             }
         }
-        if columns > 0 {
-            kept.push(Style::new(), CUT);
-        }
+        kept.push(Style::new(), mark);
         kept
     }
 
@@ -118,6 +120,14 @@ mod tests {
             let cut = line(text).cut(columns);
             assert_eq!(cut.text(false), shown, "{text:?} at {columns}");
             assert!(cut.width() <= columns, "{text:?} at {columns}");
+        }
+    }
+
+    #[test]
+    fn a_line_is_cut_for_a_reader_of_ascii_too() {
+        for (columns, shown) in [(6, "worker"), (5, "wo..."), (3, "..."), (2, ".."), (0, "")] {
+            let cut = line("worker").cut_with(columns, "...");
+            assert_eq!(cut.text(false), shown, "at {columns}");
         }
     }
 
