@@ -12,7 +12,6 @@ use stopctl::outside::fate::Fate;
 use stopctl::run::plan::Plan;
 use stopctl::run::spawn::{Exposure, Place};
 use stopctl::words::ended::Ended;
-use stopctl::words::escape::escaped;
 use stopctl::words::moment::Moment;
 use stopctl::words::pid::Pid;
 use stopctl::words::reason::Reason;
@@ -21,7 +20,9 @@ use stopctl::words::worker_number::WorkerNumber;
 use crate::report::annotations::Annotations;
 use crate::report::events::Events;
 use crate::report::progress::Progress;
+use crate::report::seclusion::Seclusion;
 use crate::say;
+use crate::say::letters::escaped;
 use crate::say::summary;
 use crate::say::voice::{Trace, Voice, Weight};
 
@@ -29,6 +30,7 @@ pub(crate) mod annotations;
 mod behind;
 pub(crate) mod events;
 mod progress;
+mod seclusion;
 mod written;
 
 /// Speaks for a run, and writes its events.
@@ -37,6 +39,7 @@ pub(crate) struct Report {
     events: Option<Events>,
     annotations: Option<Annotations>,
     progress: Progress,
+    seclusion: Option<Seclusion>,
     /// How many workers the run was to have.
     count: u32,
     /// Whether the keys of our terminal are not for the worker.
@@ -67,6 +70,7 @@ impl Report {
             events,
             annotations,
             progress: Progress::new(escaped(program), plan),
+            seclusion: Seclusion::of(plan),
             count: plan.workers,
             has_key: plan.place == Place::OwnSession,
             is_exposed: plan.exposure == Exposure::Open && plan.place == Place::OwnSession,
@@ -214,6 +218,11 @@ impl Report {
         {
             if self.count > 1 && !ended.is_some_and(Ended::is_success) {
                 self.warn(&say::end::failed(*worker, *ended, self.progress.running()));
+            }
+            let age = self.progress.age(*worker, now);
+            let seclusion = self.seclusion.as_ref();
+            if let Some(line) = seclusion.and_then(|one| one.told(*ended, age)) {
+                self.warn(&line);
             }
         } else if let Event::WorkerEnded(last) = event {
             self.worker_ended(last);

@@ -1,4 +1,4 @@
-//! The line at the start, which says how a run is stopped.
+//! The line at the start, which says how a run is stopped, and what a program is told that wants a terminal.
 
 use crate::support::base::Base;
 use crate::support::pty::{Key, Pty};
@@ -57,4 +57,25 @@ fn quiet_hides_it() {
     assert_eq!(terminal.status(), 0);
     let said = terminal.exit().out();
     assert!(!said.contains("stopctl:"), "{said}");
+}
+
+#[test]
+fn a_shell_that_has_nothing_to_read_is_told_how_it_gets_the_terminal() {
+    let base = Base::new();
+    let mut terminal = Pty::bash(&base);
+    let hint = "stopctl: bash ended at once, as it has no terminal to read: \"stopctl run --foreground\" \
+                gives it this one";
+    terminal.line("$STOPCTL run -- bash");
+    terminal.wait_for(hint);
+    for command in [
+        "run --quiet -- bash",
+        "run -- bash -c 'exit 0'",
+        "run --foreground -- bash -c 'exit 0'",
+        "run -n 2 -- bash",
+    ] {
+        terminal.line(&format!("$STOPCTL {command}"));
+        assert_eq!(terminal.status(), 0, "{command}");
+    }
+    let said = terminal.exit().out();
+    assert_eq!(said.matches("ended at once").count(), 1, "{said}");
 }

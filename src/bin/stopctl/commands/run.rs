@@ -5,19 +5,20 @@ use stopctl::run::launch::{LaunchError, launch};
 use stopctl::run::plan::Plan;
 use stopctl::run::spawn::SpawnError;
 use stopctl::run::supervisor::supervise;
-use stopctl::words::escape::escaped;
 
 use crate::cli::run::RunArgs;
 use crate::exit::Leave;
 use crate::report::Report;
 use crate::report::annotations::Annotations;
 use crate::report::events::Events;
+use crate::say::letters::escaped;
 use crate::say::voice::{Level, Trace, Voice, Weight};
 use crate::say::{found, warnings};
 use crate::show::excerpt;
 
 mod forward;
 mod plan;
+mod severed;
 mod tidy;
 
 pub(crate) use plan::{finite, plan};
@@ -40,7 +41,8 @@ pub(crate) fn run(args: &RunArgs) -> Leave {
     if Level::of(&args.voice) == Level::Trace {
         trace();
     }
-    for warning in warnings::before(&plan.command) {
+    let severed = severed::severed(&plan.command).map(|severed| severed.told());
+    for warning in severed.into_iter().chain(warnings::unheard()) {
         voice.say(Weight::Warning, &warning);
     }
     let outer = match Outer::from_env() {

@@ -214,6 +214,12 @@ impl Progress {
         self.running.remove(&worker);
     }
 
+    /// How long ago a worker was started that is still there.
+    pub(crate) fn age(&self, worker: WorkerNumber, now: Moment) -> Duration {
+        let known = self.workers.get(&worker);
+        known.map_or(Duration::ZERO, |known| now.since(known.started))
+    }
+
     /// The workers that run, or are still to be started.
     pub(crate) fn running(&self) -> &BTreeSet<WorkerNumber> {
         &self.running
