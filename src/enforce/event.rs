@@ -81,6 +81,8 @@ pub enum Event<'a> {
         deadline: Option<Duration>,
         /// How often that was so, with this time.
         times: u32,
+        /// Whether it was to have more than the longest grace there is.
+        is_capped: bool,
     },
     /// A worker said that what it had to set up is there.
     WorkerReady {

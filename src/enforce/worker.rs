@@ -31,7 +31,7 @@ use body::Body;
 use care::Care;
 use heard::Heard;
 use main_process::MainProcess;
-use stop::Stop;
+use stop::{Gain, Stop};
 
 pub use adopted::{Heritage, adopt};
 pub use stranger::Stranger;
@@ -246,7 +246,7 @@ impl Worker {
     /// Its looks cannot be seen: then it has the time of a worker that looks.
     pub(crate) fn cannot_be_watched(&mut self, turn: &mut Turn<'_>) {
         self.heard.lose_sight();
-        self.gain(Input::Looked, Why::Looked, turn);
+        self.gain(Gain::LOOK, turn);
     }
 
     /// Takes note if its flag was read, when the news of that may have been lost.
@@ -269,7 +269,7 @@ impl Worker {
     pub(crate) fn first_look(&mut self, turn: &mut Turn<'_>) {
         if self.heard.look(turn) {
             self.changed = true;
-            self.gain(Input::Looked, Why::Looked, turn);
+            self.gain(Gain::LOOK, turn);
         }
     }
 
@@ -285,14 +285,14 @@ impl Worker {
     /// sent: no later than the longest grace there is after the flag.
     pub(crate) fn extend(&mut self, time: Limit, why: Why, turn: &mut Turn<'_>) {
         let longest = turn.rules.max_grace;
-        if let Some(input) = self.stop.extension(time, longest, turn.now) {
-            self.gain(input, why, turn);
+        if let Some(gain) = self.stop.extension(time, longest, why, turn.now) {
+            self.gain(gain, turn);
         }
     }
 
-    fn gain(&mut self, input: Input, why: Why, turn: &mut Turn<'_>) {
+    fn gain(&mut self, gain: Gain, turn: &mut Turn<'_>) {
         if self.is_on_ladder() {
-            self.changed |= self.stop.gain(input, why, turn);
+            self.changed |= self.stop.gain(gain, turn);
         }
     }
 

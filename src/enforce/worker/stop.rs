@@ -35,6 +35,24 @@ struct Asked {
     at: Moment,
 }
 
+/// What may defer SIGTERM.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Gain {
+    input: Input,
+    why: Why,
+    /// Whether more was asked for than the longest grace there is.
+    is_capped: bool,
+}
+
+impl Gain {
+    /// That the worker looked at its flag, or that nobody can see whether it does.
+    pub(super) const LOOK: Self = Self {
+        input: Input::Looked,
+        why: Why::Looked,
+        is_capped: false,
+    };
+}
+
 impl Stop {
     /// Of a worker that nobody has asked to stop.
     pub(super) const fn new(worker: WorkerNumber, flag: FlagFile, ladder: Ladder) -> Self {
@@ -86,9 +104,9 @@ impl Stop {
 
     /// Takes in what may defer SIGTERM, and reports it if it does. Answers whether the flag was
     /// written.
-    pub(super) fn gain(&mut self, input: Input, why: Why, turn: &mut Turn<'_>) -> bool {
+    pub(super) fn gain(&mut self, gain: Gain, turn: &mut Turn<'_>) -> bool {
         let before = self.ladder.deadline();
-        let is_retimed = self.ladder.step(input, turn.now) == Action::Retime;
+        let is_retimed = self.ladder.step(gain.input, turn.now) == Action::Retime;
         if is_retimed {
             self.write_flag(turn);
         }
@@ -97,9 +115,10 @@ impl Stop {
             self.extensions += 1;
             turn.tell(&Event::Extended {
                 worker: self.worker,
-                why,
+                why: gain.why,
                 deadline: deadline.map(|until| until.since(turn.now)),
                 times: self.extensions,
+                is_capped: gain.is_capped,
             });
         }
         is_retimed
@@ -107,14 +126,25 @@ impl Stop {
 
     /// What SIGTERM is deferred by if the worker is to have this much time from now on; `None` if it
     /// was not asked to stop. The time ends no later than `longest` after the flag.
-    pub(super) fn extension(&self, time: Limit, longest: Limit, now: Moment) -> Option<Input> {
+    pub(super) fn extension(
+        &self,
+        time: Limit,
+        longest: Limit,
+        why: Why,
+        now: Moment,
+    ) -> Option<Gain> {
         let asked = self.asked.as_ref()?;
         let end = |from: Moment, limit| match limit {
             Limit::After(time) => Some(from + time),
             Limit::Never => None,
         };
-        let ends = [end(now, time), end(asked.at, longest)];
-        Some(Input::Extend(ends.into_iter().flatten().min()))
+        let (wanted, last) = (end(now, time), end(asked.at, longest));
+        let is_capped = last.is_some_and(|last| wanted.is_none_or(|wanted| last < wanted));
+        Some(Gain {
+            input: Input::Extend(if is_capped { last } else { wanted }),
+            why,
+            is_capped,
+        })
     }
 
     /// The run was suspended for so long: the times of the stop go on from where they stood. The
@@ -254,7 +284,7 @@ mod tests {
     use std::fs::File;
     use std::time::Duration;
 
-    use super::{Action, Input, Limit, Moment, Reason, Rung, Stop, Why};
+    use super::{Action, Gain, Input, Limit, Moment, Reason, Rung, Stop, Why};
     use crate::contract::flag::writer::FlagFile;
     use crate::decide::ladder::Ladder;
     use crate::decide::times::{Times, Wanted};
@@ -312,21 +342,21 @@ mod tests {
     fn an_extension_ends_no_later_than_the_longest_grace_after_the_flag() {
         let mut stop = stop();
         let minute = Limit::After(seconds(60));
-        assert!(stop.extension(minute, Limit::Never, BEGAN).is_none());
+        let said = Why::Said;
+        assert!(stop.extension(minute, Limit::Never, said, BEGAN).is_none());
         let _ = stop.ask(STOP, &Reason::USER, BEGAN);
         let now = BEGAN + seconds(5);
-        for (time, longest, until) in [
-            (minute, Limit::Never, Some(now + seconds(60))),
-            (minute, Limit::After(seconds(20)), Some(BEGAN + seconds(20))),
-            (
-                Limit::Never,
-                Limit::After(seconds(20)),
-                Some(BEGAN + seconds(20)),
-            ),
-            (Limit::Never, Limit::Never, None),
+        let (short, last) = (Limit::After(seconds(20)), Some(BEGAN + seconds(20)));
+        for (time, longest, until, is_capped) in [
+            (minute, Limit::Never, Some(now + seconds(60)), false),
+            (minute, short, last, true),
+            (Limit::After(seconds(15)), short, last, false),
+            (Limit::Never, short, last, true),
+            (Limit::Never, Limit::Never, None, false),
         ] {
-            let input = stop.extension(time, longest, now);
-            assert_eq!(input, Some(Input::Extend(until)));
+            let gain = stop.extension(time, longest, said, now);
+            let gain = gain.map(|gain| (gain.input, gain.is_capped));
+            assert_eq!(gain, Some((Input::Extend(until), is_capped)));
         }
     }
 
@@ -338,7 +368,12 @@ mod tests {
         let mut turn = told.turn(BEGAN);
         let until = BEGAN + seconds(30);
         for to in [BEGAN + seconds(1), until, until] {
-            stop.gain(Input::Extend(Some(to)), Why::Said, &mut turn);
+            let gain = Gain {
+                input: Input::Extend(Some(to)),
+                why: Why::Said,
+                is_capped: false,
+            };
+            stop.gain(gain, &mut turn);
         }
         assert_eq!(stop.extensions(), 1);
         assert_eq!(stop.deadline(), Some(until));

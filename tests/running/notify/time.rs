@@ -42,6 +42,32 @@ fn a_worker_that_asks_for_more_time_gets_it_and_its_flag_says_so() {
 }
 
 #[test]
+fn a_worker_that_has_less_time_than_it_asked_for_is_told() {
+    let base = Base::new();
+    let run = base.scenario().name("saves").times("60s", "60s");
+    let run = run.options(&["--notify", "--max-grace", "120s"]);
+    let run = run.environment("STOPCTL", Base::program());
+    let run = run.sh("echo \"ready worker=0 pid=$$\"; \"$STOPCTL\" sleep infinity
+        \"$STOPCTL\" notify --extend 90s; echo asked
+        \"$STOPCTL\" notify --extend 1h");
+    let run = run.start();
+    run.ready(1);
+    run.signal(Signal::SIGTERM);
+    run.wait_for("asked");
+    let end = run.finish();
+    let most = ", the most that --max-grace allows";
+    let told: Vec<String> = end.err().lines().map(str::to_owned).collect();
+    let told: Vec<&String> = told.iter().filter(|line| line.ends_with(most)).collect();
+    assert_eq!(told.len(), 2, "{}", end.err());
+    for whom in [
+        "stopctl: worker 0 of saves: SIGTERM in ",
+        "stopctl: worker 0 asked for more time: SIGTERM in ",
+    ] {
+        assert!(told.iter().any(|line| line.starts_with(whom)), "{told:?}");
+    }
+}
+
+#[test]
 fn an_extension_never_takes_time_away_and_ends_with_sigterm() {
     let base = Base::new();
     let run = base.scenario().name("asks").times("60s", "60s");
@@ -85,11 +111,16 @@ fn an_operator_gives_time_that_a_later_stop_can_only_shorten() {
         given.out.starts_with("worker 1 of train: SIGTERM in "),
         "{given:?}"
     );
+    assert!(!given.out.contains("--max-grace"), "{given:?}");
     run.wait_for("worker 1 was given more time: SIGTERM in ");
     assert!(left(&base, 0) <= 60_000 && left(&base, 1) > 90_000);
     // Neither less, nor more than three times the grace, nor by another stop.
     extend("10s", "1").expect(1);
-    extend("1000s", "1").expect(0);
+    let capped = extend("1000s", "1");
+    capped.expect(0);
+    let most = ", the most that --max-grace allows";
+    assert!(capped.out.trim_end().ends_with(most), "{capped:?}");
+    run.wait_for(most);
     assert!((150_000..=180_000).contains(&left(&base, 1)));
     base.call(&["stop", "train", "-g", "2000s", "--no-wait"])
         .expect(0);

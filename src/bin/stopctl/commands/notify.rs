@@ -19,12 +19,16 @@ use crate::commands::whose;
 use crate::exit::Leave;
 use crate::parse;
 use crate::say::found;
-use crate::say::rung::coming;
+use crate::say::rung::{coming, most};
 use crate::say::supervisor;
+use crate::say::voice;
 use crate::say::workers::named;
 use crate::show;
 use stopctl::outside::find::{self, Missing};
 use stopctl::outside::found::Run;
+
+/// The variable that tells a worker its number.
+const WORKER: &str = "STOPCTL_WORKER";
 
 /// How long is waited until what was said has been read.
 const UNREAD: Duration = Duration::from_secs(5);
@@ -73,18 +77,55 @@ fn tell(args: &NotifyArgs, extend: Option<Limit>) -> Leave {
         Ok(None) => return Leave::OK,
         Err(error) => return Leave::ONE.saying(&format_args!("{SOCKET}: {error}")),
     };
+    let until = extend.map(|time| stopctl::now() + time);
     // ORDER: we end only when it has been read: who has ended cannot be told from a stranger.
     let heard = link
         .say(&message.datagram())
         .and_then(|()| link.is_read(UNREAD));
     match heard {
-        Ok(true) => Leave::OK,
+        Ok(true) => {
+            say_if_capped(until);
+            Leave::OK
+        }
         Ok(false) => {
             let time = in_words(UNREAD);
             Leave::ONE.saying(&format_args!("nobody has read it within {time}"))
         }
         Err(error) => Leave::ONE.saying(&format_args!("nobody hears: {error}")),
     }
+}
+
+/// Says so if the time of this worker ends before that moment, though it was to last until then.
+fn say_if_capped(until: Option<Moment>) {
+    let worker = std::env::var(WORKER).ok();
+    let worker: Option<WorkerNumber> = worker.and_then(|number| number.parse().ok());
+    let (Some(until), Some(worker), Ok(Some(run))) = (until, worker, find::own()) else {
+        return;
+    };
+    // ORDER: it was heard, so it is on record.
+    let record = run.seen().workers.get(worker.get() as usize);
+    let is_on_flag = record.is_some_and(|one| one.level == 1);
+    if is_on_flag && deadline(&run, worker).is_some_and(|end| end < until) {
+        voice::error(&granted(&run, worker, Some(until)));
+    }
+}
+
+/// When the next rung of a worker comes.
+fn deadline(run: &Run, worker: WorkerNumber) -> Option<Moment> {
+    run.seen()[worker].deadline_ns.map(Moment::from_nanos)
+}
+
+/// How much time a worker has that was to have it until this moment.
+fn granted(run: &Run, worker: WorkerNumber, until: Option<Moment>) -> String {
+    let end = deadline(run, worker);
+    let left = end.map(|end| end.since(stopctl::now()));
+    let term = coming(&signal_name(run.seen().run.stop_signal), left);
+    let is_capped = end.is_some_and(|end| until.is_none_or(|until| end < until));
+    format!(
+        "worker {worker} of {}: {term}{}",
+        run.name(),
+        most(is_capped)
+    )
 }
 
 /// Gives workers more time, and says how much it is.
@@ -100,6 +141,7 @@ fn grant(name: &OsString, typed: &[String], time: Limit) -> Leave {
         Err(what) => return Leave::USAGE.saying(&what),
     };
     let before = run.seen().clone();
+    let until = wanted(time);
     if let Err(error) = send(&run, typed.is_empty(), &workers, time) {
         return Leave::ONE.saying(&supervisor::cannot_be_asked(run.name(), error));
     }
@@ -108,7 +150,6 @@ fn grant(name: &OsString, typed: &[String], time: Limit) -> Leave {
         times(seen) > times(&before)
     };
     let patience = stopctl::now() + UNGIVEN;
-    let until = wanted(time);
     loop {
         let left = patience.since(stopctl::now());
         let may_come = |&worker: &WorkerNumber| {
@@ -126,10 +167,7 @@ fn grant(name: &OsString, typed: &[String], time: Limit) -> Leave {
         .into_iter()
         .partition(|&worker| extended(run.seen(), worker));
     for &worker in &more {
-        let until = run.seen()[worker].deadline_ns;
-        let left = until.map(|until| Moment::from_nanos(until).since(stopctl::now()));
-        let term = coming(&signal_name(run.seen().run.stop_signal), left);
-        let printed = show::out(&format!("worker {worker} of {}: {term}\n", run.name()));
+        let printed = show::out(&(granted(&run, worker, until) + "\n"));
         if printed != Leave::OK {
             return printed;
         }

@@ -10,7 +10,7 @@ use stopctl::words::signal_name::signal_name;
 use stopctl::words::worker_number::WorkerNumber;
 
 use super::left;
-use super::rung::{coming, rounded};
+use super::rung::{coming, most, rounded};
 use super::supervisor;
 use crate::say::voice::Weight;
 
@@ -60,15 +60,17 @@ pub(crate) fn lines(event: &Event<'_>, stop_signal: &str) -> Vec<(Weight, String
             why,
             deadline,
             times,
+            is_capped,
         } => {
             // A worker may ask once a second.
-            let is_again = *why == Why::Said && *times > 1;
+            let is_again = *why == Why::Said && *times > 1 && !is_capped;
             let weight = if is_again {
                 Weight::Detail
             } else {
                 Weight::Notice
             };
-            (weight, extended(*worker, *why, *deadline, stop_signal))
+            let line = extended(*worker, *why, *deadline, stop_signal);
+            (weight, line + most(*is_capped))
         }
         Event::Repeated { signal } => repeated(*signal),
         Event::Adopted { worker, pid } => detail(format!("worker {worker} taken over: pid {pid}")),
@@ -119,7 +121,7 @@ pub(crate) fn lines(event: &Event<'_>, stop_signal: &str) -> Vec<(Weight, String
 }
 
 /// When another owner enforces the ladders.
-const DEPOSED: &str = "another process found this supervisor silent and took over: this one only waits for its workers now";
+const DEPOSED: &str = "another process found this supervisor silent and took over: this one only waits for its workers now, and tells nothing more of them";
 
 fn extended(
     worker: WorkerNumber,
@@ -164,12 +166,13 @@ fn put_back(directory: &Path) -> String {
 mod tests {
     use super::{Duration, Event, Weight, Why, WorkerNumber, lines};
 
-    fn said(why: Why, times: u32) -> Vec<(Weight, String)> {
+    fn said(why: Why, times: u32, is_capped: bool) -> Vec<(Weight, String)> {
         let event = Event::Extended {
             worker: WorkerNumber::FIRST,
             why,
             deadline: Some(Duration::from_secs(30)),
             times,
+            is_capped,
         };
         lines(&event, "SIGINT")
     }
@@ -177,10 +180,12 @@ mod tests {
     #[test]
     fn more_time_is_time_until_the_signal_that_was_chosen() {
         let asked = "worker 0 asked for more time: SIGINT in 30 s".to_owned();
-        assert_eq!(said(Why::Said, 1), [(Weight::Notice, asked.clone())]);
-        assert_eq!(said(Why::Said, 2), [(Weight::Detail, asked)]);
+        assert_eq!(said(Why::Said, 1, false), [(Weight::Notice, asked.clone())]);
+        assert_eq!(said(Why::Said, 2, false), [(Weight::Detail, asked.clone())]);
+        let capped = asked + ", the most that --max-grace allows";
+        assert_eq!(said(Why::Said, 2, true), [(Weight::Notice, capped)]);
         let given = "worker 0 was given more time: SIGINT in 30 s".to_owned();
-        assert_eq!(said(Why::Given, 2), [(Weight::Notice, given)]);
+        assert_eq!(said(Why::Given, 2, false), [(Weight::Notice, given)]);
     }
 
     #[test]

@@ -83,6 +83,15 @@ pub(crate) fn key(key: &Key<'_>, was_pressed: bool) -> String {
     format!(". Ctrl-C{again}: {what}")
 }
 
+/// What follows the time of a rung that was to be deferred by more than it could be.
+pub(crate) fn most(is_capped: bool) -> &'static str {
+    if is_capped {
+        ", the most that --max-grace allows"
+    } else {
+        ""
+    }
+}
+
 /// A deadline is read a moment after it was set: 9.99 s are 10 s to a reader.
 pub(crate) fn rounded(time: Duration) -> Duration {
     if time < Duration::from_secs(1) {
