@@ -354,9 +354,10 @@ pub fn see(dir: impl AsFd) -> OwnerSeen {
 
 #[cfg(test)]
 mod tests {
-    use std::fs::{self, File};
+    use std::fs::File;
+    use std::os::unix::fs::FileExt as _;
 
-    use super::{LEN, OwnerFile, OwnerSeen, TEXT, see_open};
+    use super::{FILE, LEN, OwnerFile, OwnerSeen, TEXT, files, see_open};
     use crate::linux::process::{Identity, own_identity};
     use crate::words::pid::Pid;
 
@@ -370,14 +371,16 @@ mod tests {
 
     /// An owner file that is ours, and what is found in it once somebody has written it anew.
     fn overwritten(by: impl Fn(&mut [u8; LEN])) -> (bool, OwnerSeen) {
-        let dir = tempfile::tempdir_in("/dev/shm").unwrap();
-        let path = dir.path().join("owner");
-        let owner = OwnerFile::create(File::open(dir.path()).unwrap(), &us()).unwrap();
+        let place = tempfile::tempdir_in("/dev/shm").unwrap();
+        let dir = File::open(place.path()).unwrap();
+        let owner = OwnerFile::create(&dir, &us()).unwrap();
         assert!(owner.is_ours());
-        let mut bytes = fs::read(&path).unwrap().try_into().unwrap();
+        let file = files::open_read_only(&dir, FILE).unwrap();
+        let mut bytes = [0; LEN];
+        file.read_exact_at(&mut bytes, 0).unwrap();
         by(&mut bytes);
-        fs::write(&path, bytes).unwrap();
-        (owner.is_ours(), see_open(&File::open(path).unwrap()))
+        file.write_all_at(&bytes, 0).unwrap();
+        (owner.is_ours(), see_open(&file))
     }
 
     fn is_mine(seen: &OwnerSeen) -> bool {

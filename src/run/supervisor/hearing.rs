@@ -155,8 +155,10 @@ mod tests {
         };
         assert_eq!(of_main(pid), Some(number));
         assert_eq!(of_main(process::own_pid()), Some(number), "its parent");
-        let session = process::session_of(process::own_pid()).unwrap();
-        assert_eq!(of_main(session), Some(number), "its session");
+        // That of whoever runs the tests may be of another pid namespace.
+        if let Some(session) = process::session_of(process::own_pid()) {
+            assert_eq!(of_main(session), Some(number), "its session");
+        }
         assert_eq!(of_main(Pid::NOBODYS), None);
         drop(child.stdin.take());
         child.wait().unwrap();
