@@ -113,6 +113,7 @@ pub mod linux {
     pub mod interrupts;
     #[cfg(feature = "cli")]
     pub mod notices;
+    pub mod plain;
     #[cfg(feature = "cli")]
     pub mod proc;
     #[cfg(feature = "cli")]

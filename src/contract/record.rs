@@ -13,6 +13,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use serde::{Deserialize, Serialize};
 
 use crate::decide::times::{Times, Unaware};
+use crate::linux::plain::plain;
 use crate::words::duration::Limit;
 use crate::words::ended::Ended;
 use crate::words::pid::Pid;
@@ -466,7 +467,7 @@ pub enum RecordError {
 impl fmt::Display for RecordError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Io(error) => write!(f, "the run's record cannot be read: {error}"),
+            Self::Io(error) => write!(f, "the run's record cannot be read: {}", plain(error)),
             Self::Version(version) => write!(
                 f,
                 "the run's record has version {version}, this stopctl knows {VERSION}: use the \

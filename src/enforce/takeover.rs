@@ -30,6 +30,7 @@ use crate::tree::Search;
 use crate::words::duration::Limit;
 use crate::words::reason::Reason;
 
+use crate::linux::plain::plain;
 use crate::words::pid::Pid;
 use crate::words::worker_number::WorkerNumber;
 use first::Raised;
@@ -59,7 +60,7 @@ pub enum TakeoverError {
 impl fmt::Display for TakeoverError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Io(error) => error.fmt(f),
+            Self::Io(error) => plain(error).fmt(f),
             Self::Record(error) => write!(f, "its workers were asked to stop, but {error}"),
         }
     }
@@ -133,8 +134,9 @@ impl Takeover {
         let mut raised = Raised::all(&dir, known)?;
         if let Err(error) = signed {
             let what = format!(
-                "the file 'owner' of {} cannot be signed: {error}",
-                dir.name()
+                "the file 'owner' of {} cannot be signed: {}",
+                dir.name(),
+                plain(&error)
             );
             raised.problems.push(what);
         }

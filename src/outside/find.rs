@@ -11,6 +11,7 @@ use nix::unistd::Uid;
 
 use crate::contract::base::{Base, BaseError};
 use crate::contract::flag::reader;
+use crate::linux::plain::plain;
 use crate::outside::found::{Run, Unusable};
 use crate::words::name::{NameError, RunName};
 
@@ -62,7 +63,7 @@ impl fmt::Display for FindError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Base(error) => error.fmt(f),
-            Self::List(error) => error.fmt(f),
+            Self::List(error) => plain(error).fmt(f),
             Self::Run(error) => error.fmt(f),
         }
     }

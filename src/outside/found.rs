@@ -10,6 +10,7 @@ use crate::contract::record::{RecordError, RecordReader, Snapshot, WorkerRecord}
 use crate::contract::run_dir::RunDir;
 use crate::contract::standing::{Owned, Standing};
 use crate::decide::outcome::Outcome;
+use crate::linux::plain::plain;
 use crate::outside::leftovers;
 use crate::words::name::RunName;
 
@@ -40,7 +41,7 @@ pub(super) enum Why {
 impl fmt::Display for Unusable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.why {
-            Why::Dir(error) => write!(f, "{}: {error}", self.name),
+            Why::Dir(error) => write!(f, "{}: {}", self.name, plain(error)),
             Why::Record(_, error) => write!(f, "{}: {error}", self.name),
         }
     }

@@ -1,7 +1,6 @@
 //! Taking over in a process of its own: whoever finds a run without an owner may go on with what
 //! it has to do, and may be killed, while the ladders are enforced.
 
-use std::fmt::Display;
 use std::fs::File;
 use std::io::{self, Read as _, Write as _};
 use std::os::fd::{AsFd as _, AsRawFd as _};
@@ -22,6 +21,7 @@ use crate::enforce::event::{Event, Witness};
 use crate::enforce::guard;
 use crate::enforce::takeover::{Known, Takeover};
 use crate::failpoint::{self, Role};
+use crate::linux::plain::plain;
 use crate::linux::process::{self, Identity};
 use crate::linux::sys;
 use crate::words::moment::Moment;
@@ -78,10 +78,13 @@ pub fn care_for(dir: &RunDir) -> Care {
             // If the record cannot be read, there is nobody whom we could signal by mistake.
             Some(Ok(())) | None => take(dir, None),
         },
-        Standing::Orphaned(orphaned) if orphaned.is_past => dir.twin().map_or_else(failed, |dir| {
-            dir.remove();
-            Care::Removed
-        }),
+        Standing::Orphaned(orphaned) if orphaned.is_past => dir.twin().map_or_else(
+            |error| failed(&error),
+            |dir| {
+                dir.remove();
+                Care::Removed
+            },
+        ),
         Standing::Orphaned(orphaned) => take(dir, Some(orphaned.word)),
     }
 }
@@ -116,8 +119,8 @@ fn is_mended(dir: &RunDir) -> bool {
     owner::see(dir) != OwnerSeen::Spoilt
 }
 
-fn failed(error: impl Display) -> Care {
-    Care::Failed(error.to_string())
+fn failed(error: &io::Error) -> Care {
+    Care::Failed(plain(error).to_string())
 }
 
 fn take(dir: &RunDir, word: Option<u32>) -> Care {
@@ -129,7 +132,7 @@ fn take(dir: &RunDir, word: Option<u32>) -> Care {
             Some(problem) => Care::Failed(problem),
         },
         Err(_) if !dir.is_there() => Care::Gone,
-        Err(error) => failed(error),
+        Err(error) => failed(&error),
     }
 }
 
@@ -211,7 +214,7 @@ fn be_owner(dir: RunDir, word: Option<u32>, known: Known, tell: File) {
         Ok(Some(takeover)) => takeover
             .adopt(&mut teller)
             .map_err(|error| error.to_string()),
-        Err(error) => Err(error.to_string()),
+        Err(error) => Err(plain(&error).to_string()),
     };
     match adopted {
         Ok(run) => {

@@ -5,6 +5,7 @@ use std::error::Error;
 use std::fmt;
 use std::fs::File;
 use std::io;
+use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::contract::base::BaseError;
@@ -15,6 +16,7 @@ use crate::contract::record::{Record, RunRecord};
 use crate::contract::run_dir::{PublishError, RunDir};
 use crate::failpoint;
 use crate::linux::cgroup::{Cgroup, Use};
+use crate::linux::plain::plain;
 use crate::linux::process::{self, Identity};
 use crate::linux::signals::Signals;
 use crate::linux::terminal::Terminal;
@@ -92,10 +94,7 @@ impl fmt::Display for LaunchError {
                 "too few files may be open: {need} are needed, the limit is {limit}; raise it \
                  (ulimit -n) or start fewer workers"
             ),
-            Self::System(what, error) if error.raw_os_error() == Some(libc::ENOSPC) => {
-                write!(f, "{what}: the file system is full (space or inodes)")
-            }
-            Self::System(what, error) => write!(f, "{what}: {error}"),
+            Self::System(what, error) => write!(f, "{what}: {}", plain(error)),
         }
     }
 }
@@ -108,6 +107,13 @@ impl Error for LaunchError {
             Self::System(_, error) => Some(error),
             Self::Taken(..) | Self::OpenFiles(..) => None,
         }
+    }
+}
+
+impl LaunchError {
+    /// The error of a call for this file of a run in the base directory at `base`.
+    fn of_file(base: &Path, what: &'static str, error: io::Error) -> Self {
+        BaseError::of_room(base, error).map_or_else(|error| Self::System(what, error), Self::Base)
     }
 }
 
@@ -148,8 +154,13 @@ pub fn launch(plan: &Plan) -> Result<Launched, LaunchError> {
     failpoint::pass("signals taken");
     let identity = process::own_identity();
     let mut dir = RunDir::build()?;
-    let owner = OwnerFile::create(&dir, &identity).map_err(system("the file 'owner'"))?;
-    let control = Control::create(&dir).map_err(system("the FIFO 'control'"))?;
+    let base = dir.base().path().to_owned();
+    let file = |what| {
+        let base = &base;
+        move |error: io::Error| LaunchError::of_file(base, what, error)
+    };
+    let owner = OwnerFile::create(&dir, &identity).map_err(file("the file 'owner'"))?;
+    let control = Control::create(&dir).map_err(file("the FIFO 'control'"))?;
     let mut name = match &plan.name {
         Some(name) => name.clone(),
         None => RunName::from_command(&plan.command[0], identity.pid),
@@ -157,7 +168,7 @@ pub fn launch(plan: &Plan) -> Result<Launched, LaunchError> {
     let mut run = described(plan, &identity, &name);
     run.lacks = lacks;
     run.notes_reads = dir.base().storage().notes_reads;
-    let mut record = Record::create(&dir, &run).map_err(system("the file 'record'"))?;
+    let mut record = Record::create(&dir, &run).map_err(file("the file 'record'"))?;
     let mut others = 2..NAMES;
     while let Err(error) = dir.publish(&name) {
         match (error, &plan.name, others.next()) {
@@ -169,12 +180,12 @@ pub fn launch(plan: &Plan) -> Result<Launched, LaunchError> {
                 return Err(LaunchError::Taken(name, holder));
             }
             (PublishError::Io(error), _, _) => {
-                return Err(LaunchError::System("publishing the run", error));
+                return Err(LaunchError::of_file(&base, "publishing the run", error));
             }
         }
         name.as_str().clone_into(&mut run.name);
         record.set_run(&run);
-        record.commit().map_err(system("the file 'record'"))?;
+        record.commit().map_err(file("the file 'record'"))?;
     }
     let inbox = match plan.notify {
         Notify::Off => None,

@@ -307,7 +307,10 @@ impl<'a> Supervisor<'a> {
             self.put_back(sys::now());
             if !self.run.is_ours() {
                 // The owner file that a child looks at may be new, and know of no takeover.
-                return Err(starter::without_flag(io::ErrorKind::NotFound.into()));
+                return Err(starter::without_flag(
+                    self.upkeep.dir(),
+                    io::ErrorKind::NotFound.into(),
+                ));
             }
         }
         let (dir, run, looks) = (self.upkeep.dir(), &mut self.run, &mut self.looks);

@@ -195,6 +195,14 @@ impl Started {
             "panicked:\n{}",
             Lines(&lines)
         );
+        // The number of an error tells nobody more than the sentence before it.
+        let is_ours = |line: &&Line| line.text.starts_with("stopctl: ");
+        let mut ours = lines.iter().filter(is_ours);
+        assert!(
+            !ours.any(|line| line.text.contains("(os error ")),
+            "the number of an error:\n{}",
+            Lines(&lines)
+        );
         let events = match &self.events {
             Some(path) => Events::read(path),
             None => Events::default(),

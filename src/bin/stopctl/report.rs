@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use stopctl::decide::outcome::{Final, Outcome};
 use stopctl::enforce::event::{Event, Witness};
+use stopctl::linux::plain::plain;
 use stopctl::linux::stream::Stream;
 use stopctl::linux::terminal::keys_reach_us;
 use stopctl::outside::fate::Fate;
@@ -265,7 +266,7 @@ impl Report {
             self.voice.pass(&line);
         }
         if let Err(error) = annotations.summarise(run, time, finals) {
-            self.warn(&format!("GITHUB_STEP_SUMMARY: {error}"));
+            self.warn(&format!("GITHUB_STEP_SUMMARY: {}", plain(&error)));
         }
     }
 }

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 use std::io::{self, Write as _};
 
+use stopctl::linux::plain::plain;
 use stopctl::words::moment::Moment;
 
 use crate::exit::Leave;
@@ -51,9 +52,9 @@ pub(crate) fn print(text: &str) -> Printed {
     {
         Ok(()) => Printed::Taken,
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Printed::ReaderGone,
-        Err(error) => {
-            Printed::Failed(Leave::FAILED.saying(&format_args!("standard output: {error}")))
-        }
+        Err(error) => Printed::Failed(
+            Leave::FAILED.saying(&format_args!("standard output: {}", plain(&error))),
+        ),
     }
 }
 

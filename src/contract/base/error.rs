@@ -9,6 +9,7 @@ use nix::errno::Errno;
 use nix::unistd::Uid;
 
 use super::VARIABLE;
+use crate::linux::plain::plain;
 
 /// The error if a base directory cannot be used.
 #[derive(Debug)]
@@ -31,12 +32,15 @@ pub(super) enum Problem {
 
 impl fmt::Display for BaseError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if std::env::var_os(VARIABLE).is_some_and(|path| !path.is_empty()) {
+            write!(f, "{VARIABLE}: ")?;
+        }
         write!(f, "{}: ", self.path.display())?;
         match &self.problem {
             Problem::Io(error) => match error.raw_os_error().map(Errno::from_raw) {
-                Some(Errno::ENOSPC) => f.write_str("the file system is full (space or inodes)")?,
+                Some(Errno::ENOSPC | Errno::EDQUOT) => f.write_str("the file system is full (space or inodes)")?,
                 Some(Errno::ENOENT) => f.write_str("the directory above it does not exist")?,
-                Some(_) | None => write!(f, "{error}")?,
+                Some(_) | None => plain(error).fmt(f)?,
             },
             Problem::Foreign(uid, user) if *user == Uid::effective() => {
                 write!(
@@ -75,6 +79,15 @@ impl Error for BaseError {
 }
 
 impl BaseError {
+    /// The error of a call for a file of a run in the base directory at `path`; one that is not about the
+    /// file system as a whole comes back.
+    pub(crate) fn of_room(path: &Path, error: io::Error) -> Result<Self, io::Error> {
+        match error.raw_os_error().map(Errno::from_raw) {
+            Some(Errno::ENOSPC | Errno::EDQUOT | Errno::EROFS) => Ok(Self::new(path, error)),
+            Some(_) | None => Err(error),
+        }
+    }
+
     /// The error of a call for the base directory at `path`.
     pub(crate) fn new(path: &Path, error: io::Error) -> Self {
         let no_directory = [Some(libc::ENOTDIR), Some(libc::ELOOP)];
@@ -88,5 +101,31 @@ impl BaseError {
             problem,
             is_others: false,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{BaseError, Path, io};
+
+    #[test]
+    fn a_file_system_without_room_is_named_with_what_to_do_and_nothing_else_is_meant() {
+        let of = |errno| {
+            let error = io::Error::from_raw_os_error(errno);
+            BaseError::of_room(Path::new("/x"), error).map(|error| error.to_string())
+        };
+        for (errno, what) in [
+            (libc::ENOSPC, "the file system is full (space or inodes)"),
+            (libc::EDQUOT, "the file system is full (space or inodes)"),
+            (libc::EROFS, "Read-only file system"),
+        ] {
+            let said = of(errno).unwrap();
+            let wanted = format!("/x: {what}; set STOPCTL_DIR to use another directory for runs");
+            assert_eq!(said, wanted);
+        }
+        assert_eq!(
+            of(libc::EMFILE).unwrap_err().raw_os_error(),
+            Some(libc::EMFILE)
+        );
     }
 }

@@ -20,6 +20,7 @@ use super::format::{self, LEN, RUNNING, Request};
 #[cfg(feature = "tokio")]
 use super::token;
 use crate::contract::owner;
+use crate::linux::plain::plain;
 use crate::linux::sys::{self, SharedPage};
 use crate::words::reason::Reason;
 
@@ -318,7 +319,7 @@ impl fmt::Display for FlagError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let path = self.path.display();
         match &self.problem {
-            Problem::Io(error) => write!(f, "the flag {path} cannot be used: {error}"),
+            Problem::Io(error) => write!(f, "the flag {path} cannot be used: {}", plain(error)),
             Problem::NotAFile => write!(f, "the flag {path} is not a regular file"),
             Problem::Empty => write!(f, "the flag {path} is empty"),
         }

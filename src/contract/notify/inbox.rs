@@ -19,6 +19,7 @@ use nix::unistd::{Uid, UnlinkatFlags, unlinkat};
 
 use super::{LONGEST, Message};
 use crate::linux::files;
+use crate::linux::plain::plain;
 use crate::linux::sys;
 use crate::words::moment::Moment;
 use crate::words::pid::Pid;
@@ -95,7 +96,7 @@ impl fmt::Display for InboxError {
                  {LONGEST_PATH} bytes: use a shorter --name or STOPCTL_DIR",
                 path.display()
             ),
-            Self::System(error) => write!(f, "the socket for --notify: {error}"),
+            Self::System(error) => write!(f, "the socket for --notify: {}", plain(error)),
         }
     }
 }

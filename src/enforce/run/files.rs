@@ -10,6 +10,7 @@ use crate::contract::control::{Control, Line};
 use crate::contract::owner::OwnerFile;
 use crate::contract::record::{Birth, Born, Phase, Record, RunRecord, WorkerRecord};
 use crate::enforce::worker::Worker;
+use crate::linux::plain::plain;
 use crate::linux::process;
 use crate::words::reason::Reason;
 use crate::words::worker_number::WorkerNumber;
@@ -142,7 +143,10 @@ impl Files {
         let name = &self.header.name;
         Some(match self.record.mend(&self.header, &born) {
             Ok(()) => format!("somebody has cut the record of {name}: it is written again"),
-            Err(error) => format!("the record of {name} was cut and cannot be written: {error}"),
+            Err(error) => format!(
+                "the record of {name} was cut and cannot be written: {}",
+                plain(&error)
+            ),
         })
     }
 }

@@ -15,6 +15,7 @@ use crate::contract::flag::writer::{self, FlagFile, Nameless};
 use crate::contract::run_dir::RunDir;
 use crate::decide::ladder::Rung;
 use crate::failpoint;
+use crate::linux::plain::plain;
 use crate::linux::sys;
 use crate::words::duration::Limit;
 use crate::words::moment::Moment;
@@ -67,7 +68,11 @@ impl Raised {
         };
         let request = lost(known.grace, raised.at);
         if let Err(error) = raised.each(dir, &request) {
-            let what = format!("the flags of {} cannot be listed: {error}", dir.name());
+            let what = format!(
+                "the flags of {} cannot be listed: {}",
+                dir.name(),
+                plain(&error)
+            );
             raised.problems.push(what);
         }
         failpoint::pass("flags raised");
@@ -90,8 +95,9 @@ impl Raised {
                 }
                 Err(error) => {
                     let what = format!(
-                        "the flag {name} of {} cannot be raised: {error}",
-                        dir.name()
+                        "the flag {name} of {} cannot be raised: {}",
+                        dir.name(),
+                        plain(&error)
                     );
                     self.problems.push(what);
                 }
@@ -146,7 +152,7 @@ impl Raised {
         let request = lost(self.grace, self.at);
         for found in self.flags.values_mut().filter(|found| found.flag.is_cut()) {
             if let Err(error) = found.flag.raise(&request) {
-                self.problems.push(error.to_string());
+                self.problems.push(plain(&error).to_string());
             }
         }
     }

@@ -9,6 +9,7 @@ use crate::contract::flag::writer::{FlagFile, unix_in};
 use crate::decide::ladder::{Action, Input, Ladder, Rung};
 use crate::enforce::event::{Event, Why};
 use crate::enforce::turn::Turn;
+use crate::linux::plain::plain;
 use crate::words::duration::Limit;
 use crate::words::moment::Moment;
 use crate::words::reason::Reason;
@@ -180,8 +181,9 @@ impl Stop {
         };
         if let Err(error) = self.flag.raise(&request) {
             let what = format!(
-                "the flag of worker {} cannot be written: {error}",
-                self.worker
+                "the flag of worker {} cannot be written: {}",
+                self.worker,
+                plain(&error)
             );
             turn.tell(&Event::Warning(&what));
         }

@@ -7,6 +7,7 @@ use std::io;
 use nix::errno::Errno;
 
 use crate::decide::verdict::NotStarted;
+use crate::linux::plain::plain;
 
 /// A worker could not be started.
 #[derive(Debug)]
@@ -48,8 +49,8 @@ impl SpawnError {
 impl fmt::Display for SpawnError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NotFound(error) | Self::NotRunnable(error) => error.fmt(f),
-            Self::Lacks(what, error) => write!(f, "{what}: {error}"),
+            Self::NotFound(error) | Self::NotRunnable(error) => plain(error).fmt(f),
+            Self::Lacks(what, error) => write!(f, "{what}: {}", plain(error)),
         }
     }
 }

@@ -10,6 +10,7 @@ use crate::enforce::event::Event;
 use crate::enforce::guard::{self, Estate, Guard};
 use crate::enforce::run::{Roster, Run};
 use crate::enforce::worker::Worker;
+use crate::linux::plain::plain;
 use crate::linux::process;
 use crate::words::duration::Limit;
 use crate::words::moment::Moment;
@@ -86,7 +87,8 @@ impl GuardKeeper {
             }
             Err(error) => {
                 run.warn(&format!(
-                    "no guard: {error}; should this process be killed, stopctl stop has to be used"
+                    "no guard: {}; should this process be killed, stopctl stop has to be used",
+                    plain(&error)
                 ));
                 self.start_later(now);
             }

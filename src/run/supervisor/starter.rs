@@ -5,6 +5,7 @@ use std::io;
 
 use super::foreground::Foreground;
 use super::looks::Looks;
+use crate::contract::base::BaseError;
 use crate::contract::flag::writer::FlagFile;
 use crate::contract::run_dir::RunDir;
 use crate::decide::ladder::Ladder;
@@ -50,7 +51,7 @@ impl Starter {
         foreground: &mut Foreground,
     ) -> Result<(Newborn, Moment), SpawnError> {
         let flag = FlagFile::create(dir, dir.path(), number);
-        let mut flag = flag.map_err(without_flag)?;
+        let mut flag = flag.map_err(|error| without_flag(dir, error))?;
         let watched = looks.follow(&mut flag, number, run);
         failpoint::pass("flag watched");
         let (cgroup, entry) = cgroup_of(number, self.cgroup.as_ref(), self.usage)?.unzip();
@@ -100,9 +101,13 @@ pub(super) fn to_start(run: &Run<'_>) -> usize {
     }
 }
 
-/// Why a worker is not started that would have no flag.
-pub(super) fn without_flag(error: io::Error) -> SpawnError {
-    SpawnError::Lacks("its flag", error)
+/// Why a worker is not started that would have no flag in this directory.
+pub(super) fn without_flag(dir: &RunDir, error: io::Error) -> SpawnError {
+    let error = BaseError::of_room(dir.base().path(), error);
+    SpawnError::Lacks(
+        "its flag",
+        error.map_or_else(|error| error, io::Error::other),
+    )
 }
 
 /// A control group for a worker in that of its run, and the way into it, if workers have groups.

@@ -14,6 +14,7 @@ use crate::enforce::event::Event;
 use crate::enforce::run::Run;
 use crate::linux::files;
 use crate::linux::notices::Notices;
+use crate::linux::plain::plain;
 use crate::run::launch::{self, lacks::DNOTIFY};
 use crate::words::moment::Moment;
 use crate::words::name::RunName;
@@ -141,8 +142,9 @@ impl Upkeep {
                 let name = self.dir.name();
                 let complaint = flags.err().map(|error| {
                     format!(
-                        "flags of {name} cannot be put back: {error}; its workers are asked all \
-                         the same if they have them open"
+                        "flags of {name} cannot be put back: {}; its workers are asked all \
+                         the same if they have them open",
+                        plain(&error)
                     )
                 });
                 PutBack {
@@ -153,8 +155,9 @@ impl Upkeep {
             Err(error) => {
                 let (name, pid) = (self.dir.name(), run.files().header().pid);
                 let complaint = format!(
-                    "the directory of {name} was deleted and cannot be put back: {error}; its \
-                     workers are stopped by signals to this process (pid {pid})"
+                    "the directory of {name} was deleted and cannot be put back: {}; its \
+                     workers are stopped by signals to this process (pid {pid})",
+                    plain(&error)
                 );
                 PutBack {
                     is_news: false,

@@ -15,6 +15,7 @@ use crate::exit::Leave;
 use crate::say::asking::{self, hearing};
 use crate::say::voice::{Voice, Weight};
 use crate::say::workers::counted;
+use stopctl::linux::plain::plain;
 use stopctl::outside::found::Run;
 
 pub(crate) fn clean(args: &CleanArgs) -> Leave {
@@ -33,7 +34,7 @@ pub(crate) fn clean(args: &CleanArgs) -> Leave {
         unclear: doubts,
     } = match base.as_ref().map(Leftovers::find).transpose() {
         Ok(found) => found.unwrap_or_default(),
-        Err(error) => return Leave::FAILED.saying(&error),
+        Err(error) => return Leave::FAILED.saying(&plain(&error)),
     };
     let nothing = runs.is_empty() && late.is_empty() && debris.is_empty();
     if nothing && doubts.is_empty() {
@@ -96,7 +97,8 @@ fn sweep(debris: Vec<Debris>, voice: &mut Voice) -> usize {
             Ok(()) => voice.say(Weight::Notice, &format!("removed {name}")),
             Err(error) => {
                 problems += 1;
-                voice.say(Weight::Error, &format!("{name} cannot be removed: {error}"));
+                let what = format!("{name} cannot be removed: {}", plain(&error));
+                voice.say(Weight::Error, &what);
             }
         }
     }
@@ -173,7 +175,7 @@ fn tend(dir: RunDir, voice: &mut Voice) -> anyhow::Result<Option<Stop<'static>>>
 fn unclear(unclear: &Unclear) -> String {
     let name = escaped(&unclear.name);
     match &unclear.why {
-        Obstacle::Dir(error) => format!("{name}: {error}"),
+        Obstacle::Dir(error) => format!("{name}: {}", plain(error)),
         Obstacle::Owner(pid, why) => {
             format!("{name}: its owner (pid {pid}) cannot be verified from here: {why}")
         }

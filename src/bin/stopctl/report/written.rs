@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use stopctl::linux::plain::plain;
 use stopctl::linux::stream::{Lost, Stream};
 
 use crate::report::events::Events;
@@ -46,8 +47,9 @@ pub(super) fn lines(lost: &Lost) -> Vec<String> {
             || untaken(lost.lines),
             |error| {
                 format!(
-                    "{} could not be written: {error}",
-                    number(lost.lines, "line")
+                    "{} could not be written: {}",
+                    number(lost.lines, "line"),
+                    plain(error)
                 )
             },
         ));

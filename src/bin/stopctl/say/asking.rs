@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use stopctl::contract::record::Phase;
 use stopctl::decide::ladder::Rung;
+use stopctl::linux::plain::plain;
 use stopctl::outside::found::Run;
 use stopctl::outside::sealed::{Sealed, SealedProblem};
 use stopctl::outside::stop::{Failure, News, PATIENCE, Problem, Silence, Stop};
@@ -145,7 +146,7 @@ pub(crate) fn asked_all_the_same(sealed: &Sealed) -> String {
 /// Why a run could not be stopped whose record cannot be read.
 pub(crate) fn sealed_problem(name: &str, problem: &SealedProblem) -> String {
     match problem {
-        SealedProblem::Unasked(error) => supervisor::cannot_be_asked(name, error),
+        SealedProblem::Unasked(error) => supervisor::cannot_be_asked(name, plain(error)),
         SealedProblem::OutOfReach(why) => format!("{name} cannot be stopped from here: {why}"),
         SealedProblem::NotTakenOver(why) => supervisor::cannot_be_replaced(name, why),
     }

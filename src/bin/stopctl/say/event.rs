@@ -4,6 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use stopctl::enforce::event::{Event, Why};
+use stopctl::linux::plain::plain;
 use stopctl::words::duration::in_words;
 use stopctl::words::pid::Pid;
 use stopctl::words::signal_name::signal_name;
@@ -32,7 +33,8 @@ pub(crate) fn lines(event: &Event<'_>, stop_signal: &str) -> Vec<(Weight, String
         } => {
             let signal = signal_name(*signal);
             let line = format!(
-                "the kernel refused to send {signal} to pid {pid} of worker {worker}: {error}"
+                "the kernel refused to send {signal} to pid {pid} of worker {worker}: {}",
+                plain(error)
             );
             (Weight::Error, line)
         }

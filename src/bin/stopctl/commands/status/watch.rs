@@ -17,6 +17,7 @@ use crate::show::json;
 use crate::show::picture::Picture;
 use crate::show::screen::{Screen, heed};
 use crate::show::{Printed, draw, print};
+use stopctl::linux::plain::plain;
 use stopctl::outside::follow::{Course, Followed};
 use stopctl::outside::found::Run;
 use stopctl::outside::state::State;
@@ -24,7 +25,7 @@ use stopctl::outside::state::State;
 pub(crate) fn watch(run: Run, args: &StatusArgs) -> Leave {
     let interrupts = match Interrupts::install() {
         Ok(interrupts) => interrupts,
-        Err(error) => return Leave::FAILED.saying(&error),
+        Err(error) => return Leave::FAILED.saying(&plain(&error)),
     };
     let mut teller = Teller::new(&run, args);
     let mut followed = Followed::new(run);
