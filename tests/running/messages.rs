@@ -2,6 +2,7 @@
 
 mod chosen;
 mod full;
+mod mistakes;
 mod places;
 
 use nix::sys::signal::Signal;

@@ -96,7 +96,7 @@ pub(crate) struct Voice {
     pub(crate) quiet: bool,
 
     /// Name every signal sent; twice: trace
-    #[arg(short, long, action = ArgAction::Count, env = "STOPCTL_VERBOSE", hide_env_values = true, help_heading = "What is told")]
+    #[arg(short, long, action = ArgAction::Count, value_parser = verbosity, env = "STOPCTL_VERBOSE", hide_env_values = true, help_heading = "What is told")]
     pub(crate) verbose: u8,
 
     /// When to use colours
@@ -355,6 +355,11 @@ pub(crate) struct ClientArgs {
     /// The language
     #[arg(value_name = "LANGUAGE")]
     pub(crate) language: Language,
+}
+
+/// How often `--verbose` stands for, in its variable.
+fn verbosity(typed: &str) -> Result<u8, &'static str> {
+    typed.parse().map_err(|_| "write 0, 1 or 2")
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

@@ -1,13 +1,15 @@
 //! How the program ends, and what its exit statuses mean.
 
 use std::ffi::OsString;
+use std::fmt::Display;
 use std::process::ExitCode;
 
+use clap::error::ErrorKind;
 use stopctl::decide::verdict::Verdict;
 use stopctl::linux::process;
 use stopctl::words::ended::Ended;
 
-use crate::say::voice;
+use crate::say::{usage, voice};
 
 /// How the program ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,22 +43,29 @@ impl Leave {
     pub(crate) const NOTHING_TO_WAIT_FOR: Self = Self::With(127);
 
     /// Prints what clap has to say: help and version, or what is wrong with what was typed.
-    pub(crate) fn from_usage(error: &clap::Error, words: &[OsString]) -> Self {
-        if !error.use_stderr() {
+    pub(crate) fn from_usage(error: clap::Error, words: &[OsString]) -> Self {
+        let is_answer = !error.use_stderr();
+        if is_answer || error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
             // If nobody reads the help any more, nothing has failed.
             let _ = error.print();
-            return Self::OK;
+            return if is_answer { Self::OK } else { Self::USAGE };
         }
-        let _ = error.print();
+        let command = words.get(1).map(|word| word.to_string_lossy());
         let wrappers = ["run", "wait", "keep-going", "sleep"];
         let wraps = words
             .get(1)
             .is_some_and(|word| wrappers.iter().any(|name| word == name));
-        if wraps { Self::FAILED } else { Self::USAGE }
+        let leave = if wraps { Self::FAILED } else { Self::USAGE };
+        leave.mistaken(&command.unwrap_or_default(), &usage::wrong(error))
+    }
+
+    /// Says what is wrong with what was typed behind `command`, and how that is used, and ends so.
+    pub(crate) fn mistaken(self, command: &str, what: &impl Display) -> Self {
+        self.saying(&usage::explained(command, what))
     }
 
     /// Says what went wrong, and ends so.
-    pub(crate) fn saying(self, what: &impl std::fmt::Display) -> Self {
+    pub(crate) fn saying(self, what: &impl Display) -> Self {
         voice::error(what);
         self
     }

@@ -25,9 +25,9 @@ fn main() -> ExitCode {
     }
     let words = std::env::args_os().collect::<Vec<_>>();
     let leave = parse::read(&words).map_or_else(
-        |error| Leave::from_usage(&error, &words),
-        |cli| match cli.command {
-            Command::Run(args) => run::run(&args),
+        |error| Leave::from_usage(error, &words),
+        |typed| match typed.command {
+            Command::Run(args) => run::run(&args, &typed.variables),
             Command::Stop(args) => stop::stop(&args),
             Command::Signal(args) => signal::signal(&args),
             Command::Status(args) => status::status(&args),

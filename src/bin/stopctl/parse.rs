@@ -4,26 +4,98 @@ use std::ffi::OsString;
 use std::mem::ManuallyDrop;
 
 use anyhow::Context as _;
-use clap::error::{Error, ErrorKind};
+use clap::error::{ContextKind, ContextValue, Error, ErrorKind};
 use clap::parser::ValueSource;
 use clap::{ArgMatches, CommandFactory as _, FromArgMatches as _};
 use stopctl::words::worker_number::WorkerNumber;
 
-use crate::cli::run::RunTimes;
+use crate::cli::run::{GRACE, KILL_AFTER, RunTimes, STOP_WITHIN, UNAWARE_GRACE};
 use crate::cli::{Cli, Command};
+use crate::say::usage;
 use crate::say::workers::missing;
 
+/// What was typed.
+pub(crate) struct Typed {
+    pub(crate) command: Command,
+    /// The variables that times of the ladder come from, and not the command line.
+    pub(crate) variables: Vec<&'static str>,
+}
+
 /// Reads what was typed.
-pub(crate) fn read(words: &[OsString]) -> Result<Cli, Error> {
+pub(crate) fn read(words: &[OsString]) -> Result<Typed, Error> {
     // Never dropped: freeing the declaration takes a thirtieth of a short run.
     let mut declared = ManuallyDrop::new(Cli::command());
-    let mut matches = declared.try_get_matches_from_mut(words)?;
-    let times = matches.subcommand_matches("run").map(TypedTimes::of);
-    let mut cli = Cli::from_arg_matches_mut(&mut matches)?;
-    if let (Command::Run(args), Some(times)) = (&mut cli.command, times) {
+    let mut matches = declared
+        .try_get_matches_from_mut(words)
+        .map_err(|error| explained(error, &declared, words))?;
+    let run = matches.subcommand_matches("run");
+    let (times, variables) = (run.map(TypedTimes::of), run.map(variables));
+    let Cli { mut command } = Cli::from_arg_matches_mut(&mut matches)?;
+    if let (Command::Run(args), Some(times)) = (&mut command, times) {
         times.decide(&mut args.0.times)?;
     }
-    Ok(cli)
+    Ok(Typed {
+        command,
+        variables: variables.unwrap_or_default(),
+    })
+}
+
+/// The variables that times of the ladder come from.
+fn variables(run: &ArgMatches) -> Vec<&'static str> {
+    let all = [
+        ("grace", GRACE),
+        ("kill_after", KILL_AFTER),
+        ("stop_within", STOP_WITHIN),
+        ("unaware_grace", UNAWARE_GRACE),
+    ];
+    let is_used = |id| run.value_source(id) == Some(ValueSource::EnvVariable);
+    all.into_iter()
+        .filter(|&(id, _)| is_used(id))
+        .map(|(_, variable)| variable)
+        .collect()
+}
+
+/// An error with what clap cannot know: which command of ours does what that of another program does, and
+/// that a value which nobody typed comes from a variable.
+fn explained(mut error: Error, declared: &clap::Command, words: &[OsString]) -> Error {
+    let text = |error: &Error, kind| match error.get(kind) {
+        Some(ContextValue::String(text)) => Some(text.clone()),
+        Some(_) | None => None,
+    };
+    let unknown = text(&error, ContextKind::InvalidSubcommand);
+    let instead = unknown.as_deref().and_then(usage::instead);
+    if instead.is_some() {
+        // What is spelled alike is something else.
+        error.remove(ContextKind::SuggestedSubcommand);
+    }
+    let start = || unknown.as_deref().and_then(usage::start);
+    let tip = match (instead, error.get(ContextKind::SuggestedSubcommand)) {
+        (Some(instead), _) => Some(instead.to_owned()),
+        (None, None) => start(),
+        (None, Some(_)) => None,
+    };
+    if let Some(tip) = tip {
+        let tips = ContextValue::StyledStrs(vec![tip.into()]);
+        error.insert(ContextKind::Suggested, tips);
+    }
+    let command = words.get(1).and_then(|word| declared.find_subcommand(word));
+    if let (Some(blamed), Some(command)) = (text(&error, ContextKind::InvalidArg), command) {
+        let is_it = |arg: &&clap::Arg| arg.to_string() == blamed;
+        let arg = command.get_arguments().find(is_it);
+        let is_typed = |arg: &clap::Arg| {
+            let long = format!("--{}", arg.get_long().unwrap_or_default());
+            let mut typed = words.iter().map(|word| word.to_string_lossy());
+            typed.any(|word| word == long || word.starts_with(&format!("{long}=")))
+        };
+        let variable = arg
+            .filter(|arg| !is_typed(arg))
+            .and_then(clap::Arg::get_env);
+        if let Some(variable) = variable.filter(|name| std::env::var_os(name).is_some()) {
+            let variable = ContextValue::String(variable.to_string_lossy().into_owned());
+            error.insert(ContextKind::InvalidArg, variable);
+        }
+    }
+    error
 }
 
 /// The workers of a run that were typed by their numbers, in ascending order and each once.
@@ -63,7 +135,7 @@ impl TypedTimes {
         if self.whole && self.parts {
             let text = "--stop-within is the whole ladder: it cannot be used with --grace or \
                         --kill-after";
-            return Err(Cli::command().error(ErrorKind::ArgumentConflict, text));
+            return Err(Error::raw(ErrorKind::ArgumentConflict, text));
         }
         if self.parts {
             times.stop_within = None;

@@ -14,6 +14,8 @@ pub(crate) mod rung;
 pub(crate) mod stopping;
 pub(crate) mod summary;
 pub(crate) mod supervisor;
+pub(crate) mod unstarted;
+pub(crate) mod usage;
 pub(crate) mod users;
 pub(crate) mod voice;
 pub(crate) mod warnings;

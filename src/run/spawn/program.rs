@@ -5,6 +5,7 @@
 use std::ffi::{CStr, CString, OsStr, OsString};
 use std::io;
 use std::os::unix::ffi::OsStrExt as _;
+use std::path::Path;
 
 use libc::{EACCES, ENODEV, ENOENT, ENOEXEC, ENOTDIR, ESTALE, ETIMEDOUT};
 
@@ -51,6 +52,16 @@ impl Program {
             name => (candidates(name, path.as_bytes()), ENOENT),
         };
         Ok(Self { words, files, none })
+    }
+
+    /// Whether one of the files that it may be is there.
+    #[must_use]
+    pub fn is_there(&self) -> bool {
+        let paths = self
+            .files
+            .iter()
+            .map(|file| OsStr::from_bytes(file.to_bytes()));
+        paths.map(Path::new).any(Path::exists)
     }
 
     /// The arguments, with the name of the program as the first one.

@@ -18,6 +18,12 @@ Exit status: the worker's own; a death by SIGINT after Ctrl-C; 124 after --timeo
 stopctl itself failed; 126 or 127 if the command cannot be run or was not found; 120 if something \
 could not be ended. See stopctl-run(1).";
 
+/// The variables that options of the ladder have their values from if they are not typed.
+pub(crate) const GRACE: &str = "STOPCTL_GRACE";
+pub(crate) const KILL_AFTER: &str = "STOPCTL_KILL_AFTER";
+pub(crate) const STOP_WITHIN: &str = "STOPCTL_STOP_WITHIN";
+pub(crate) const UNAWARE_GRACE: &str = "STOPCTL_UNAWARE_GRACE";
+
 #[derive(Debug, Args)]
 #[command(
     override_usage = "stopctl run [OPTIONS] [--] COMMAND [ARG]...",
@@ -110,7 +116,7 @@ pub(crate) struct RunArgs {
     #[arg(
         long,
         value_name = "DURATION",
-        env = "STOPCTL_UNAWARE_GRACE",
+        env = UNAWARE_GRACE,
         hide_env_values = true,
         hide_short_help = true,
         allow_hyphen_values = true,
@@ -232,7 +238,7 @@ pub(crate) struct RunTimes {
         short,
         long,
         value_name = "DURATION",
-        env = "STOPCTL_GRACE",
+        env = GRACE,
         hide_env_values = true,
         help_heading = "Times",
         allow_hyphen_values = true
@@ -244,7 +250,7 @@ pub(crate) struct RunTimes {
         short,
         long,
         value_name = "DURATION",
-        env = "STOPCTL_KILL_AFTER",
+        env = KILL_AFTER,
         hide_env_values = true,
         help_heading = "Times",
         allow_hyphen_values = true
@@ -256,7 +262,7 @@ pub(crate) struct RunTimes {
     #[arg(
         long,
         value_name = "DURATION",
-        env = "STOPCTL_STOP_WITHIN",
+        env = STOP_WITHIN,
         hide_env_values = true,
         help_heading = "Times",
         allow_hyphen_values = true

@@ -24,6 +24,7 @@ use crate::say::supervisor;
 use crate::say::voice;
 use crate::say::workers::named;
 use crate::show;
+use stopctl::linux::plain::plain;
 use stopctl::outside::find::{self, Missing};
 use stopctl::outside::found::Run;
 
@@ -40,7 +41,7 @@ const UNGIVEN: Duration = Duration::from_secs(3);
 pub(crate) fn notify(args: &NotifyArgs) -> Leave {
     let extend = args.extend.as_deref().map(str::parse::<Limit>).transpose();
     match (&args.run, extend) {
-        (_, Err(error)) => Leave::USAGE.saying(&format_args!("--extend: {error}")),
+        (_, Err(error)) => Leave::USAGE.mistaken("notify", &format_args!("--extend: {error}")),
         (Some(name), Ok(Some(time))) => match whose::act_as(args.user.as_deref()) {
             Ok(()) => grant(name, &args.workers, time),
             Err(leave) => leave,
@@ -55,7 +56,7 @@ fn tell(args: &NotifyArgs, extend: Option<Limit>) -> Leave {
         Some(Limit::After(time)) => Some(time),
         Some(Limit::Never) => {
             let what = "--extend: a worker cannot have for ever; ask again before its time is over";
-            return Leave::USAGE.saying(&what);
+            return Leave::USAGE.mistaken("notify", &what);
         }
         None => None,
     };
@@ -75,7 +76,7 @@ fn tell(args: &NotifyArgs, extend: Option<Limit>) -> Leave {
         }
         // Not supervised: as the flag of such a program stays down, nobody has to hear it.
         Ok(None) => return Leave::OK,
-        Err(error) => return Leave::ONE.saying(&format_args!("{SOCKET}: {error}")),
+        Err(error) => return Leave::ONE.saying(&format_args!("{SOCKET}: {}", plain(&error))),
     };
     let until = extend.map(|time| stopctl::now() + time);
     // ORDER: we end only when it has been read: who has ended cannot be told from a stranger.
@@ -91,7 +92,7 @@ fn tell(args: &NotifyArgs, extend: Option<Limit>) -> Leave {
             let time = in_words(UNREAD);
             Leave::ONE.saying(&format_args!("nobody has read it within {time}"))
         }
-        Err(error) => Leave::ONE.saying(&format_args!("nobody hears: {error}")),
+        Err(error) => Leave::ONE.saying(&format_args!("nobody hears: {}", plain(&error))),
     }
 }
 
@@ -132,7 +133,9 @@ fn granted(run: &Run, worker: WorkerNumber, until: Option<Moment>) -> String {
 fn grant(name: &OsString, typed: &[String], time: Limit) -> Leave {
     let mut run = match find::named(name) {
         Ok(run) => run,
-        Err(Missing::Absent(absent)) => return Leave::NO_RUN.saying(&found::absent(&absent, "")),
+        Err(Missing::Absent(absent)) => {
+            return Leave::NO_RUN.saying(&found::absent(&absent, "notify", ""));
+        }
         Err(Missing::Several(several)) => return Leave::USAGE.saying(&found::several(&several)),
         Err(Missing::Failed(error)) => return Leave::FAILED.saying(&error),
     };
@@ -143,7 +146,7 @@ fn grant(name: &OsString, typed: &[String], time: Limit) -> Leave {
     let before = run.seen().clone();
     let until = wanted(time);
     if let Err(error) = send(&run, typed.is_empty(), &workers, time) {
-        return Leave::ONE.saying(&supervisor::cannot_be_asked(run.name(), error));
+        return Leave::ONE.saying(&supervisor::cannot_be_asked(run.name(), plain(&error)));
     }
     let extended = |seen: &Snapshot, worker: WorkerNumber| {
         let times = |seen: &Snapshot| seen[worker].extensions;

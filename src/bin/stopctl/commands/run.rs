@@ -1,9 +1,8 @@
 //! `stopctl run`: starts workers as its plan says, and supervises them until they have ended.
 
+use stopctl::linux::plain::plain;
 use stopctl::outside::outer::Outer;
 use stopctl::run::launch::{LaunchError, launch};
-use stopctl::run::plan::Plan;
-use stopctl::run::spawn::SpawnError;
 use stopctl::run::supervisor::supervise;
 
 use crate::cli::run::RunArgs;
@@ -12,9 +11,9 @@ use crate::report::Report;
 use crate::report::annotations::Annotations;
 use crate::report::events::Events;
 use crate::say::letters::escaped;
+use crate::say::unstarted::cannot_start;
 use crate::say::voice::{Level, Trace, Voice, Weight};
 use crate::say::{found, warnings};
-use crate::show::excerpt;
 
 mod forward;
 mod plan;
@@ -23,17 +22,18 @@ mod tidy;
 
 pub(crate) use plan::{finite, plan};
 
-pub(crate) fn run(args: &RunArgs) -> Leave {
-    let plan = match plan(args) {
+pub(crate) fn run(args: &RunArgs, variables: &[&str]) -> Leave {
+    let plan = match plan(args, variables) {
         Ok(plan) => plan,
-        Err(problem) => return Leave::FAILED.saying(&format_args!("{problem:#}")),
+        Err(problem) => return Leave::FAILED.mistaken("run", &format_args!("{problem:#}")),
     };
     let events = match args.events.as_deref().map(Events::open).transpose() {
         Ok(events) => events,
         Err(error) => {
             return Leave::FAILED.saying(&format_args!(
-                "--events: {}: {error}",
-                escaped(args.events.as_deref().unwrap_or_default())
+                "--events: {}: {}",
+                escaped(args.events.as_deref().unwrap_or_default()),
+                plain(&error)
             ));
         }
     };
@@ -42,7 +42,12 @@ pub(crate) fn run(args: &RunArgs) -> Leave {
         trace();
     }
     let severed = severed::severed(&plan.command).map(|severed| severed.told());
-    for warning in severed.into_iter().chain(warnings::unheard()) {
+    let seen = [
+        severed,
+        warnings::unheard(),
+        warnings::operator(&plan.command),
+    ];
+    for warning in seen.into_iter().flatten() {
         voice.say(Weight::Warning, &warning);
     }
     let outer = match Outer::from_env() {
@@ -65,26 +70,10 @@ pub(crate) fn run(args: &RunArgs) -> Leave {
     let mut report = Report::new(voice, events, annotations, &plan);
     match supervise(&plan, launched, outer, &mut report) {
         Ok(verdict) => verdict.into(),
-        Err(error) => Leave::With(error.why().status()).saying(&not_started(&plan, &error)),
+        Err(error) => {
+            Leave::With(error.why().status()).saying(&cannot_start(&plan.command, &error))
+        }
     }
-}
-
-/// How much of a program's name is shown.
-const PROGRAM: usize = 200;
-
-fn not_started(plan: &Plan, error: &SpawnError) -> String {
-    let program = excerpt(escaped(&plan.command[0]), PROGRAM);
-    let exists = std::path::Path::new(&plan.command[0]).exists();
-    let hint = match error {
-        SpawnError::NotFound(_) if exists => {
-            "; the interpreter that its first line names is missing"
-        }
-        SpawnError::NotFound(_) if plan.command.len() == 1 && program.contains(' ') => {
-            "; it is one word with spaces in it: leave the quotes out"
-        }
-        SpawnError::NotFound(_) | SpawnError::NotRunnable(_) | SpawnError::Lacks(..) => "",
-    };
-    format!("cannot start '{program}': {error}{hint}")
 }
 
 /// Sets up the trace of `-vv`, which costs too much to be there without it.

@@ -1,6 +1,7 @@
 //! `stopctl signal`: has the owner of a run send a signal to its workers.
 
 use anyhow::bail;
+use stopctl::linux::plain::plain;
 use stopctl::outside::find::{self, Missing};
 use stopctl::outside::signal::{PATIENCE, Unsent, signal as ask};
 use stopctl::words::signal_name::{parse_signal, signal_name};
@@ -18,7 +19,7 @@ use crate::say::workers::named;
 pub(crate) fn signal(args: &SignalArgs) -> Leave {
     let signal = match wanted(&args.signal) {
         Ok(signal) => signal,
-        Err(problem) => return Leave::USAGE.saying(&problem),
+        Err(problem) => return Leave::USAGE.mistaken("signal", &problem),
     };
     if let Err(leave) = whose::act_as(args.whose.user.as_deref()) {
         return leave;
@@ -26,7 +27,11 @@ pub(crate) fn signal(args: &SignalArgs) -> Leave {
     let run = match find::named(&args.name) {
         Ok(run) => run,
         Err(Missing::Absent(absent)) => {
-            return Leave::NO_RUN.saying(&found::absent(&absent, "; nothing was signalled"));
+            return Leave::NO_RUN.saying(&found::absent(
+                &absent,
+                "signal",
+                "; nothing was signalled",
+            ));
         }
         Err(Missing::Several(several)) => return Leave::FAILED.saying(&found::several(&several)),
         Err(Missing::Failed(error)) => return Leave::FAILED.saying(&error),
@@ -79,7 +84,7 @@ fn unsent(name: &str, signal: &str, why: &Unsent) -> String {
             "{name} was started by another version of stopctl, which sends no signals: {signal} was \
              not sent"
         ),
-        Unsent::Unasked(error) => supervisor::cannot_be_asked(name, error),
+        Unsent::Unasked(error) => supervisor::cannot_be_asked(name, plain(error)),
         Unsent::Unread => {
             supervisor::cannot_be_asked(name, "its supervisor does not read its requests")
         }

@@ -14,7 +14,7 @@ const DAY: Duration = Duration::from_secs(86_400);
 pub(crate) fn sleep(args: &SleepArgs) -> Leave {
     let limit = match args.duration.parse::<Limit>() {
         Ok(limit) => limit,
-        Err(error) => return Leave::FAILED.saying(&error),
+        Err(error) => return Leave::FAILED.mistaken("sleep", &error),
     };
     let flag = match look() {
         Ok(flag) => flag,

@@ -32,7 +32,7 @@ pub(crate) fn status(args: &StatusArgs) -> Leave {
             if args.json {
                 let _ = show::out(&json::document(&[]));
             }
-            return Leave::NO_RUN.saying(&found::absent(&absent, ""));
+            return Leave::NO_RUN.saying(&found::absent(&absent, "status", ""));
         }
         Err(Missing::Several(several)) => return Leave::USAGE.saying(&found::several(&several)),
         Err(Missing::Failed(error)) => return Leave::FAILED.saying(&error),

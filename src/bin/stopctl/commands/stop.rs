@@ -5,6 +5,7 @@ use stopctl::decide::ladder::Rung;
 use stopctl::decide::outcome::Outcome;
 use stopctl::decide::times::Wanted;
 use stopctl::linux::interrupts::Interrupts;
+use stopctl::linux::plain::plain;
 use stopctl::outside::fate::Fate;
 use stopctl::outside::find::{self, Absent, FindError, Missing};
 use stopctl::outside::found::{Run, Unusable};
@@ -30,7 +31,7 @@ use crate::show::screen::heed;
 pub(crate) fn stop(args: &StopArgs) -> Leave {
     let demand = match demand(args) {
         Ok(demand) => demand,
-        Err(problem) => return Leave::USAGE.saying(&format_args!("{problem:#}")),
+        Err(problem) => return Leave::USAGE.mistaken("stop", &format_args!("{problem:#}")),
     };
     if let Err(leave) = whose::act_as(args.whose.user.as_deref()) {
         return leave;
@@ -50,7 +51,7 @@ pub(crate) fn stop(args: &StopArgs) -> Leave {
             if args.if_running {
                 return Leave::OK;
             }
-            return Leave::NO_RUN.saying(&found::absent(&absent, "; nothing was stopped"));
+            return Leave::NO_RUN.saying(&found::absent(&absent, "stop", "; nothing was stopped"));
         }
         Err(Missing::Several(several)) => {
             let what = found::several(&several);
@@ -64,7 +65,7 @@ pub(crate) fn stop(args: &StopArgs) -> Leave {
     let supervisors: Vec<Pid> = runs.iter().map(|run| run.seen().run.pid).collect();
     let mut voice = Voice::with_picture(&args.voice, &supervisors);
     if args.all && runs.is_empty() && sealed.is_empty() && unreadable.is_empty() {
-        let none = found::absent(&Absent::Any, "; nothing was stopped");
+        let none = found::absent(&Absent::Any, "stop", "; nothing was stopped");
         voice.say(Weight::Notice, &none);
     }
     let mut stops: Vec<Stop> = runs
@@ -131,7 +132,7 @@ fn wait(
     (sealed, demand): (&mut [Sealed], &Demand),
     voice: &mut Voice,
 ) -> Result<(), Leave> {
-    let interrupts = Interrupts::install().map_err(|error| Leave::FAILED.saying(&error))?;
+    let interrupts = Interrupts::install().map_err(|error| Leave::FAILED.saying(&plain(&error)))?;
     for at in 0..stops.len() {
         match watch(&mut stops[at..], voice, &interrupts) {
             Waited::ToTheEnd => tell_the_end(&stops[at], voice),
@@ -176,7 +177,7 @@ fn demand(args: &StopArgs) -> anyhow::Result<Demand> {
         limit.context(option)
     };
     let whole = parse("--stop-within", &args.stop_within)?
-        .map(|whole| finite(whole).map(Wanted::within))
+        .map(|whole| finite("--stop-within", whole).map(Wanted::within))
         .transpose()?;
     let grace = parse("--grace", &args.grace)?;
     let workers = args.workers.iter().map(|typed| {

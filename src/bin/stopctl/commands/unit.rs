@@ -12,17 +12,18 @@ use libc::SIGTERM;
 use nix::unistd::Uid;
 use stopctl::decide::times::Times;
 use stopctl::linux::cgroup;
+use stopctl::linux::plain::plain;
 use stopctl::run::plan::Plan;
 use stopctl::words::duration::Limit;
 use stopctl::words::ended::Ended;
 use stopctl::words::signal_name::signal_name;
 
 use crate::cli::Command;
-use crate::cli::run::RunArgs;
+use crate::cli::run::{GRACE, KILL_AFTER, RunArgs, STOP_WITHIN, UNAWARE_GRACE};
 use crate::cli::unit::UnitArgs;
 use crate::commands::run;
 use crate::exit::Leave;
-use crate::parse;
+use crate::parse::{self, Typed};
 use crate::say::letters::escaped;
 use crate::show;
 
@@ -35,13 +36,7 @@ const RESERVE: Duration = Duration::from_secs(5);
 const TITLE: usize = 50;
 
 /// The variables that change what the options do: the unit sets them as they are now.
-const VARIABLES: [&str; 5] = [
-    "STOPCTL_DIR",
-    "STOPCTL_GRACE",
-    "STOPCTL_KILL_AFTER",
-    "STOPCTL_STOP_WITHIN",
-    "STOPCTL_UNAWARE_GRACE",
-];
+const VARIABLES: [&str; 5] = ["STOPCTL_DIR", GRACE, KILL_AFTER, STOP_WITHIN, UNAWARE_GRACE];
 
 /// Restrictions that were tried with stopctl, and that hardly any command minds.
 const HARDENING: &str = "\
@@ -60,27 +55,26 @@ pub(crate) fn unit(args: &UnitArgs) -> Leave {
     let head = ["stopctl", "run", "--name"].map(OsString::from);
     let mut words: Vec<OsString> = head.into_iter().chain([args.name.clone()]).collect();
     words.extend_from_slice(&args.words);
-    let parsed = match parse::read(&words).map(|cli| cli.command) {
-        Ok(Command::Run(parsed)) => parsed,
+    let (parsed, variables) = match parse::read(&words) {
+        Ok(Typed {
+            command: Command::Run(parsed),
+            variables,
+        }) => (parsed, variables),
         // Unreachable: the words begin with `run`.
         Ok(_) => return Leave::FAILED,
         Err(error) => {
-            let _ = error.print();
-            return if error.use_stderr() {
-                Leave::USAGE
-            } else {
-                Leave::OK
-            };
+            let words = ["stopctl", "unit"].map(OsString::from);
+            return Leave::from_usage(error, &words);
         }
     };
-    let plan = match run::plan(&parsed) {
+    let plan = match run::plan(&parsed, &variables) {
         Ok(plan) => plan,
-        Err(problem) => return Leave::USAGE.saying(&format_args!("{problem:#}")),
+        Err(problem) => return Leave::USAGE.mistaken("unit", &format_args!("{problem:#}")),
     };
     let place = env::current_exe().and_then(|us| Ok((us, env::current_dir()?)));
     match place.and_then(|place| described(&place, &args.words, &parsed, &plan)) {
         Ok(unit) => show::out(&unit),
-        Err(error) => Leave::FAILED.saying(&error),
+        Err(error) => Leave::FAILED.saying(&plain(&error)),
     }
 }
 

@@ -14,7 +14,7 @@ pub(crate) fn wait(args: &WaitArgs) -> Leave {
     let end = match args.timeout.as_deref().map(str::parse::<Limit>).transpose() {
         Ok(Some(Limit::After(time))) => Some(stopctl::now() + time),
         Ok(Some(Limit::Never) | None) => None,
-        Err(error) => return Leave::FAILED.saying(&format_args!("--timeout: {error}")),
+        Err(error) => return Leave::FAILED.mistaken("wait", &format_args!("--timeout: {error}")),
     };
     if whose::act_as(args.whose.user.as_deref()).is_err() {
         return Leave::FAILED;
@@ -22,7 +22,7 @@ pub(crate) fn wait(args: &WaitArgs) -> Leave {
     let run = match args.name.as_deref().map_or_else(find::only, find::named) {
         Ok(run) => run,
         Err(Missing::Absent(absent)) => {
-            return Leave::NOTHING_TO_WAIT_FOR.saying(&found::absent(&absent, ""));
+            return Leave::NOTHING_TO_WAIT_FOR.saying(&found::absent(&absent, "wait", ""));
         }
         Err(Missing::Several(several)) => return Leave::FAILED.saying(&found::several(&several)),
         Err(Missing::Failed(error)) => return Leave::FAILED.saying(&error),

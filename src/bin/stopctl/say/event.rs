@@ -1,5 +1,6 @@
 //! The sentences about one event of a run.
 
+use std::io;
 use std::path::Path;
 use std::time::Duration;
 
@@ -30,14 +31,7 @@ pub(crate) fn lines(event: &Event<'_>, stop_signal: &str) -> Vec<(Weight, String
             pid,
             signal,
             error,
-        } => {
-            let signal = signal_name(*signal);
-            let line = format!(
-                "the kernel refused to send {signal} to pid {pid} of worker {worker}: {}",
-                plain(error)
-            );
-            (Weight::Error, line)
-        }
+        } => (Weight::Error, refused(*worker, *pid, *signal, error)),
         Event::SupervisorDied { pid, name } => (Weight::Error, supervisor_died(*pid, name)),
         Event::GuardEnded { pid } => {
             let line = format!("the guard (pid {pid}) was killed; starting another");
@@ -120,6 +114,12 @@ pub(crate) fn lines(event: &Event<'_>, stop_signal: &str) -> Vec<(Weight, String
         | Event::RunEnded { .. } => return Vec::new(),
     };
     vec![line]
+}
+
+/// That the kernel refused to send a signal to a process of a worker.
+fn refused(worker: WorkerNumber, pid: Pid, signal: i32, error: &io::Error) -> String {
+    let (signal, error) = (signal_name(signal), plain(error));
+    format!("the kernel refused to send {signal} to pid {pid} of worker {worker}: {error}")
 }
 
 /// When another owner enforces the ladders.

@@ -56,13 +56,13 @@ pub(crate) fn command(run: &RunRecord) -> String {
     escaped(run.command.join(" "))
 }
 
-/// That there is no such run, `then` what that means, and which one was probably meant.
-pub(crate) fn absent(absent: &Absent, then: &str) -> String {
+/// That there is no such run for `command`, `then` what that means, and which one was probably meant.
+pub(crate) fn absent(absent: &Absent, command: &str, then: &str) -> String {
     let (what, hint) = match absent {
         Absent::NoName(error) => (error.to_string(), String::new()),
         Absent::Named(name, others) => (
             format!("no run named '{name}'"),
-            instead(name, others.as_slice()),
+            instead(name, others, command),
         ),
         Absent::Own(flag) => (own_is_gone(flag), String::new()),
         Absent::Any => ("there is no run".to_owned(), of_another_user()),
@@ -76,20 +76,50 @@ fn own_is_gone(flag: &OsStr) -> String {
 }
 
 /// What was probably meant; empty if nobody can know.
-fn instead(name: &RunName, others: &[Run]) -> String {
-    let is_worker = |run: &Run| {
-        let number = name.as_str().parse();
-        number.is_ok_and(|number: u32| number < run.seen().run.workers)
+fn instead(name: &RunName, others: &[Run], command: &str) -> String {
+    let number = name.as_str().parse().ok();
+    let has_it = |run: &&Run| number.is_some_and(|number: u32| number < run.seen().run.workers);
+    let meant = match others.iter().filter(has_it).collect::<Vec<_>>()[..] {
+        [] => None,
+        [run] => Some(run.name()),
+        _ => Some("NAME"),
     };
-    match others {
-        [] => of_another_user(),
-        [only] if is_worker(only) => {
-            let run = only.name();
-            format!("One worker: stopctl stop {run} --worker {name}")
-        }
-        [only] => format!("The only run is '{}'", only.name()),
-        several => format!("There are:{}", listed(several)),
+    let names = others.iter().map(Run::name);
+    match (others, meant, closest(name.as_str(), names)) {
+        ([], _, _) => of_another_user(),
+        (_, Some(run), _) => one_worker(run, name, command),
+        ([only], None, None) => format!("The only run is '{}'", only.name()),
+        (_, None, Some(close)) => format!("Did you mean '{close}'?"),
+        (several, None, None) => format!("There are:{}", listed(several)),
     }
+}
+
+/// How a worker is named where a run is expected.
+fn one_worker(run: &str, number: &RunName, command: &str) -> String {
+    match command {
+        "stop" => format!("For one worker: stopctl stop {run} -w {number}"),
+        "signal" => format!("For one worker: stopctl signal {run} SIGNAL -w {number}"),
+        "notify" => format!("For one worker: stopctl notify --run {run} -w {number} --extend TIME"),
+        _ => format!("For all workers of a run: stopctl {command} {run}"),
+    }
+}
+
+/// The name that is most like `typed`, or begins with it, if one is.
+fn closest<'a>(typed: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    let typed = typed.to_lowercase();
+    let distance = |name: &str| {
+        let name = name.to_lowercase();
+        if name.starts_with(&typed) {
+            0
+        } else {
+            strsim::damerau_levenshtein(&typed, &name)
+        }
+    };
+    let most = (typed.chars().count() / 3).max(1);
+    let rated = names.map(|name| (distance(name), name));
+    let near = rated.filter(|&(distance, _)| distance <= most);
+    near.min_by_key(|&(distance, _)| distance)
+        .map(|(_, name)| name)
 }
 
 /// That there are several runs, and which.
@@ -168,4 +198,27 @@ fn listed(runs: &[Run]) -> String {
         let _ = write!(lines, "\n  and {} more (stopctl list)", runs.len() - SHOWN);
     }
     lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::closest;
+
+    #[test]
+    fn a_name_is_suggested_only_if_it_is_like_what_was_typed() {
+        let names = ["train", "evaluate", "python3-4711"];
+        for (typed, meant) in [
+            ("trian", Some("train")),
+            ("Train", Some("train")),
+            ("tran", Some("train")),
+            ("eval", Some("evaluate")),
+            ("python3", Some("python3-4711")),
+            ("evalaute", Some("evaluate")),
+            ("serve", None),
+            ("x", None),
+        ] {
+            assert_eq!(closest(typed, names.into_iter()), meant, "{typed}");
+        }
+        assert_eq!(closest("a", std::iter::empty()), None);
+    }
 }

@@ -3,6 +3,7 @@
 use std::ffi::OsStr;
 use std::io;
 
+use stopctl::linux::plain::plain;
 use stopctl::words::escape::escaped;
 
 /// That only root can act as another user.
@@ -20,7 +21,8 @@ pub(crate) fn unknown(typed: &OsStr) -> String {
 /// Why root cannot act as a user.
 pub(crate) fn cannot_act(typed: &OsStr, error: &io::Error) -> String {
     format!(
-        "--user {}: cannot act as that user: {error}",
-        escaped(typed)
+        "--user {}: cannot act as that user: {}",
+        escaped(typed),
+        plain(error)
     )
 }

@@ -1,6 +1,11 @@
 //! Warnings that can save somebody a day, each said once.
 
+use std::ffi::OsString;
+use std::path::Path;
+
 use stopctl::linux::process::{self, Stat};
+
+use crate::say::unstarted::PIPELINE;
 
 /// Shells that wait for us and pass no signal on.
 const SHELLS: [&str; 6] = ["sh", "bash", "dash", "zsh", "ash", "busybox"];
@@ -79,4 +84,44 @@ pub(crate) fn asked_nobody(program: &str) -> String {
         "{program} has no terminal to ask for a password or the like: if it wanted to, \"stopctl run \
          --foreground\" gives it this one"
     )
+}
+
+/// What joins commands in a shell. ';' is not among them: it ends the -exec of find.
+const OPERATORS: [&str; 8] = ["|", "||", "|&", "&&", "&", ">", ">>", "2>&1"];
+
+/// Programs for which such words mean something.
+const CALCULATING: [&str; 3] = ["expr", "test", "["];
+
+/// That a word of the command was meant for a shell, if one was.
+pub(crate) fn operator(command: &[OsString]) -> Option<String> {
+    let program = Path::new(command.first()?).file_name();
+    let program = program.and_then(|name| name.to_str());
+    if program.is_some_and(|program| CALCULATING.contains(&program)) {
+        return None;
+    }
+    let is_word = |operator: &&str| command.iter().any(|word| word == *operator);
+    let operator = OPERATORS.into_iter().find(is_word)?;
+    Some(format!(
+        "'{operator}' is passed on to the command as a word; {PIPELINE}"
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{OsString, operator};
+
+    #[test]
+    fn an_operator_of_a_shell_is_told_of_but_where_it_has_another_meaning() {
+        let told = |command: &[&str]| {
+            let command: Vec<OsString> = command.iter().map(OsString::from).collect();
+            operator(&command).is_some()
+        };
+        assert!(told(&["echo", "a", "|", "cat"]));
+        assert!(told(&["make", "&&", "make", "install"]));
+        assert!(told(&["work", ">", "file"]));
+        assert!(!told(&["expr", "1", "|", "2"]));
+        assert!(!told(&["/usr/bin/test", "a", ">", "b"]));
+        assert!(!told(&["find", ".", "-exec", "rm", "{}", ";"]));
+        assert!(!told(&["sh", "-c", "a | b"]));
+    }
 }

@@ -16,7 +16,7 @@ use stopctl::words::signal_name::{parse_signal, signal_name};
 
 use super::forward;
 use crate::cli;
-use crate::cli::run::{RunArgs, RunTimes};
+use crate::cli::run::{GRACE, KILL_AFTER, RunArgs, RunTimes, STOP_WITHIN, UNAWARE_GRACE};
 
 /// The grace and the kill-after if nothing else was typed.
 const DEFAULT: Limit = Limit::After(Duration::from_secs(10));
@@ -31,14 +31,14 @@ const AS_PID_1: Duration = Duration::from_secs(9);
 /// The most workers that a run may have.
 const MOST_WORKERS: u32 = 65_535;
 
-/// What the run is to be.
-pub(crate) fn plan(args: &RunArgs) -> anyhow::Result<Plan> {
+/// What the run is to be; `variables` are those that times come from, and not the command line.
+pub(crate) fn plan(args: &RunArgs, variables: &[&str]) -> anyhow::Result<Plan> {
     let stop_signal = parse_signal(&args.signal).context("--signal")?;
     if [libc::SIGKILL, libc::SIGSTOP].contains(&stop_signal) {
         let name = signal_name(stop_signal);
         bail!("--signal: no worker can handle {name}: choose another signal");
     }
-    let times = times(args)?;
+    let times = times(args, variables)?;
     let when_one_ends = match (args.stop_on_exit, args.stop_on_failure) {
         (true, _) => WhenOneEnds::Stop,
         (false, true) => WhenOneEnds::StopIfFailed,
@@ -145,29 +145,43 @@ fn timeout(typed: Option<&str>) -> anyhow::Result<Option<Duration>> {
 }
 
 /// The times of the ladder, with the grace of workers that never look at their flags.
-fn times(args: &RunArgs) -> anyhow::Result<Times> {
-    let times = ladder(&args.times)?;
+fn times(args: &RunArgs, variables: &[&str]) -> anyhow::Result<Times> {
+    let times = ladder(&args.times, variables)?;
     let unaware = args.unaware_grace.as_deref().map(str::parse).transpose();
-    let unaware = unaware.map_err(|error| anyhow!("--unaware-grace: {error}, or auto"))?;
+    let unaware = unaware.map_err(|error| {
+        let source = source(variables, "--unaware-grace", UNAWARE_GRACE);
+        anyhow!("{source}: {error}, or auto")
+    })?;
     Ok(Times {
         unaware: unaware.unwrap_or(times.unaware),
         ..times
     })
 }
 
-fn ladder(typed: &RunTimes) -> anyhow::Result<Times> {
-    let parse = |option: &'static str, typed: &Option<String>| {
-        let time = typed.as_deref().map(str::parse).transpose();
-        time.context(option)
-    };
-    if let Some(whole) = parse("--stop-within", &typed.stop_within)? {
-        return finite(whole).map(Times::within);
+/// What a value is blamed on: the option, or the variable if it comes from there.
+fn source(variables: &[&str], option: &'static str, variable: &'static str) -> &'static str {
+    if variables.contains(&variable) {
+        variable
+    } else {
+        option
     }
-    let grace = parse("--grace", &typed.grace)?;
-    let kill_after = parse("--kill-after", &typed.kill_after)?;
+}
+
+fn ladder(typed: &RunTimes, variables: &[&str]) -> anyhow::Result<Times> {
+    let parse = |source: &'static str, typed: &Option<String>| {
+        let time = typed.as_deref().map(str::parse).transpose();
+        time.context(source)
+    };
+    let whole = source(variables, "--stop-within", STOP_WITHIN);
+    if let Some(time) = parse(whole, &typed.stop_within)? {
+        return finite(whole, time).map(Times::within);
+    }
+    let grace = parse(source(variables, "--grace", GRACE), &typed.grace)?;
+    let until_kill = source(variables, "--kill-after", KILL_AFTER);
+    let kill_after = parse(until_kill, &typed.kill_after)?;
     if kill_after == Some(Limit::After(Duration::ZERO)) {
         bail!(
-            "--kill-after: 0 would mean 'never' to some and 'at once' to others: write infinity, or a \
+            "{until_kill}: 0 would mean 'never' to some and 'at once' to others: write infinity, or a \
              short time such as 100ms"
         );
     }
@@ -187,12 +201,12 @@ fn max_grace(typed: Option<&str>, times: &Times) -> anyhow::Result<Limit> {
     }))
 }
 
-/// The time that a whole ladder is to take.
-pub(crate) fn finite(whole: Limit) -> anyhow::Result<Duration> {
+/// The time that a whole ladder is to take; `source` says where it was given.
+pub(crate) fn finite(source: &str, whole: Limit) -> anyhow::Result<Duration> {
     match whole {
         Limit::After(time) if !time.is_zero() => Ok(time),
         Limit::After(_) | Limit::Never => {
-            bail!("--stop-within: write a time that ends and is not 0")
+            bail!("{source}: write a time that ends and is not 0")
         }
     }
 }
