@@ -71,10 +71,9 @@ pub fn signal(target: Target<'_>, number: i32) -> Sent {
         Target::Child(pid) | Target::GroupOf(pid) if pid == Pid::FIRST || pid == own_pid() => {
             Err(io::ErrorKind::InvalidInput.into())
         }
-        Target::Child(pid) => sys::kill(pid.get(), number),
-        Target::GroupOf(leader) => sys::kill(-leader.get(), number),
-        // 0 is the group of the caller (kill(2)).
-        Target::OwnGroup => sys::kill(0, number),
+        Target::Child(pid) => sys::kill(pid, number),
+        Target::GroupOf(leader) => sys::kill_group(leader, number),
+        Target::OwnGroup => sys::kill_own_group(number),
     };
     match result {
         Ok(()) => Sent::Yes,
@@ -296,7 +295,7 @@ pub fn die_of(signal: i32) {
         |_| SigSet::empty().thread_set_mask(),
         |only| only.thread_unblock(),
     );
-    let _ = sys::kill(own_pid().get(), signal);
+    let _ = sys::kill(own_pid(), signal);
 }
 
 /// The pid of a child that a test has started.

@@ -16,6 +16,7 @@ use crate::failpoint;
 use crate::linux::files;
 use crate::linux::process::Identity;
 use crate::linux::sys;
+use crate::words::pid::Pid;
 
 /// The length of the file.
 const LEN: usize = 256;
@@ -241,9 +242,8 @@ pub const fn tid(word: u32) -> i32 {
 /// Whether a thread has this number (kill(2), signal 0); it also exists if we are not allowed to
 /// signal it.
 fn lives(thread: i32) -> bool {
-    let sent = sys::kill(thread, 0);
     let is_there = |error: io::Error| error.raw_os_error() == Some(libc::EPERM);
-    thread > 0 && sent.map_or_else(is_there, |()| true)
+    Pid::new(thread).is_some_and(|pid| sys::kill(pid, 0).map_or_else(is_there, |()| true))
 }
 
 /// Whether the kernel has marked a death: then it leaves no thread in the word.
@@ -357,9 +357,8 @@ mod tests {
     use std::fs::File;
     use std::os::unix::fs::FileExt as _;
 
-    use super::{FILE, LEN, OwnerFile, OwnerSeen, TEXT, files, see_open};
+    use super::{FILE, LEN, OwnerFile, OwnerSeen, Pid, TEXT, files, see_open};
     use crate::linux::process::{Identity, own_identity};
-    use crate::words::pid::Pid;
 
     /// Who the thread of this test is: it is the owner.
     fn us() -> Identity {

@@ -7,10 +7,26 @@ use std::sync::atomic::{AtomicI32, AtomicU32, Ordering};
 use nix::unistd::getpid;
 
 use super::checked;
+use crate::words::pid::Pid;
 
-/// Sends a signal to a pid, or to whom else kill(2) takes a number for. Correct only while no other
-/// process can have that pid.
-pub(crate) fn kill(whom: i32, signal: i32) -> io::Result<()> {
+/// Sends a signal to a process (kill(2)). Correct only while no other process can have its pid.
+pub(crate) fn kill(pid: Pid, signal: i32) -> io::Result<()> {
+    send(pid.get(), signal)
+}
+
+/// Sends a signal to every process of the group that this process leads or led. Correct only while no
+/// other group can have its number.
+pub(crate) fn kill_group(leader: Pid, signal: i32) -> io::Result<()> {
+    send(-leader.get(), signal)
+}
+
+/// Sends a signal to every process of our own group.
+pub(crate) fn kill_own_group(signal: i32) -> io::Result<()> {
+    send(0, signal)
+}
+
+/// Sends a signal to whom kill(2) takes this number for.
+fn send(whom: i32, signal: i32) -> io::Result<()> {
     // SAFETY: takes two numbers.
     checked(unsafe { libc::kill(whom, signal) }.into()).map(drop)
 }
@@ -52,7 +68,7 @@ pub(crate) fn act_by_default(signal: i32) -> io::Result<()> {
     let mut handler = default;
     // SAFETY: both places are valid; the default runs no code of ours.
     checked(unsafe { libc::sigaction(signal, &raw const default, &raw mut handler) }.into())?;
-    kill(getpid().as_raw(), signal)?;
+    send(getpid().as_raw(), signal)?;
     // SAFETY: puts back what was valid before.
     checked(unsafe { libc::sigaction(signal, &raw const handler, ptr::null_mut()) }.into())
         .map(drop)
@@ -97,7 +113,7 @@ extern "C" fn redirect(signal: libc::c_int) {
         unsafe { libc::syscall(libc::SYS_tgkill, us, us, signal) };
     } else {
         let _ = set_disposition(signal, Disposition::Default);
-        let _ = kill(us, signal);
+        let _ = send(us, signal);
     }
     // SAFETY: as above.
     unsafe { *place = errno };
