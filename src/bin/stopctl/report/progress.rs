@@ -296,7 +296,9 @@ impl Progress {
             } else {
                 stopping::Asked::Some(&workers)
             };
-            let why = stopping::why(reason.as_str(), self.news.signal.as_deref());
+            // Of the signals that ask, only SIGTERM comes without its name.
+            let signal = self.news.signal.as_deref().unwrap_or("SIGTERM");
+            let why = stopping::why(reason.as_str(), Some(signal));
             let next = self.next(now, keys_reach_us());
             let line = stopping::asked(&self.run, Some(why), &whom, &next);
             voice.say(Weight::Notice, &line);
