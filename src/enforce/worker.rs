@@ -537,9 +537,13 @@ impl Worker {
         self.changed
     }
 
-    /// Who it is, now that the record has lost what it said of it.
-    pub(crate) fn forgotten(&mut self) -> Born {
+    /// Its slot in the record is out of date: somebody else has changed it.
+    pub(crate) fn forget(&mut self) {
         self.changed = true;
+    }
+
+    /// Who it is.
+    pub(crate) fn born(&self) -> Born {
         self.body.born()
     }
 }

@@ -27,8 +27,14 @@ pub struct Record {
     /// Earlier files of this record, which have lost the name and which somebody may sleep on.
     before: Vec<(Arc<File>, SharedPage)>,
     generation: u32,
+    /// The generation that the file must have, where an earlier owner may still live and write.
+    written: Option<u32>,
     pending: Vec<(u64, Vec<u8>)>,
 }
+
+/// How far the generations of an owner are ahead of those of the owner before it, so that they are
+/// never the same. It is even: what was left odd stays odd.
+const AHEAD: u32 = 1 << 16;
 
 impl Record {
     /// Makes the record in `dir`, with storage for all workers of `run`.
@@ -48,6 +54,7 @@ impl Record {
             page,
             before: Vec::new(),
             generation: 0,
+            written: None,
             pending: Vec::new(),
         })
     }
@@ -59,14 +66,14 @@ impl Record {
     /// As open(2), pread(2) and mmap(2).
     pub fn open(dir: impl AsFd) -> io::Result<Self> {
         let file = files::open(dir, FILE, OFlag::O_RDWR)?;
-        let mut generation = [0; 4];
-        file.read_exact_at(&mut generation, 0)?;
+        let found = generation(&file)?;
         let page = SharedPage::map(&file)?;
         Ok(Self {
             file: Arc::new(file),
             page,
             before: Vec::new(),
-            generation: u32::from_ne_bytes(generation),
+            generation: found.wrapping_add(AHEAD),
+            written: Some(found),
             pending: Vec::new(),
         })
     }
@@ -112,6 +119,14 @@ impl Record {
         read.is_ok() && last != *b"\n"
     }
 
+    /// Whether an earlier owner has written into it: one that was held up after it had made sure that it
+    /// still was the owner, and before it wrote.
+    #[must_use]
+    pub fn is_overwritten(&self) -> bool {
+        let is_other = |written| generation(&self.file).is_ok_and(|found| found != written);
+        self.written.is_some_and(is_other)
+    }
+
     /// Writes it again as it was made, with the identities of the workers that were started since. The
     /// caller has to set again what became of them.
     ///
@@ -121,7 +136,7 @@ impl Record {
     pub fn mend(&mut self, run: &RunRecord, born: &[(WorkerNumber, Born)]) -> io::Result<()> {
         // Odd until the next commit, whether or not there is one.
         self.generation |= 1;
-        self.write(&self.generation.to_ne_bytes(), 0)?;
+        self.write_generation()?;
         self.write(&blank(run), HEADER_TEXT)?;
         born.iter()
             .try_for_each(|(worker, born)| self.write(&born.line()?, slot(*worker)))
@@ -171,6 +186,11 @@ impl Record {
 
     fn step(&mut self) -> io::Result<()> {
         self.generation = self.generation.wrapping_add(1);
+        self.write_generation()
+    }
+
+    fn write_generation(&mut self) -> io::Result<()> {
+        self.written = self.written.and(Some(self.generation));
         self.write(&self.generation.to_ne_bytes(), 0)
     }
 
@@ -200,6 +220,12 @@ impl Record {
             place: slot(worker),
         }
     }
+}
+
+fn generation(file: &File) -> io::Result<u32> {
+    let mut generation = [0; 4];
+    file.read_exact_at(&mut generation, 0)?;
+    Ok(u32::from_ne_bytes(generation))
 }
 
 /// The bytes of a record in which nothing has happened yet, without the generation.

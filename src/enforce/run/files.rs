@@ -131,15 +131,26 @@ impl Files {
         let _ = self.record.commit();
     }
 
-    /// Writes the record again if somebody has cut it and there is something to write. Answers what is
-    /// to be reported of that.
+    /// Writes the record again if somebody has cut it and there is something to write, or if an owner
+    /// that was deposed has written into it. Answers what is to be reported of that.
     pub(super) fn mend(&mut self, workers: &mut Roster) -> Option<String> {
-        let is_due = self.record.is_due() || workers.iter().any(Worker::is_changed);
+        let is_overwritten = self.record.is_overwritten();
+        let is_due =
+            is_overwritten || self.record.is_due() || workers.iter().any(Worker::is_changed);
         if !is_due || !self.record.is_cut(&self.header) {
+            if is_overwritten {
+                // It has written what was true when it was held up, and will not write again.
+                self.record.set_run(&self.header);
+                workers.iter_mut().for_each(Worker::forget);
+            }
             return None;
         }
         let workers = workers.iter_mut();
-        let born: Vec<_> = workers.map(|one| (one.number(), one.forgotten())).collect();
+        let born = workers.map(|one| {
+            one.forget();
+            (one.number(), one.born())
+        });
+        let born: Vec<_> = born.collect();
         let name = &self.header.name;
         Some(match self.record.mend(&self.header, &born) {
             Ok(()) => format!("somebody has cut the record of {name}: it is written again"),
@@ -227,5 +238,32 @@ mod tests {
         );
         files.write(&mut Roster::default());
         assert_eq!(read(&dir).run.lacks, ["inotify"]);
+    }
+
+    #[test]
+    fn what_a_deposed_owner_has_written_all_the_same_is_written_over() {
+        let (mut deposed, dir) = made();
+        let elsewhere = tempfile::tempdir().unwrap();
+        let open = || File::open(dir.path()).unwrap();
+        // Whose the run is does not matter here: the other one was asked that before.
+        let owner = File::open(elsewhere.path()).unwrap();
+        let owner = OwnerFile::create(owner, &process::own_identity()).unwrap();
+        let control = Control::adopt(open()).unwrap();
+        let record = Record::open(open()).unwrap();
+        let mut files = Files::new(owner, control, record, deposed.header().clone());
+        let none = &mut Roster::default();
+        // As often as the other one: the generations are not the same for that.
+        for reason in [Reason::LOST, Reason::TIMEOUT] {
+            files.stopping(&reason);
+            assert_eq!(files.mend(none), None);
+            files.write(none);
+            deposed.lacks("inotify");
+            deposed.write(none);
+            assert_eq!(read(&dir).run.phase, Phase::Running, "overwritten");
+            assert_eq!(files.mend(none), None, "there is nothing to say");
+            files.write(none);
+            let run = read(&dir).run;
+            assert_eq!((run.reason, run.lacks), (Some(reason.to_string()), vec![]));
+        }
     }
 }
