@@ -161,7 +161,7 @@ fn a_step_that_does_not_exec_stopctl_keeps_the_signals_to_its_shell() {
         Started::begin(step, base.root(), None)
     };
     let kept = run("");
-    kept.wait_for("write 'exec stopctl run …'");
+    kept.wait_for("write 'exec stopctl run ...'");
     kept.ready(1);
     send(kept.pid(), Signal::SIGTERM);
     kept.wait_for_exit();

@@ -34,7 +34,7 @@ fn d24_one_wrong_name_of_several_stops_nothing() {
     base.call(&["stop", "train", "1"])
         .expect(3)
         .says("no run named '1'; nothing was stopped")
-        .says("stopctl stop train --worker 1");
+        .says("stopctl stop train -w 1");
     send(pid, Signal::SIGUSR1);
     assert_eq!(run.wait_for("look").text, "look 0");
     base.call(&["stop", "train"]).expect(0);
