@@ -95,7 +95,11 @@ fn d15_a_leader_that_is_gone_while_its_threads_live_is_alive() {
         compiler.arg("-pthread").arg("-o").arg(&program).arg(source);
         assert!(compiler.status().expect("a C compiler").success());
         let program = program.to_str().expect("UTF-8");
-        for script in [r#"exec "$0""#, r#""$0" & exec sleep 0.2"#] {
+        // The worker itself, and whom it leaves behind when it is asked.
+        let leaves = r#""$0" & while read -r level _ <"$STOPCTL_FLAG" && [ "$level" = 0 ]; do
+            sleep 0.05
+        done"#;
+        for script in [r#"exec "$0""#, leaves] {
             let run = mode
                 .scenario(&base)
                 .name("headless")
