@@ -1,5 +1,6 @@
 //! Those who leave.
 
+use std::thread;
 use std::time::Duration;
 
 use nix::sys::signal::Signal;
@@ -74,30 +75,37 @@ fn d13_whoever_left_a_worker_that_ends_by_itself_is_stopped_too() {
     if lacks(Need::Program("setsid")) {
         return;
     }
-    for mode in [Mode::Cgroup, Mode::Subreaper] {
-        for (kind, start, number) in KINDS {
-            if mode.is_missing() {
-                continue;
+    // All at once: each waits for the ladder of stragglers, which is not to be chosen.
+    thread::scope(|all| {
+        for mode in [Mode::Cgroup, Mode::Subreaper] {
+            for (kind, start, number) in KINDS {
+                if !mode.is_missing() {
+                    all.spawn(move || ends_with_its_worker(mode, kind, start, number));
+                }
             }
-            let base = Base::new();
-            let run = mode
-                .scenario(&base)
-                .sh(&format!("mkfifo hold; {start}\nread -r _ <hold; exit 7"))
-                .zoo_as_argument()
-                .start();
-            run.wait_for("ready");
-            std::fs::write(base.file("hold"), "\n").expect("the worker reads it");
-            let end = run.finish();
-            end.expect(7).says("behind: ").says("zoo (pid ");
-            let told = end.events.of("straggler");
-            assert_eq!(told.len(), number, "D13 {mode:?}, {kind}: {}", end.err());
-            // It is deaf to SIGTERM.
-            let killed = end.events.signals(0).pop();
-            assert_eq!(killed.as_deref(), Some("SIGKILL"), "D13 {mode:?}, {kind}");
-            assert_eq!(end.events.outcomes(), ["by_itself"]);
-            assert_eq!(end.events.ended(0)["stragglers"], number);
         }
-    }
+    });
+}
+
+/// Whoever left a worker is stopped once that has ended by itself.
+fn ends_with_its_worker(mode: Mode, kind: &str, start: &str, number: usize) {
+    let base = Base::new();
+    let run = mode
+        .scenario(&base)
+        .sh(&format!("mkfifo hold; {start}\nread -r _ <hold; exit 7"))
+        .zoo_as_argument()
+        .start();
+    run.wait_for("ready");
+    std::fs::write(base.file("hold"), "\n").expect("the worker reads it");
+    let end = run.finish();
+    end.expect(7).says("behind: ").says("zoo (pid ");
+    let told = end.events.of("straggler");
+    assert_eq!(told.len(), number, "D13 {mode:?}, {kind}: {}", end.err());
+    // It is deaf to SIGTERM.
+    let killed = end.events.signals(0).pop();
+    assert_eq!(killed.as_deref(), Some("SIGKILL"), "D13 {mode:?}, {kind}");
+    assert_eq!(end.events.outcomes(), ["by_itself"]);
+    assert_eq!(end.events.ended(0)["stragglers"], number);
 }
 
 /// It belongs to one of several workers, and no sign says to which.
