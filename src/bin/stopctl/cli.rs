@@ -358,12 +358,18 @@ pub(crate) struct ClientArgs {
 }
 
 /// How often `--verbose` stands for, in its variable.
-fn verbosity(typed: &str) -> Result<u8, &'static str> {
-    typed.parse().map_err(|_| "write 0, 1 or 2")
+/// The value of the variable; an empty one is as good as none.
+fn verbosity(value: &str) -> Result<u8, &'static str> {
+    if value.is_empty() {
+        return Ok(0);
+    }
+    value.parse().map_err(|_| "write 0, 1 or 2")
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Color {
+    // A variable that is empty is as good as none.
+    #[value(alias = "")]
     Auto,
     Always,
     Never,

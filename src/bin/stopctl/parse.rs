@@ -1,6 +1,6 @@
 //! Reads what was typed, with the rules that the declaration of the command line cannot express.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::mem::ManuallyDrop;
 
 use anyhow::Context as _;
@@ -9,7 +9,7 @@ use clap::parser::ValueSource;
 use clap::{ArgMatches, CommandFactory as _, FromArgMatches as _};
 use stopctl::words::worker_number::WorkerNumber;
 
-use crate::cli::run::{GRACE, KILL_AFTER, RunTimes, STOP_WITHIN, UNAWARE_GRACE};
+use crate::cli::run::{GRACE, KILL_AFTER, RunArgs, RunTimes, STOP_WITHIN, UNAWARE_GRACE};
 use crate::cli::{Cli, Command};
 use crate::say::usage;
 use crate::say::workers::missing;
@@ -29,19 +29,18 @@ pub(crate) fn read(words: &[OsString]) -> Result<Typed, Error> {
         .try_get_matches_from_mut(words)
         .map_err(|error| explained(error, &declared, words))?;
     let run = matches.subcommand_matches("run");
-    let (times, variables) = (run.map(TypedTimes::of), run.map(variables));
+    let times = run.map(TypedTimes::of);
+    let (empty, variables) = run.map(variables).unwrap_or_default();
     let Cli { mut command } = Cli::from_arg_matches_mut(&mut matches)?;
     if let (Command::Run(args), Some(times)) = (&mut command, times) {
+        unset(&mut args.0, &empty);
         times.decide(&mut args.0.times)?;
     }
-    Ok(Typed {
-        command,
-        variables: variables.unwrap_or_default(),
-    })
+    Ok(Typed { command, variables })
 }
 
-/// The variables that times of the ladder come from.
-fn variables(run: &ArgMatches) -> Vec<&'static str> {
+/// The variables that times of the ladder come from: those that are empty, and the others.
+fn variables(run: &ArgMatches) -> (Vec<&'static str>, Vec<&'static str>) {
     let all = [
         ("grace", GRACE),
         ("kill_after", KILL_AFTER),
@@ -49,10 +48,30 @@ fn variables(run: &ArgMatches) -> Vec<&'static str> {
         ("unaware_grace", UNAWARE_GRACE),
     ];
     let is_used = |id| run.value_source(id) == Some(ValueSource::EnvVariable);
-    all.into_iter()
-        .filter(|&(id, _)| is_used(id))
-        .map(|(_, variable)| variable)
-        .collect()
+    let is_empty = |id| {
+        let words = run.get_raw(id);
+        words.is_some_and(|mut words| words.all(OsStr::is_empty))
+    };
+    let used = all.into_iter().filter(|&(id, _)| is_used(id));
+    let (empty, others): (Vec<_>, Vec<_>) = used.partition(|&(id, _)| is_empty(id));
+    let names = |used: Vec<(_, &'static str)>| used.into_iter().map(|(_, name)| name).collect();
+    (names(empty), names(others))
+}
+
+/// Takes back what comes from variables that are empty. Files for containers and CI set a variable to
+/// nothing where nothing was chosen.
+fn unset(args: &mut RunArgs, empty: &[&str]) {
+    let times = &mut args.times;
+    for (variable, time) in [
+        (GRACE, &mut times.grace),
+        (KILL_AFTER, &mut times.kill_after),
+        (STOP_WITHIN, &mut times.stop_within),
+        (UNAWARE_GRACE, &mut args.unaware_grace),
+    ] {
+        if empty.contains(&variable) {
+            *time = None;
+        }
+    }
 }
 
 /// An error with what clap cannot know: which command of ours does what that of another program does, and

@@ -91,6 +91,32 @@ fn a_value_is_blamed_on_the_variable_that_it_comes_from() {
 }
 
 #[test]
+fn a_variable_that_is_empty_is_as_good_as_none() {
+    let base = Base::new();
+    for variable in [
+        "STOPCTL_GRACE",
+        "STOPCTL_KILL_AFTER",
+        "STOPCTL_STOP_WITHIN",
+        "STOPCTL_UNAWARE_GRACE",
+        "STOPCTL_QUIET",
+        "STOPCTL_VERBOSE",
+        "STOPCTL_COLOR",
+    ] {
+        let run = ["run", "--", "sh", "-c", "exit 3"];
+        with(&base, (variable, ""), &run).expect(3);
+    }
+    // A time and the whole ladder exclude each other, unless one is not there.
+    let run = ["run", "--grace", "1s", "--", "sh", "-c", "exit 3"];
+    with(&base, ("STOPCTL_STOP_WITHIN", ""), &run).expect(3);
+    let answer = with(
+        &base,
+        ("STOPCTL_GRACE", ""),
+        &["run", "--grace", "", "true"],
+    );
+    answer.expect(125).says("stopctl: --grace: ''");
+}
+
+#[test]
 fn a_program_that_is_not_found_is_told_with_what_was_meant() {
     let base = Base::new();
     fs::write(base.file("pack.py"), "#!/bin/sh\n").expect("write");
