@@ -213,20 +213,14 @@ impl Base {
         }
     }
 
-    /// Nothing is left: no file, no process.
+    /// Nothing is left: no process, and no file. A process first: who has taken over a run may still be
+    /// removing its files.
     pub(crate) fn check(&self) {
-        let names: Vec<PathBuf> = fs::read_dir(&self.runs)
-            .into_iter()
-            .flatten()
-            .flatten()
-            .map(|entry| entry.path())
-            .collect();
-        assert!(names.is_empty(), "left in the base directory: {names:?}");
         let since = Instant::now();
         loop {
             let left = processes::with_in_environment(self.root());
             if left.is_empty() {
-                return;
+                break;
             }
             assert!(
                 since.elapsed() < CLEARED,
@@ -237,6 +231,13 @@ impl Base {
             );
             thread::yield_now();
         }
+        let names: Vec<PathBuf> = fs::read_dir(&self.runs)
+            .into_iter()
+            .flatten()
+            .flatten()
+            .map(|entry| entry.path())
+            .collect();
+        assert!(names.is_empty(), "left in the base directory: {names:?}");
     }
 }
 
