@@ -129,6 +129,12 @@ impl Base {
         }
     }
 
+    /// The number of the user whose directory `STOPCTL_DIR` names.
+    #[must_use]
+    pub fn owner_of_named() -> Option<u32> {
+        place::owner_of_named()
+    }
+
     /// The users who may have a default base directory, by their numbers.
     ///
     /// # Errors

@@ -92,6 +92,12 @@ pub fn all() -> Result<(Vec<Run>, Vec<Unusable>), FindError> {
     all_in(Base::find().map_err(FindError::Base)?)
 }
 
+/// The user whose directory `STOPCTL_DIR` names.
+#[must_use]
+pub fn user_of_named() -> Option<Uid> {
+    Base::owner_of_named().map(Uid::from_raw)
+}
+
 /// The users who may have runs in the default place, by their numbers.
 ///
 /// # Errors

@@ -67,6 +67,25 @@ fn is_all_theirs(directory: &Path) {
 }
 
 #[test]
+fn root_means_the_user_whose_directory_the_variable_names() {
+    if is_impossible() {
+        return;
+    }
+    let base = theirs();
+    let run = run_of_theirs(&base, "polite", ("30s", "30s"));
+    let list = base.call(&["list"]);
+    list.expect(0);
+    assert!(list.out.contains("train"), "{list:?}");
+    base.call(&["stop", "train"]).expect(0);
+    run.finish().expect(0);
+    is_all_theirs(base.runs());
+    // To start something there, it has to become that user itself.
+    base.call(&["run", "true"])
+        .expect(125)
+        .says("belongs to uid 61021");
+}
+
+#[test]
 fn root_does_with_a_run_of_another_user_what_that_user_can() {
     if is_impossible() {
         return;
@@ -74,9 +93,6 @@ fn root_does_with_a_run_of_another_user_what_that_user_can() {
     let base = theirs();
     let run = run_of_theirs(&base, "polite", ("1h", "1h"));
     let asked = |arguments: &[&str]| base.call(&[arguments, &["--user", TYPED]].concat());
-    base.call(&["list"])
-        .expect(125)
-        .says(&format!("belongs to uid {USER}"));
     assert_eq!(asked(&["list", "--names"]).expect(0).out, "train\n");
     for named in [&["status"][..], &["status", "train"]] {
         let told = asked(&[named, &["--json"]].concat());

@@ -51,6 +51,17 @@ pub(super) fn locate() -> io::Result<(PathBuf, Origin)> {
     }
 }
 
+/// Whose directory the variable names. A link is none.
+pub(super) fn owner_of_named() -> Option<u32> {
+    let (path, _) = locate()
+        .ok()
+        .filter(|(_, origin)| *origin == Origin::Variable)?;
+    let data = fs::symlink_metadata(path)
+        .ok()
+        .filter(fs::Metadata::is_dir)?;
+    Some(data.uid())
+}
+
 /// The path of the default base directory of `user`, which may not exist.
 pub(super) fn of(user: Uid) -> PathBuf {
     chosen(defaults(user).collect(), user.as_raw())

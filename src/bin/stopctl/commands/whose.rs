@@ -10,11 +10,13 @@ use stopctl::outside::found::Run;
 use crate::exit::Leave;
 use crate::say::users;
 
-/// Has this process act as the user who was typed, if one was. Everything that is done after this, it
-/// does with the rights of that user, so nothing in that user's files can make it do more.
+/// Has this process act as the user who was typed. If none was, root means the user whose directory
+/// `STOPCTL_DIR` names, and everybody else himself. Everything that is done after this, it does with the
+/// rights of that user, so nothing in that user's files can make it do more.
 pub(crate) fn act_as(typed: Option<&OsStr>) -> Result<(), Leave> {
     let Some(typed) = typed else {
-        return Ok(());
+        let named = find::user_of_named().filter(|_| Uid::effective().is_root());
+        return named.map_or(Ok(()), |user| act_as(Some(user.to_string().as_ref())));
     };
     let Some(user) = Users::read().find(typed) else {
         return Err(Leave::USAGE.saying(&users::unknown(typed)));
