@@ -15,8 +15,10 @@ use crate::say::users;
 /// rights of that user, so nothing in that user's files can make it do more.
 pub(crate) fn act_as(typed: Option<&OsStr>) -> Result<(), Leave> {
     let Some(typed) = typed else {
-        let named = find::user_of_named().filter(|_| Uid::effective().is_root());
-        return named.map_or(Ok(()), |user| act_as(Some(user.to_string().as_ref())));
+        let is_root = Uid::effective().is_root();
+        let named = is_root.then(find::user_of_named).flatten();
+        let other = named.filter(|user| !user.is_root());
+        return other.map_or(Ok(()), |user| act_as(Some(user.to_string().as_ref())));
     };
     let Some(user) = Users::read().find(typed) else {
         return Err(Leave::USAGE.saying(&users::unknown(typed)));
