@@ -178,6 +178,12 @@ fn k10l_what_is_written_to_a_file_has_every_line_once_though_the_supervisor_is_k
     run.ready(3);
     run.wait_for_events("guard_started", 1);
     run.wait_for_events("worker_started", 3);
+    // What was told and is not on record yet is told again by whoever takes over.
+    until("their starts are on record", || {
+        let status = base.call(&["status", "killed", "--json"]).json();
+        let workers = status["runs"][0]["workers"].as_array().cloned();
+        workers.is_some_and(|all| all.iter().all(|one| one["state"] == "running"))
+    });
     run.signal(nix::sys::signal::Signal::SIGKILL);
     let end = run.finish_unchecked();
     for event in ["run_started", "supervisor_died", "run_ended"] {
