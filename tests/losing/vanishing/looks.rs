@@ -131,6 +131,10 @@ fn k19d_where_no_look_can_be_seen_none_is_denied() {
             .start();
         run.ready(1);
         run.wait_for("cannot be told");
+        until("its start is on record", || {
+            let status = base.call(&["status", "blind", "--json"]).json();
+            status["runs"][0]["workers"][0]["state"] == "running"
+        });
         let status = base.call(&["status", "blind"]);
         if known {
             assert_eq!(looked(&base, "blind"), true);
