@@ -123,7 +123,13 @@ fn what_people_read_is_written_in_ascii() {
             continue;
         }
         for (number, line) in code(&file) {
-            assert!(line.is_ascii(), "{}:{number}: {line}", file.display());
+            // What the program escapes goes through the first of them.
+            let is_around = file.starts_with("src/bin") && line.contains("words::escape");
+            assert!(
+                line.is_ascii() && !is_around,
+                "{}:{number}: {line}",
+                file.display()
+            );
         }
     }
 }

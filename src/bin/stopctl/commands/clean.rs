@@ -6,13 +6,13 @@ use stopctl::contract::run_dir::RunDir;
 use stopctl::outside::leftovers::{Debris, Leftovers, Neglected, Obstacle, Unclear};
 use stopctl::outside::rescue::{self, Care};
 use stopctl::outside::stop::Stop;
-use stopctl::words::escape::escaped;
 
 use crate::cli::CleanArgs;
 use crate::commands::waiting::wait;
 use crate::commands::whose;
 use crate::exit::Leave;
 use crate::say::asking::{self, hearing};
+use crate::say::letters::escaped;
 use crate::say::voice::{Voice, Weight};
 use crate::say::workers::counted;
 use stopctl::linux::plain::plain;

@@ -3,12 +3,12 @@
 use nix::unistd::Uid;
 use stopctl::linux::users::Users;
 use stopctl::words::duration::in_words;
-use stopctl::words::escape::escaped;
 
 use crate::cli::ListArgs;
 use crate::commands::whose;
 use crate::exit::Leave;
 use crate::say::found;
+use crate::say::letters::escaped;
 use crate::say::users;
 use crate::say::voice;
 use crate::show;

@@ -2,7 +2,8 @@
 
 use stopctl::outside::found::ROBUST_LIST;
 use stopctl::run::launch::lacks::{DNOTIFY, INOTIFY, PIDFD, PROC, SUBREAPER};
-use stopctl::words::escape::escaped;
+
+use crate::say::letters::escaped;
 
 /// What that means, in a line.
 pub(crate) fn in_words(what: &str) -> String {

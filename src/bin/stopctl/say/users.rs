@@ -4,7 +4,8 @@ use std::ffi::OsStr;
 use std::io;
 
 use stopctl::linux::plain::plain;
-use stopctl::words::escape::escaped;
+
+use crate::say::letters::escaped;
 
 /// That only root can act as another user.
 pub(crate) const FOR_ROOT: &str = "--user: only root can ask for the runs of another user";
