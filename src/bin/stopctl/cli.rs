@@ -357,8 +357,7 @@ pub(crate) struct ClientArgs {
     pub(crate) language: Language,
 }
 
-/// How often `--verbose` stands for, in its variable.
-/// The value of the variable; an empty one is as good as none.
+/// How many times `--verbose` the value of its variable stands for; an empty one is as good as none.
 fn verbosity(value: &str) -> Result<u8, &'static str> {
     if value.is_empty() {
         return Ok(0);

@@ -36,9 +36,7 @@ pub(crate) fn cannot_start(command: &[OsString], error: &SpawnError) -> String {
 fn not_found(command: &[OsString]) -> String {
     let name = &command[0];
     let text = name.to_string_lossy();
-    let path = std::env::var_os("PATH");
-    let is_there = Program::of(command, path.as_deref()).is_ok_and(|program| program.is_there());
-    if is_there {
+    if is_program(name) {
         return "the interpreter that its first line names is missing".to_owned();
     }
     if text.is_empty() {
@@ -70,6 +68,13 @@ fn not_found(command: &[OsString]) -> String {
         String::new()
     };
     format!("not in PATH{hint}")
+}
+
+/// Whether a program has this name, as execvp(3) would find it.
+pub(crate) fn is_program(name: &OsStr) -> bool {
+    let path = std::env::var_os("PATH");
+    let program = Program::of(&[name.to_owned()], path.as_deref());
+    program.is_ok_and(|program| program.is_there())
 }
 
 /// Whether a shell would take it for a variable and its value.

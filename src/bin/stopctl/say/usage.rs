@@ -6,10 +6,9 @@ use std::fmt::Display;
 use clap::CommandFactory as _;
 use clap::error::{ContextKind, Error};
 
-use stopctl::run::spawn::Program;
-
 use crate::cli::Cli;
 use crate::say::letters::escaped;
+use crate::say::unstarted::is_program;
 
 /// What is wrong, how `command` is used, and where to read more. A command that there is not is stopctl
 /// itself.
@@ -40,10 +39,8 @@ pub(crate) fn wrong(mut error: Error) -> String {
 
 /// What to type instead of a command that is the name of a program; `None` if it is not.
 pub(crate) fn start(command: &str) -> Option<String> {
-    let path = std::env::var_os("PATH");
-    let program = Program::of(&[command.into()], path.as_deref()).ok()?;
-    let is_there = program.is_there();
-    is_there.then(|| format!("stopctl run -- {} starts this program", escaped(command)))
+    is_program(command.as_ref())
+        .then(|| format!("stopctl run -- {} starts this program", escaped(command)))
 }
 
 /// What to type instead of a command that other programs have; `None` if that is not known.

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use stopctl::linux::process::{self, Stat};
 
-use crate::say::unstarted::PIPELINE;
+use crate::say::unstarted::{PIPELINE, is_program};
 
 /// Shells that wait for us and pass no signal on.
 const SHELLS: [&str; 6] = ["sh", "bash", "dash", "zsh", "ash", "busybox"];
@@ -86,8 +86,11 @@ pub(crate) fn asked_nobody(program: &str) -> String {
     )
 }
 
-/// What joins commands in a shell. ';' is not among them: it ends the -exec of find.
-const OPERATORS: [&str; 8] = ["|", "||", "|&", "&&", "&", ">", ">>", "2>&1"];
+/// What joins two commands in a shell. ';' is not among them: it ends the -exec of find.
+const JOINTS: [&str; 5] = ["|", "||", "|&", "&&", "&"];
+
+/// What leads the output of a command elsewhere in a shell.
+const REDIRECTIONS: [&str; 3] = [">", ">>", "2>&1"];
 
 /// Programs for which such words mean something.
 const CALCULATING: [&str; 3] = ["expr", "test", "["];
@@ -99,8 +102,14 @@ pub(crate) fn operator(command: &[OsString]) -> Option<String> {
     if program.is_some_and(|program| CALCULATING.contains(&program)) {
         return None;
     }
-    let is_word = |operator: &&str| command.iter().any(|word| word == *operator);
-    let operator = OPERATORS.into_iter().find(is_word)?;
+    let is_meant = |(word, next): (&OsString, Option<&OsString>)| {
+        let word = word.to_str().unwrap_or_default();
+        // Others take such a word, too: cut -d '|'.
+        let joins = JOINTS.contains(&word) && next.is_some_and(|next| is_program(next));
+        (joins || REDIRECTIONS.contains(&word)).then(|| word.to_owned())
+    };
+    let next = command.iter().skip(1).map(Some).chain([None]);
+    let operator = command.iter().zip(next).find_map(is_meant)?;
     Some(format!(
         "'{operator}' is passed on to the command as a word; {PIPELINE}"
     ))
@@ -119,6 +128,10 @@ mod tests {
         assert!(told(&["echo", "a", "|", "cat"]));
         assert!(told(&["make", "&&", "make", "install"]));
         assert!(told(&["work", ">", "file"]));
+        assert!(told(&["work", "2>&1"]));
+        assert!(!told(&["cut", "-d", "|", "-f", "1"]));
+        assert!(!told(&["tr", "&", "+"]));
+        assert!(!told(&["join", "-t", "|"]));
         assert!(!told(&["expr", "1", "|", "2"]));
         assert!(!told(&["/usr/bin/test", "a", ">", "b"]));
         assert!(!told(&["find", ".", "-exec", "rm", "{}", ";"]));
