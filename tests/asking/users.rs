@@ -68,7 +68,7 @@ fn is_all_theirs(directory: &Path) {
 
 #[test]
 fn root_means_the_user_whose_directory_the_variable_names() {
-    if is_impossible() {
+    if is_impossible() || lacks(Need::PidNamespace) {
         return;
     }
     let base = theirs();
@@ -79,6 +79,14 @@ fn root_means_the_user_whose_directory_the_variable_names() {
     base.call(&["stop", "train"]).expect(0);
     run.finish().expect(0);
     is_all_theirs(base.runs());
+    // Who is root only in a namespace of its own cannot become that user.
+    let mut there = base.command("unshare");
+    there.arg("-Ur").arg(base.stopctl_path()).arg("list");
+    let said = format!(
+        "stopctl: STOPCTL_DIR: {}: belongs to uid ",
+        base.runs().display()
+    );
+    base.answer(there).expect(125).says(&said);
     // To start something there, it has to become that user itself.
     base.call(&["run", "true"])
         .expect(125)
@@ -212,7 +220,11 @@ fn only_root_can_name_another_user_and_nobody_can_name_nobody() {
 }
 
 /// What root gets from a script that has a /dev/shm of its own.
-fn apart(base: &Base, script: &str) -> Answer {
+fn apart(script: &str) -> Option<Answer> {
+    if is_impossible() || lacks(Need::Mounts) {
+        return None;
+    }
+    let base = Base::below("/var/tmp").for_every_user();
     let begin = r#"
         mount -t tmpfs -o mode=1777 none /dev/shm
         as() { user=$1; shift; setpriv --reuid="$user" --regid="$user" --clear-groups "$@"; }
@@ -221,17 +233,12 @@ fn apart(base: &Base, script: &str) -> Answer {
     command.args(["-m", "sh", "-c", &format!("{begin}{script}")]);
     command.env_remove("STOPCTL_DIR");
     command.env("STOPCTL", base.stopctl_path());
-    base.answer(command)
+    Some(base.answer(command))
 }
 
 #[test]
 fn root_lists_the_runs_of_all_users() {
-    if is_impossible() || lacks(Need::Mounts) {
-        return;
-    }
-    let base = Base::below("/var/tmp").for_every_user();
-    let answer = apart(
-        &base,
+    let Some(answer) = apart(
         r#"
         "$STOPCTL" list --all-users
         as 61021 "$STOPCTL" run -q --name one -- "$STOPCTL" sleep 1h &
@@ -244,7 +251,9 @@ fn root_lists_the_runs_of_all_users() {
         wait
         ls /dev/shm
         "#,
-    );
+    ) else {
+        return;
+    };
     let answer = answer.expect(0);
     let table = "no runs\n\
                  USER NAME STATE WORKERS\n\
@@ -271,19 +280,16 @@ fn root_lists_the_runs_of_all_users() {
 /// sudo leaves behind who typed it: then root's own runs are perhaps not the ones that were meant.
 #[test]
 fn under_sudo_a_hint_says_how_to_reach_the_runs_of_whoever_typed_it() {
-    if is_impossible() || lacks(Need::Mounts) {
-        return;
-    }
-    let base = Base::below("/var/tmp").for_every_user();
-    let answer = apart(
-        &base,
+    let Some(answer) = apart(
         r#"
         as 61021 mkdir /dev/shm/stopctl-61021
         export SUDO_UID=61021 SUDO_USER=alice
         "$STOPCTL" stop || echo "$?"
         "$STOPCTL" stop --user 61021 || echo "$?"
         "#,
-    );
+    ) else {
+        return;
+    };
     assert_eq!(answer.expect(0).out, "3\n3\n");
     let hint = "alice has runs in /dev/shm/stopctl-61021: leave sudo out, or add --user 61021\n";
     let said = format!(

@@ -9,6 +9,7 @@ use nix::errno::Errno;
 use nix::unistd::Uid;
 
 use super::VARIABLE;
+use super::place::{self, Origin};
 use crate::linux::plain::plain;
 
 /// The error if a base directory cannot be used.
@@ -32,13 +33,16 @@ pub(super) enum Problem {
 
 impl fmt::Display for BaseError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if std::env::var_os(VARIABLE).is_some_and(|path| !path.is_empty()) {
+        let is_named = |(path, origin)| origin == Origin::Variable && path == self.path;
+        if place::locate().is_ok_and(is_named) {
             write!(f, "{VARIABLE}: ")?;
         }
         write!(f, "{}: ", self.path.display())?;
         match &self.problem {
             Problem::Io(error) => match error.raw_os_error().map(Errno::from_raw) {
-                Some(Errno::ENOSPC | Errno::EDQUOT) => f.write_str("the file system is full (space or inodes)")?,
+                Some(Errno::ENOSPC | Errno::EDQUOT) => {
+                    f.write_str("the file system is full (space or inodes)")?;
+                }
                 Some(Errno::ENOENT) => f.write_str("the directory above it does not exist")?,
                 Some(_) | None => plain(error).fmt(f)?,
             },
@@ -55,7 +59,8 @@ impl fmt::Display for BaseError {
                 write!(f, "others may write into it (mode {:04o})", mode & 0o7777)?;
             }
             Problem::Unmapped => f.write_str(
-                "nobody can tell whose it is: the uid of stopctl has no number in this user namespace",
+                "nobody can tell whose it is: the uid of stopctl has no number in this user \
+                 namespace",
             )?,
             Problem::NotADirectory => f.write_str("is not a directory (a link is not taken)")?,
         }

@@ -82,6 +82,19 @@ fn a_value_is_blamed_on_the_variable_that_it_comes_from() {
             .expect(125)
             .says("stopctl: STOPCTL_DIR: /dev/null: is not a directory");
     }
+    // The default place of a user is not what the variable names.
+    let answer = with(
+        &base,
+        ("STOPCTL_DIR", "/dev/null"),
+        &["list", "--all-users"],
+    );
+    assert!(!answer.err.contains("STOPCTL_DIR"), "{answer:?}");
+    let mut lost = base.command("sh");
+    let script = r#"mkdir lost && cd lost && rmdir ../lost && STOPCTL_DIR=runs exec "$0" list"#;
+    lost.args(["-c", script]).arg(Base::program());
+    let answer = base.answer(lost);
+    answer.expect(125);
+    assert_eq!(answer.err.matches("STOPCTL_DIR").count(), 2, "{answer:?}");
     let typed = ["run", "--grace", "abc", "true"];
     let answer = with(&base, ("STOPCTL_GRACE", "abc"), &typed);
     answer.expect(125).says("stopctl: --grace: 'abc'");

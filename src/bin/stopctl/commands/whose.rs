@@ -3,7 +3,7 @@
 use std::ffi::OsStr;
 
 use nix::unistd::Uid;
-use stopctl::linux::users::Users;
+use stopctl::linux::users::{User, Users};
 use stopctl::outside::find::{self, Missing};
 use stopctl::outside::found::Run;
 
@@ -18,7 +18,10 @@ pub(crate) fn act_as(typed: Option<&OsStr>) -> Result<(), Leave> {
         let is_root = Uid::effective().is_root();
         let named = is_root.then(find::user_of_named).flatten();
         let other = named.filter(|user| !user.is_root());
-        return other.map_or(Ok(()), |user| act_as(Some(user.to_string().as_ref())));
+        let other = other.and_then(|user| Users::read().find(user.to_string().as_ref()));
+        // Who cannot become that user is told that the directory is not his.
+        let _ = other.map(User::act);
+        return Ok(());
     };
     let Some(user) = Users::read().find(typed) else {
         return Err(Leave::USAGE.saying(&users::unknown(typed)));
