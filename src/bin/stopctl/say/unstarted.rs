@@ -24,50 +24,69 @@ const BUILTINS: [&str; 12] = [
 
 /// Why the command of a run cannot be started.
 pub(crate) fn cannot_start(command: &[OsString], error: &SpawnError) -> String {
-    let program = excerpt(escaped(&command[0]), PROGRAM);
+    let name = &command[0];
+    let program = excerpt(escaped(name), PROGRAM);
     let why = match error {
-        SpawnError::NotFound(_) => not_found(command),
-        SpawnError::NotRunnable(_) => format!("{error}{}", not_runnable(&command[0])),
+        SpawnError::NotFound(_) if is_program(name) => {
+            "the interpreter that its first line names is missing".to_owned()
+        }
+        SpawnError::NotFound(_) => meant(command).unwrap_or_else(|| not_found(name)),
+        SpawnError::NotRunnable(_) => not_run(command, error),
         SpawnError::Lacks(..) => error.to_string(),
     };
     format!("cannot start '{program}': {why}")
 }
 
-fn not_found(command: &[OsString]) -> String {
+/// What was meant by a command that is the name of no program; `None` if nobody can know.
+fn meant(command: &[OsString]) -> Option<String> {
     let name = &command[0];
     let text = name.to_string_lossy();
-    if is_program(name) {
-        return "the interpreter that its first line names is missing".to_owned();
-    }
     if text.is_empty() {
-        return "the command is an empty word".to_owned();
+        return Some("the command is an empty word".to_owned());
     }
     if text.contains(['|', '&', ';', '<', '>']) {
-        return format!("not a program; {PIPELINE}");
+        return Some(format!("not a program; {PIPELINE}"));
     }
     if is_assignment(name) {
         let name = excerpt(escaped(name), PROGRAM);
-        return format!("not a program; env sets a variable: stopctl run -- env {name} ...");
+        return Some(format!(
+            "not a program; env sets a variable: stopctl run -- env {name} ..."
+        ));
     }
     if command.len() == 1 && text.contains(' ') {
-        return "it is one word with spaces in it: leave the quotes out".to_owned();
+        return Some("it is one word with spaces in it: leave the quotes out".to_owned());
     }
-    if BUILTINS.contains(&text.as_ref()) {
-        return format!("only a shell knows {text}: stopctl run -- sh -c '{text} ...'");
-    }
-    if text.contains('/') {
+    let is_builtin = BUILTINS.contains(&text.as_ref());
+    is_builtin.then(|| format!("only a shell knows {text}: stopctl run -- sh -c '{text} ...'"))
+}
+
+fn not_found(name: &OsStr) -> String {
+    if name.as_bytes().contains(&b'/') {
         return "No such file or directory".to_owned();
     }
+    format!("not in PATH{}", beside(name).unwrap_or_default())
+}
+
+/// The file of this name in the working directory, which was perhaps meant.
+fn beside(name: &OsStr) -> Option<String> {
     let here = Path::new(".").join(name);
-    let hint = if here.is_file() {
-        format!(
-            "; did you mean {}?",
-            excerpt(escaped(here.as_os_str()), PROGRAM)
-        )
-    } else {
-        String::new()
-    };
-    format!("not in PATH{hint}")
+    let shown = || excerpt(escaped(here.as_os_str()), PROGRAM);
+    here.is_file()
+        .then(|| format!("; did you mean {}?", shown()))
+}
+
+/// Why a program cannot be run. As execvp(3) does it, a directory of PATH that may not be searched counts
+/// as one that may have it.
+fn not_run(command: &[OsString], error: &SpawnError) -> String {
+    let name = &command[0];
+    if name.as_bytes().contains(&b'/') || is_program(name) {
+        return format!("{error}{}", not_runnable(name));
+    }
+    meant(command).unwrap_or_else(|| {
+        let hint = beside(name)
+            .unwrap_or_else(|| format!(", of which a directory may not be searched: {error}"));
+        format!("not in PATH{hint}")
+    })
 }
 
 /// Whether a program has this name, as execvp(3) would find it.
@@ -109,6 +128,30 @@ mod tests {
         let command: Vec<OsString> = command.iter().map(OsString::from).collect();
         let error = io::Error::from_raw_os_error(libc::ENOENT);
         cannot_start(&command, &SpawnError::NotFound(error))
+    }
+
+    #[test]
+    fn what_a_directory_hides_that_may_not_be_searched_is_not_found_either() {
+        let said = |command: &str| {
+            let error = io::Error::from_raw_os_error(libc::EACCES);
+            cannot_start(&[command.into()], &SpawnError::NotRunnable(error))
+        };
+        assert!(said("a | b").ends_with(PIPELINE));
+        for (command, why) in [
+            (
+                "no-such-program",
+                "not in PATH, of which a directory may not be searched: Permission denied",
+            ),
+            ("Cargo.toml", "not in PATH; did you mean ./Cargo.toml?"),
+            ("/no/such/program", "Permission denied"),
+            ("sh", "Permission denied"),
+            (
+                "./Cargo.toml",
+                "Permission denied; it is not executable: chmod +x it, or put its interpreter before it",
+            ),
+        ] {
+            assert_eq!(said(command), format!("cannot start '{command}': {why}"));
+        }
     }
 
     #[test]
