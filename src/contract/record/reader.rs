@@ -360,8 +360,11 @@ mod tests {
             assert_eq!(Snapshot::parse(&longer).unwrap(), parsed);
             assert_eq!(parsed.run, made.run);
             assert_eq!(parsed.generation, 2);
-            let pids: Vec<_> = parsed.workers.iter().map(|told| told.pid).collect();
-            let expected: Vec<_> = (0..workers).map(pid).collect();
+            let pids: Vec<_> = parsed
+                .numbered()
+                .map(|(number, told)| (number.get(), told.pid))
+                .collect();
+            let expected: Vec<_> = (0..workers).map(|worker| (worker, pid(worker))).collect();
             assert_eq!(pids, expected);
         }
     }
