@@ -8,7 +8,15 @@ use super::section;
 use crate::committed;
 
 /// The folders of the repository that README.md has paths in.
-const FOLDERS: [&str; 6] = ["benches/", "clients/", "man/", "src/", "tests/", ".ci/"];
+const FOLDERS: [&str; 7] = [
+    ".ci/",
+    "benches/",
+    "clients/",
+    "man/",
+    "packaging/",
+    "src/",
+    "tests/",
+];
 
 #[test]
 fn every_file_that_the_readme_names_is_there() {
