@@ -27,7 +27,8 @@ Limits:
 
 from __future__ import annotations
 
-import itertools
+import _thread
+import atexit
 import mmap
 import os
 import re
@@ -44,6 +45,7 @@ from typing import (
     Dict,
     Iterable,
     Iterator,
+    List,
     NamedTuple,
     Optional,
     Tuple,
@@ -252,16 +254,27 @@ class Flag:
 
         It is called in a thread of this module: to interrupt code that cannot look, as
         ``connection.interrupt`` of sqlite3 does, or to close a socket. The last function that was
-        registered is called first. A process that is forked later calls none of them.
+        registered is called first, and one that raises keeps none of the others from being called.
+        A program that ends in the meantime waits for them until the next rung comes; one that ends
+        by ``os._exit`` does not. A process that is forked later calls none of them.
+
+        All signals are blocked in that thread, and in the programs that ``fn`` starts.
+        RuntimeError if there can be no thread, as in an isolated subinterpreter: then ``fn`` is
+        not registered.
         """
-        watch = self._watches.setdefault(os.getpid(), _Watch())
+        watch = self._watches.get(os.getpid())
+        if watch is None:
+            watch = self._watches.setdefault(os.getpid(), _Watch())
+            _before_the_end(self._wait_for_calls, watch)
         registered = OnStop(watch.todo, fn)
-        # ORDER: register first, then look. The thread empties the list only after the flag is set,
+        # ORDER: register first, then look. A thread empties the list only after the flag is set,
         # so either it finds this entry, or we see the flag and another thread finds it.
-        if next(watch.tickets) == 0 or self.is_set():
-            threading.Thread(
-                target=self._run_on_stop, args=(watch,), name="stopctl", daemon=True
-            ).start()
+        if not watch.is_watched() or self.is_set():
+            try:
+                self._start(watch)
+            except BaseException:
+                registered.cancel()
+                raise
         return registered
 
     # This process alone
@@ -330,7 +343,7 @@ class Flag:
     def _sleep(self, seconds: float) -> None:
         futex = self._futex
         if futex is None:
-            self._futex = _futex_for(self._shared)
+            self._prepare()
             # That took some time, so the caller looks again before it sleeps.
             return
         # ORDER: the word is read before the sleep. The kernel sleeps only if it is still the same,
@@ -348,7 +361,28 @@ class Flag:
             if self._futex is not None:
                 self._futex.wake()
 
-    def _run_on_stop(self, watch: _Watch) -> None:
+    def _prepare(self) -> None:
+        with _preparing:
+            if self._futex is None:
+                self._futex = _futex_for(self._shared)
+
+    def _start(self, watch: _Watch) -> None:
+        # Here, and not in the thread: a child that is forked while a thread imports something can
+        # never import it.
+        self._prepare()
+        thread = threading.Thread(
+            target=self._call_on_stop, args=(watch,), name="stopctl", daemon=True
+        )
+        # A thread begins with the mask of the one that starts it. A signal that the others have
+        # blocked, for a checkpoint perhaps, must not end the process through this one.
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+        try:
+            thread.start()
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        watch.threads.append(thread)
+
+    def _call_on_stop(self, watch: _Watch) -> None:
         self.wait()
         while watch.todo:
             try:
@@ -357,8 +391,22 @@ class Flag:
                 return
             try:
                 fn()
-            except Exception:
+            except (Stopped, SystemExit):
+                # It looked at the flag itself, and left early.
+                continue
+            except BaseException:
                 traceback.print_exc()
+
+    def _wait_for_calls(self, watch: _Watch) -> None:
+        """At the end of the program: what a stop has begun is finished, if there is time."""
+        if watch.pid != os.getpid() or not self._look():
+            return
+        for thread in watch.threads:
+            while thread.is_alive():
+                left = self.remaining
+                if left is not None and left <= 0:
+                    return
+                thread.join(_LONGEST if left is None else min(left, _LONGEST))
 
 
 _flags: Dict[str, Flag] = {}
@@ -424,9 +472,30 @@ class _Watch:
     """The functions that one process has registered. A forked child makes its own list."""
 
     def __init__(self) -> None:
+        self.pid = os.getpid()
         self.todo: Dict[OnStop, Callable[[], object]] = {}
-        # Taking one is atomic. A lock could be held by another thread at the moment of a fork.
-        self.tickets = itertools.count()
+        self.threads: List[threading.Thread] = []
+
+    def is_watched(self) -> bool:
+        return any(thread.is_alive() for thread in self.threads)
+
+
+# Held while something is imported or loaded. A fork waits for it: a child that is forked in the
+# middle of an import can never import the same.
+_preparing = _thread.RLock()
+os.register_at_fork(
+    before=_preparing.acquire,
+    after_in_parent=_preparing.release,
+    after_in_child=_preparing.release,
+)
+
+
+def _before_the_end(fn: Callable[[_Watch], object], watch: _Watch) -> None:
+    atexit.register(fn, watch)
+    # A child that multiprocessing has forked ends without atexit.
+    processes = sys.modules.get("multiprocessing.util")
+    if processes is not None:
+        processes.Finalize(None, fn, args=(watch,), exitpriority=0)
 
 
 def _word_of(text: bytes) -> int:
