@@ -329,9 +329,14 @@ impl<'a> Run<'a> {
         self.search.restart(held);
     }
 
-    /// Does what is due.
+    /// Does what is due. The others are passed over: each that something is done to has us ask the
+    /// kernel whether the run is ours, and a turn for each of thousands would ask that of them all.
     pub(crate) fn tick(&mut self, now: Moment) {
-        self.on_each(now, Worker::tick);
+        let is_due = |worker: &&Worker| worker.deadline().is_some_and(|at| at <= now);
+        let due = self.workers.iter().filter(is_due).map(Worker::number);
+        for number in due.collect::<Vec<_>>() {
+            self.on_worker(number, now, Worker::tick);
+        }
     }
 
     /// What a turn that begins `now` needs, each by itself.

@@ -2,6 +2,7 @@
 //! nothing is left in any of these cases.
 
 mod environment;
+mod many;
 mod newborns;
 mod scarce;
 mod streams;
