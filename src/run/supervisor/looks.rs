@@ -85,30 +85,25 @@ impl Looks {
         if self.watch.is_some() || self.warned {
             return;
         }
+        // ORDER: before anything is watched. A flag that was read has no news, and whoever watches it
+        // to the end waits for the kernel then.
+        run.on_each(now, Worker::see_read);
+        if !self.begin() {
+            return self.warn_once(run);
+        }
         let there = run.workers().there();
         let unaware = there.filter(|worker| worker.has_looked() == Some(false));
         let flags = unaware.map(|worker| (worker.number(), worker.flag().path().to_owned()));
         let flags: Vec<_> = flags.collect();
         for (number, path) in flags {
             self.watch_flag(&path, number, run);
-            // It may have looked before there was a watch.
+            // It may have looked just before there was a watch.
             run.on_worker(number, now, Worker::see_read);
         }
     }
 
-    /// Watches a flag; answers whether that can be done, and says once that it cannot.
-    fn watch_flag(&mut self, path: &Path, worker: WorkerNumber, run: &mut Run<'_>) -> bool {
-        let is_watched = self.try_to_watch(path, worker);
-        if !is_watched && !std::mem::replace(&mut self.warned, true) {
-            run.lacks(INOTIFY);
-            run.warn(
-                "no inotify instance or watch left: looks at a flag cannot be told when they happen",
-            );
-        }
-        is_watched
-    }
-
-    fn try_to_watch(&mut self, path: &Path, worker: WorkerNumber) -> bool {
+    /// Watches the flag of the outer run from now on; answers whether anything can be watched.
+    fn begin(&mut self) -> bool {
         if self.watch.is_none() {
             self.watch = Watch::new().ok();
             if let (Some(watch), Some(outer)) = (&mut self.watch, &self.outer) {
@@ -116,6 +111,29 @@ impl Looks {
                 let _ = watch.outer(outer);
             }
         }
+        self.watch.is_some()
+    }
+
+    /// Watches a flag; answers whether that can be done, and says once that it cannot.
+    fn watch_flag(&mut self, path: &Path, worker: WorkerNumber, run: &mut Run<'_>) -> bool {
+        let is_watched = self.try_to_watch(path, worker);
+        if !is_watched {
+            self.warn_once(run);
+        }
+        is_watched
+    }
+
+    fn warn_once(&mut self, run: &mut Run<'_>) {
+        if !std::mem::replace(&mut self.warned, true) {
+            run.lacks(INOTIFY);
+            run.warn(
+                "no inotify instance or watch left: looks at a flag cannot be told when they happen",
+            );
+        }
+    }
+
+    fn try_to_watch(&mut self, path: &Path, worker: WorkerNumber) -> bool {
+        self.begin();
         let watched = self.watch.as_mut().map(|watch| watch.flag(path, worker));
         // A flag that was deleted is watched when it is put back.
         let is_gone = |error: &io::Error| error.kind() == io::ErrorKind::NotFound;
@@ -164,8 +182,39 @@ impl Looks {
 #[cfg(test)]
 mod tests {
     use std::fs::{self, File};
+    use std::os::fd::AsRawFd as _;
 
-    use super::{Looks, Seen, WorkerNumber};
+    use super::super::rehearsal::{NOW, of_run, plan};
+    use super::{FlagFile, Looks, Seen, Worker, WorkerNumber};
+    use crate::decide::ladder::Ladder;
+    use crate::words::pid::Pid;
+
+    /// How many flags are watched.
+    fn watched(looks: &Looks) -> usize {
+        let fd = looks.fd().unwrap().as_raw_fd();
+        let info = fs::read_to_string(format!("/proc/self/fdinfo/{fd}")).unwrap();
+        info.matches("inotify wd:").count()
+    }
+
+    #[test]
+    fn k19i_a_flag_that_was_read_by_then_is_not_watched() {
+        let dir = tempfile::tempdir_in("/dev/shm").unwrap();
+        let told = of_run(&plan(2), |run| {
+            let mut looks = Looks::new(true, true, None);
+            for number in [0, 1].map(WorkerNumber::new) {
+                let opened = File::open(dir.path()).unwrap();
+                let mut flag = FlagFile::create(opened, dir.path(), number).unwrap();
+                assert!(looks.follow(&mut flag, number, run));
+                let ladder = Ladder::new(plan(2).times, NOW);
+                run.add(Worker::new(number, Pid::NOBODYS, flag, None, (NOW, ladder)));
+            }
+            let second = run.workers().get(WorkerNumber::new(1)).unwrap();
+            fs::read(second.flag().path()).unwrap();
+            looks.watch_if_told(run, NOW);
+            assert_eq!(watched(&looks), 1);
+        });
+        assert_eq!(told, ["FirstLook { worker: WorkerNumber(1) }"]);
+    }
 
     #[test]
     fn an_outer_run_is_somebody_who_is_told_at_once() {

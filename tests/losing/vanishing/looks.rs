@@ -246,6 +246,36 @@ fn k19h_a_flag_is_healed_though_nobody_is_told_of_looks() {
     run.finish().expect(0).says("it is repaired");
 }
 
+/// Has files in memory of its own in the place of the runs, mounted as `MOUNT` says.
+const OF_ITS_OWN: &str = r#"mkdir -p "$STOPCTL_DIR" && exec unshare -m sh -c '
+    mount -t tmpfs -o "mode=755,$MOUNT" none "$STOPCTL_DIR" && exec "$@"' sh "$@""#;
+
+#[test]
+fn k19j_a_look_is_seen_however_the_files_in_memory_are_mounted() {
+    if lacks(Need::Root) || lacks(Need::Mounts) {
+        return;
+    }
+    for mount in ["strictatime", "relatime", "lazytime", "noatime"] {
+        let base = Base::new();
+        let run = quiet(&base, "mounted")
+            .environment("MOUNT", mount)
+            .through(OF_ITS_OWN)
+            .workers(2)
+            .times("100ms", "5s")
+            .sh(
+                r#"[ "$STOPCTL_WORKER" = 1 ] || read -r level rest <"$STOPCTL_FLAG"
+                echo "ready worker=$STOPCTL_WORKER pid=$$"; exec sleep 100"#,
+            )
+            .start();
+        run.ready(2);
+        run.signal(Signal::SIGTERM);
+        let end = run.finish();
+        end.expect_signal(15);
+        end.says("stopctl: worker 1 (")
+            .says(" has never looked at its flag");
+    }
+}
+
 #[test]
 fn k4f_a_directory_that_is_deleted_while_workers_are_started_keeps_nobody_from_being_started() {
     const WORKERS: usize = 60;
