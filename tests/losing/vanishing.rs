@@ -103,12 +103,13 @@ fn b6_g12_whoever_deletes_one_file_after_the_other_is_let_finish() {
     let files: Vec<_> = files.map(|file| file.path()).collect();
     assert!(files.len() >= 4, "owner, control, record and a flag");
     let begun = Instant::now();
-    let mut last = begun;
+    let (mut last, mut paused) = (begun, false);
     for (index, file) in files.iter().enumerate() {
         std::thread::sleep(PAUSE);
         let again = files.iter().take(index).find(|deleted| deleted.exists());
-        // Whoever was kept waiting himself has not deleted without a pause.
-        assert!(again.is_none() || last.elapsed() >= FINISHED, "{again:?}");
+        // Whoever was kept waiting himself has paused, and what was put back then is still there.
+        paused |= last.elapsed() >= FINISHED;
+        assert!(again.is_none() || paused, "{again:?}");
         last = Instant::now();
         fs::remove_file(file).expect("rm of a file");
     }
