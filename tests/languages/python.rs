@@ -199,6 +199,17 @@ fn pytest_stops_between_two_tests_with_its_fixtures_torn_down() {
 }
 
 #[test]
+fn a_loop_of_its_own_waits_for_the_descriptor() {
+    let Some(python) = python() else { return };
+    let base = Base::new();
+    let run = worker(&base, &python, &["selecting.py"]).start();
+    run.wait_for("serving");
+    let end = stop(&base, run);
+    assert!(flag_to_end(&end, 0) < AT_ONCE, "{:?}", end.events);
+    assert!(end.out().contains("because of user"), "{}", end.out());
+}
+
+#[test]
 fn g4_a_waiter_that_was_killed_keeps_nobody_from_stopping() {
     let Some(python) = python() else { return };
     let base = Base::new();
@@ -251,13 +262,19 @@ print('left', flush=True)
 #[test]
 fn a_waiting_worker_leaves_when_its_supervisor_is_killed() {
     let Some(python) = python() else { return };
+    for (example, begun) in [("idle.py", "waiting"), ("selecting.py", "serving")] {
+        leaves_when_its_supervisor_is_killed(&python, example, begun);
+    }
+}
+
+fn leaves_when_its_supervisor_is_killed(python: &str, example: &str, begun: &str) {
     let mut base = Base::new();
     // What a dead supervisor leaves is not this test's matter.
     base.leaves_something();
-    let scenario = worker(&base, &python, &["idle.py"]).without_events();
+    let scenario = worker(&base, python, &[example]).without_events();
     // By itself, with nobody left who could raise its flag.
     let run = scenario.options(&["--no-guard"]).start();
-    run.wait_for("waiting");
+    run.wait_for(begun);
     let killed = run.signal(Signal::SIGKILL);
     let left = run.wait_for("left, because of lost");
     let took = left.at - killed;

@@ -41,6 +41,33 @@ fn run_unit_tests(python: &str) {
 }
 
 #[test]
+fn it_stops_nobody_under_gevent() {
+    with_library("gevent", &["with_green.py", "gevent"]);
+}
+
+#[test]
+fn it_stops_nobody_under_eventlet() {
+    with_library("eventlet", &["with_green.py", "eventlet"]);
+}
+
+#[test]
+fn trio_waits_for_it() {
+    with_library("trio", &["with_trio.py"]);
+}
+
+/// Its tests beside a library that changes how a program waits.
+fn with_library(library: &str, arguments: &[&str]) {
+    let Some(python) = with(library) else { return };
+    let base = Base::new();
+    let tests = client().join("tests");
+    let script = tests.join(arguments[0]);
+    let mut command = vec![script.to_str().expect("a path in UTF-8")];
+    command.extend(&arguments[1..]);
+    let answer = run(&base, &python, &command, &[&client(), &tests]);
+    answer.expect(0).says("OK");
+}
+
+#[test]
 fn its_types_are_strict() {
     let Some(python) = with("mypy.api") else {
         return;
@@ -56,6 +83,7 @@ fn its_types_are_strict() {
         "idle.py",
         "pool.py",
         "download.py",
+        "selecting.py",
     ] {
         files.push(format!("{package}/examples/{name}"));
     }

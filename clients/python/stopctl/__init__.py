@@ -29,18 +29,23 @@ from __future__ import annotations
 
 import _thread
 import atexit
+import contextlib
+import errno
 import mmap
 import os
 import re
+import select
 import signal
 import stat
 import sys
 import threading
 import time
 import traceback
+from types import BuiltinFunctionType
 from typing import (
     TYPE_CHECKING,
     Any,
+    AsyncIterator,
     Callable,
     Dict,
     Iterable,
@@ -108,13 +113,12 @@ class Request(NamedTuple):
 class OnStop:
     """What :meth:`Flag.on_stop` registered. It is also a context manager."""
 
-    def __init__(self, todo: Dict[OnStop, Callable[[], object]], fn: Callable[[], object]):
-        self._todo = todo
-        todo[self] = fn
+    def __init__(self, forget: Callable[[], object]):
+        self._forget = forget
 
     def cancel(self) -> None:
         """Forget the function. Does nothing if it has been called or is being called."""
-        self._todo.pop(self, None)
+        self._forget()
 
     def __enter__(self) -> OnStop:
         return self
@@ -135,7 +139,16 @@ class Flag:
     threads at once. There is no ``clear()``: a flag only rises.
     """
 
-    __slots__ = ("__weakref__", "_futex", "_owner", "_page", "_path", "_shared", "_watches")
+    __slots__ = (
+        "__weakref__",
+        "_descriptors",
+        "_futex",
+        "_owner",
+        "_page",
+        "_path",
+        "_shared",
+        "_watches",
+    )
 
     def __init__(self, path: str, shared: Optional[_Mapped], owner: Optional[_Mapped]):
         self._path = path
@@ -144,7 +157,9 @@ class Flag:
         # What is_set() reads: the mapped file, or bytes of our own once this process knows better.
         self._page: Union[mmap.mmap, bytes] = _DOWN if shared is None else shared.page
         self._futex: Optional[_Futex] = None
-        self._watches: Dict[int, _Watch] = {}
+        # Of this process and of those from which it was forked.
+        self._watches: Dict[Tuple[int, bool], _Watch] = {}
+        self._descriptors: Dict[int, _Descriptor] = {}
 
     # Looking
 
@@ -212,22 +227,45 @@ class Flag:
         """Sleep until it is time to stop, or for ``timeout`` seconds; return whether it is.
 
         A sleep costs no processor time, and signal handlers run during it. It also ends when the
-        supervisor dies; from then on the flag is set in this process.
+        supervisor dies; from then on the flag is set in this process. Where gevent or eventlet
+        has replaced the calls that block, other greenlets continue.
         """
         end = None if timeout is None else time.monotonic() + timeout
+        sleep = self._sleep_green if _is_green() else self._sleep
         while not self._look():
             left = _LONGEST if end is None else min(end - time.monotonic(), _LONGEST)
             if left <= 0:
                 return False
-            self._sleep(left)
+            sleep(left)
         return True
 
-    async def wait_async(self, timeout: Optional[float] = None) -> bool:
-        """The same for asyncio: other tasks continue."""
-        import asyncio
+    def fileno(self) -> int:
+        """A descriptor that becomes readable when it is time to stop: for loops, without a thread.
 
+            while not stop.wait(0):
+                ready, _, _ = select.select([connection, stop], [], [])
+
+        Nothing is to be read from it: once it is time to stop it stays readable. It tells of the
+        death of the supervisor, too, which ``wait(0)`` notices and ``is_set()`` does not. It may
+        be readable a moment before, because a flag is written in two steps.
+
+        A child that is forked asks for its own. OSError if the system refuses one: a user may have
+        so many of inotify(7).
+        """
+        known = self._descriptors.get(os.getpid())
+        if known is None:
+            known = self._describe()
+        return known.number
+
+    async def wait_async(self, timeout: Optional[float] = None) -> bool:
+        """The same for asyncio and for trio: other tasks continue. It uses no thread."""
         if self._look():
             return True
+        trio = _running_trio()
+        if trio is not None:
+            return await self._wait_trio(trio, timeout)
+        import asyncio
+
         loop = asyncio.get_running_loop()
         asked: asyncio.Future[None] = loop.create_future()
 
@@ -235,21 +273,16 @@ class Flag:
             if not asked.done():
                 asked.set_result(None)
 
-        def wake() -> None:
-            try:
-                loop.call_soon_threadsafe(tell)
-            except RuntimeError:
-                # The loop was closed: nobody waits any more.
-                return
-
-        with self.on_stop(wake):
+        with self.on_stop(tell, loop=loop):
             try:
                 await asyncio.wait_for(asked, timeout)
             except asyncio.TimeoutError:
-                return self.is_set()
+                return self._look()
         return True
 
-    def on_stop(self, fn: Callable[[], object]) -> OnStop:
+    def on_stop(
+        self, fn: Callable[[], object], loop: Optional[asyncio.AbstractEventLoop] = None
+    ) -> OnStop:
         """Call ``fn()`` once when the flag is set, at once if it already is.
 
         It is called in a thread of this module: to interrupt code that cannot look, as
@@ -260,15 +293,22 @@ class Flag:
 
         All signals are blocked in that thread, and in the programs that ``fn`` starts.
         RuntimeError if there can be no thread, as in an isolated subinterpreter: then ``fn`` is
-        not registered.
+        not registered. Where gevent or eventlet has replaced threads, it is a greenlet.
+
+        With ``loop``, which asyncio runs in the thread of the caller, ``fn`` is called in that
+        loop, while it runs, and there is no thread.
         """
-        watch = self._watches.get(os.getpid())
+        if loop is not None:
+            return OnStop(_InLoop(self, loop, fn).forget)
+        who = os.getpid(), _is_green()
+        watch = self._watches.get(who)
         if watch is None:
-            watch = self._watches.setdefault(os.getpid(), _Watch())
+            watch = self._watches.setdefault(who, _Watch(*who))
             _before_the_end(self._wait_for_calls, watch)
-        registered = OnStop(watch.todo, fn)
+        registered = OnStop(lambda: watch.todo.pop(registered, None))
         # ORDER: register first, then look. A thread empties the list only after the flag is set,
         # so either it finds this entry, or we see the flag and another thread finds it.
+        watch.todo[registered] = fn
         if not watch.is_watched() or self.is_set():
             try:
                 self._start(watch)
@@ -352,6 +392,64 @@ class Flag:
         if said is not None:
             futex.wait(0 if self._shared is None else _word_of(said), seconds)
 
+    def _sleep_green(self, seconds: float) -> None:
+        # Their own calls, which let the others continue: futex(2) would stop them all.
+        number = self._copy() if _is_replaced(select.select) else None
+        if number is None:
+            time.sleep(min(seconds, _NAP))
+            return
+        try:
+            ready, _, _ = select.select([number], [], [], seconds)
+            if ready:
+                self._settle()
+        finally:
+            os.close(number)
+
+    async def _wait_trio(self, trio: Any, timeout: Optional[float]) -> bool:
+        number = self._copy()
+        try:
+            with trio.move_on_after(float("inf") if timeout is None else max(timeout, 0)):
+                while not self._look():
+                    if number is None:
+                        await trio.sleep(_NAP)
+                        continue
+                    with trio.move_on_after(_LONGEST):
+                        await trio.lowlevel.wait_readable(number)
+                        self._settle()
+        finally:
+            if number is not None:
+                os.close(number)
+        return self._look()
+
+    def _describe(self) -> _Descriptor:
+        with _preparing:
+            made = _Descriptor(self._shared)
+        known = self._descriptors.setdefault(os.getpid(), made)
+        if known is not made:
+            made.close()
+        # ORDER: the descriptor first, then the look, so that no raise is missed in between.
+        if self._look():
+            known.wake()
+        return known
+
+    def _settle(self) -> None:
+        """After an event: unless it is time to stop, make the descriptor unreadable again."""
+        descriptor = self._descriptors.get(os.getpid())
+        if descriptor is None or self._look():
+            return
+        descriptor.drain()
+        # ORDER: the look comes last, or the event of a raise in between would be lost.
+        if self._look():
+            descriptor.wake()
+
+    def _copy(self) -> Optional[int]:
+        """A copy of the descriptor for one who waits alone, as trio, eventlet and asyncio want it;
+        None where there is none."""
+        try:
+            return os.dup(self.fileno())
+        except OSError:
+            return None
+
     def _raise(self, text: bytes) -> None:
         # A signal handler may call this at any moment: no lock and no import. No look either: the
         # file may have been truncated. The first text is kept.
@@ -360,6 +458,9 @@ class Flag:
             self._page = text
             if self._futex is not None:
                 self._futex.wake()
+            descriptor = self._descriptors.get(os.getpid())
+            if descriptor is not None:
+                descriptor.wake()
 
     def _prepare(self) -> None:
         with _preparing:
@@ -367,12 +468,25 @@ class Flag:
                 self._futex = _futex_for(self._shared)
 
     def _start(self, watch: _Watch) -> None:
+        try:
+            thread = threading.Thread(
+                target=self._call_on_stop, args=(watch,), name="stopctl", daemon=True
+            )
+        except RuntimeError as refusal:
+            raise RuntimeError(
+                "stopctl: on_stop needs a thread, and this subinterpreter may have none:"
+                " look with is_set(), or use wait()"
+            ) from refusal
+        if watch.is_green:
+            thread.start()
+        else:
+            self._start_real(thread)
+        watch.threads.append(thread)
+
+    def _start_real(self, thread: threading.Thread) -> None:
         # Here, and not in the thread: a child that is forked while a thread imports something can
         # never import it.
         self._prepare()
-        thread = threading.Thread(
-            target=self._call_on_stop, args=(watch,), name="stopctl", daemon=True
-        )
         # A thread begins with the mask of the one that starts it. A signal that the others have
         # blocked, for a checkpoint perhaps, must not end the process through this one.
         before = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
@@ -380,7 +494,6 @@ class Flag:
             thread.start()
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
-        watch.threads.append(thread)
 
     def _call_on_stop(self, watch: _Watch) -> None:
         self.wait()
@@ -468,11 +581,50 @@ def _parse(text: bytes) -> Request:
     )
 
 
+class _InLoop:
+    """A function that a loop of asyncio calls once the flag is set."""
+
+    def __init__(
+        self, flag: Flag, loop: asyncio.AbstractEventLoop, fn: Callable[[], object]
+    ) -> None:
+        self._flag, self._loop, self._fn = flag, loop, fn
+        self._number = flag._copy()
+        if self._number is not None:
+            try:
+                loop.add_reader(self._number, self._on_readable)
+            except BaseException:
+                os.close(self._number)
+                raise
+        self._timer: asyncio.Handle = loop.call_soon(self._look)
+
+    def _look(self) -> None:
+        if self._flag._look():
+            self.forget()
+            self._fn()
+        else:
+            # Without a descriptor by naps; with one as everybody who sleeps.
+            pause = _NAP if self._number is None else _LONGEST
+            self._timer = self._loop.call_later(pause, self._look)
+
+    def _on_readable(self) -> None:
+        self._flag._settle()
+        self._timer.cancel()
+        self._look()
+
+    def forget(self) -> None:
+        self._timer.cancel()
+        if self._number is not None:
+            if not self._loop.is_closed():
+                self._loop.remove_reader(self._number)
+            os.close(self._number)
+            self._number = None
+
+
 class _Watch:
     """The functions that one process has registered. A forked child makes its own list."""
 
-    def __init__(self) -> None:
-        self.pid = os.getpid()
+    def __init__(self, pid: int, is_green: bool) -> None:
+        self.pid, self.is_green = pid, is_green
         self.todo: Dict[OnStop, Callable[[], object]] = {}
         self.threads: List[threading.Thread] = []
 
@@ -498,6 +650,25 @@ def _before_the_end(fn: Callable[[_Watch], object], watch: _Watch) -> None:
         processes.Finalize(None, fn, args=(watch,), exitpriority=0)
 
 
+def _is_replaced(call: object) -> bool:
+    return not isinstance(call, BuiltinFunctionType)
+
+
+def _is_green() -> bool:
+    """Whether gevent or eventlet has replaced the calls that block: before our import, or after."""
+    return _is_replaced(time.sleep) or _is_replaced(select.select)
+
+
+def _running_trio() -> Any:
+    """The module trio, if it runs our caller."""
+    trio = sys.modules.get("trio")
+    try:
+        trio.lowlevel.current_task()  # type: ignore[union-attr]
+    except (AttributeError, RuntimeError):
+        return None
+    return trio
+
+
 def _word_of(text: bytes) -> int:
     """The first four bytes as the kernel compares them: after the end of a file there are zeros."""
     return int.from_bytes(text[:4].ljust(4, b"\0"), sys.byteorder)
@@ -511,7 +682,7 @@ class _Mapped:
     """
 
     def __init__(self, path: str, least: int):
-        self._path = path
+        self.path = path
         fd, state = _open_regular(path)
         try:
             if state.st_size < least:
@@ -546,7 +717,7 @@ class _Mapped:
         """The same for a file that cannot be opened any more: its name is gone, or there is no
         descriptor left. If somebody truncates it at this moment, SIGBUS ends this process."""
         try:
-            state = os.stat(self._path)
+            state = os.stat(self.path)
         except OSError:
             return self.page[:]
         is_it = (state.st_dev, state.st_ino) == self._identity
@@ -554,7 +725,7 @@ class _Mapped:
 
     def reopen(self) -> int:
         """A descriptor of the same file."""
-        fd, state = _open_regular(self._path)
+        fd, state = _open_regular(self.path)
         if (state.st_dev, state.st_ino) != self._identity:
             os.close(fd)
             raise ValueError("another file")
@@ -579,6 +750,60 @@ class _Futex:
 
     def wake(self) -> None:
         """Nobody sleeps long enough to need it."""
+
+
+class _Descriptor:
+    """An instance of inotify(7) that has an event once it is time to stop.
+
+    The owner writes the flag with pwrite(2), which is IN_MODIFY. It keeps the flag open for writing
+    as long as it lives, so its death is IN_CLOSE_WRITE.
+    """
+
+    _MODIFY, _CLOSE_WRITE, _DELETE_SELF = 0x2, 0x8, 0x400
+
+    def __init__(self, shared: Optional[_Mapped]) -> None:
+        try:
+            import ctypes
+        except ImportError as missing:
+            raise OSError(errno.ENOSYS, "no ctypes, which inotify(7) needs") from missing
+        libc = ctypes.CDLL(None, use_errno=True)
+
+        def call(name: str, *arguments: Any) -> int:
+            answer: int = getattr(libc, name)(*arguments)
+            if answer < 0:
+                number = ctypes.get_errno()
+                raise OSError(number, f"{name}: {os.strerror(number)}")
+            return answer
+
+        self._call = call
+        self.number = call("inotify_init1", os.O_CLOEXEC | os.O_NONBLOCK)
+        try:
+            self._watch = self._add(shared)
+        except BaseException:
+            os.close(self.number)
+            raise
+
+    def _add(self, shared: Optional[_Mapped]) -> int:
+        if shared is None:
+            # Nothing ever happens to it: only wake() makes an event.
+            return self._call("inotify_add_watch", self.number, b"/", self._DELETE_SELF)
+        what = self._MODIFY | self._CLOSE_WRITE
+        # If the name was deleted in the meantime, this is the file that the owner has put back, and
+        # raises together with ours.
+        return self._call("inotify_add_watch", self.number, os.fsencode(shared.path), what)
+
+    def wake(self) -> None:
+        # The end of a watch is an event, too. It takes no lock, for a signal handler.
+        with contextlib.suppress(OSError):
+            self._call("inotify_rm_watch", self.number, self._watch)
+            self._watch = self._add(None)
+
+    def drain(self) -> None:
+        with contextlib.suppress(BlockingIOError):
+            os.read(self.number, 4096)
+
+    def close(self) -> None:
+        os.close(self.number)
 
 
 def _futex_for(shared: Optional[_Mapped]) -> _Futex:
