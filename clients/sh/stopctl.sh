@@ -15,6 +15,9 @@
 #                   (CLOCK_MONOTONIC) and stop_deadline (Unix seconds), `-` if not known; 1 to
 #                   continue. Checks the owner as well, with od(1).
 #
+# A script whose output is of use only as a whole ends with `exit 75`, "asked, not finished", if it
+# leaves before its end: make, snakemake or Slurm then does not take a part for the whole.
+#
 # Without a supervisor they say to continue. Names that begin with _stopctl_ are private. Safe under
 # `set -eu`. `stopctl keep-going` and `stopctl sleep` do the same as programs, for scripts that source
 # nothing. Each of those costs the start of a process, one or two milliseconds; keep_going costs some
@@ -117,6 +120,6 @@ _stopctl_ask_again() {
 # has, every look says stop.
 _stopctl_is_lost() {
     _stopctl_owner=$(od -An -tu4 -N4 "${STOPCTL_FLAG%/*}/owner" 2>/dev/null | tr -d ' ') || return 1
-    [ $((${_stopctl_owner:-0} & 0x40000000)) -ne 0 ] || return 1
+    [ "$((${_stopctl_owner:-0} & 0x40000000))" -ne 0 ] || return 1
     _stopctl_stopped='1   lost'
 }

@@ -68,6 +68,16 @@ fn the_client_in_sh_conforms_in_busybox() {
 }
 
 #[test]
+fn the_client_in_sh_conforms_where_digits_separate_words() {
+    if lacks(Need::Program("dash")) {
+        return;
+    }
+    let script = "IFS=0123456789; . ./probe.sh";
+    let client = sh_client("sh with another IFS");
+    conforms(&client.run(&["dash", "-c", script, "./probe.sh"]));
+}
+
+#[test]
 fn the_client_in_sh_conforms_with_the_program_on_the_path() {
     if lacks(Need::Program("dash")) {
         return;
@@ -78,9 +88,7 @@ fn the_client_in_sh_conforms_with_the_program_on_the_path() {
         "PATH={}:{path}",
         program.parent().expect("a directory").display()
     );
-    let client = Client::new("sh with stopctl", Kind::Reopens)
-        .file("clients/sh/stopctl.sh", "stopctl.sh")
-        .file("tests/languages/conformance/probe.sh", "probe.sh");
+    let client = sh_client("sh with stopctl");
     conforms(&client.run(&["env", &path, "dash", "probe.sh"]));
 }
 
@@ -185,10 +193,13 @@ fn sh(name: &'static str, shell: &[&str]) {
     if lacks(Need::Program(name)) {
         return;
     }
-    let client = Client::new(name, Kind::Reopens)
+    conforms(&sh_client(name).run(&[shell, &["probe.sh"]].concat()));
+}
+
+fn sh_client(name: &'static str) -> Client {
+    Client::new(name, Kind::Reopens)
         .file("clients/sh/stopctl.sh", "stopctl.sh")
-        .file("tests/languages/conformance/probe.sh", "probe.sh");
-    conforms(&client.run(&[shell, &["probe.sh"]].concat()));
+        .file("tests/languages/conformance/probe.sh", "probe.sh")
 }
 
 fn conforms(client: &Client) {

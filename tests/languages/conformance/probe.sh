@@ -3,10 +3,10 @@ set -eu
 . "${0%/*}/stopctl.sh"
 
 seconds() {
-    printf '%d.%03d' $(($1 / 1000)) $(($1 % 1000))
+    printf '%d.%03d' "$(($1 / 1000))" "$(($1 % 1000))"
 }
 
-while read -r question time; do
+while IFS=' ' read -r question time; do
     case $question in
     supervised)
         keep_going || :
