@@ -45,6 +45,7 @@ from types import BuiltinFunctionType
 from typing import (
     TYPE_CHECKING,
     Any,
+    AsyncIterable,
     AsyncIterator,
     Callable,
     Dict,
@@ -52,6 +53,7 @@ from typing import (
     Iterator,
     List,
     NamedTuple,
+    NoReturn,
     Optional,
     Tuple,
     TypeVar,
@@ -81,6 +83,8 @@ _NAP = 0.05
 # How often the text is copied until two copies agree: it may change while it is copied.
 _COPIES = 8
 _OWNER_DIED = 1 << 30
+
+_NOT_FINISHED = 75
 
 _DOWN = b"0".ljust(_LENGTH, b"\n")
 _REASON = re.compile(r"[a-z0-9-]{1,16}")
@@ -169,12 +173,24 @@ class Flag:
         # cost a system call for each look, and the size could still change after that.
         return _STOPS[self._page[0]]
 
-    def until(self, items: Iterable[_Item]) -> Iterator[_Item]:
+    def until(
+        self, items: Iterable[_Item], closing: Optional[Callable[[], object]] = None
+    ) -> Iterator[_Item]:
         """The items, until the flag is set.
 
         It looks before it takes an item, so none is taken from a queue and then lost.
+
+        ``closing`` is for a source that blocks until there is an item: it is called, in the thread
+        of :meth:`on_stop`, if the flag is set while the source blocks, and must end that. What the
+        source raises then is its end.
+
+            for message in stop.until(consumer, closing=consumer.close):
+            for job in stop.until(iter(jobs.get, None), closing=lambda: jobs.put(None)):
         """
         iterator = iter(items)
+        if closing is not None:
+            yield from self._until_closed(iterator, closing)
+            return
         while not self.is_set():
             try:
                 item = next(iterator)
@@ -182,10 +198,59 @@ class Flag:
                 return
             yield item
 
+    def _until_closed(
+        self, iterator: Iterator[_Item], closing: Callable[[], object]
+    ) -> Iterator[_Item]:
+        is_taking = False
+
+        def close() -> None:
+            if is_taking:
+                closing()
+
+        with self.on_stop(close):
+            while True:
+                # ORDER: first this, then the look: either we see the flag, or close() sees this.
+                is_taking = True
+                if self.is_set():
+                    return
+                try:
+                    item = next(iterator)
+                except StopIteration:
+                    return
+                except Exception:
+                    if self.is_set():
+                        return
+                    raise
+                finally:
+                    is_taking = False
+                yield item
+
+    async def until_async(self, items: AsyncIterable[_Item]) -> AsyncIterator[_Item]:
+        """The same for asyncio and trio: a source that waits for its next item is cancelled."""
+        iterator = items.__aiter__()
+        while not self.is_set():
+            taken: List[_Item] = []
+            async with self.move_on():
+                try:
+                    taken.append(await iterator.__anext__())
+                except StopAsyncIteration:
+                    return
+            for item in taken:
+                yield item
+
     def check(self) -> None:
         """Raise :class:`Stopped` if the flag is set: for code that is deep in calls."""
         if self.is_set():
             raise Stopped(self.reason)
+
+    def leave(self) -> NoReturn:
+        """End the program with the status for "asked, not finished": 75, EX_TEMPFAIL.
+
+        For a program whose output is of use only if it is whole: make, snakemake, GNU parallel and
+        Slurm then do not take a part for the whole. Like sys.exit() it is for the main thread.
+        ``stopctl run --stopped-status 75`` is the same for a program that ends with 0.
+        """
+        raise SystemExit(_NOT_FINISHED)
 
     def request(self) -> Optional[Request]:
         """What the flag says; None while it is down. It notices that the supervisor died."""
@@ -317,6 +382,71 @@ class Flag:
                 raise
         return registered
 
+    @contextlib.asynccontextmanager
+    async def move_on(self) -> AsyncIterator[None]:
+        """Cancel what is in the block once the flag is set, and go on behind it.
+
+            async with stop.move_on(), asyncio.TaskGroup() as tasks:
+                tasks.create_task(serve())
+
+        For asyncio, and for trio, whose ``move_on_after`` does this for a time. No exception
+        comes out of it, and so none in a group of exceptions.
+        """
+        trio = _running_trio()
+        if trio is not None:
+            async with self._move_on_trio(trio):
+                yield
+            return
+        import asyncio
+
+        task = asyncio.current_task()
+        assert task is not None
+        # Since Python 3.11 a task counts who has cancelled it.
+        cancelling = getattr(task, "cancelling", lambda: 0)
+        uncancel = getattr(task, "uncancel", lambda: 0)
+        before = cancelling()
+        is_asked = False
+
+        def cancel() -> None:
+            nonlocal is_asked
+            is_asked = True
+            task.cancel()
+
+        try:
+            with self.on_stop(cancel, loop=asyncio.get_running_loop()):
+                yield
+        except asyncio.CancelledError:
+            # Somebody else may have cancelled it, too.
+            if not is_asked or uncancel() > before:
+                raise
+        else:
+            if is_asked:
+                uncancel()
+
+    @contextlib.asynccontextmanager
+    async def _move_on_trio(self, trio: Any) -> AsyncIterator[None]:
+        block, waiting = trio.CancelScope(), trio.CancelScope()
+
+        async def wait() -> None:
+            with waiting:
+                await self.wait_async()
+                block.cancel()
+
+        # A nursery would put what the block raises into a group.
+        trio.lowlevel.spawn_system_task(wait)
+        try:
+            with block:
+                yield
+        finally:
+            waiting.cancel()
+
+    def as_signal(self, number: int) -> OnStop:
+        """Send this process the signal when the flag is set: ``stop.as_signal(SIGTERM)``.
+
+        For a program that knows already how to end well when that signal comes.
+        """
+        return self.on_stop(lambda: os.kill(os.getpid(), number))
+
     # This process alone
 
     def set(self) -> None:
@@ -340,8 +470,8 @@ class Flag:
         for number in signals:
             signal.signal(number, handler)
 
-    def __reduce__(self) -> Tuple[Callable[[str], Flag], Tuple[str]]:
-        return _flag_at, (self._path,)
+    def __reduce__(self) -> Tuple[Callable[[str, str], Flag], Tuple[str, str]]:
+        return _flag_from, (self._path, _boot() if self.supervised else "")
 
     def __repr__(self) -> str:
         if self._shared is None:
@@ -554,6 +684,23 @@ def _flag_at(path: str) -> Flag:
         why = (problem.strerror if isinstance(problem, OSError) else None) or str(problem)
         _warn(f"stopctl: the flag {path!r} cannot be used ({why}); running without a supervisor")
     return _flags[path]
+
+
+def _flag_from(path: str, boot: str) -> Flag:
+    """A flag that another process had. ``boot`` is where, if it was supervised."""
+    given = _flag_at(path)
+    if boot and boot == _boot() and not given.supervised:
+        # The run is over, or something is exhausted: nobody could stop us any more.
+        given._raise(_text_of("1", "lost"))
+    return given
+
+
+def _boot() -> str:
+    try:
+        with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:
+            return file.read()
+    except OSError:
+        return ""
 
 
 def _warn(text: str) -> None:

@@ -74,6 +74,57 @@ class Trio(unittest.TestCase):
 
         self.run_with(program)
 
+    def test_a_block_is_cancelled_and_nothing_comes_out_of_it(self):
+        async def program(stop, file):
+            with self.assertRaises(ZeroDivisionError):
+                async with stop.move_on():
+                    1 / 0
+            cleaned = []
+            with trio.fail_after(LONG):
+                async with stop.move_on(), trio.open_nursery() as nursery:
+                    nursery.start_soon(trio.sleep_forever)
+                    await trio.sleep(0.05)
+                    file.raise_it()
+                    try:
+                        await trio.sleep_forever()
+                    finally:
+                        cleaned.append(stop.reason)
+            self.assertEqual(cleaned, ["user"])
+
+        self.run_with(program)
+
+    def test_an_asynchronous_source_is_cancelled(self):
+        async def program(stop, file):
+            send, receive = trio.open_memory_channel(10)
+            send.send_nowait("item")
+            seen = []
+            with trio.fail_after(LONG):
+                async for item in stop.until_async(receive):
+                    seen.append(item)
+                    file.raise_it()
+                    send.send_nowait("left in the channel")
+            self.assertEqual(seen, ["item"])
+            self.assertEqual(receive.receive_nowait(), "left in the channel")
+
+        self.run_with(program)
+
+    def test_a_source_that_has_nothing_is_left(self):
+        async def program(stop, file):
+            send, receive = trio.open_memory_channel(10)
+            with trio.fail_after(LONG):
+                async with trio.open_nursery() as nursery:
+
+                    async def read():
+                        async for _ in stop.until_async(receive):
+                            raise AssertionError("nothing was sent")
+
+                    nursery.start_soon(read)
+                    await trio.sleep(0.05)
+                    file.raise_it()
+            send.close()
+
+        self.run_with(program)
+
 
 if __name__ == "__main__":
     unittest.main()
