@@ -36,7 +36,8 @@
 //! * It never prints, installs a logger, or ends the process of its caller: the program `stopctl`
 //!   does that, in `src/bin/stopctl`.
 //! * It never restarts a worker, and never runs on more than one machine.
-//! * It starts no thread, except for the token of an asynchronous worker (feature `tokio`).
+//! * It starts no thread, except where a worker wants its flag as a signal, or as the token of
+//!   asynchronous work (feature `tokio`).
 //!   `run::supervisor::supervise` owns the signals and children of the process while it runs, so it
 //!   belongs in a program that does nothing else.
 //!

@@ -1,8 +1,8 @@
 //! The flag: 64 bytes of text in shared memory that a worker reads. See stopctl-flag(7).
 
+mod descriptor;
 pub mod format;
 pub mod reader;
-#[cfg(feature = "tokio")]
-mod token;
+mod thread;
 #[cfg(feature = "cli")]
 pub mod writer;

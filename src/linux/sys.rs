@@ -15,10 +15,12 @@ mod child;
 mod clock;
 #[cfg(feature = "cli")]
 mod descriptor;
+mod events;
 #[cfg(feature = "cli")]
 mod file;
 mod futex;
 mod mapping;
+mod own_signals;
 #[cfg(feature = "cli")]
 mod pidfd;
 #[cfg(feature = "cli")]
@@ -41,6 +43,7 @@ pub(crate) use clock::{shift, shift_clock};
 pub(crate) use descriptor::{
     close_abandoned, close_inherited, received, take_descriptor, unread, window_size,
 };
+pub(crate) use events::{add_watch, discard, inotify, readable};
 #[cfg(feature = "cli")]
 pub(crate) use file::{
     attribute, directory_entries, is_mounted_over, is_open_elsewhere, signal_changes,
@@ -49,6 +52,7 @@ pub(crate) use futex::futex_wait;
 #[cfg(feature = "cli")]
 pub(crate) use futex::futex_wake_all;
 pub(crate) use mapping::SharedPage;
+pub(crate) use own_signals::{AllBlocked, signal_ourselves};
 #[cfg(feature = "cli")]
 pub(crate) use pidfd::{Whom, pid_namespace, pidfd_open, pidfd_signal, time_namespace};
 #[cfg(feature = "cli")]

@@ -6,9 +6,10 @@ use std::error::Error;
 use std::fmt;
 use std::fs::{File, OpenOptions};
 use std::io;
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-#[cfg(feature = "tokio")]
+use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -17,8 +18,7 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use super::format::{self, LEN, RUNNING, Request};
-#[cfg(feature = "tokio")]
-use super::token;
+use super::{descriptor, thread};
 use crate::contract::owner;
 use crate::linux::plain::plain;
 use crate::linux::sys::{self, SharedPage};
@@ -33,6 +33,9 @@ const LONGEST_SLEEP: Duration = Duration::from_secs(1);
 
 /// How often the text is copied until two copies agree: the owner may be writing it.
 const COPIES: usize = 8;
+
+/// The status of a worker that was asked to stop and has work left (`EX_TEMPFAIL`).
+const ASKED_NOT_FINISHED: u8 = 75;
 
 /// A worker's stop flag.
 ///
@@ -177,12 +180,71 @@ impl StopFlag {
         true
     }
 
+    /// Whether the worker should stop, because the flag was raised or the supervisor died.
+    pub(super) fn must_stop(&self) -> bool {
+        let flag = self.flag.as_ref();
+        flag.is_some_and(|flag| flag.word_while_down().is_none())
+    }
+
+    /// A descriptor that becomes readable when the worker should stop, for select(2), poll(2),
+    /// epoll(7), and what is built on them; no thread is needed.
+    ///
+    /// It may become readable for another reason, so ask [`heard`](Self::heard) then. Without a
+    /// supervisor it never does. It is an inotify(7) instance, of which a user may have 128
+    /// (`fs.inotify.max_user_instances`); it watches the flag, which is written when it is raised,
+    /// and the file beside it that the supervisor keeps open for writing until it dies.
+    ///
+    /// ```
+    /// use std::os::fd::AsRawFd as _;
+    ///
+    /// let stop = stopctl::StopFlag::from_env()?;
+    /// let asked = stop.descriptor()?;
+    /// let mut waiting = libc::pollfd { fd: asked.as_raw_fd(), events: libc::POLLIN, revents: 0 };
+    /// loop {
+    ///     // … with the descriptors of the other work beside it, and without a time limit …
+    ///     unsafe { libc::poll(&mut waiting, 1, 10) };
+    ///     if waiting.revents != 0 && stop.heard(&asked) {
+    ///         break;
+    ///     }
+    /// #   break;
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// If this user has too many of them, or no file has the name of the flag any more. The other
+    /// ways of waiting still work then.
+    pub fn descriptor(&self) -> io::Result<OwnedFd> {
+        descriptor::of(self)
+    }
+
+    /// What a [`descriptor`](Self::descriptor) that is readable means: whether the worker should
+    /// stop. If not, the descriptor is not readable any more; if so, it may be read away or not.
+    #[must_use]
+    pub fn heard(&self, descriptor: impl AsFd) -> bool {
+        descriptor::heard(self, descriptor.as_fd())
+    }
+
+    /// Sends this process `signal` as soon as the worker should stop, because the flag was raised or
+    /// the supervisor died: for a program that already ends well by a signal, SIGTERM for example.
+    ///
+    /// A thread, which sleeps until then and has every signal blocked, sends it once. Without a
+    /// supervisor there is no thread and no signal. A program that is to wait for something else,
+    /// too, can do without the thread: see [`descriptor`](Self::descriptor).
+    ///
+    /// # Errors
+    ///
+    /// If there is no such signal, or the thread cannot be started; then another call tries again.
+    pub fn as_signal(self: Arc<Self>, signal: i32) -> io::Result<()> {
+        thread::send(self, signal)
+    }
+
     /// A token that is cancelled as soon as the worker should stop, because the flag was raised or
     /// the supervisor died.
     ///
-    /// Waiting for a word in shared memory is a blocking call, so a thread does it, which sleeps
-    /// until then and ends with the process. Without a supervisor there is no thread, and only the
-    /// owner of the token can cancel it.
+    /// A thread, which sleeps until then and has every signal blocked, cancels it. Without a
+    /// supervisor there is no thread, and only the owner of the token can cancel it.
     ///
     /// ```
     /// # async fn work() {}
@@ -197,10 +259,17 @@ impl StopFlag {
     ///
     /// # Errors
     ///
-    /// If the thread cannot be started.
+    /// If the thread cannot be started; then another call tries again.
     #[cfg(feature = "tokio")]
     pub fn token(self: Arc<Self>) -> io::Result<CancellationToken> {
-        token::of(self)
+        thread::token(self)
+    }
+
+    /// What `main` returns when the worker was asked to stop and has work left: the status 75, which
+    /// is `EX_TEMPFAIL` in `<sysexits.h>`, "try again".
+    #[must_use]
+    pub fn leave() -> ExitCode {
+        ExitCode::from(ASKED_NOT_FINISHED)
     }
 
     /// What the flag says: level, reason, deadline; `None` while it is down. It also checks the
