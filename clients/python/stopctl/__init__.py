@@ -923,6 +923,7 @@ class _Descriptor:
             return answer
 
         self._call = call
+        self._events = ctypes.create_string_buffer(4096)
         self.number = call("inotify_init1", os.O_CLOEXEC | os.O_NONBLOCK)
         try:
             self._watch = self._add(shared)
@@ -946,8 +947,9 @@ class _Descriptor:
             self._watch = self._add(None)
 
     def drain(self) -> None:
-        with contextlib.suppress(BlockingIOError):
-            os.read(self.number, 4096)
+        # Not os.read: that of eventlet waits where there is nothing to be read any more.
+        with contextlib.suppress(OSError):
+            self._call("read", self.number, self._events, len(self._events))
 
     def close(self) -> None:
         os.close(self.number)
