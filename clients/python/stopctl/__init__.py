@@ -84,6 +84,10 @@ _NAP = 0.05
 _COPIES = 8
 _OWNER_DIED = 1 << 30
 
+# How long the end of the program waits for functions of on_stop, in seconds, if nobody enforces the
+# stop: the grace that stopctl gives.
+_PATIENCE = 10.0
+
 _NOT_FINISHED = 75
 
 _DOWN = b"0".ljust(_LENGTH, b"\n")
@@ -353,8 +357,9 @@ class Flag:
         It is called in a thread of this module: to interrupt code that cannot look, as
         ``connection.interrupt`` of sqlite3 does, or to close a socket. The last function that was
         registered is called first, and one that raises keeps none of the others from being called.
-        A program that ends in the meantime waits for them until the next rung comes; one that ends
-        by ``os._exit`` does not. A process that is forked later calls none of them.
+        A program that ends in the meantime waits for them until the next rung comes, or for ten
+        seconds if there is no supervisor; one that ends by ``os._exit`` does not. A process that is
+        forked later calls none of them.
 
         All signals are blocked in that thread, and in the programs that ``fn`` starts.
         RuntimeError if there can be no thread, as in an isolated subinterpreter: then ``fn`` is
@@ -503,6 +508,11 @@ class Flag:
         owner = self._owner
         return owner is not None and bool(_word_of(owner.read()) & _OWNER_DIED)
 
+    def _is_raised(self) -> bool:
+        """Whether the owner has raised it; a death, or set(), is not that."""
+        said = b"" if self._shared is None else self._shared.read()
+        return bool(said) and _STOPS[said[0]]
+
     def _text(self) -> bytes:
         """What the flag says once it is time to stop."""
         shared = self._shared
@@ -644,12 +654,16 @@ class Flag:
         """At the end of the program: what a stop has begun is finished, if there is time."""
         if watch.pid != os.getpid() or not self._look():
             return
+        end = time.monotonic() + _PATIENCE
         for thread in watch.threads:
             while thread.is_alive():
                 left = self.remaining
-                if left is not None and left <= 0:
+                if left is None:
+                    # A supervisor that has raised the flag and set no time gives all the time.
+                    left = _LONGEST if self._is_raised() else end - time.monotonic()
+                if left <= 0:
                     return
-                thread.join(_LONGEST if left is None else min(left, _LONGEST))
+                thread.join(min(left, _LONGEST))
 
 
 _flags: Dict[str, Flag] = {}

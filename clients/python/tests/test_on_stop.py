@@ -138,6 +138,9 @@ def program():
 
     stop.on_stop(last_batch)
     print("ready", flush=True)
+    if how == "alone":
+        stopctl._PATIENCE = 0.5
+        stop.set()
     begun.wait()
     if how == "fails":
         sys.exit(3)
@@ -170,6 +173,12 @@ class TheEnd(unittest.TestCase):
         said = self.end("ends", str(LONG), b"user %d 1" % deadline)
         self.assertEqual(said, ("", 0))
         self.assertLess(time.monotonic() - since, SOON * 2)
+
+    def test_not_for_ever_where_nobody_enforces_the_stop(self):
+        with FlagFile() as file:
+            program = run(file, ENDS, "alone", str(2 * LONG))
+            self.assertEqual(program.communicate(timeout=LONG)[0], "ready\n")
+            self.assertEqual(program.returncode, 0)
 
     def test_a_program_that_nobody_stopped_ends_at_once(self):
         script = "import os, sys, stopctl; os.environ['STOPCTL_FLAG'] = sys.argv[1]\n"
