@@ -41,30 +41,29 @@ impl Origin {
 
 /// The path of the base directory, which may not exist.
 pub(super) fn locate() -> io::Result<(PathBuf, Origin)> {
-    match std::env::var_os(VARIABLE) {
-        Some(path) if !path.is_empty() => {
-            // `components` drops a final slash, which would make the kernel follow a link.
-            let path: PathBuf = Path::new(&path).components().collect();
-            Ok((std::path::absolute(path)?, Origin::Variable))
-        }
-        Some(_) | None => Ok((of(Uid::effective()), Origin::Default)),
+    match named() {
+        Some(path) => Ok((path?, Origin::Variable)),
+        None => Ok((of(Uid::effective()), Origin::Default)),
     }
+}
+
+/// The path that the variable names, if it names one.
+fn named() -> Option<io::Result<PathBuf>> {
+    let path = std::env::var_os(VARIABLE).filter(|path| !path.is_empty())?;
+    // `components` drops a final slash, which would make the kernel follow a link.
+    let path: PathBuf = Path::new(&path).components().collect();
+    Some(std::path::absolute(path))
 }
 
 /// Whose directory the variable names. A link is none.
 pub(super) fn owner_of_named() -> Option<u32> {
-    let (path, _) = locate()
-        .ok()
-        .filter(|(_, origin)| *origin == Origin::Variable)?;
-    let data = fs::symlink_metadata(path)
-        .ok()
-        .filter(fs::Metadata::is_dir)?;
-    Some(data.uid())
+    let data = fs::symlink_metadata(named()?.ok()?).ok()?;
+    data.is_dir().then(|| data.uid())
 }
 
 /// The path of the default base directory of `user`, which may not exist.
 pub(super) fn of(user: Uid) -> PathBuf {
-    chosen(defaults(user).collect(), user.as_raw())
+    chosen(defaults(user), user.as_raw())
 }
 
 /// The users who have something at a place where a default base directory may be.
@@ -96,14 +95,19 @@ fn defaults(user: Uid) -> impl Iterator<Item = PathBuf> {
 }
 
 /// The first of `paths` that belongs to the user `us`; otherwise the first that does not exist;
-/// otherwise the first.
-fn chosen(mut paths: Vec<PathBuf>, us: u32) -> PathBuf {
-    // The owner of a link itself, not of what it leads to.
-    let owner = |path: &PathBuf| fs::symlink_metadata(path).map(|data| data.uid());
-    let owners: Vec<Option<u32>> = paths.iter().map(|path| owner(path).ok()).collect();
-    let ours = owners.iter().position(|&owner| owner == Some(us));
-    let free = || owners.iter().position(Option::is_none);
-    paths.swap_remove(ours.or_else(free).unwrap_or(0))
+/// otherwise the first. Nearly always that is the first of all, so the kernel is asked of one at a
+/// time.
+fn chosen(paths: impl Iterator<Item = PathBuf>, us: u32) -> PathBuf {
+    let (mut free, mut taken) = (None, None);
+    for path in paths {
+        // The owner of a link itself, not of what it leads to.
+        match fs::symlink_metadata(&path) {
+            Ok(data) if data.uid() == us => return path,
+            Ok(_) => taken.get_or_insert(path),
+            Err(_) => free.get_or_insert(path),
+        };
+    }
+    free.or(taken).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -121,7 +125,7 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         let paths: Vec<PathBuf> = (0..3).map(|n| root.path().join(n.to_string())).collect();
         let (us, another) = (Uid::effective().as_raw(), Uid::effective().as_raw() + 1);
-        let place = |who| chosen(paths.clone(), who);
+        let place = |who| chosen(paths.iter().cloned(), who);
         assert_eq!(place(us), paths[0]);
         fs::create_dir(&paths[0]).unwrap();
         assert_eq!(
