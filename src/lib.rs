@@ -209,3 +209,6 @@ mod failpoint;
 pub use contract::flag::format::Request;
 pub use contract::flag::reader::{FlagError, StopFlag};
 pub use linux::sys::now;
+#[cfg(feature = "cli")]
+#[doc(hidden)]
+pub use linux::sys::start;

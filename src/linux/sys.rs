@@ -32,6 +32,8 @@ mod robust;
 #[cfg(feature = "cli")]
 mod signal;
 #[cfg(feature = "cli")]
+mod start;
+#[cfg(feature = "cli")]
 mod writable;
 
 #[cfg(feature = "cli")]
@@ -66,6 +68,8 @@ pub(crate) use signal::{
     Disposition, act_by_default, ignored_by_us, is_ignored, kill, kill_group, kill_own_group,
     redirect_to_main_thread, set_disposition,
 };
+#[cfg(feature = "cli")]
+pub use start::start;
 #[cfg(feature = "cli")]
 pub(crate) use writable::WritablePart;
 

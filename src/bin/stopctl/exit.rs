@@ -2,7 +2,6 @@
 
 use std::ffi::OsString;
 use std::fmt::Display;
-use std::process::ExitCode;
 
 use clap::error::ErrorKind;
 use stopctl::decide::verdict::Verdict;
@@ -70,16 +69,16 @@ impl Leave {
         self
     }
 
-    /// Ends the program.
-    pub(crate) fn now(self) -> ExitCode {
+    /// Ends the program, here or with the exit status that it returns.
+    pub(crate) fn now(self) -> u8 {
         match self {
-            Self::With(status) => ExitCode::from(status),
+            Self::With(status) => status,
             Self::DieOf(signal) => {
                 // PID 1 cannot die of a signal: the kernel protects it even from its own.
                 if std::process::id() != 1 {
                     process::die_of(signal);
                 }
-                ExitCode::from(Ended::Signalled(signal).shell_status())
+                Ended::Signalled(signal).shell_status()
             }
         }
     }

@@ -1,4 +1,5 @@
 //! stopctl: a process supervisor that asks before it shoots. See stopctl(1).
+#![cfg_attr(not(test), no_main)]
 
 mod cli;
 mod commands;
@@ -8,7 +9,7 @@ mod report;
 mod say;
 mod show;
 
-use std::process::ExitCode;
+use std::ffi::OsString;
 
 use stopctl::linux::process::Borrowed;
 
@@ -19,13 +20,15 @@ use crate::commands::{
 };
 use crate::exit::Leave;
 
-fn main() -> ExitCode {
+stopctl::main!(leave);
+
+/// Does what was typed, and returns the exit status.
+fn leave(words: &[OsString]) -> u8 {
     if let Some(borrowed) = Borrowed::get() {
         return Leave::FAILED.saying(&borrowed).now();
     }
-    let words = std::env::args_os().collect::<Vec<_>>();
-    let leave = parse::read(&words).map_or_else(
-        |error| Leave::from_usage(error, &words),
+    let leave = parse::read(words).map_or_else(
+        |error| Leave::from_usage(error, words),
         |typed| match typed.command {
             Command::Run(args) => run::run(&args, &typed.variables),
             Command::Stop(args) => stop::stop(&args),

@@ -126,7 +126,7 @@ const IGNORED_BY_US: [i32; 2] = [libc::SIGPIPE, libc::SIGXFSZ];
 /// The ones among them that were ignored when this process started, one bit each.
 static WERE_IGNORED: AtomicU32 = AtomicU32::new(0);
 
-/// Runs before `main`, and so before Rust's runtime ignores SIGPIPE and hides what was inherited.
+/// Runs before `main`, and so before SIGPIPE is ignored and what was inherited can be seen no more.
 extern "C" fn remember_ignored() {
     for signal in IGNORED_BY_US.into_iter().filter(|&one| is_ignored(one)) {
         WERE_IGNORED.fetch_or(1 << signal, Ordering::Relaxed);
