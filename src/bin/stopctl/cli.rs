@@ -11,6 +11,10 @@ use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum, ValueHint};
 // By path, so that the tests that include this file find them, too.
 #[path = "cli/deferred.rs"]
 mod deferred;
+#[path = "cli/group.rs"]
+mod group;
+#[path = "cli/narrow.rs"]
+pub(crate) mod narrow;
 #[path = "cli/notify.rs"]
 pub(crate) mod notify;
 #[path = "cli/run.rs"]
@@ -19,6 +23,7 @@ pub(crate) mod run;
 pub(crate) mod unit;
 
 use deferred::Deferred;
+use group::{Group, Names};
 
 /// What is said after the list of commands.
 const EXAMPLES: &str = "\
@@ -88,15 +93,20 @@ pub(crate) enum Command {
     Client(Deferred<ClientArgs>),
 }
 
+/// The variables that say how much is said if that is not typed.
+const QUIET: &str = "STOPCTL_QUIET";
+const VERBOSE: &str = "STOPCTL_VERBOSE";
+const COLOR: &str = "STOPCTL_COLOR";
+
 /// How much is said, and whether in colour.
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub(crate) struct Voice {
     /// Say nothing but errors
-    #[arg(short, long, env = "STOPCTL_QUIET", hide_env_values = true, help_heading = "What is told", value_parser = clap::builder::FalseyValueParser::new())]
+    #[arg(short, long, env = QUIET, hide_env_values = true, help_heading = "What is told", value_parser = clap::builder::FalseyValueParser::new())]
     pub(crate) quiet: bool,
 
     /// Name every signal sent; twice: trace
-    #[arg(short, long, action = ArgAction::Count, value_parser = verbosity, env = "STOPCTL_VERBOSE", hide_env_values = true, help_heading = "What is told")]
+    #[arg(short, long, action = ArgAction::Count, value_parser = verbosity, env = VERBOSE, hide_env_values = true, help_heading = "What is told")]
     pub(crate) verbose: u8,
 
     /// When to use colours
@@ -104,11 +114,19 @@ pub(crate) struct Voice {
         long,
         value_name = "WHEN",
         default_value = "auto",
-        env = "STOPCTL_COLOR",
+        env = COLOR,
         hide_env_values = true,
         help_heading = "What is told"
     )]
     pub(crate) color: Color,
+}
+
+impl Group for Voice {
+    const NAMES: Names = Names {
+        long: &["quiet", "verbose", "color"],
+        short: "qv",
+        variables: &[QUIET, VERBOSE, COLOR],
+    };
 }
 
 /// Whose runs are meant.
@@ -365,9 +383,10 @@ fn verbosity(value: &str) -> Result<u8, &'static str> {
     value.parse().map_err(|_| "write 0, 1 or 2")
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Color {
     // A variable that is empty is as good as none.
+    #[default]
     #[value(alias = "")]
     Auto,
     Always,

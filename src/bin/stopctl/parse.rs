@@ -9,6 +9,7 @@ use clap::parser::ValueSource;
 use clap::{ArgMatches, CommandFactory as _, FromArgMatches as _};
 use stopctl::words::worker_number::WorkerNumber;
 
+use crate::cli::narrow::narrow;
 use crate::cli::run::{GRACE, KILL_AFTER, RunArgs, RunTimes, STOP_WITHIN, UNAWARE_GRACE};
 use crate::cli::{Cli, Command};
 use crate::say::usage;
@@ -23,12 +24,22 @@ pub(crate) struct Typed {
 
 /// Reads what was typed.
 pub(crate) fn read(words: &[OsString]) -> Result<Typed, Error> {
-    // Never dropped: freeing the declaration takes a thirtieth of a short run.
-    let mut declared = ManuallyDrop::new(Cli::command());
+    if let Some(Ok(typed)) = narrow(words).map(|declared| typed(declared, words)) {
+        return Ok(typed);
+    }
+    // The whole declaration words what is wrong, or the help.
+    typed(Cli::command(), words)
+}
+
+/// Reads what was typed, as it is declared.
+fn typed(declared: clap::Command, words: &[OsString]) -> Result<Typed, Error> {
+    // Never dropped: freeing the declaration takes a part of a short run.
+    let mut declared = ManuallyDrop::new(declared);
     let mut matches = declared
         .try_get_matches_from_mut(words)
         .map_err(|error| explained(error, &declared, words))?;
-    let run = matches.subcommand_matches("run");
+    let named = matches.subcommand();
+    let run = named.and_then(|(name, typed)| (name == "run").then_some(typed));
     let times = run.map(TypedTimes::of);
     let (empty, variables) = run.map(variables).unwrap_or_default();
     let Cli { mut command } = Cli::from_arg_matches_mut(&mut matches)?;
@@ -39,6 +50,12 @@ pub(crate) fn read(words: &[OsString]) -> Result<Typed, Error> {
     Ok(Typed { command, variables })
 }
 
+/// Where the value of an option comes from; `None` if it has none, or was not declared.
+fn source(run: &ArgMatches, option: &str) -> Option<ValueSource> {
+    let is_there = run.ids().any(|id| id == option);
+    is_there.then(|| run.value_source(option)).flatten()
+}
+
 /// The variables that times of the ladder come from: those that are empty, and the others.
 fn variables(run: &ArgMatches) -> (Vec<&'static str>, Vec<&'static str>) {
     let all = [
@@ -47,7 +64,7 @@ fn variables(run: &ArgMatches) -> (Vec<&'static str>, Vec<&'static str>) {
         ("stop_within", STOP_WITHIN),
         ("unaware_grace", UNAWARE_GRACE),
     ];
-    let is_used = |id| run.value_source(id) == Some(ValueSource::EnvVariable);
+    let is_used = |id| source(run, id) == Some(ValueSource::EnvVariable);
     let is_empty = |id| {
         let words = run.get_raw(id);
         words.is_some_and(|mut words| words.all(OsStr::is_empty))
@@ -61,12 +78,12 @@ fn variables(run: &ArgMatches) -> (Vec<&'static str>, Vec<&'static str>) {
 /// Takes back what comes from variables that are empty. Files for containers and CI set a variable to
 /// nothing where nothing was chosen.
 fn unset(args: &mut RunArgs, empty: &[&str]) {
-    let times = &mut args.times;
+    let times = &mut *args.times;
     for (variable, time) in [
         (GRACE, &mut times.grace),
         (KILL_AFTER, &mut times.kill_after),
         (STOP_WITHIN, &mut times.stop_within),
-        (UNAWARE_GRACE, &mut args.unaware_grace),
+        (UNAWARE_GRACE, &mut args.other_times.unaware_grace),
     ] {
         if empty.contains(&variable) {
             *time = None;
@@ -142,7 +159,7 @@ struct TypedTimes {
 
 impl TypedTimes {
     fn of(run: &ArgMatches) -> Self {
-        let typed = |id| run.value_source(id) == Some(ValueSource::CommandLine);
+        let typed = |id| source(run, id) == Some(ValueSource::CommandLine);
         Self {
             whole: typed("stop_within"),
             parts: typed("grace") || typed("kill_after"),
@@ -167,7 +184,14 @@ impl TypedTimes {
 
 #[cfg(test)]
 mod tests {
-    use super::{WorkerNumber, workers};
+    use std::ffi::OsString;
+
+    use clap::CommandFactory as _;
+    use proptest::collection::vec;
+    use proptest::prelude::proptest;
+    use proptest::sample::select;
+
+    use super::{Cli, WorkerNumber, narrow, typed, workers};
 
     fn read(typed: &[&str]) -> Result<Vec<u32>, String> {
         let typed: Vec<String> = typed.iter().map(ToString::to_string).collect();
@@ -186,6 +210,79 @@ mod tests {
                 refused,
                 format!("train has no worker {typed}: it has only workers 0-2")
             );
+        }
+    }
+
+    /// What is read of a line by the declaration of its command, and by the whole declaration.
+    fn both(line: &[&str]) -> (Option<String>, Option<String>) {
+        let words: Vec<OsString> = ["stopctl"].iter().chain(line).map(Into::into).collect();
+        let read = |declared| {
+            let typed = typed(declared, &words).ok()?;
+            Some(format!("{:?} {:?}", typed.command, typed.variables))
+        };
+        (narrow(&words).and_then(read), read(Cli::command()))
+    }
+
+    #[test]
+    fn the_declaration_of_its_command_is_enough_for_a_line_without_a_mistake() {
+        for line in [
+            "run true",
+            "run -- true -n 3 -- --help",
+            "run true --help -x",
+            "run -n4 --name=x --grace 3s -- true",
+            "run -vvq --color always -k -1s true",
+            "run --forward -USR2 --forward HUP --stdin null -- cat",
+            "run --stop-on-exit --signal INT --signal-to group -- -x",
+            "run --stop-within 9s --timeout 1h --unaware-grace auto true",
+            "run --events fd:3 --annotations github --stopped-status -1 true",
+            "run --notify --ready notify --shield --no-guard --stragglers leave true",
+            "stop -w 1 -w -2 --grace -1 --json train",
+            "stop --all --no-wait -q",
+            "signal train HUP --user nobody",
+            "status --watch train",
+            "list --all-users",
+            "wait --timeout 1s train",
+            "keep-going",
+            "sleep -5",
+            "clean -nv",
+            "notify --ready --status x",
+            "notify --run train --extend 5s -w 1",
+            "unit demo -n 4 --name --help -- true",
+            "completions bash",
+            "client python",
+        ] {
+            let line: Vec<&str> = line.split(' ').collect();
+            let (by_its_own, by_all) = both(&line);
+            assert!(by_its_own.is_some(), "{line:?}");
+            assert_eq!(by_its_own, by_all, "{line:?}");
+        }
+    }
+
+    /// `sleep` takes a word that begins with a hyphen for a time.
+    #[test]
+    fn help_is_asked_for_behind_every_command() {
+        for command in Cli::command().get_subcommands() {
+            for help in ["-h", "--help"] {
+                assert_eq!(both(&[command.get_name(), help]), (None, None));
+            }
+        }
+    }
+
+    proptest! {
+        /// Words that are options to some and values to others, in any order.
+        #[test]
+        fn a_line_is_read_as_by_the_whole_declaration_or_not_at_all(
+            command in select(&["run", "stop", "notify", "unit", "sleep", "help"][..]),
+            words in vec(select(&[
+                "--", "-", "", "-n", "-n4", "-vn", "-q", "-qg", "--name", "--name=", "--nam", "--grace",
+                "--grace=1s", "--no-guard", "--no-guard=x", "--signal", "--forward", "--ready", "notify",
+                "--stop-on-exit", "--stop-on-failure", "--help", "-h", "--status", "--extend", "-w",
+                "-1", "true", "run",
+            ][..]), 0..6),
+        ) {
+            let line: Vec<&str> = [command].into_iter().chain(words).collect();
+            let (by_its_own, by_all) = both(&line);
+            proptest::prop_assert!(by_its_own.is_none() || by_its_own == by_all, "{line:?}");
         }
     }
 }

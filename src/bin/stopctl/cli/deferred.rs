@@ -4,7 +4,7 @@ use std::ops::Deref;
 
 use clap::{ArgMatches, Args, FromArgMatches};
 
-/// Declaring all of it at every start would take a tenth of a short run.
+/// The help of one command needs the options of no other.
 #[derive(Debug)]
 pub(crate) struct Deferred<T>(pub(crate) T);
 

@@ -27,12 +27,12 @@ pub(crate) fn run(args: &RunArgs, variables: &[&str]) -> Leave {
         Ok(plan) => plan,
         Err(problem) => return Leave::FAILED.mistaken("run", &format_args!("{problem:#}")),
     };
-    let events = match args.events.as_deref().map(Events::open).transpose() {
+    let events = match args.told.events.as_deref().map(Events::open).transpose() {
         Ok(events) => events,
         Err(error) => {
             return Leave::FAILED.saying(&format_args!(
                 "--events: {}: {}",
-                escaped(args.events.as_deref().unwrap_or_default()),
+                escaped(args.told.events.as_deref().unwrap_or_default()),
                 plain(&error)
             ));
         }
@@ -65,7 +65,7 @@ pub(crate) fn run(args: &RunArgs, variables: &[&str]) -> Leave {
         }
         Err(error) => return Leave::FAILED.saying(&error),
     };
-    let annotations = args.annotations;
+    let annotations = args.told.annotations;
     let annotations = annotations.map(|service| Annotations::new(service, plan.stop_signal));
     let mut report = Report::new(voice, events, annotations, &plan);
     match supervise(&plan, launched, outer, &mut report) {

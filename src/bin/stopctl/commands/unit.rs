@@ -178,7 +178,7 @@ fn title(plan: &Plan) -> String {
 
 /// What was typed behind the name, with the path of the program: systemd has another PATH.
 fn arguments(words: &[OsString], parsed: &RunArgs) -> String {
-    let (options, command) = words.split_at(words.len() - parsed.command.len());
+    let (options, command) = words.split_at(words.len() - parsed.program.command.len());
     let program = found(&command[0]);
     let mut written: Vec<String> = options.iter().map(|word| quoting::argument(word)).collect();
     // Unless `--` was typed, and is among the options.

@@ -33,69 +33,74 @@ const MOST_WORKERS: u32 = 65_535;
 
 /// What the run is to be; `variables` are those that times come from, and not the command line.
 pub(crate) fn plan(args: &RunArgs, variables: &[&str]) -> anyhow::Result<Plan> {
-    let stop_signal = parse_signal(&args.signal).context("--signal")?;
+    let stop_signal = parse_signal(&args.stopped.signal).context("--signal")?;
     if [libc::SIGKILL, libc::SIGSTOP].contains(&stop_signal) {
         let name = signal_name(stop_signal);
         bail!("--signal: no worker can handle {name}: choose another signal");
     }
     let times = times(args, variables)?;
-    let when_one_ends = match (args.stop_on_exit, args.stop_on_failure) {
+    let when_one_ends = match (args.stopped.stop_on_exit, args.stopped.stop_on_failure) {
         (true, _) => WhenOneEnds::Stop,
         (false, true) => WhenOneEnds::StopIfFailed,
         (false, false) => WhenOneEnds::GoOn,
     };
-    let notify = match (args.ready, args.notify) {
+    let notify = match (args.ties.ready, args.ties.notify) {
         (cli::run::Ready::Notify, _) => Notify::Ready,
         (cli::run::Ready::Started, true) => Notify::Heard,
         (cli::run::Ready::Started, false) => Notify::Off,
     };
-    let name = args.name.as_deref().map(RunName::parse).transpose();
-    let workers = workers(&args.workers)?;
-    let place = place(args.foreground, workers)?;
-    let stopped_status = args.stopped_status.as_deref().map(str::parse).transpose();
+    let name = args.started.name.as_deref().map(RunName::parse).transpose();
+    let workers = workers(&args.started.workers)?;
+    let place = place(args.ties.foreground, workers)?;
+    let stopped_status = args
+        .status
+        .stopped_status
+        .as_deref()
+        .map(str::parse)
+        .transpose();
     Ok(Plan {
         name: name.context("--name")?,
         workers,
-        command: args.command.clone(),
+        command: args.program.command.clone(),
         times,
-        max_grace: max_grace(args.max_grace.as_deref(), &times)?,
+        max_grace: max_grace(args.other_times.max_grace.as_deref(), &times)?,
         notify,
-        timeout: timeout(args.timeout.as_deref())?,
+        timeout: timeout(args.times.timeout.as_deref())?,
         stop_signal,
         signal_to: signal_to(args)?,
         when_one_ends,
         place,
-        stdin: stdin(args.stdin, workers, place),
-        exposure: if args.shield {
+        stdin: stdin(args.ties.stdin, workers, place),
+        exposure: if args.enforcement.shield {
             Exposure::Shielded
         } else {
             Exposure::Open
         },
-        forward: forward::forward(&args.forward)?,
+        forward: forward::forward(&args.ties.forward)?,
         policy: Policy {
             stopped_status: stopped_status
                 .map_err(|_| anyhow!("--stopped-status: write a number from 0 to 255"))?,
-            preserve_status: args.preserve_status,
+            preserve_status: args.status.preserve_status,
         },
-        stragglers: match args.stragglers {
+        stragglers: match args.enforcement.stragglers {
             cli::run::Stragglers::Stop => Stragglers::Stop,
             cli::run::Stragglers::Leave => Stragglers::Leave,
             cli::run::Stragglers::Wait => Stragglers::Wait,
         },
-        cgroup: match args.cgroup {
+        cgroup: match args.enforcement.cgroup {
             cli::run::Cgroup::Auto => Use::Auto,
             cli::run::Cgroup::Off => Use::Off,
             cli::run::Cgroup::Require => Use::Require,
         },
-        tells_looks: args.events.is_some() || args.voice.verbose > 0,
-        guard: !args.no_guard,
+        tells_looks: args.told.events.is_some() || args.voice.verbose > 0,
+        guard: !args.enforcement.no_guard,
         managed: std::env::var_os("INVOCATION_ID").is_some(),
     })
 }
 
 /// Whom the stop signal reaches.
 fn signal_to(args: &RunArgs) -> anyhow::Result<SignalTo> {
-    match (args.signal_to, args.stragglers) {
+    match (args.stopped.signal_to, args.enforcement.stragglers) {
         (cli::run::SignalTo::Group, cli::run::Stragglers::Leave) => bail!(
             "--signal-to group signals the processes that --stragglers leave is to leave alone: use \
              one of the two"
@@ -147,7 +152,12 @@ fn timeout(typed: Option<&str>) -> anyhow::Result<Option<Duration>> {
 /// The times of the ladder, with the grace of workers that never look at their flags.
 fn times(args: &RunArgs, variables: &[&str]) -> anyhow::Result<Times> {
     let times = ladder(&args.times, variables)?;
-    let unaware = args.unaware_grace.as_deref().map(str::parse).transpose();
+    let unaware = args
+        .other_times
+        .unaware_grace
+        .as_deref()
+        .map(str::parse)
+        .transpose();
     let unaware = unaware.map_err(|error| {
         let source = source(variables, "--unaware-grace", UNAWARE_GRACE);
         anyhow!("{source}: {error}, or auto")
