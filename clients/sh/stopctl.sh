@@ -16,7 +16,8 @@
 #                   continue. Checks the owner as well, with od(1).
 #
 # A script whose output is of use only as a whole ends with `exit 75`, "asked, not finished", if it
-# leaves before its end: make, snakemake or Slurm then does not take a part for the whole.
+# leaves before its end: snakemake, Slurm, or make with .DELETE_ON_ERROR, then does not take a part
+# for the whole.
 #
 # Without a supervisor they say to continue. Names that begin with _stopctl_ are private. Safe under
 # `set -eu`. `stopctl keep-going` and `stopctl sleep` do the same as programs, for scripts that source

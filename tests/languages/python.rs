@@ -1,15 +1,18 @@
 //! Workers in Python under the real supervisor: each situation they must serve is an example in
 //! clients/python/examples, and a test here.
 
+use std::fs;
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
 
 use crate::support::base::Base;
 use crate::support::events::number;
+use crate::support::need::{Need, lacks};
 use crate::support::python::{client, example, python, with};
 use crate::support::scenario::Scenario;
 use crate::support::started::{End, Started, send};
+use crate::support::until::until;
 
 /// How the processes of a program are started.
 const METHODS: [&str; 3] = ["fork", "spawn", "forkserver"];
@@ -207,6 +210,33 @@ fn a_loop_of_its_own_waits_for_the_descriptor() {
     let end = stop(&base, run);
     assert!(flag_to_end(&end, 0) < AT_ONCE, "{:?}", end.events);
     assert!(end.out().contains("because of user"), "{}", end.out());
+}
+
+#[test]
+fn make_does_not_take_a_part_for_the_whole() {
+    let Some(python) = python() else { return };
+    if lacks(Need::Program("make")) {
+        return;
+    }
+    let base = Base::new();
+    let table = || fs::read_to_string(base.file("table")).unwrap_or_default();
+    let rule = format!(
+        ".DELETE_ON_ERROR:\ntable:\n\t{python} {} $(ROWS) >$@\n",
+        example("whole.py")
+    );
+    fs::write(base.file("Makefile"), rule).expect("a Makefile");
+    let make = |rows| {
+        let command = ["make", rows];
+        with_client(base.scenario().name("snake").command(&command)).start()
+    };
+    let run = make("ROWS=1000000");
+    until("a part is written", || !table().is_empty());
+    base.call(&["stop", "snake"]).expect(0);
+    // make's own status: its rule failed.
+    run.finish().expect(2).says("Error 75");
+    assert_eq!(table(), "");
+    make("ROWS=10").finish().expect(0);
+    assert_eq!(table().lines().count(), 10);
 }
 
 #[test]

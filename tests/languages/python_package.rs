@@ -84,6 +84,7 @@ fn its_types_are_strict() {
         "pool.py",
         "download.py",
         "selecting.py",
+        "whole.py",
     ] {
         files.push(format!("{package}/examples/{name}"));
     }

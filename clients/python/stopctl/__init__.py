@@ -250,8 +250,9 @@ class Flag:
     def leave(self) -> NoReturn:
         """End the program with the status for "asked, not finished": 75, EX_TEMPFAIL.
 
-        For a program whose output is of use only if it is whole: make, snakemake, GNU parallel and
-        Slurm then do not take a part for the whole. Like sys.exit() it is for the main thread.
+        For a program whose output is of use only as a whole: snakemake, GNU parallel, Slurm, or
+        make with ``.DELETE_ON_ERROR``, then do not take a part for it. Like sys.exit() it is for
+        the main thread.
         ``stopctl run --stopped-status 75`` is the same for a program that ends with 0.
         """
         raise SystemExit(_NOT_FINISHED)
