@@ -5,6 +5,8 @@ import shutil
 import struct
 import tempfile
 
+import stopctl
+
 DOWN = b"0".ljust(64, b"\n")
 ALIVE = 0x8000_1267
 DIED = 0xC000_0000
@@ -28,6 +30,10 @@ class FlagFile:
 
     def __exit__(self, *_):
         del os.environ["STOPCTL_FLAG"]
+        # A user may have few descriptors of inotify(7), and many interpreters are tested at a time.
+        known = stopctl._flags.pop(self.path, None)
+        for descriptor in known._descriptors.values() if known else ():
+            descriptor.close()
         shutil.rmtree(self.directory, ignore_errors=True)
 
     def raise_it(self, level=b"1", text=b"user 1874909537128 1763818800"):
