@@ -4,13 +4,19 @@ use std::io::Read as _;
 use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Stdio};
+use std::thread;
+use std::time::Duration;
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
+use crate::program::Program;
+
+/// What follows a start is over by then: all workers sleep, and the supervisor waits.
+const SETTLES: Duration = Duration::from_millis(50);
+
 /// What a worker told.
 pub(crate) struct Told {
-    pub(crate) what: u8,
     pub(crate) pid: i32,
     /// On `CLOCK_MONOTONIC`, in nanoseconds.
     pub(crate) at: u64,
@@ -18,7 +24,7 @@ pub(crate) struct Told {
 
 /// A supervisor, until its end.
 pub(crate) struct Scene {
-    pub(crate) child: Child,
+    child: Child,
     told: ChildStdout,
 }
 
@@ -27,11 +33,11 @@ pub(crate) fn now() -> u64 {
     stopctl::now().nanos()
 }
 
-/// A command in the environment that all of them get.
-pub(crate) fn command(words: &[String], place: &Path) -> Command {
-    let mut command = Command::new(&words[0]);
+/// A program in the environment that all of them get.
+pub(crate) fn command(program: &Program, place: &Path) -> Command {
+    let mut command = Command::new(&program.words[0]);
     command
-        .args(&words[1..])
+        .args(&program.words[1..])
         .env_clear()
         .env("PATH", "/usr/bin:/bin")
         .env("LC_ALL", "C.UTF-8")
@@ -42,9 +48,9 @@ pub(crate) fn command(words: &[String], place: &Path) -> Command {
 }
 
 impl Scene {
-    pub(crate) fn start(words: &[String], place: &Path) -> Self {
+    pub(crate) fn start(program: &Program, place: &Path) -> Self {
         // A group of its own: GNU timeout signals its group.
-        let mut command = command(words, place);
+        let mut command = command(program, place);
         let mut child = command
             .stdout(Stdio::piped())
             .process_group(0)
@@ -52,6 +58,14 @@ impl Scene {
             .expect("a supervisor");
         let told = child.stdout.take().expect("a pipe");
         Self { child, told }
+    }
+
+    /// One of `workers` workers, when what follows its start is over.
+    pub(crate) fn settled(program: &Program, workers: u32, place: &Path) -> (Self, Vec<Told>) {
+        let mut scene = Self::start(program, place);
+        let told = scene.next(workers);
+        thread::sleep(SETTLES);
+        (scene, told)
     }
 
     pub(crate) fn pid(&self) -> i32 {
@@ -68,10 +82,8 @@ impl Scene {
         let mut bytes = [0; 16];
         self.told.read_exact(&mut bytes).ok()?;
         let (words, at) = bytes.split_at(8);
-        let pid = i32::from_ne_bytes(words[4..].try_into().ok()?);
         Some(Told {
-            what: words[0],
-            pid,
+            pid: i32::from_ne_bytes(words[4..].try_into().ok()?),
             at: u64::from_ne_bytes(at.try_into().ok()?),
         })
     }
@@ -82,10 +94,7 @@ impl Scene {
 
     /// What else is told until nobody is left, and when the supervisor was gone, too.
     pub(crate) fn end(mut self) -> (Vec<Told>, u64) {
-        let mut told = Vec::new();
-        while let Some(one) = self.one() {
-            told.push(one);
-        }
+        let told = std::iter::from_fn(|| self.one()).collect();
         let _ = self.child.wait().expect("our own child");
         (told, now())
     }

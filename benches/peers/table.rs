@@ -1,164 +1,228 @@
-//! Ratios, and the table of all of them: a line for each thing that was measured of stopctl, with
-//! its peers beside it.
+//! What was measured, and the two tables of it: our own programs beside the goals, and the peers.
 
-/// What a program cost, and what that is compared with.
-struct Measured {
+use std::fmt;
+
+use crate::goals::{self, STATIC};
+use crate::numbers::Spread;
+use crate::program::Program;
+
+/// What one program cost.
+struct Row {
     what: String,
-    program: String,
-    cost: String,
-    compared: Option<Compared>,
-    goal: Option<Goal>,
+    unit: &'static str,
+    program: &'static str,
+    /// In each round.
+    costs: Vec<f64>,
+    beside: Option<Beside>,
 }
 
-/// A program that had its turn in the same rounds, what it cost, and the ratios to that: the
-/// least, the median and the most.
-struct Compared {
-    to: String,
-    cost: String,
-    ratios: (f64, f64, f64),
+/// The program that had its turn in the same rounds.
+struct Beside {
+    program: &'static str,
+    costs: Vec<f64>,
+    /// Ours over that, in each round.
+    ratios: Vec<f64>,
 }
-
-/// The most that it may be, and whether it is no more.
-struct Goal {
-    most: String,
-    reached: bool,
-}
-
-/// How a build of ours is called; what follows tells which.
-const OURS: &str = "stopctl";
 
 /// All that was measured.
 #[derive(Default)]
 pub(crate) struct Table {
-    costs: Vec<Measured>,
+    rows: Vec<Row>,
 }
 
 impl Table {
-    /// One program: what it cost in each round, and what the reference cost in the same one.
-    pub(crate) fn row(
+    /// What each of `programs` cost in each round. The first is what the others are compared with.
+    pub(crate) fn beside(
         &mut self,
         what: &str,
-        (name, unit): (&str, &str),
-        measured: &[f64],
-        (reference, theirs): (&str, &[f64]),
-        goal: Option<f64>,
+        unit: &'static str,
+        programs: &[Program],
+        costs: &[Vec<f64>],
     ) {
-        let each: Vec<f64> = measured.iter().zip(theirs).map(|(a, b)| a / b).collect();
-        let ratios = middle(&each);
-        self.add(Measured {
-            what: what.to_owned(),
-            program: name.to_owned(),
-            cost: told(middle(measured).1, unit),
-            compared: Some(Compared {
-                to: reference.to_owned(),
-                cost: told(middle(theirs).1, unit),
-                ratios,
-            }),
-            goal: goal.map(|most| Goal {
-                most: format!("{most:.2}"),
-                reached: ratios.1 <= most,
-            }),
-        });
-    }
-
-    /// One number, and the most that it may be.
-    pub(crate) fn count(
-        &mut self,
-        what: &str,
-        (name, unit): (&str, &str),
-        count: f64,
-        goal: Option<f64>,
-    ) {
-        self.add(Measured {
-            what: what.to_owned(),
-            program: name.to_owned(),
-            cost: told(count, unit),
-            compared: None,
-            goal: goal.map(|most| Goal {
-                most: told(most, unit),
-                reached: count <= most,
-            }),
-        });
-    }
-
-    fn add(&mut self, cost: Measured) {
-        // Seen at once: the whole takes minutes.
-        println!("{} · {} · {}", cost.what, cost.program, cost.cost);
-        self.costs.push(cost);
-    }
-
-    /// In Markdown, which can be read as it is, too.
-    pub(crate) fn print(&self) {
-        let peers = self.peers();
-        let ours = ["what", OURS, "ratio: min, median, max", "goal"];
-        let head: Vec<&str> = ours.into_iter().chain(peers.iter().copied()).collect();
-        println!("\n| {} |\n|{}", head.join(" | "), "---|".repeat(head.len()));
-        for cost in &self.costs {
-            if let Some(build) = cost.program.strip_prefix(OURS) {
-                let ratio = cost.compared.as_ref().map(|compared| {
-                    let (least, median, most) = compared.ratios;
-                    format!(
-                        "{least:.2}, {median:.2}, {most:.2} × {}",
-                        compared.to.trim_start_matches("GNU ")
-                    )
-                });
-                let goal = cost.goal.as_ref().map(|goal| {
-                    let missed = if goal.reached { "" } else { ", not reached" };
-                    format!("{}{missed}", goal.most)
-                });
-                let mut cells = vec![
-                    format!("{}{build}", cost.what),
-                    cost.cost.clone(),
-                    ratio.unwrap_or_default(),
-                    goal.unwrap_or_default(),
-                ];
-                cells.extend(peers.iter().map(|peer| self.of_peer(peer, cost)));
-                println!("| {} |", cells.join(" | "));
-            }
+        let (first, theirs) = (programs[0].name, &costs[0]);
+        for (program, costs) in programs.iter().zip(costs) {
+            let ratios = costs.iter().zip(theirs).map(|(a, b)| a / b);
+            let beside = Beside {
+                program: first,
+                costs: theirs.clone(),
+                ratios: ratios.collect(),
+            };
+            self.add(Row {
+                what: what.to_owned(),
+                unit,
+                program: program.name,
+                costs: costs.clone(),
+                beside: (program.name != first).then_some(beside),
+            });
         }
     }
 
-    /// All but ours, in the order in which they were measured.
-    fn peers(&self) -> Vec<&str> {
+    /// A number that needs no comparison.
+    pub(crate) fn count(
+        &mut self,
+        what: &str,
+        unit: &'static str,
+        program: &'static str,
+        count: f64,
+    ) {
+        self.add(Row {
+            what: what.to_owned(),
+            unit,
+            program,
+            costs: vec![count],
+            beside: None,
+        });
+    }
+
+    fn add(&mut self, row: Row) {
+        // Seen at once: the whole takes minutes.
+        println!("{} · {} · {}", row.what, row.program, row.cost());
+        self.rows.push(row);
+    }
+
+    /// All but our own, in the order in which they were measured.
+    fn peers(&self) -> Vec<&'static str> {
         let mut peers = Vec::new();
-        for cost in &self.costs {
-            let program = cost.program.as_str();
-            if !program.starts_with(OURS) && !peers.contains(&program) {
-                peers.push(program);
+        for row in self.rows.iter().filter(|row| !row.is_ours()) {
+            if !peers.contains(&row.program) {
+                peers.push(row.program);
             }
         }
         peers
     }
 
-    /// What a peer cost in the rounds of one of ours, and the median of its own ratios.
-    fn of_peer(&self, peer: &str, ours: &Measured) -> String {
-        let same = |cost: &&Measured| cost.what == ours.what && cost.program == peer;
-        if let Some(cost) = self.costs.iter().find(same) {
-            let other = cost.compared.as_ref().filter(|to| to.to != peer);
-            let ratio = other.map_or_else(String::new, |to| format!(" ({:.2})", to.ratios.1));
-            return format!("{}{ratio}", cost.cost);
-        }
-        let compared = ours.compared.as_ref().filter(|to| to.to == peer);
-        compared.map_or_else(String::new, |to| to.cost.clone())
+    /// Goals without a row: what counts is not on the machine, or the largest run was too small.
+    fn unmeasured(&self) -> impl Iterator<Item = (&'static str, &'static str, f64)> {
+        let is_measured = |what, program| {
+            let mut rows = self.rows.iter();
+            rows.any(|row| row.what == what && row.program == program)
+        };
+        let goals = goals::GOALS.into_iter();
+        goals.filter(move |&(what, program, _)| !is_measured(what, program))
+    }
+
+    /// What a program cost, and the median of its own ratios.
+    fn of(&self, what: &str, program: &str) -> String {
+        let mut rows = self.rows.iter();
+        let row = rows.find(|row| row.what == what && row.program == program);
+        row.map_or_else(String::new, |row| match &row.beside {
+            None => row.median(),
+            Some(beside) => {
+                let ratio = Spread::of(&beside.ratios).median;
+                format!("{} ({})", row.median(), short(ratio))
+            }
+        })
     }
 }
 
-/// The least, the median and the most.
-pub(crate) fn middle(measured: &[f64]) -> (f64, f64, f64) {
-    let mut sorted = measured.to_vec();
-    sorted.sort_by(f64::total_cmp);
-    (
-        sorted[0],
-        sorted[sorted.len() / 2],
-        sorted[sorted.len() - 1],
+/// In Markdown, which can be read as it is, too.
+impl fmt::Display for Table {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let goals = ["what", "program", "measured", "goal", "", "cost", "beside"];
+        head(f, &goals)?;
+        for row in self.rows.iter().filter(|row| row.is_ours()) {
+            line(f, &row.beside_its_goal())?;
+        }
+        for (what, program, most) in self.unmeasured() {
+            let cells = [what, program, "", &short(most), "not measured", "", ""];
+            line(f, &cells.map(str::to_owned))?;
+        }
+        let peers = self.peers();
+        let names = ["what", STATIC].into_iter().chain(peers.iter().copied());
+        head(f, &names.collect::<Vec<_>>())?;
+        for row in self.rows.iter().filter(|row| row.program == STATIC) {
+            let columns = [STATIC].into_iter().chain(peers.iter().copied());
+            let mut cells = vec![row.what.clone()];
+            cells.extend(columns.map(|program| self.of(&row.what, program)));
+            line(f, &cells)?;
+        }
+        Ok(())
+    }
+}
+
+impl Row {
+    fn is_ours(&self) -> bool {
+        self.program.starts_with(STATIC)
+    }
+
+    fn median(&self) -> String {
+        with_unit(Spread::of(&self.costs).median, self.unit)
+    }
+
+    fn cost(&self) -> String {
+        spread(&self.costs, self.unit)
+    }
+
+    /// What is judged, and by what: a ratio, if there is one.
+    fn beside_its_goal(&self) -> Vec<String> {
+        let (judged, unit) = match &self.beside {
+            None => (&self.costs, self.unit),
+            Some(beside) => (&beside.ratios, "×"),
+        };
+        let most = goals::most(&self.what, self.program);
+        let is_reached = most.map(|most| Spread::of(judged).median <= most);
+        let verdict = match is_reached {
+            None => "",
+            Some(true) => "ok",
+            Some(false) => "**not**",
+        };
+        let (cost, beside) = self
+            .beside
+            .as_ref()
+            .map_or_else(Default::default, |beside| {
+                let theirs = spread(&beside.costs, self.unit);
+                (self.cost(), format!("{}: {theirs}", beside.program))
+            });
+        let goal = most.map_or_else(String::new, |most| with_unit(most, unit));
+        vec![
+            self.what.clone(),
+            self.program.to_owned(),
+            spread(judged, unit),
+            goal,
+            verdict.to_owned(),
+            cost,
+            beside,
+        ]
+    }
+}
+
+fn head(f: &mut fmt::Formatter<'_>, names: &[&str]) -> fmt::Result {
+    writeln!(
+        f,
+        "\n| {} |\n|{}",
+        names.join(" | "),
+        "---|".repeat(names.len())
     )
 }
 
-fn told(number: f64, unit: &str) -> String {
-    let number = match number {
-        1000.0.. => format!("{number:.0}"),
+fn line(f: &mut fmt::Formatter<'_>, cells: &[String]) -> fmt::Result {
+    writeln!(f, "| {} |", cells.join(" | "))
+}
+
+/// The median and, in brackets, the quartiles: of one number only itself.
+fn spread(measured: &[f64], unit: &str) -> String {
+    let Spread {
+        lower,
+        median,
+        upper,
+    } = Spread::of(measured);
+    if measured.len() == 1 {
+        return with_unit(median, unit);
+    }
+    let (lower, median, upper) = (short(lower), short(median), short(upper));
+    format!("{median} [{lower}, {upper}] {unit}")
+}
+
+fn with_unit(number: f64, unit: &str) -> String {
+    format!("{} {unit}", short(number)).trim_end().to_owned()
+}
+
+/// In three digits, or all of a larger number; a whole one as it is.
+fn short(number: f64) -> String {
+    match number {
+        _ if number.fract() == 0.0 => format!("{number:.0}"),
+        100.0.. => format!("{number:.0}"),
         10.0.. => format!("{number:.1}"),
         _ => format!("{number:.2}"),
-    };
-    format!("{number} {unit}").trim_end().to_owned()
+    }
 }
