@@ -145,8 +145,8 @@ impl<'a> Run<'a> {
         at: Option<Moment>,
         mask: &SigSet,
     ) {
-        let workers = self.workers.iter().filter_map(Worker::deadline);
-        let unseen = self.workers.iter().any(Worker::ends_unseen);
+        let workers = self.workers.astir().filter_map(Worker::deadline);
+        let unseen = self.workers.astir().any(Worker::ends_unseen);
         let glance = unseen.then(|| sys::now() + GLANCE);
         let deadlines = workers.chain(at).chain(self.witness.deadline());
         let deadline = deadlines.chain(glance).min();
@@ -156,7 +156,7 @@ impl<'a> Run<'a> {
         let fds = control
             .into_iter()
             .chain(others)
-            .chain(self.workers.iter().flat_map(Worker::fds));
+            .chain(self.workers.astir().flat_map(Worker::fds));
         let mut fds: Vec<PollFd<'_>> = fds.map(|fd| PollFd::new(fd, PollFlags::POLLIN)).collect();
         // Any error is a wake-up: EINTR is a signal, and after any other we look all the same.
         let _ = ppoll(&mut fds, timeout.map(TimeSpec::from), Some(*mask));
@@ -324,7 +324,7 @@ impl<'a> Run<'a> {
 
     /// What was seen in an earlier wake-up is out of date.
     fn look_anew(&mut self) {
-        let trees = self.workers.iter().map(Worker::tree);
+        let trees = self.workers.astir().map(Worker::tree);
         let held = trees.flat_map(|tree| tree.rest().iter().map(|one| one.pid));
         self.search.restart(held);
     }
@@ -333,7 +333,7 @@ impl<'a> Run<'a> {
     /// kernel whether the run is ours, and a turn for each of thousands would ask that of them all.
     pub(crate) fn tick(&mut self, now: Moment) {
         let is_due = |worker: &&Worker| worker.deadline().is_some_and(|at| at <= now);
-        let due = self.workers.iter().filter(is_due).map(Worker::number);
+        let due = self.workers.astir().filter(is_due).map(Worker::number);
         for number in due.collect::<Vec<_>>() {
             self.on_worker(number, now, Worker::tick);
         }
@@ -386,14 +386,15 @@ impl<'a> Run<'a> {
     /// Makes the flags again in `dir` whose names are gone. Answers whether there were any, and
     /// why some could not be made.
     pub(crate) fn put_back_flags(&mut self, dir: &RunDir) -> (bool, io::Result<()>) {
-        let (mut missing, mut result) = (false, Ok(()));
-        for worker in self.workers.iter_mut().filter(|w| !w.is_over()) {
-            match worker.put_back_flag(dir) {
+        let (mut missing, mut first) = (false, None);
+        self.workers
+            .on_each(|worker| match worker.put_back_flag(dir) {
                 Ok(was_missing) => missing |= was_missing,
-                Err(error) => result = result.and(Err(error)),
-            }
-        }
-        (missing, result)
+                Err(error) => {
+                    first.get_or_insert(error);
+                }
+            });
+        (missing, first.map_or(Ok(()), Err))
     }
 
     /// Other ends of the flags of workers that are not over, by number.
@@ -405,9 +406,7 @@ impl<'a> Run<'a> {
 
     /// Asks all workers to stop as well as that can be done at once.
     pub(crate) fn abandon(&mut self) {
-        for worker in self.workers.iter_mut().filter(|w| !w.is_over()) {
-            worker.abandon(&self.rules);
-        }
+        self.workers.on_each(|worker| worker.abandon(&self.rules));
     }
 
     /// Gives up everything: somebody else is the owner now. Answers whether that is news.

@@ -187,6 +187,15 @@ impl Worker {
         due.min().filter(|_| !self.is_over())
     }
 
+    /// Whether a turn has to look at it though nothing has happened to it: the record is to tell of it,
+    /// it was asked to stop, something of it is waited for, or something is left of it. A worker that
+    /// runs is quiet, and so is one that is over.
+    pub(crate) fn is_astir(&self) -> bool {
+        let is_due = self.is_asked() || self.is_to_settle() || self.ends_unseen();
+        let is_at_work = is_due || self.deadline().is_some() || self.fds().next().is_some();
+        self.changed || !self.tree().rest().is_empty() || !self.is_over() && is_at_work
+    }
+
     /// The highest rung that was used on it.
     pub(crate) fn rung(&self) -> Option<Rung> {
         self.stop.rung()

@@ -328,7 +328,7 @@ impl<'a> Supervisor<'a> {
 
     /// Reaps everything that has ended, before anything is asked of anybody.
     fn reap(&mut self, now: Moment) {
-        let remains = self.run.workers().iter().any(Worker::leaves_others);
+        let remains = self.run.workers().astir().any(Worker::leaves_others);
         if !self.signals.children().take() && !remains {
             return;
         }

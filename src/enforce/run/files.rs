@@ -122,11 +122,11 @@ impl Files {
 
     /// Has the record tell what has changed of the workers, and writes it.
     pub(super) fn write(&mut self, workers: &mut Roster) {
-        for worker in workers.iter_mut() {
+        workers.on_astir(|worker| {
             if let Some(changes) = worker.take_changes() {
                 self.record.set_worker(worker.number(), &changes);
             }
-        }
+        });
         // Its storage is reserved. If writing fails all the same, readers see an older state.
         let _ = self.record.commit();
     }
@@ -136,20 +136,17 @@ impl Files {
     pub(super) fn mend(&mut self, workers: &mut Roster) -> Option<String> {
         let is_overwritten = self.record.is_overwritten();
         let is_due =
-            is_overwritten || self.record.is_due() || workers.iter().any(Worker::is_changed);
+            is_overwritten || self.record.is_due() || workers.astir().any(Worker::is_changed);
         if !is_due || !self.record.is_cut(&self.header) {
             if is_overwritten {
                 // It has written what was true when it was held up, and will not write again.
                 self.record.set_run(&self.header);
-                workers.iter_mut().for_each(Worker::forget);
+                workers.on_all(Worker::forget);
             }
             return None;
         }
-        let workers = workers.iter_mut();
-        let born = workers.map(|one| {
-            one.forget();
-            (one.number(), one.born())
-        });
+        workers.on_all(Worker::forget);
+        let born = workers.iter().map(|one| (one.number(), one.born()));
         let born: Vec<_> = born.collect();
         let name = &self.header.name;
         Some(match self.record.mend(&self.header, &born) {

@@ -9,6 +9,9 @@ use crate::words::worker_number::WorkerNumber;
 pub(crate) struct Roster {
     /// In the order of their numbers.
     workers: Vec<Worker>,
+    /// Which of them are astir, in the same order. A byte for each: a turn that passes over thousands
+    /// of quiet workers need not touch them.
+    astir: Vec<bool>,
     /// In the order in which they were made.
     finals: Vec<Final>,
 }
@@ -17,6 +20,7 @@ impl Roster {
     /// Takes in a worker that was started.
     pub(crate) fn add(&mut self, worker: Worker) {
         let place = self.end_of(Some(worker.number()));
+        self.astir.insert(place, worker.is_astir());
         self.workers.insert(place, worker);
     }
 
@@ -28,6 +32,13 @@ impl Roster {
     /// Those that are not over.
     pub(crate) fn there(&self) -> impl Iterator<Item = &Worker> {
         self.iter().filter(|worker| !worker.is_over())
+    }
+
+    /// Those that a turn has to look at; see [`Worker::is_astir`].
+    pub(crate) fn astir(&self) -> impl Iterator<Item = &Worker> {
+        let all = self.workers.iter().zip(&self.astir);
+        all.filter(|(_, is_astir)| **is_astir)
+            .map(|(worker, _)| worker)
     }
 
     /// Those whose numbers follow `last`; all of them if there is no such number.
@@ -58,22 +69,38 @@ impl Roster {
     /// Has `act` do something to each worker that is not over, and keeps the final records of those
     /// whose end that was.
     pub(super) fn on_each(&mut self, mut act: impl FnMut(&mut Worker)) {
-        for worker in &mut self.workers {
-            act_on(worker, &mut self.finals, &mut act);
-        }
+        self.each(|worker, finals| act_on(worker, finals, &mut act));
     }
 
     /// The same for the worker that has this number. It may have none: a flag may be opened whose
     /// worker could not be started.
     pub(super) fn on(&mut self, number: WorkerNumber, act: impl FnOnce(&mut Worker)) {
         if let Some(place) = self.place_of(number) {
-            act_on(&mut self.workers[place], &mut self.finals, act);
+            let worker = &mut self.workers[place];
+            act_on(worker, &mut self.finals, act);
+            self.astir[place] = worker.is_astir();
         }
     }
 
-    /// All of them, for what also concerns those that are over, and ends none.
-    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Worker> {
-        self.workers.iter_mut()
+    /// Has `act` do something to each worker, also to those that are over. It ends none.
+    pub(super) fn on_all(&mut self, mut act: impl FnMut(&mut Worker)) {
+        self.each(|worker, _| act(worker));
+    }
+
+    /// Has `act` do something to each worker that is astir, also to those that are over. It ends none.
+    pub(super) fn on_astir(&mut self, mut act: impl FnMut(&mut Worker)) {
+        let all = self.workers.iter_mut().zip(&mut self.astir);
+        for (worker, is_astir) in all.filter(|(_, is_astir)| **is_astir) {
+            act(worker);
+            *is_astir = worker.is_astir();
+        }
+    }
+
+    fn each(&mut self, mut act: impl FnMut(&mut Worker, &mut Vec<Final>)) {
+        for (worker, is_astir) in self.workers.iter_mut().zip(&mut self.astir) {
+            act(worker, &mut self.finals);
+            *is_astir = worker.is_astir();
+        }
     }
 
     fn place_of(&self, number: WorkerNumber) -> Option<usize> {
@@ -153,6 +180,23 @@ mod tests {
         assert_eq!(after(Some(0)), [4, 7]);
         assert_eq!(after(Some(5)), [7]);
         assert!(after(Some(7)).is_empty());
+    }
+
+    #[test]
+    fn a_worker_is_astir_until_there_is_nothing_to_do_about_it() {
+        let mut roster = roster(&[0, 4, 7]);
+        assert!(numbers(roster.astir()).is_empty());
+        roster.on(WorkerNumber::new(4), Worker::forget);
+        assert_eq!(numbers(roster.astir()), [4], "the record is to tell of it");
+        let mut told = Vec::new();
+        roster.on_astir(|worker| {
+            told.push(worker.number().get());
+            let _ = worker.take_changes();
+        });
+        assert_eq!(told, [4]);
+        assert!(numbers(roster.astir()).is_empty());
+        roster.on_all(Worker::forget);
+        assert_eq!(numbers(roster.astir()), [0, 4, 7]);
     }
 
     #[test]

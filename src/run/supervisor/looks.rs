@@ -76,7 +76,8 @@ impl Looks {
     /// Sees every look at once from now on, if a worker gains time by one: its ladder has to know
     /// when.
     pub(super) fn watch_if_gained(&mut self, run: &mut Run<'_>, now: Moment) {
-        if self.watch.is_none() && run.workers().there().any(Worker::gains_by_look) {
+        let gains = |one: &Worker| !one.is_over() && one.gains_by_look();
+        if self.watch.is_none() && run.workers().astir().any(gains) {
             self.watch(run, now);
         }
     }
