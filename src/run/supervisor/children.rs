@@ -257,8 +257,7 @@ impl Children {
             run.write_off(number, ended, false, now);
         }
         let rung = run.workers().get(number).and_then(Worker::rung);
-        self.foreground.share_key(rung, ended);
-        self.foreground.take_back(ended);
+        self.foreground.ended(rung, ended);
         self.siblings.add(MainEnded {
             number,
             was_asked,

@@ -56,6 +56,19 @@ impl Foreground {
         });
     }
 
+    /// A worker that had come to `rung` has ended. If a key ended it, the rest of our group gets the
+    /// signal of the key, too: the script that we are a line of, and the rest of our pipeline, would
+    /// have had it without us.
+    pub(super) fn ended(&mut self, rung: Option<Rung>, ended: Option<Ended>) {
+        let was_lent = self.terminal.as_ref().is_some_and(Terminal::is_lent);
+        // ORDER: the terminal, then the signal. When the script has died of it, the shell that waits
+        // for the script takes the terminal; who took it from the shell after that would end it.
+        self.take_back(ended);
+        if let Some(signal) = key(rung, ended).filter(|_| was_lent) {
+            let _ = process::signal(Target::OwnGroup, signal);
+        }
+    }
+
     /// The worker has been stopped, and we are about to be.
     pub(super) fn take_back_for_a_while(&mut self) {
         self.take_back_from(Leaves::Stopped);
@@ -77,16 +90,6 @@ impl Foreground {
             return None;
         }
         stops_with(signal, is_asked, terminal.is_lent())
-    }
-
-    /// A worker that had come to `rung` has ended. If a key ended it, the rest of our group gets
-    /// the signal of the key too: the script that we are a line of, and the rest of our pipeline,
-    /// would have had it without us.
-    pub(super) fn share_key(&self, rung: Option<Rung>, ended: Option<Ended>) {
-        let is_lent = self.terminal.as_ref().is_some_and(Terminal::is_lent);
-        if let Some(signal) = key(rung, ended).filter(|_| is_lent) {
-            let _ = process::signal(Target::OwnGroup, signal);
-        }
     }
 }
 
