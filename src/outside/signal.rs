@@ -37,6 +37,8 @@ pub enum Unsent {
     Ended(Vec<WorkerNumber>),
     /// It ended before its owner answered.
     EndedMeanwhile,
+    /// Its supervisor died before it answered, and nobody has taken over.
+    LostMeanwhile,
     /// Its owner has not answered in time, and will not send it later.
     Unanswered,
 }
@@ -117,8 +119,10 @@ fn wait_for_answers(
         if let Some(answer) = answer(seen, asked) {
             return answer;
         }
-        let is_over = course == Course::Over || course == Course::Lost;
-        if is_over || have_ended(seen, asked) {
+        if course == Course::Lost {
+            return Err(Unsent::LostMeanwhile);
+        }
+        if course == Course::Over || have_ended(seen, asked) {
             return Err(Unsent::EndedMeanwhile);
         }
         if until < now {

@@ -1,8 +1,10 @@
 //! `stopctl signal`: signals for workers, through the owner of their run.
 
-use std::fs::OpenOptions;
+use std::fs::{File, OpenOptions};
 use std::io::Write as _;
+use std::os::fd::AsFd as _;
 
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::signal::Signal;
 
 use super::scene::wait_for_record;
@@ -147,12 +149,39 @@ fn k16k_who_has_taken_over_sends_it_and_a_dead_supervisor_does_not() {
     let run = run.sh(HEARS).start();
     run.ready(1);
     run.signal(Signal::SIGKILL);
+    run.wait_for_exit();
     let dead = base.call(&["signal", "hears", "USR1"]);
     base.call(&["stop", "hears"]).expect(0);
     dead.expect(1).says("died: SIGUSR1 was not sent");
     let end = run.finish();
     end.expect_signal(9);
     assert!(!end.out().contains("got it"), "{}", end.out());
+}
+
+#[test]
+fn k16n_of_a_supervisor_that_dies_before_it_answers_nobody_knows_whether_it_sent_it() {
+    let base = Base::new();
+    let run = base
+        .scenario()
+        .name("hears")
+        .options(&["--no-guard"])
+        .without_events();
+    let run = run.sh(HEARS).start();
+    run.ready(1);
+    wait_for_record(&base, "hears");
+    run.signal(Signal::SIGSTOP);
+    let asking = base.begin(&["signal", "hears", "USR1"]);
+    // Only looked at: what it is asked stays there.
+    let control = File::open(base.runs().join("hears/control")).expect("a FIFO");
+    let mut asked = [PollFd::new(control.as_fd(), PollFlags::POLLIN)];
+    poll(&mut asked, PollTimeout::from(60_000_u16)).expect("a request");
+    run.signal(Signal::SIGKILL);
+    asking
+        .finish()
+        .expect(1)
+        .says("died before it answered: SIGUSR1 may have been sent or not");
+    base.call(&["stop", "hears"]).expect(0);
+    run.finish().expect_signal(9);
 }
 
 #[test]

@@ -93,6 +93,10 @@ fn unsent(name: &str, signal: &str, why: &Unsent) -> String {
         }
         Unsent::Ended(workers) => format!("{name}: {} had ended", named(workers)),
         Unsent::EndedMeanwhile => format!("{name} ended meanwhile: nobody was signalled"),
+        Unsent::LostMeanwhile => format!(
+            "the supervisor of {name} died before it answered: {signal} may have been sent or not; \
+             stopctl stop {name} ends what is left"
+        ),
         Unsent::Unanswered => format!(
             "the supervisor of {name} did not answer within {} s, and will not send it later",
             PATIENCE.as_secs()
