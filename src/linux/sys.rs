@@ -65,8 +65,8 @@ pub(crate) use random::random;
 pub(crate) use robust::{TwinPages, forget_robust_words};
 #[cfg(feature = "cli")]
 pub(crate) use signal::{
-    Disposition, act_by_default, ignored_by_us, is_ignored, kill, kill_group, kill_own_group,
-    redirect_to_main_thread, set_disposition,
+    Disposition, act_by_default, discard_pending, ignored_by_us, is_ignored, kill, kill_group,
+    kill_own_group, redirect_to_main_thread, set_disposition,
 };
 #[cfg(feature = "cli")]
 pub use start::start;

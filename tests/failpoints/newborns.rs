@@ -21,6 +21,7 @@ use crate::support::until::until;
 use crate::{VARIABLE, births, lines_of, patient, points, stopped};
 
 /// The points of a child at which it is stopped here.
+const CHILD: (usize, &str) = (1, "child");
 const BIRTH_WRITTEN: (usize, &str) = (3, "birth written");
 const CONDITIONS_HOLD: (usize, &str) = (4, "conditions hold");
 
@@ -80,17 +81,19 @@ impl<'b> Waiting<'b> {
     }
 }
 
-/// The one child of `pid` that is to be a worker, and neither a guard nor a scribe.
+/// The one child of `pid` that is to be a worker, and neither a guard nor a scribe: these have names of
+/// their own, a moment after they were forked.
 fn child_of(pid: i32) -> i32 {
-    let mut children = processes::children(pid);
-    children.retain(|child| {
-        let name = fs::read_to_string(format!("/proc/{child}/comm"));
-        !name.is_ok_and(|name| name.starts_with("stopctl-"))
+    let mut children = Vec::new();
+    until("one child is to be a worker", || {
+        children = processes::children(pid);
+        children.retain(|child| {
+            let name = fs::read_to_string(format!("/proc/{child}/comm"));
+            !name.is_ok_and(|name| name.starts_with("stopctl-"))
+        });
+        children.len() == 1
     });
-    let [child] = children[..] else {
-        panic!("not one child of {pid}: {children:?}");
-    };
-    child
+    children[0]
 }
 
 fn has_ended(pid: i32) -> bool {
@@ -130,9 +133,47 @@ fn k5i_a_stop_before_its_look_keeps_a_program_from_running() {
     let end = run.finish();
     end.expect(0);
     assert!(!waiting.went_on(), "K5");
-    // It left by itself, before any signal, and that is no failure.
+    // It left when it was asked, before any signal, and that is no failure.
     assert_eq!(end.events.signals(0), [""; 0], "K5: {}", end.err());
-    assert_eq!(end.events.ended(0)["exit_code"], 0, "K5");
+    let ended = end.events.ended(0);
+    assert_eq!(
+        (&ended["exit_code"], &ended["looked"]),
+        (&0.into(), &true.into()),
+        "K5"
+    );
+    assert_eq!(ended["outcome"], "flag", "K5");
+}
+
+#[test]
+fn k12f_a_signal_to_the_group_reaches_no_child_that_is_about_to_leave_it() {
+    for signal in [
+        Signal::SIGHUP,
+        Signal::SIGINT,
+        Signal::SIGTERM,
+        Signal::SIGTSTP,
+    ] {
+        let base = Base::new();
+        let waiting = Waiting::at(&base, CHILD);
+        let run = waiting.scenario("").in_its_own_group().start();
+        waiting.wait();
+        send(-run.pid(), signal);
+        if signal == Signal::SIGTSTP {
+            until("it is suspended", || {
+                processes::state(run.pid()) == Some('T')
+            });
+            send(run.pid(), Signal::SIGCONT);
+            waiting.let_go();
+            run.ready(1);
+            base.call(&["stop", NAME]).expect(0);
+        } else {
+            run.wait_for("asked");
+            waiting.let_go();
+        }
+        let end = run.finish();
+        let ended = end.events.ended(0);
+        assert_eq!(ended["outcome"], "flag", "{signal}: {}", end.err());
+        assert_eq!(end.events.signals(0), [""; 0], "{signal}");
+    }
 }
 
 #[test]

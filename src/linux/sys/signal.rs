@@ -51,6 +51,21 @@ pub(crate) fn set_disposition(signal: i32, to: Disposition) -> io::Result<()> {
     Ok(())
 }
 
+/// Takes what is pending for this process, which has every signal blocked, as if it had never been
+/// sent (sigtimedwait(2)). May be called between fork and exec.
+pub(crate) fn discard_pending() {
+    // SAFETY: all zeroes is a valid sigset_t.
+    let mut all: libc::sigset_t = unsafe { std::mem::zeroed() };
+    let at_once = libc::timespec {
+        tv_sec: 0,
+        tv_nsec: 0,
+    };
+    // SAFETY: `all` is a valid place for a set. It cannot fail.
+    unsafe { libc::sigfillset(&raw mut all) };
+    // SAFETY: the set and the time are valid; nobody wants to know who sent it.
+    while unsafe { libc::sigtimedwait(&raw const all, ptr::null_mut(), &raw const at_once) } > 0 {}
+}
+
 /// Whether this process ignores `signal` (sigaction(2)).
 pub(crate) fn is_ignored(signal: i32) -> bool {
     // SAFETY: all zeroes is a valid sigaction.

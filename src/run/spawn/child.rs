@@ -54,6 +54,9 @@ impl<'a> Child<'a> {
             Place::Foreground => setpgid(Pid::from_raw(0), Pid::from_raw(0)),
         }
         .map_err(Step::Session.failed())?;
+        // What was sent to the group of the supervisor while we still were in it has reached the
+        // supervisor, too, which knows what it means for its workers.
+        sys::discard_pending();
         if let Some(terminal) = &outfit.terminal {
             // If it fails, somebody has closed the terminal, and that stops the run.
             let _ = tcsetpgrp(terminal, getpid());
@@ -78,6 +81,7 @@ impl<'a> Child<'a> {
         outfit.birth.write(&born).map_err(Step::Record.failed())?;
         failpoint::pass("birth written");
         if !self.conditions.hold() {
+            self.conditions.note_look();
             return Ok(NotToRun);
         }
         failpoint::pass("conditions hold");
@@ -101,8 +105,6 @@ fn restore_dispositions(stop_signal: i32) -> io::Result<()> {
     if stop_signal != SIGTERM {
         sys::set_disposition(stop_signal, Disposition::Default)?;
     }
-    // A Ctrl-Z that reached us in this window may be pending. A child that it stops is continued, as
-    // is every child that is stopped before its program runs.
     for (signal, was_ignored) in sys::ignored_by_us() {
         let to = if was_ignored {
             Disposition::Ignore

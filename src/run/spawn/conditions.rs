@@ -3,6 +3,8 @@
 use std::fs::File;
 use std::os::unix::fs::FileExt as _;
 
+use nix::sys::stat::futimens;
+use nix::sys::time::TimeSpec;
 use nix::unistd::gettid;
 
 use crate::contract::flag::format::RUNNING;
@@ -37,11 +39,24 @@ impl<'a> Conditions<'a> {
         // silent cannot know of a child that was not on record by then.
         let owned = self.owner.read_exact_at(&mut word, 0).is_ok()
             && owner::is_owned_by(u32::from_ne_bytes(word), self.thread);
-        let mut level = [0];
-        let read = |file: &File| file.read_exact_at(&mut level, 0).is_ok();
-        let down = self.flag.is_some_and(read) && level[0] == RUNNING;
+        let down = self.level() == Some(RUNNING);
         // In case the kernel cannot mark the death of an owner: its children get another parent.
         process::parent_pid() == Some(self.supervisor) && owned && down
+    }
+
+    /// Puts on record, if the flag is raised, that the worker has looked at it: that is why it
+    /// leaves. Otherwise our own reads are no looks.
+    pub(super) fn note_look(&self) {
+        let is_raised = self.level().is_some_and(|level| level != RUNNING);
+        if let Some(flag) = self.flag.filter(|_| is_raised) {
+            let _ = futimens(flag, &TimeSpec::UTIME_NOW, &TimeSpec::UTIME_OMIT);
+        }
+    }
+
+    fn level(&self) -> Option<u8> {
+        let mut level = [0];
+        let read = self.flag?.read_exact_at(&mut level, 0);
+        read.is_ok().then_some(level[0])
     }
 }
 
