@@ -371,11 +371,7 @@ class Flag:
         """
         if loop is not None:
             return OnStop(_InLoop(self, loop, fn).forget)
-        who = os.getpid(), _is_green()
-        watch = self._watches.get(who)
-        if watch is None:
-            watch = self._watches.setdefault(who, _Watch(*who))
-            _before_the_end(self._wait_for_calls, watch)
+        watch = self._own_watch()
         registered = OnStop(lambda: watch.todo.pop(registered, None))
         # ORDER: register first, then look. A thread empties the list only after the flag is set,
         # so either it finds this entry, or we see the flag and another thread finds it.
@@ -387,6 +383,15 @@ class Flag:
                 registered.cancel()
                 raise
         return registered
+
+    def _own_watch(self) -> "_Watch":
+        """What this process, or its greenlets, have registered."""
+        who = os.getpid(), _is_green()
+        watch = self._watches.get(who)
+        if watch is None:
+            watch = self._watches.setdefault(who, _Watch(*who))
+            _before_the_end(self._wait_for_calls, watch)
+        return watch
 
     @contextlib.asynccontextmanager
     async def move_on(self) -> AsyncIterator[None]:
@@ -405,8 +410,9 @@ class Flag:
             return
         import asyncio
 
-        task = asyncio.current_task()
-        assert task is not None
+        current = asyncio.current_task()
+        assert current is not None
+        task: "asyncio.Task[Any]" = current
         # Since Python 3.11 a task counts who has cancelled it.
         cancelling = getattr(task, "cancelling", lambda: 0)
         uncancel = getattr(task, "uncancel", lambda: 0)
@@ -796,7 +802,8 @@ class _Watch:
 
 # Held while something is imported or loaded. A fork waits for it: a child that is forked in the
 # middle of an import can never import the same.
-_preparing = _thread.RLock()
+# The one that gevent and eventlet leave alone; not every description of the module has it.
+_preparing: Any = getattr(_thread, "RLock")()
 os.register_at_fork(
     before=_preparing.acquire,
     after_in_parent=_preparing.release,
