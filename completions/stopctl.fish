@@ -165,6 +165,20 @@ complete -c stopctl -n "__fish_stopctl_using_subcommand help; and not __fish_see
 complete -c stopctl -n "__fish_stopctl_using_subcommand help; and not __fish_seen_subcommand_from run stop signal status list wait keep-going sleep clean notify unit completions client help" -f -a "completions" -d 'Print the completion file of a shell'
 complete -c stopctl -n "__fish_stopctl_using_subcommand help; and not __fish_seen_subcommand_from run stop signal status list wait keep-going sleep clean notify unit completions client help" -f -a "client" -d 'Print the one-file client of a language, for workers to look at their flag'
 complete -c stopctl -n "__fish_stopctl_using_subcommand help; and not __fish_seen_subcommand_from run stop signal status list wait keep-going sleep clean notify unit completions client help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
-complete -c stopctl -n "__fish_stopctl_using_subcommand stop signal status wait" -f -a "(stopctl list --names 2>/dev/null)" -d 'Run'
-complete -c stopctl -n "__fish_stopctl_using_subcommand notify" -l run -x -a "(stopctl list --names 2>/dev/null)"
+# The names of the runs: those of the user that is typed, if one is.
+function __fish_stopctl_names
+    set -l words (commandline -opc)
+    set -l user
+    for at in (seq (count $words))
+        switch $words[$at]
+            case --user
+                set user --user $words[(math $at + 1)]
+            case '--user=*'
+                set user --user (string replace -- --user= '' $words[$at])
+        end
+    end
+    stopctl list --names $user 2>/dev/null
+end
+complete -c stopctl -n "__fish_stopctl_using_subcommand stop signal status wait" -f -a "(__fish_stopctl_names)" -d 'Run'
+complete -c stopctl -n "__fish_stopctl_using_subcommand notify" -l run -x -a "(__fish_stopctl_names)"
 complete -c stopctl -n "__fish_stopctl_using_subcommand run" -x -a "(__fish_complete_subcommand --fcs-skip=2 -g -k -n -s -t --annotations --cgroup --color --events --forward --grace --kill-after --max-grace --name --ready --signal --signal-to --stdin --stop-within --stopped-status --stragglers --timeout --unaware-grace --workers)"

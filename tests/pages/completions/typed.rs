@@ -6,7 +6,7 @@ use std::process::{Command as Process, Stdio};
 
 use crate::support::need::missing;
 
-/// A directory whose `stopctl` lists two runs, and nothing else.
+/// A directory whose `stopctl` lists two runs, and one of another user, and nothing else.
 fn fake_program() -> tempfile::TempDir {
     let dir = tempfile::tempdir().expect("a temporary directory");
     // Written by another process: a descriptor of ours, open for writing, could be inherited by
@@ -17,7 +17,11 @@ fn fake_program() -> tempfile::TempDir {
         .stdin(Stdio::piped())
         .spawn()
         .expect("sh");
-    let script = b"#!/bin/sh\n[ \"$*\" = 'list --names' ] && printf '%s\\n' train tidy-up\n";
+    let script = b"#!/bin/sh
+        case \"$*\" in
+            'list --names') printf '%s\\n' train tidy-up ;;
+            'list --names --user eve') echo theirs ;;
+        esac\n";
     let mut stdin = writer.stdin.take().expect("a pipe");
     stdin.write_all(script).expect("write the program");
     drop(stdin);
@@ -85,6 +89,13 @@ fn bash_completes_the_names_of_runs() {
     ] {
         assert_eq!(in_bash(words), Some(both.clone()), "{words:?}");
     }
+    for words in [
+        &["stopctl", "stop", "--user", "eve", ""][..],
+        &["stopctl", "status", "--user", "=", "eve", ""],
+        &["stopctl", "notify", "--user", "eve", "--run", ""],
+    ] {
+        assert_eq!(in_bash(words), Some(vec!["theirs".to_owned()]), "{words:?}");
+    }
     assert_eq!(
         in_bash(&["stopctl", "stop", "tr"]),
         Some(vec!["train".to_owned()])
@@ -138,6 +149,14 @@ fn fish_completes_the_names_of_runs_and_the_command_of_run() {
     };
     let both = BTreeSet::from(["train".to_owned(), "tidy-up".to_owned()]);
     assert_eq!(offered, both);
+    for line in [
+        "stopctl stop --user eve t",
+        "stopctl status --user=eve t",
+        "stopctl notify --user eve --run t",
+    ] {
+        let theirs = BTreeSet::from(["theirs".to_owned()]);
+        assert_eq!(offers(line), Some(theirs), "{line}");
+    }
     assert_eq!(offers("stopctl wait --timeout 5s t").as_ref(), Some(&both));
     assert_eq!(offers("stopctl notify --run t"), Some(both));
     let commands = offers("stopctl run -n 3 --grace 5s stopct").unwrap_or_default();
