@@ -46,6 +46,19 @@ fn a_mistake_shows_the_usage_of_its_command_and_where_to_read_more() {
 }
 
 #[test]
+fn an_option_that_there_is_not_is_no_name_and_no_command() {
+    let base = Base::new();
+    for typed in [
+        &["status", "train", "-w", "1"][..],
+        &["run", "--bogus", "true"],
+    ] {
+        let answer = base.call(typed);
+        assert!(!answer.err.contains("tip:"), "{answer:?}");
+    }
+    base.call(&["stop", "--strit"]).expect(2).says("'--strict'");
+}
+
+#[test]
 fn the_commands_of_other_programs_are_answered_with_what_to_do() {
     let base = Base::new();
     for (typed, instead) in [

@@ -4,7 +4,7 @@
 use std::fmt::Display;
 
 use clap::CommandFactory as _;
-use clap::error::{ContextKind, Error};
+use clap::error::{ContextKind, Error, ErrorKind};
 
 use crate::cli::Cli;
 use crate::say::letters::escaped;
@@ -29,9 +29,13 @@ pub(crate) fn explained(command: &str, what: &impl Display) -> String {
     format!("{what}\n\n{usage}\n\nTo read more: {typed} --help, or man {page}")
 }
 
-/// What clap found wrong, without the prefix and the usage that it puts around it.
+/// What clap found wrong, without the prefix and the usage that it puts around it. Of an option that there
+/// is not, clap says how it could be a name or a command instead, which none begins with.
 pub(crate) fn wrong(mut error: Error) -> String {
     error.remove(ContextKind::Usage);
+    if error.kind() == ErrorKind::UnknownArgument {
+        error.remove(ContextKind::Suggested);
+    }
     let bare = clap::Command::new("stopctl").disable_help_flag(true);
     let rendered = error.with_cmd(&bare).render().to_string();
     rendered.trim_start_matches("error: ").trim_end().to_owned()
