@@ -52,6 +52,8 @@ pub(crate) struct Report {
     /// The signals that were passed on, and to which worker.
     forwarded: BTreeSet<(WorkerNumber, i32)>,
     said_junk: bool,
+    /// Whether a person was told how to stop the run.
+    said_how_to_stop: bool,
     /// How long the run, or its stop, took, once it is over.
     took: Option<Duration>,
 }
@@ -78,13 +80,16 @@ impl Report {
             finals: Vec::new(),
             forwarded: BTreeSet::new(),
             said_junk: false,
+            said_how_to_stop: false,
             took: None,
         }
     }
 
-    /// For a person at a terminal: a run says nothing else as long as nothing happens.
+    /// For a person at a terminal: a run says nothing else as long as nothing happens. Of one whose program
+    /// cannot be run there is nothing to stop.
     fn say_how_to_stop(&mut self) {
-        if std::io::stderr().is_terminal() {
+        let is_said = std::mem::replace(&mut self.said_how_to_stop, true);
+        if !is_said && std::io::stderr().is_terminal() {
             let has_key = self.has_key && keys_reach_us();
             let line = say::stopping::start(&self.progress.run, self.count, has_key);
             self.voice.say(Weight::Notice, &line);
@@ -133,13 +138,12 @@ impl Report {
     fn follow(&mut self, now: Moment, event: &Event<'_>) {
         let progress = &mut self.progress;
         match event {
-            Event::RunStarted { run, .. } => {
-                run.name.clone_into(&mut progress.run);
+            Event::RunStarted { run, .. } => run.name.clone_into(&mut progress.run),
+            Event::WorkerStarted { worker, pid, .. } => {
+                progress.started(now, *worker, *pid);
                 self.say_how_to_stop();
             }
-            Event::WorkerStarted { worker, pid, .. } | Event::Adopted { worker, pid } => {
-                progress.started(now, *worker, *pid);
-            }
+            Event::Adopted { worker, pid } => progress.started(now, *worker, *pid),
             Event::Signalled { signal } => progress.signalled(*signal),
             Event::StopRequested {
                 reason,

@@ -33,6 +33,17 @@ fn at_the_start_a_terminal_shows_both_ways_to_stop_the_run_and_both_work() {
 }
 
 #[test]
+fn of_a_program_that_cannot_be_run_there_is_nothing_to_stop() {
+    let base = Base::new();
+    let mut terminal = Pty::bash(&base);
+    terminal.line("$STOPCTL run -- no-such-program");
+    assert_eq!(terminal.status(), 127);
+    let said = terminal.exit().out();
+    assert!(said.contains("cannot start"), "{said}");
+    assert!(!said.contains("asks it to stop"), "{said}");
+}
+
+#[test]
 fn a_key_that_is_not_for_us_is_not_named() {
     let base = Base::new();
     let mut terminal = Pty::bash(&base);
