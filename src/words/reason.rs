@@ -61,6 +61,25 @@ impl fmt::Display for Reason {
     }
 }
 
+/// Why a stop was asked for, as a person would say it. A signal that has no reason of its own is called
+/// `signal`, if that is known.
+#[cfg(feature = "cli")]
+#[must_use]
+pub fn in_words<'a>(reason: &'a str, signal: Option<&'a str>) -> &'a str {
+    match reason {
+        "user" => "stopctl stop",
+        "interrupt" => "Ctrl-C",
+        // The supervisor got it, so it is not what --signal names.
+        "term" => signal.unwrap_or("a signal to the supervisor"),
+        "hangup" => "SIGHUP",
+        "timeout" => "--timeout",
+        "sibling" => "another worker ended",
+        "parent" => "the outer run stops",
+        "lost" => "its supervisor died",
+        other => other,
+    }
+}
+
 /// The error for a text that is not a reason.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ReasonError;

@@ -114,6 +114,10 @@ fn root_does_with_a_run_of_another_user_what_that_user_can() {
     asked(&["notify", "--run", "train", "--extend", "1s"]).expect(1);
     is_all_theirs(base.runs());
     asked(&["stop", "other"]).expect(3);
+    // What is to be typed instead means the same user.
+    let number = asked(&["stop", "0"]);
+    let instead = format!("For one worker: stopctl stop train -w 0 --user {TYPED}\n");
+    number.expect(3).says(&instead);
     asked(&["stop"]).expect(0).says("1 left when asked");
     run.finish().expect(0);
     asked(&["stop", "--all"]).expect(0).says("there is no run");
@@ -144,6 +148,9 @@ fn whoever_takes_over_for_root_is_a_process_of_the_user_and_obeys_the_user() {
     let base = theirs();
     let run = run_of_theirs(&base, "deaf", ("1h", "1h"));
     die(&run);
+    let lost = base.call(&["wait", "--user", TYPED]);
+    let instead = format!("(stopctl stop train --user {TYPED} ends them)");
+    lost.expect(125).says(&instead);
     let dead = base.call(&["list", "--user", TYPED]);
     assert!(dead.out.contains("its supervisor died"), "{dead:?}");
     base.call(&["stop", "--user", TYPED, "--no-wait"])

@@ -5,6 +5,8 @@ mod full;
 mod mistakes;
 mod places;
 
+use std::time::Instant;
+
 use nix::sys::signal::Signal;
 
 use crate::support::base::Base;
@@ -47,6 +49,42 @@ fn a_failure_among_several_is_never_silent() {
     );
     base.call(&["stop", "some"]).expect(0);
     run.finish().expect(7);
+}
+
+#[test]
+fn the_end_of_a_worker_that_was_stopped_alone_is_told_and_a_later_stop_has_its_own_time() {
+    let base = Base::new();
+    let run = base.scenario().name("few").workers(3).times("1h", "1h");
+    let run = run.zoo(&["polite"]).start();
+    run.ready(3);
+    for worker in ["2", "1"] {
+        base.call(&["stop", "few", "-w", worker]).expect(0);
+        let line = run.wait_for(&format!("s   worker {worker} left when asked"));
+        assert!(!line.text.contains("still there"), "{}", line.text);
+    }
+    let began = Instant::now();
+    base.call(&["stop", "few"]).expect(0);
+    let end = run.finish();
+    let time = began.elapsed().as_secs_f64();
+    end.expect(0);
+    let said = end.err();
+    let told = said.split("few is over after ").nth(1);
+    let told = told.and_then(|rest| rest.split(' ').next()).expect(&said);
+    let told: f64 = told.parse().expect(told);
+    assert!(told <= time + 0.05, "after {time} s: {said}");
+}
+
+#[test]
+fn whoever_comes_next_is_named_where_somebody_else_was_killed() {
+    let base = Base::new();
+    let run = base.scenario().name("few").workers(2).times("1h", "1h");
+    let run = run.zoo(&["blind"]).start();
+    run.ready(2);
+    base.call(&["stop", "few", "--no-wait"]).expect(0);
+    base.call(&["stop", "few", "-w", "0", "--kill"]).expect(0);
+    run.wait_for("SIGKILL to worker 0; SIGTERM to worker 1 in ");
+    base.call(&["stop", "few", "--kill"]).expect(0);
+    run.finish();
 }
 
 #[test]

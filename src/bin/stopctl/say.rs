@@ -9,6 +9,7 @@ pub(crate) mod found;
 pub(crate) mod lacks;
 mod left;
 pub(crate) mod letters;
+pub(crate) mod more_time;
 pub(crate) mod record;
 pub(crate) mod rung;
 pub(crate) mod stopping;

@@ -61,8 +61,12 @@ impl Asks {
                 run.tell(now, &Event::Repeated { signal });
             }
             Press::Hurries => run.hurry(now),
-            Press::Stops(reason, how) => run.stop_all(&reason, how, now),
+            Press::Stops(reason, how) => {
+                herald.note(meaning.signal());
+                run.stop_all(&reason, how, now);
+            }
             Press::StopsUnnamed(signal) => {
+                herald.note(signal);
                 run.tell(now, &Event::Signalled { signal });
                 run.stop_all(&Reason::TERM, How::OWN_TIMES, now);
             }

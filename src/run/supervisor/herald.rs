@@ -11,11 +11,22 @@ use crate::words::moment::Moment;
 pub(super) struct Herald<'a> {
     plan: &'a Plan,
     manager: Option<Manager>,
+    /// The signal to us that has stopped the run.
+    asked_by: Option<i32>,
 }
 
 impl<'a> Herald<'a> {
     pub(super) fn new(plan: &'a Plan, manager: Option<Manager>) -> Self {
-        Self { plan, manager }
+        Self {
+            plan,
+            manager,
+            asked_by: None,
+        }
+    }
+
+    /// Takes note of a signal that stops the run.
+    pub(super) fn note(&mut self, signal: i32) {
+        self.asked_by = Some(signal);
     }
 
     /// The next moment at which the manager has to be told something.
@@ -31,7 +42,7 @@ impl<'a> Herald<'a> {
         };
         let now = sys::now();
         let time = time_needed(run, manager.time(), now);
-        let phase = Phase::of(self.plan, run, is_starting());
+        let phase = Phase::of(self.plan, run, is_starting(), self.asked_by);
         manager.tell(phase.told(time), now);
     }
 

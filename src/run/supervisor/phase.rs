@@ -9,7 +9,7 @@ use crate::enforce::worker::Worker;
 use crate::run::plan::{Notify, Plan};
 use crate::words::escape::escaped;
 use crate::words::moment::Moment;
-use crate::words::reason::Reason;
+use crate::words::reason::{self, Reason};
 use crate::words::signal_name::signal_name;
 
 /// How far the run is.
@@ -34,20 +34,24 @@ pub(super) struct Phase {
 #[derive(Clone, Debug)]
 struct Stopping {
     reason: Reason,
+    /// The signal to us that asked for it, if one did.
+    asked_by: Option<i32>,
     /// The highest rung that was used on a worker which is not over.
     rung: Option<Rung>,
     signal: i32,
 }
 
 impl Phase {
-    /// The phase of `run`, some of whose workers `is_starting` says are on the way to their programs.
-    pub(super) fn of(plan: &Plan, run: &Run<'_>, is_starting: bool) -> Self {
+    /// The phase of `run`, some of whose workers `is_starting` says are on the way to their programs, and
+    /// which the signal `asked_by` has stopped, if one has.
+    pub(super) fn of(plan: &Plan, run: &Run<'_>, is_starting: bool, asked_by: Option<i32>) -> Self {
         let workers = || run.workers().iter();
         let there = || run.workers().there();
         let started = run.workers().count();
         let only = workers().next().filter(|_| started == 1);
         let stopping = run.stopping().map(|reason| Stopping {
             reason: reason.clone(),
+            asked_by,
             rung: there().filter_map(Worker::rung).max(),
             signal: plan.stop_signal,
         });
@@ -93,11 +97,14 @@ impl fmt::Display for Phase {
         let there = self.workers(self.there);
         if let Some(Stopping {
             reason,
+            asked_by,
             rung,
             signal,
         }) = &self.stopping
         {
-            write!(f, "stopping ({reason}): ")?;
+            let asked_by = asked_by.map(signal_name);
+            let why = reason::in_words(reason.as_str(), asked_by.as_deref());
+            write!(f, "stopping ({why}): ")?;
             match rung {
                 None | Some(Rung::Flag) => write!(f, "asked")?,
                 Some(Rung::Term) => write!(f, "{} sent", signal_name(*signal))?,
@@ -156,6 +163,7 @@ mod tests {
     fn stopping(rung: Option<Rung>) -> Stopping {
         Stopping {
             reason: Reason::TERM,
+            asked_by: Some(libc::SIGQUIT),
             rung,
             signal: libc::SIGINT,
         }
@@ -208,10 +216,7 @@ mod tests {
             let mut phase = running(2);
             phase.there = 1;
             phase.stopping = Some(stopping(rung));
-            let text = format!(
-                "stopping ({}): {step}; 1 of 2 workers still there",
-                Reason::TERM
-            );
+            let text = format!("stopping (SIGQUIT): {step}; 1 of 2 workers still there");
             assert_eq!(phase.to_string(), text);
         }
     }

@@ -99,8 +99,13 @@ fn an_operator_gives_time_that_a_later_stop_can_only_shorten() {
             "notify", "--run", "train", "--worker", worker, "--extend", time,
         ])
     };
-    let not_asked = extend("70s", "0");
-    not_asked.expect(1).says("it was not asked to stop");
+    let refused = |time: &str, worker: &str, why: &str| {
+        let told = format!("worker {worker} of train has no more time than before: {why}\n");
+        let answer = extend(time, worker);
+        answer.expect(1);
+        assert_eq!(answer.err, format!("stopctl: {told}"));
+    };
+    refused("70s", "0", "it was not asked to stop");
     extend("70s", "2")
         .expect(2)
         .says("it has only workers 0, 1");
@@ -115,12 +120,13 @@ fn an_operator_gives_time_that_a_later_stop_can_only_shorten() {
     run.wait_for("worker 1 was given more time: SIGTERM in ");
     assert!(left(&base, 0) <= 60_000 && left(&base, 1) > 90_000);
     // Neither less, nor more than three times the grace, nor by another stop.
-    extend("10s", "1").expect(1);
+    refused("10s", "1", "it has as much already");
     let capped = extend("1000s", "1");
     capped.expect(0);
     let most = ", the most that --max-grace allows";
     assert!(capped.out.trim_end().ends_with(most), "{capped:?}");
     run.wait_for(most);
+    refused("1000s", "1", "it has the most that --max-grace allows");
     assert!((150_000..=180_000).contains(&left(&base, 1)));
     base.call(&["stop", "train", "-g", "2000s", "--no-wait"])
         .expect(0);
@@ -132,7 +138,7 @@ fn an_operator_gives_time_that_a_later_stop_can_only_shorten() {
         .expect(0);
     base.call(&["stop", "train", "--term", "-w", "0"]).expect(0);
     assert!(left(&base, 1) <= 40_000);
-    extend("50s", "0").expect(1);
+    refused("50s", "0", "it has ended");
     base.call(&["stop", "train", "--term"]).expect(0);
     let end = run.finish();
     assert_eq!(end.events.ended(1)["extensions"], 2, "{:#?}", end.events);
@@ -141,6 +147,11 @@ fn an_operator_gives_time_that_a_later_stop_can_only_shorten() {
         given.iter().all(|event| event["why"] == "given"),
         "{given:?}"
     );
+    let most: Vec<bool> = given
+        .iter()
+        .filter_map(|event| event["capped"].as_bool())
+        .collect();
+    assert_eq!(most[..2], [false, true], "{given:?}");
 }
 
 #[test]

@@ -31,7 +31,7 @@ fn a_manager_is_told_from_the_start_to_the_end_by_path_and_by_abstract_name() {
         run.signal(Signal::SIGTERM);
         let stopping = manager.wait_for("STOPPING=1");
         let status = stopping.field("STATUS");
-        assert_eq!(status, "stopping (term): asked; 2 workers still there");
+        assert_eq!(status, "stopping (SIGTERM): asked; 2 workers still there");
         let time = stopping.number("EXTEND_TIMEOUT_USEC");
         // Grace and kill-after, the wait for SIGKILL and ours.
         assert!((90_000_000..90_000_000 + SLACK).contains(&time), "{time}");
@@ -57,7 +57,7 @@ fn the_time_is_asked_for_again_when_the_ladder_takes_another() {
     assert!(first < more, "{first} {more}");
     // SIGTERM at once: less is left of it now.
     base.call(&["stop", "slow", "--term"]).expect(0);
-    let status = manager.wait_for("STATUS=stopping (term): SIGTERM sent");
+    let status = manager.wait_for("STATUS=stopping (SIGTERM): SIGTERM sent");
     let less = status.number("EXTEND_TIMEOUT_USEC");
     assert!((30_000_000..30_000_000 + SLACK).contains(&less), "{less}");
     run.finish();

@@ -1,7 +1,7 @@
 //! `stopctl notify`: what a worker has to say that has no library for it, and more time for a worker
 //! from outside.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::os::fd::AsFd as _;
 use std::time::Duration;
 
@@ -11,18 +11,17 @@ use stopctl::contract::notify::{Link, Message, SOCKET};
 use stopctl::contract::record::{Snapshot, WorkerState};
 use stopctl::words::duration::{Limit, in_words};
 use stopctl::words::moment::Moment;
-use stopctl::words::signal_name::signal_name;
 use stopctl::words::worker_number::WorkerNumber;
 
 use crate::cli::notify::NotifyArgs;
 use crate::commands::whose;
 use crate::exit::Leave;
 use crate::parse;
-use crate::say::found;
-use crate::say::rung::{coming, most};
+use crate::say::found::{self, Typed};
+use crate::say::letters::escaped;
+use crate::say::more_time;
 use crate::say::supervisor;
 use crate::say::voice;
-use crate::say::workers::named;
 use crate::show;
 use stopctl::linux::plain::plain;
 use stopctl::outside::find::{self, Missing};
@@ -40,10 +39,11 @@ const UNGIVEN: Duration = Duration::from_secs(3);
 
 pub(crate) fn notify(args: &NotifyArgs) -> Leave {
     let extend = args.extend.as_deref().map(str::parse::<Limit>).transpose();
+    let user = args.user.as_deref();
     match (&args.run, extend) {
         (_, Err(error)) => Leave::USAGE.mistaken("notify", &format_args!("--extend: {error}")),
-        (Some(name), Ok(Some(time))) => match whose::act_as(args.user.as_deref()) {
-            Ok(()) => grant(name, &args.workers, time),
+        (Some(name), Ok(Some(time))) => match whose::act_as(user) {
+            Ok(()) => grant(name, &args.workers, time, user),
             Err(leave) => leave,
         },
         (Some(_) | None, Ok(extend)) => tell(args, extend),
@@ -92,7 +92,11 @@ fn tell(args: &NotifyArgs, extend: Option<Limit>) -> Leave {
             let time = in_words(UNREAD);
             Leave::ONE.saying(&format_args!("nobody has read it within {time}"))
         }
-        Err(error) => Leave::ONE.saying(&format_args!("nobody hears: {}", plain(&error))),
+        Err(error) => {
+            let socket = escaped(std::env::var_os(SOCKET).unwrap_or_default());
+            let why = plain(&error);
+            Leave::ONE.saying(&format_args!("nobody hears at {socket} ({SOCKET}): {why}"))
+        }
     }
 }
 
@@ -106,37 +110,24 @@ fn say_if_capped(until: Option<Moment>) {
     // ORDER: it was heard, so it is on record.
     let record = run.seen().workers.get(worker.get() as usize);
     let is_on_flag = record.is_some_and(|one| one.level == 1);
-    if is_on_flag && deadline(&run, worker).is_some_and(|end| end < until) {
-        voice::error(&granted(&run, worker, Some(until)));
+    let end = record.and_then(|one| one.deadline_ns.map(Moment::from_nanos));
+    if is_on_flag && end.is_some_and(|end| end < until) {
+        voice::error(&more_time::granted(&run, worker, Some(until)));
     }
 }
 
-/// When the next rung of a worker comes.
-fn deadline(run: &Run, worker: WorkerNumber) -> Option<Moment> {
-    run.seen()[worker].deadline_ns.map(Moment::from_nanos)
-}
-
-/// How much time a worker has that was to have it until this moment.
-fn granted(run: &Run, worker: WorkerNumber, until: Option<Moment>) -> String {
-    let end = deadline(run, worker);
-    let left = end.map(|end| end.since(stopctl::now()));
-    let term = coming(&signal_name(run.seen().run.stop_signal), left);
-    let is_capped = end.is_some_and(|end| until.is_none_or(|until| end < until));
-    format!(
-        "worker {worker} of {}: {term}{}",
-        run.name(),
-        most(is_capped)
-    )
-}
-
 /// Gives workers more time, and says how much it is.
-fn grant(name: &OsString, typed: &[String], time: Limit) -> Leave {
+fn grant(name: &OsString, typed: &[String], time: Limit, user: Option<&OsStr>) -> Leave {
     let mut run = match find::named(name) {
         Ok(run) => run,
         Err(Missing::Absent(absent)) => {
-            return Leave::NO_RUN.saying(&found::absent(&absent, "notify", ""));
+            let command = "notify";
+            let typed = Typed { command, user };
+            return Leave::NO_RUN.saying(&found::absent(&absent, &typed, ""));
         }
-        Err(Missing::Several(several)) => return Leave::USAGE.saying(&found::several(&several)),
+        Err(Missing::Several(several)) => {
+            return Leave::USAGE.saying(&found::several(&several, user));
+        }
         Err(Missing::Failed(error)) => return Leave::FAILED.saying(&error),
     };
     let workers = match meant(typed, &run) {
@@ -170,7 +161,7 @@ fn grant(name: &OsString, typed: &[String], time: Limit) -> Leave {
         .into_iter()
         .partition(|&worker| extended(run.seen(), worker));
     for &worker in &more {
-        let printed = show::out(&(granted(&run, worker, until) + "\n"));
+        let printed = show::out(&(more_time::granted(&run, worker, until) + "\n"));
         if printed != Leave::OK {
             return printed;
         }
@@ -178,17 +169,10 @@ fn grant(name: &OsString, typed: &[String], time: Limit) -> Leave {
     if none.is_empty() || (typed.is_empty() && !more.is_empty()) {
         return Leave::OK;
     }
-    let (whom, signal) = (named(&none), signal_name(run.seen().run.stop_signal));
-    let (have, each) = if none.len() == 1 {
-        ("has", "it")
-    } else {
-        ("have", "each of them")
-    };
-    Leave::ONE.saying(&format_args!(
-        "{whom} of {} {have} no more time than before: {each} was not asked to stop, was sent \
-         {signal} already, or has as much, or all that --max-grace allows",
-        run.name()
-    ))
+    for line in more_time::refused(&run, &none, until) {
+        voice::error(&line);
+    }
+    Leave::ONE
 }
 
 /// The end of a time that begins now.

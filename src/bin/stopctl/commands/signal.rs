@@ -1,5 +1,7 @@
 //! `stopctl signal`: has the owner of a run send a signal to its workers.
 
+use std::ffi::OsStr;
+
 use anyhow::bail;
 use stopctl::linux::plain::plain;
 use stopctl::outside::find::{self, Missing};
@@ -11,8 +13,9 @@ use crate::cli::SignalArgs;
 use crate::commands::whose;
 use crate::exit::Leave;
 use crate::parse;
-use crate::say::found;
+use crate::say::found::{self, Typed};
 use crate::say::supervisor;
+use crate::say::users::again;
 use crate::say::voice::{Voice, Weight};
 use crate::say::workers::named;
 
@@ -21,19 +24,22 @@ pub(crate) fn signal(args: &SignalArgs) -> Leave {
         Ok(signal) => signal,
         Err(problem) => return Leave::USAGE.mistaken("signal", &problem),
     };
-    if let Err(leave) = whose::act_as(args.whose.user.as_deref()) {
+    let typed = Typed {
+        command: "signal",
+        user: args.whose.user.as_deref(),
+    };
+    if let Err(leave) = whose::act_as(typed.user) {
         return leave;
     }
     let run = match find::named(&args.name) {
         Ok(run) => run,
         Err(Missing::Absent(absent)) => {
-            return Leave::NO_RUN.saying(&found::absent(
-                &absent,
-                "signal",
-                "; nothing was signalled",
-            ));
+            let what = found::absent(&absent, &typed, "; nothing was signalled");
+            return Leave::NO_RUN.saying(&what);
         }
-        Err(Missing::Several(several)) => return Leave::FAILED.saying(&found::several(&several)),
+        Err(Missing::Several(several)) => {
+            return Leave::FAILED.saying(&found::several(&several, typed.user));
+        }
         Err(Missing::Failed(error)) => return Leave::FAILED.saying(&error),
     };
     // None is each of them.
@@ -51,7 +57,7 @@ pub(crate) fn signal(args: &SignalArgs) -> Leave {
             voice.say(Weight::Notice, &sent(&name, &what, &workers));
             Leave::OK
         }
-        Err(why) => Leave::ONE.saying(&unsent(&name, &what, &why)),
+        Err(why) => Leave::ONE.saying(&unsent(&name, &what, &why, typed.user)),
     }
 }
 
@@ -72,13 +78,14 @@ fn sent(name: &str, signal: &str, workers: &[WorkerNumber]) -> String {
 }
 
 /// Why it was not sent, or not to everybody.
-fn unsent(name: &str, signal: &str, why: &Unsent) -> String {
+fn unsent(name: &str, signal: &str, why: &Unsent, user: Option<&OsStr>) -> String {
     match why {
         Unsent::Record(error) => error.to_string(),
         Unsent::Over => format!("{name} is over: nobody is there for {signal}"),
         Unsent::Lost => format!(
-            "the supervisor of {name} died: {signal} was not sent; stopctl stop {name} ends what is \
-             left"
+            "the supervisor of {name} died: {signal} was not sent; stopctl stop {name}{} ends what is \
+             left",
+            again(user)
         ),
         Unsent::OtherVersion => format!(
             "{name} was started by another version of stopctl, which sends no signals: {signal} was \

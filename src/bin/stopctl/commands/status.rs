@@ -6,7 +6,7 @@ use stopctl::words::duration::in_words;
 use crate::cli::StatusArgs;
 use crate::commands::whose;
 use crate::exit::Leave;
-use crate::say::found;
+use crate::say::found::{self, Typed};
 use crate::say::lacks;
 use crate::say::letters::escaped;
 use crate::say::record;
@@ -21,6 +21,10 @@ mod watch;
 
 pub(crate) fn status(args: &StatusArgs) -> Leave {
     let user = args.whose.user.as_deref();
+    let typed = Typed {
+        command: "status",
+        user,
+    };
     if let Err(leave) = whose::act_as(user) {
         return leave;
     }
@@ -32,9 +36,11 @@ pub(crate) fn status(args: &StatusArgs) -> Leave {
             if args.json {
                 let _ = show::out(&json::document(&[]));
             }
-            return Leave::NO_RUN.saying(&found::absent(&absent, "status", ""));
+            return Leave::NO_RUN.saying(&found::absent(&absent, &typed, ""));
         }
-        Err(Missing::Several(several)) => return Leave::USAGE.saying(&found::several(&several)),
+        Err(Missing::Several(several)) => {
+            return Leave::USAGE.saying(&found::several(&several, user));
+        }
         Err(Missing::Failed(error)) => return Leave::FAILED.saying(&error),
     };
     let leave = if State::of(&run).may_have_an_owner() {

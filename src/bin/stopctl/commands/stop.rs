@@ -21,7 +21,7 @@ use crate::commands::waiting::{Waited, watch};
 use crate::commands::whose;
 use crate::exit::Leave;
 use crate::say::asking::{self, hearing};
-use crate::say::found;
+use crate::say::found::{self, Typed};
 use crate::say::voice::{Voice, Weight};
 use crate::say::workers::missing;
 use crate::show;
@@ -33,7 +33,11 @@ pub(crate) fn stop(args: &StopArgs) -> Leave {
         Ok(demand) => demand,
         Err(problem) => return Leave::USAGE.mistaken("stop", &format_args!("{problem:#}")),
     };
-    if let Err(leave) = whose::act_as(args.whose.user.as_deref()) {
+    let typed = Typed {
+        command: "stop",
+        user: args.whose.user.as_deref(),
+    };
+    if let Err(leave) = whose::act_as(typed.user) {
         return leave;
     }
     // All names are looked up before any flag is raised.
@@ -51,10 +55,10 @@ pub(crate) fn stop(args: &StopArgs) -> Leave {
             if args.if_running {
                 return Leave::OK;
             }
-            return Leave::NO_RUN.saying(&found::absent(&absent, "stop", "; nothing was stopped"));
+            return Leave::NO_RUN.saying(&found::absent(&absent, &typed, "; nothing was stopped"));
         }
         Err(Missing::Several(several)) => {
-            let what = found::several(&several);
+            let what = found::several(&several, typed.user);
             return Leave::USAGE.saying(&format_args!("{what}\nnothing was stopped"));
         }
         Err(Missing::Failed(error)) => return Leave::FAILED.saying(&error),
@@ -65,7 +69,7 @@ pub(crate) fn stop(args: &StopArgs) -> Leave {
     let supervisors: Vec<Pid> = runs.iter().map(|run| run.seen().run.pid).collect();
     let mut voice = Voice::with_picture(&args.voice, &supervisors);
     if args.all && runs.is_empty() && sealed.is_empty() && unreadable.is_empty() {
-        let none = found::absent(&Absent::Any, "stop", "; nothing was stopped");
+        let none = found::absent(&Absent::Any, &typed, "; nothing was stopped");
         voice.say(Weight::Notice, &none);
     }
     let mut stops: Vec<Stop> = runs

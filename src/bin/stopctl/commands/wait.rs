@@ -5,7 +5,7 @@ use stopctl::words::duration::Limit;
 use crate::cli::WaitArgs;
 use crate::commands::whose;
 use crate::exit::Leave;
-use crate::say::found;
+use crate::say::found::{self, Typed};
 use crate::say::supervisor;
 use stopctl::outside::find::{self, Missing};
 use stopctl::outside::follow::{Course, Followed};
@@ -16,15 +16,21 @@ pub(crate) fn wait(args: &WaitArgs) -> Leave {
         Ok(Some(Limit::Never) | None) => None,
         Err(error) => return Leave::FAILED.mistaken("wait", &format_args!("--timeout: {error}")),
     };
-    if whose::act_as(args.whose.user.as_deref()).is_err() {
+    let typed = Typed {
+        command: "wait",
+        user: args.whose.user.as_deref(),
+    };
+    if whose::act_as(typed.user).is_err() {
         return Leave::FAILED;
     }
     let run = match args.name.as_deref().map_or_else(find::only, find::named) {
         Ok(run) => run,
         Err(Missing::Absent(absent)) => {
-            return Leave::NOTHING_TO_WAIT_FOR.saying(&found::absent(&absent, "wait", ""));
+            return Leave::NOTHING_TO_WAIT_FOR.saying(&found::absent(&absent, &typed, ""));
         }
-        Err(Missing::Several(several)) => return Leave::FAILED.saying(&found::several(&several)),
+        Err(Missing::Several(several)) => {
+            return Leave::FAILED.saying(&found::several(&several, typed.user));
+        }
         Err(Missing::Failed(error)) => return Leave::FAILED.saying(&error),
     };
     let mut followed = Followed::new(run);
@@ -46,7 +52,7 @@ pub(crate) fn wait(args: &WaitArgs) -> Leave {
                 return status.map_or_else(|| lost(", and its workers were stopped"), Leave::With);
             }
             Course::Lost => {
-                return lost(&supervisor::workers_may_run(run.name()));
+                return lost(&supervisor::workers_may_run(run.name(), typed.user));
             }
             Course::GoesOn | Course::Orphaned => {}
         }

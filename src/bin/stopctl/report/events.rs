@@ -143,12 +143,14 @@ fn fields(event: &Event<'_>) -> Option<(&'static str, Value)> {
             worker,
             why,
             deadline,
+            is_capped,
             ..
         } => (
             "extended",
             json!({
                 "worker": worker,
                 "why": why.word(),
+                "capped": is_capped,
                 "deadline_in_ms": deadline_ms(deadline),
             }),
         ),

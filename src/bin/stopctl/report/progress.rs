@@ -16,7 +16,7 @@ use stopctl::run::plan::Plan;
 use stopctl::words::ended::Ended;
 use stopctl::words::moment::Moment;
 use stopctl::words::pid::Pid;
-use stopctl::words::reason::Reason;
+use stopctl::words::reason::{self, Reason};
 use stopctl::words::signal_name::signal_name;
 use stopctl::words::worker_number::WorkerNumber;
 
@@ -147,6 +147,10 @@ impl Progress {
             unaware: unaware.to_vec(),
             all,
         });
+        if !self.is_going_on() {
+            // Nobody is left of an earlier stop of some workers: this one has times of its own.
+            self.stop = None;
+        }
         let stop = self.stop.get_or_insert_with(|| Stop {
             began: now,
             by_key: false,
@@ -265,15 +269,19 @@ impl Progress {
         self.stop.as_ref().map(|stop| stop.began)
     }
 
+    /// Whether a worker that is still there was asked to stop.
+    fn is_going_on(&self) -> bool {
+        self.workers.values().any(|known| known.level > 0)
+    }
+
     /// When a line will be due.
     pub(crate) fn deadline(&self) -> Option<Moment> {
-        let is_going_on = self.workers.values().any(|known| known.level > 0);
-        let has_failed = !self.news.failed.is_empty();
+        let has_news = !self.news.failed.is_empty() || !self.news.left.is_empty();
         let stop = self.stop.as_ref();
         let silence_ends = stop.map(|stop| stop.rhythm.silence_ends());
         let leavers_at = stop.and_then(|stop| stop.rhythm.leavers_at());
-        let silence_ends = silence_ends.filter(|_| is_going_on);
-        let leavers_at = leavers_at.filter(|_| is_going_on || has_failed);
+        let silence_ends = silence_ends.filter(|_| self.is_going_on());
+        let leavers_at = leavers_at.filter(|_| self.is_going_on() || has_news);
         let own = silence_ends.into_iter().chain(leavers_at);
         own.chain(self.news.behind.deadline()).min()
     }
@@ -298,7 +306,7 @@ impl Progress {
             };
             // Of the signals that ask, only SIGTERM comes without its name.
             let signal = self.news.signal.as_deref().unwrap_or("SIGTERM");
-            let why = stopping::why(reason.as_str(), Some(signal));
+            let why = reason::in_words(reason.as_str(), Some(signal));
             let next = self.next(now, keys_reach_us());
             let line = stopping::asked(&self.run, Some(why), &whom, &next);
             voice.say(Weight::Notice, &line);
@@ -409,17 +417,19 @@ impl Progress {
             level: known.level,
             deadline: known.deadline,
         };
-        let climbers = self.workers.iter().map(climber);
-        let climbers: Vec<Climber> = climbers
-            .filter(|one| (1..=2).contains(&one.level))
-            .collect();
+        let stopping = self.workers.iter().map(climber);
+        let stopping: Vec<Climber> = stopping.filter(|one| one.level > 0).collect();
+        let mut levels = stopping.iter().map(|one| one.level);
+        let Some(level) = levels.find(|level| *level <= 2) else {
+            return String::new();
+        };
         let left = |deadline: Moment| deadline.since(now);
-        let mut next = rung::soonest(&climbers, &self.stop_signal, left).unwrap_or_default();
-        if let (true, Some(stop), [one, others @ ..]) = (keys, &self.stop, climbers.as_slice()) {
+        let mut next = rung::soonest(&stopping, &self.stop_signal, left).unwrap_or_default();
+        if let (true, Some(stop)) = (keys, &self.stop) {
             let key = if !stop.is_whole {
                 Key::AsksAll
-            } else if others.iter().all(|other| other.level == one.level) {
-                Key::Brings(rung::after(one.level, &self.stop_signal))
+            } else if levels.all(|other| other == level || other > 2) {
+                Key::Brings(rung::after(level, &self.stop_signal))
             } else {
                 Key::BringsNext
             };

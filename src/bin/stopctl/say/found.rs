@@ -12,11 +12,12 @@ use stopctl::outside::find::{Absent, Several};
 use stopctl::outside::found::Run;
 use stopctl::outside::holder::Holder;
 use stopctl::outside::state::State;
-use stopctl::words::duration::in_words;
+use stopctl::words::duration;
 use stopctl::words::name::RunName;
+use stopctl::words::reason;
 
 use crate::say::letters::escaped;
-use crate::say::stopping::why;
+use crate::say::users::again;
 use crate::show::excerpt;
 
 /// How many runs an error lists.
@@ -46,7 +47,7 @@ pub(crate) fn state(state: State) -> String {
 pub(crate) fn course(run: &Run, state: State) -> String {
     let reason = run.seen().run.reason.as_ref();
     let why = reason.map_or_else(String::new, |reason| {
-        format!(" ({})", escaped(why(reason, None)))
+        format!(" ({})", escaped(reason::in_words(reason, None)))
     });
     format!("{}{why}", self::state(state))
 }
@@ -56,16 +57,22 @@ pub(crate) fn command(run: &RunRecord) -> String {
     escaped(run.command.join(" "))
 }
 
-/// That there is no such run for `command`, `then` what that means, and which one was probably meant.
-pub(crate) fn absent(absent: &Absent, command: &str, then: &str) -> String {
+/// What was typed: a hint is a command that has the same effect on the run that was meant.
+pub(crate) struct Typed<'a> {
+    pub(crate) command: &'a str,
+    pub(crate) user: Option<&'a OsStr>,
+}
+
+/// That there is no such run, `then` what that means, and which one was probably meant.
+pub(crate) fn absent(absent: &Absent, typed: &Typed<'_>, then: &str) -> String {
     let (what, hint) = match absent {
         Absent::NoName(error) => (error.to_string(), String::new()),
         Absent::Named(name, others) => (
             format!("no run named '{name}'"),
-            instead(name, others, command),
+            instead(name, others, typed),
         ),
         Absent::Own(flag) => (own_is_gone(flag), String::new()),
-        Absent::Any => ("there is no run".to_owned(), of_another_user()),
+        Absent::Any => ("there is no run".to_owned(), of_another_user(typed)),
     };
     let dot = if hint.is_empty() { "" } else { ". " };
     format!("{what}{then}{dot}{hint}")
@@ -76,7 +83,7 @@ fn own_is_gone(flag: &OsStr) -> String {
 }
 
 /// What was probably meant; empty if nobody can know.
-fn instead(name: &RunName, others: &[Run], command: &str) -> String {
+fn instead(name: &RunName, others: &[Run], typed: &Typed<'_>) -> String {
     let number = name.as_str().parse().ok();
     let has_it = |run: &&Run| number.is_some_and(|number: u32| number < run.seen().run.workers);
     let meant = match others.iter().filter(has_it).collect::<Vec<_>>()[..] {
@@ -86,22 +93,27 @@ fn instead(name: &RunName, others: &[Run], command: &str) -> String {
     };
     let names = others.iter().map(Run::name);
     match (others, meant, closest(name.as_str(), names)) {
-        ([], _, _) => of_another_user(),
-        (_, Some(run), _) => one_worker(run, name, command),
+        ([], _, _) => of_another_user(typed),
+        (_, Some(run), _) => one_worker(run, name, typed),
         ([only], None, None) => format!("The only run is '{}'", only.name()),
         (_, None, Some(close)) => format!("Did you mean '{close}'?"),
-        (several, None, None) => format!("There are:{}", listed(several)),
+        (several, None, None) => format!("There are:{}", listed(several, typed.user)),
     }
 }
 
 /// How a worker is named where a run is expected.
-fn one_worker(run: &str, number: &RunName, command: &str) -> String {
-    match command {
-        "stop" => format!("For one worker: stopctl stop {run} -w {number}"),
-        "signal" => format!("For one worker: stopctl signal {run} SIGNAL -w {number}"),
-        "notify" => format!("For one worker: stopctl notify --run {run} -w {number} --extend TIME"),
-        _ => format!("For all workers of a run: stopctl {command} {run}"),
-    }
+fn one_worker(run: &str, number: &RunName, typed: &Typed<'_>) -> String {
+    let (command, user) = (typed.command, again(typed.user));
+    let (whom, rest) = match command {
+        "stop" => ("one worker", format!("{run} -w {number}")),
+        "signal" => ("one worker", format!("{run} SIGNAL -w {number}")),
+        "notify" => (
+            "one worker",
+            format!("--run {run} -w {number} --extend TIME"),
+        ),
+        _ => ("all workers of a run", run.to_owned()),
+    };
+    format!("For {whom}: stopctl {command} {rest}{user}")
 }
 
 /// The name that is most like `typed`, or begins with it, if one is.
@@ -122,23 +134,23 @@ fn closest<'a>(typed: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a 
         .map(|(_, name)| name)
 }
 
-/// That there are several runs, and which.
-pub(crate) fn several(several: &Several) -> String {
+/// That there are several runs, and which; `user` was typed.
+pub(crate) fn several(several: &Several, user: Option<&OsStr>) -> String {
     match several {
         Several::Managed(runs) => format!(
             "a service manager started each of these; name the one you mean:{}",
-            listed(runs)
+            listed(runs, user)
         ),
         Several::Plain(runs) => {
-            format!("there are several runs; name one:{}", listed(runs))
+            format!("there are several runs; name one:{}", listed(runs, user))
         }
     }
 }
 
 /// Under sudo only root's runs are found: perhaps one of the user who typed sudo was meant.
-fn of_another_user() -> String {
+fn of_another_user(typed: &Typed<'_>) -> String {
     let uid = std::env::var("SUDO_UID").ok();
-    let uid = uid.filter(|_| Uid::effective().is_root());
+    let uid = uid.filter(|_| typed.user.is_none() && Uid::effective().is_root());
     let hint = |uid: String| {
         let path = format!("/dev/shm/stopctl-{uid}");
         let user = std::env::var("SUDO_USER").unwrap_or_else(|_| "the user".to_owned());
@@ -161,7 +173,10 @@ fn held(name: &RunName, holder: &Holder) -> String {
     let what = match &holder.record {
         Ok(seen) => {
             let command = command(&seen.run);
-            format!("started {} ago: {command}", in_words(seen.run.age()))
+            format!(
+                "started {} ago: {command}",
+                duration::in_words(seen.run.age())
+            )
         }
         Err(error) => error.to_string(),
     };
@@ -183,19 +198,20 @@ fn held(name: &RunName, holder: &Holder) -> String {
     }
 }
 
-fn listed(runs: &[Run]) -> String {
+fn listed(runs: &[Run], user: Option<&OsStr>) -> String {
     let line = |run: &Run| {
         format!(
             "\n  {}  ({}, for {})",
             run.name(),
             excerpt(command(&run.seen().run), COMMAND),
-            in_words(run.seen().run.age())
+            duration::in_words(run.seen().run.age())
         )
     };
     let mut lines: String = runs.iter().take(SHOWN).map(line).collect();
     if runs.len() > SHOWN {
+        let (more, user) = (runs.len() - SHOWN, again(user));
         // UNWRAP: writing to a String cannot fail.
-        let _ = write!(lines, "\n  and {} more (stopctl list)", runs.len() - SHOWN);
+        let _ = write!(lines, "\n  and {more} more (stopctl list{user})");
     }
     lines
 }

@@ -19,11 +19,14 @@ pub(crate) fn after(level: u8, stop_signal: &str) -> &str {
     }
 }
 
+/// A time that would be shown as `0 s`.
+const NOTHING: Duration = Duration::from_millis(50);
+
 /// When it comes: `SIGTERM in 3 s`, `SIGTERM now`. With `None` it does not: `no SIGTERM by itself`.
 pub(crate) fn coming(rung: &str, left: Option<Duration>) -> String {
     match left {
         None => format!("no {rung} by itself"),
-        Some(Duration::ZERO) => format!("{rung} now"),
+        Some(left) if left < NOTHING => format!("{rung} now"),
         Some(left) => format!("{rung} in {}", in_words(rounded(left))),
     }
 }
@@ -122,6 +125,8 @@ mod tests {
         for (left, words) in [
             (None, "no SIGINT by itself"),
             (ms(0), "SIGINT now"),
+            (ms(49), "SIGINT now"),
+            (ms(50), "SIGINT in 0.1 s"),
             (ms(300), "SIGINT in 0.3 s"),
             (ms(9990), "SIGINT in 10 s"),
             (ms(2400), "SIGINT in 2 s"),

@@ -43,22 +43,6 @@ pub(crate) fn still_there(workers: &[WorkerNumber], next: &str) -> String {
     format!("still there: {}{}", named(workers), then(next))
 }
 
-/// Why a stop was asked for. `signal` is the name of one that has no reason of its own.
-pub(crate) fn why<'a>(reason: &'a str, signal: Option<&'a str>) -> &'a str {
-    match reason {
-        "user" => "stopctl stop",
-        "interrupt" => "Ctrl-C",
-        // The supervisor got it, so it is not what --signal names.
-        "term" => signal.unwrap_or("a signal to the supervisor"),
-        "hangup" => "SIGHUP",
-        "timeout" => "--timeout",
-        "sibling" => "another worker ended",
-        "parent" => "the outer run stops",
-        "lost" => "its supervisor died",
-        other => other,
-    }
-}
-
 /// How many workers a person types one by one.
 const TYPED: usize = 4;
 

@@ -1,6 +1,10 @@
 //! The sentences about the supervisor of a run.
 
+use std::ffi::OsStr;
+
 use stopctl::words::pid::Pid;
+
+use crate::say::users::again;
 
 /// The supervisor, by its run and its pid.
 pub(crate) fn named(run: &str, pid: Pid) -> String {
@@ -12,9 +16,11 @@ pub(crate) fn died(run: &str, pid: Pid, then: &str) -> String {
     format!("{} died{then}", named(run, pid))
 }
 
-/// That nobody has taken over from it: what follows, for somebody who does not know the program.
-pub(crate) fn workers_may_run(run: &str) -> String {
-    format!(", and its workers may still run (stopctl stop {run} ends them)")
+/// That nobody has taken over from it: what follows, for somebody who does not know the program, and who
+/// typed this user.
+pub(crate) fn workers_may_run(run: &str, user: Option<&OsStr>) -> String {
+    let user = again(user);
+    format!(", and its workers may still run (stopctl stop {run}{user} ends them)")
 }
 
 /// Why nobody can be asked to stop a run, or to do anything else with it.
@@ -29,14 +35,19 @@ pub(crate) fn cannot_be_replaced(run: &str, why: impl std::fmt::Display) -> Stri
 
 #[cfg(test)]
 mod tests {
-    use super::{Pid, died, workers_may_run};
+    use super::{OsStr, Pid, died, workers_may_run};
 
     #[test]
     fn whoever_learns_of_a_death_is_told_what_to_do() {
-        assert_eq!(
-            died("train", Pid::new(17).unwrap(), &workers_may_run("train")),
-            "the supervisor of train (pid 17) died, and its workers may still run (stopctl stop train \
-             ends them)"
-        );
+        for (user, stop) in [(None, ""), (Some("eve"), " --user eve")] {
+            let follows = workers_may_run("train", user.map(OsStr::new));
+            assert_eq!(
+                died("train", Pid::new(17).unwrap(), &follows),
+                format!(
+                    "the supervisor of train (pid 17) died, and its workers may still run (stopctl \
+                     stop train{stop} ends them)"
+                )
+            );
+        }
     }
 }

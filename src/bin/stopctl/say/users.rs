@@ -13,6 +13,11 @@ pub(crate) const FOR_ROOT: &str = "--user: only root can ask for the runs of ano
 /// That only root can see what others run.
 pub(crate) const ALL_FOR_ROOT: &str = "--all-users: only root can ask for the runs of other users";
 
+/// What a command has to have that is to be typed after one that named a user.
+pub(crate) fn again(typed: Option<&OsStr>) -> String {
+    typed.map_or_else(String::new, |typed| format!(" --user {}", escaped(typed)))
+}
+
 /// That nobody has this name.
 pub(crate) fn unknown(typed: &OsStr) -> String {
     let typed = escaped(typed);

@@ -57,7 +57,7 @@ pub(crate) fn watch(run: Run, args: &StatusArgs) -> Leave {
                 return teller.leave(Leave::NO_RUN).saying(&supervisor::died(
                     name,
                     pid,
-                    &supervisor::workers_may_run(name),
+                    &supervisor::workers_may_run(name, args.whose.user.as_deref()),
                 ));
             }
         }
