@@ -51,11 +51,16 @@ pub(crate) struct Report {
     finals: Vec<Final>,
     /// The signals that were passed on, and to which worker.
     forwarded: BTreeSet<(WorkerNumber, i32)>,
-    said_junk: bool,
-    /// Whether a person was told how to stop the run.
-    said_how_to_stop: bool,
+    said: BTreeSet<Once>,
     /// How long the run, or its stop, took, once it is over.
     took: Option<Duration>,
+}
+
+/// What is said once at most.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Once {
+    HowToStop,
+    Junk,
 }
 
 impl Report {
@@ -79,8 +84,7 @@ impl Report {
             is_exposed: plan.exposure == Exposure::Open && plan.place == Place::OwnSession,
             finals: Vec::new(),
             forwarded: BTreeSet::new(),
-            said_junk: false,
-            said_how_to_stop: false,
+            said: BTreeSet::new(),
             took: None,
         }
     }
@@ -88,8 +92,7 @@ impl Report {
     /// For a person at a terminal: a run says nothing else as long as nothing happens. Of one whose program
     /// cannot be run there is nothing to stop.
     fn say_how_to_stop(&mut self) {
-        let is_said = std::mem::replace(&mut self.said_how_to_stop, true);
-        if !is_said && std::io::stderr().is_terminal() {
+        if self.said.insert(Once::HowToStop) && std::io::stderr().is_terminal() {
             let has_key = self.has_key && keys_reach_us();
             let line = say::stopping::start(&self.progress.run, self.count, has_key);
             self.voice.say(Weight::Notice, &line);
@@ -238,7 +241,7 @@ impl Report {
         } = event
         {
             self.run_ended(now, *status, *reason, *duration);
-        } else if matches!(event, Event::Junk) && !std::mem::replace(&mut self.said_junk, true) {
+        } else if matches!(event, Event::Junk) && self.said.insert(Once::Junk) {
             self.warn("ignored something in 'control' that is no request");
         }
     }
