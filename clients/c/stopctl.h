@@ -9,8 +9,16 @@
  *     while (!stopctl_is_set(&stop))
  *         one_piece_of_work();
  *
- * Header-only; it installs nothing, starts nothing, and keeps no descriptor. Without a supervisor
- * the flag stays down. All functions may be used by any number of threads at once.
+ * Header-only. It installs nothing; only stopctl_as_signal starts a thread, and only
+ * stopctl_descriptor opens a descriptor that stays open. Without a supervisor the flag stays down.
+ * All functions may be used by any number of threads at once.
+ *
+ * A program that waits for something else, too, does it in one call, with poll(2) for example:
+ *
+ *     struct pollfd both[2] = {{stopctl_descriptor(&stop), POLLIN, 0}, {socket, POLLIN, 0}};
+ *     while (!(both[0].revents && stopctl_heard(&stop, both[0].fd)) && poll(both, 2, -1) > 0)
+ *         if (both[1].revents)
+ *             answer(socket);
  *
  * With -std=c11 (rather than gnu11) include it before every other header, or define
  * _DEFAULT_SOURCE for the whole file.
@@ -28,6 +36,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -39,6 +49,11 @@
 
 #ifndef O_CLOEXEC
 #error "include stopctl.h before every other header, or compile with -D_DEFAULT_SOURCE"
+#endif
+
+#ifdef __linux__
+#include <sys/eventfd.h>
+#include <sys/inotify.h>
 #endif
 
 /* STOPCTL_NO_FUTEX: sleeps of 50 ms instead, for systems without futex(2). */
@@ -55,11 +70,14 @@ extern "C" {
 #define STOPCTL_SECOND_ INT64_C(1000000000)
 /* FUTEX_OWNER_DIED: the kernel sets it when the thread that enforces the ladder dies. */
 #define STOPCTL_OWNER_DIED_ UINT32_C(0x40000000)
+/* The status of stopctl_leave: EX_TEMPFAIL of <sysexits.h>. */
+#define STOPCTL_NOT_FINISHED 75
 
 struct stopctl_flag {
     const uint32_t *word;  /* what a look loads: the flag's first word, or a constant */
     const uint32_t *flag;  /* the mapped file; null: not supervised */
     const uint32_t *owner; /* the owner word; null: cannot be read */
+    const char *path;      /* of the file; null: not supervised, or no memory for it */
 };
 
 /* What a raised flag says. */
@@ -304,10 +322,26 @@ static inline void stopctl_sleep_(const struct stopctl_flag *stop, uint32_t word
     stopctl_nanosleep_(nanoseconds < longest ? nanoseconds : longest);
 }
 
+static inline void stopctl_stay_down_(struct stopctl_flag *stop)
+{
+    stop->owner = stop->flag = NULL;
+    stop->path = NULL;
+    stop->word = stopctl_constant_(0);
+}
+
+/* Blocks all signals in the calling thread, and in those that it starts until it gives `before` back
+ * to pthread_sigmask. In our threads none may be handled that the program has blocked in its own. */
+static inline void stopctl_block_all_(sigset_t *before)
+{
+    sigset_t all;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, before);
+}
+
 /* -- The interface -- */
 
 /* Opens the flag at `path`. Returns 0, or -1 with errno if it cannot be used: then `stop` is a flag
- * that stays down. */
+ * that stays down. It stays mapped until the process ends. */
 static inline int stopctl_open(struct stopctl_flag *stop, const char *path)
 {
     const char *slash = strrchr(path, '/');
@@ -315,14 +349,14 @@ static inline int stopctl_open(struct stopctl_flag *stop, const char *path)
     char *beside;
     int error = 0, unimportant;
 
-    stop->owner = NULL;
-    stop->word = stopctl_constant_(0);
+    stopctl_stay_down_(stop);
     stop->flag = stopctl_map_(path, 1, &error);
     if (stop->flag == NULL) {
         errno = error;
         return -1;
     }
     stop->word = stop->flag;
+    stop->path = strdup(path);
     beside = (char *)malloc(length + sizeof "owner");
     if (beside != NULL) {
         memcpy(beside, path, length);
@@ -334,18 +368,35 @@ static inline int stopctl_open(struct stopctl_flag *stop, const char *path)
     return 0;
 }
 
-/* Opens the flag that STOPCTL_FLAG names. If the variable is not set or is empty, it is a flag that
- * stays down; also if what it names cannot be used, with one line on standard error. */
+/* The flag that STOPCTL_FLAG names, which the first call opens and all later ones share. If the
+ * variable is not set or is empty, it is a flag that stays down; also if what it names cannot be used,
+ * with one line on standard error. */
 static inline void stopctl_from_env(struct stopctl_flag *stop)
 {
+    static const struct stopctl_flag *opened;
+    static int warned;
+    const struct stopctl_flag *ours = __atomic_load_n(&opened, __ATOMIC_ACQUIRE);
+    struct stopctl_flag *kept;
     const char *path = getenv("STOPCTL_FLAG");
-    stop->owner = stop->flag = NULL;
-    stop->word = stopctl_constant_(0);
+
+    stopctl_stay_down_(stop);
     if (path == NULL || *path == '\0')
         return;
-    if (stopctl_open(stop, path) != 0)
-        fprintf(stderr, "stopctl: the flag %.200s cannot be used (%s); running unsupervised\n",
-                path, errno == EINVAL ? "it is not a file with text" : strerror(errno));
+    if (ours != NULL && strcmp(ours->path, path) == 0) {
+        *stop = *ours;
+        return;
+    }
+    if (stopctl_open(stop, path) != 0) {
+        if (__atomic_exchange_n(&warned, 1, __ATOMIC_RELAXED) == 0)
+            fprintf(stderr, "stopctl: the flag %.200s cannot be used (%s); running unsupervised\n",
+                    path, errno == EINVAL ? "it is not a file with text" : strerror(errno));
+        return;
+    }
+    kept = stop->path == NULL ? NULL : (struct stopctl_flag *)malloc(sizeof *kept);
+    if (kept != NULL) {
+        *kept = *stop;
+        __atomic_store_n(&opened, kept, __ATOMIC_RELEASE);
+    }
 }
 
 /* Whether a supervisor gave us this flag. */
@@ -379,6 +430,105 @@ static inline int stopctl_wait(struct stopctl_flag *stop, int64_t milliseconds)
             return 0;
         stopctl_sleep_(stop, word, left);
     }
+}
+
+#ifdef __linux__
+/* A descriptor that becomes readable when the worker should stop, for select(2), poll(2), epoll(7) and
+ * what is built on them; -1 with errno if there is none. It may become readable for another reason, so
+ * ask stopctl_heard then. Without a supervisor it never does. Close it when it is not needed any more.
+ *
+ * It is an inotify(7) instance, of which a user may have 128 (fs.inotify.max_user_instances). It
+ * watches the flag, which is written when it is raised, and which the supervisor keeps open for
+ * writing until it dies. */
+static inline int stopctl_descriptor(struct stopctl_flag *stop)
+{
+    const int fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+    uint32_t word;
+    int error = ENOMEM;
+
+    if (fd < 0 || stop->flag == NULL)
+        return fd;
+    if (stop->path == NULL || inotify_add_watch(fd, stop->path, IN_MODIFY | IN_CLOSE_WRITE) < 0) {
+        if (stop->path != NULL)
+            error = errno;
+        close(fd);
+        errno = error;
+        return -1;
+    }
+    /* What happened before there was a watch. */
+    if (stopctl_must_stop_(stop, &word)) {
+        close(fd);
+        return eventfd(1, EFD_CLOEXEC | EFD_NONBLOCK);
+    }
+    return fd;
+}
+
+/* What a descriptor that is readable means: whether the worker should stop. If not, it is not readable
+ * any more. */
+static inline int stopctl_heard(struct stopctl_flag *stop, int descriptor)
+{
+    const int before = errno;
+    char events[512];
+    uint32_t word;
+
+    if (stopctl_must_stop_(stop, &word))
+        return 1;
+    while (read(descriptor, events, sizeof events) > 0)
+        continue;
+    errno = before;
+    return stopctl_must_stop_(stop, &word);
+}
+#endif
+
+/* Private: the thread of stopctl_as_signal, and what it is given. */
+struct stopctl_signal_ {
+    struct stopctl_flag stop;
+    int number;
+};
+
+static inline void *stopctl_signal_thread_(void *given)
+{
+    struct stopctl_signal_ *task = (struct stopctl_signal_ *)given;
+    stopctl_wait(&task->stop, -1);
+    kill(getpid(), task->number);
+    return NULL;
+}
+
+/* Sends this process a signal, once, when the worker should stop: for a program that already ends well
+ * by SIGTERM, for example. A thread sleeps until then (link with -pthread before glibc 2.34); without a
+ * supervisor there is none. Returns 0, or -1 with errno; then another call tries again. */
+static inline int stopctl_as_signal(const struct stopctl_flag *stop, int number)
+{
+    struct stopctl_signal_ *task;
+    pthread_t thread;
+    sigset_t before;
+    int error;
+
+    if (sigemptyset(&before) != 0 || sigaddset(&before, number) != 0)
+        return -1; /* there is no such signal */
+    if (stop->flag == NULL)
+        return 0;
+    task = (struct stopctl_signal_ *)malloc(sizeof *task);
+    if (task == NULL)
+        return -1;
+    task->stop = *stop;
+    task->number = number;
+    stopctl_block_all_(&before);
+    error = pthread_create(&thread, NULL, stopctl_signal_thread_, task);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (error != 0) {
+        free(task);
+        errno = error;
+        return -1;
+    }
+    pthread_detach(thread);
+    return 0;
+}
+
+/* Ends the process, by exit(3), when it was asked to stop and has work left. */
+__attribute__((noreturn)) static inline void stopctl_leave(void)
+{
+    exit(STOPCTL_NOT_FINISHED);
 }
 
 /* Whether the worker should stop, and if so what the flag says. If the supervisor died without raising

@@ -12,6 +12,9 @@
 //     std::condition_variable_any idle;
 //     idle.wait(lock, bridge.get_token(), work_is_there);
 //
+//     int asked = stop.descriptor();            // for poll, epoll and their like: no thread
+//     ... if it is readable: if (stop.heard(asked)) leave the loop ...
+//
 // What stopctl.h says about threads, about running without a supervisor, and about SIGBUS also
 // applies here.
 #ifndef STOPCTL_HPP
@@ -25,6 +28,7 @@
 #include <optional>
 #include <stop_token>
 #include <string>
+#include <system_error>
 #include <thread>
 
 namespace stopctl {
@@ -73,21 +77,47 @@ class flag {
         return asked;
     }
 
+#ifdef __linux__
+    // As stopctl_descriptor: becomes readable when the worker should stop, or may. Throws
+    // std::system_error if there is none to be had. Whoever calls this closes it.
+    [[nodiscard]] int descriptor() { return checked(stopctl_descriptor(&stop_), "stopctl_descriptor"); }
+
+    // What a descriptor that is readable means: whether the worker should stop.
+    [[nodiscard]] bool heard(int descriptor) noexcept { return stopctl_heard(&stop_, descriptor) != 0; }
+#endif
+
+    // As stopctl_as_signal: this process gets a signal, once, when it should stop. Throws
+    // std::system_error if there is no such signal or no thread for it; it may be called again then.
+    void as_signal(int number) const { checked(stopctl_as_signal(&stop_, number), "stopctl_as_signal"); }
+
+    // As stopctl_leave: ends the process, by std::exit, when it was asked to stop and has work left.
+    [[noreturn]] static void leave() { stopctl_leave(); }
+
   private:
+    static int checked(int answer, const char *what)
+    {
+        if (answer == -1)
+            throw std::system_error(errno, std::generic_category(), what);
+        return answer;
+    }
+
     friend class stop_bridge;
     struct stopctl_flag stop_;
 };
 
 // A thread that sleeps on the flag and then requests a stop of a std::stop_source. Callbacks that are
-// registered with the token run in that thread. Without a supervisor there is no thread, and we never
-// stop the token.
+// registered with the token run in that thread, in which every signal is blocked. Without a supervisor
+// there is no thread, and we never stop the token.
 class stop_bridge {
   public:
-    // The flag must live as long as the bridge.
+    // The flag must live as long as the bridge. Throws std::system_error if there is no thread to be
+    // had; another bridge may be tried later.
     explicit stop_bridge(flag &stop) : flag_(stop)
     {
-        if (flag_.is_supervised())
-            waiter_ = std::jthread([this](std::stop_token leave) { wait(leave); });
+        if (!flag_.is_supervised())
+            return;
+        const all_blocked during;
+        waiter_ = std::jthread([this](std::stop_token leave) { wait(leave); });
     }
 
     stop_bridge(const stop_bridge &) = delete;
@@ -113,6 +143,14 @@ class stop_bridge {
     bool request_stop() noexcept { return source_.request_stop(); }
 
   private:
+    struct all_blocked {
+        sigset_t before;
+        all_blocked() noexcept { stopctl_block_all_(&before); }
+        ~all_blocked() { pthread_sigmask(SIG_SETMASK, &before, nullptr); }
+        all_blocked(const all_blocked &) = delete;
+        all_blocked &operator=(const all_blocked &) = delete;
+    };
+
     void wait(const std::stop_token &leave)
     {
         std::uint32_t word;

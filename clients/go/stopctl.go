@@ -11,8 +11,9 @@
 //	defer cancel()
 //
 // Importing does nothing. Without a supervisor the flag stays down. A Flag may be used by any
-// number of goroutines. The first one that waits starts one goroutine, which sleeps in futex(2) on
-// its own thread, for at most a second. On other systems than Linux it sleeps for 50 ms at a time.
+// number of goroutines. The first one that waits starts one goroutine, which waits for a descriptor,
+// an inotify(7) instance on the flag, as others wait for sockets: it needs no thread. Where there is
+// none to be had (a user may have 128 of them), it sleeps for 50 ms at a time.
 //
 // If somebody truncates the file to nothing (only its owner and root can), a look, IsSet, ends the
 // process with SIGBUS, which Go cannot recover from. Waiting and Request notice that and take it as
@@ -38,10 +39,12 @@ import (
 
 const (
 	length = 64
-	// lookAgain is the longest sleep: the kernel wakes only one sleeper when the owner dies.
+	// lookAgain is the longest sleep, as the contract wants it.
 	lookAgain = time.Second
-	// lookAgainWithoutFutex is the same if nothing wakes us.
-	lookAgainWithoutFutex = 50 * time.Millisecond
+	// lookAgainUnwatched is the same if nothing wakes us.
+	lookAgainUnwatched = 50 * time.Millisecond
+	// notFinished is EX_TEMPFAIL of <sysexits.h>.
+	notFinished = 75
 	// ownerDied is FUTEX_OWNER_DIED: the thread that enforces the ladder is dead.
 	ownerDied = 1 << 30
 	// copies is how often the text is copied until two agree: the owner may be writing it.
@@ -50,11 +53,19 @@ const (
 
 var down, raised = constant("0\n\n\n"), constant("1   ")
 
+// own is what FromEnv has opened, and whether it has warned that something cannot be used.
+var own struct {
+	sync.Mutex
+	flag   *Flag
+	warned bool
+}
+
 // errNoFlag is the error for a file without a first byte, or for something that is not a file.
 var errNoFlag = errors.New("it is not a file with text")
 
 // Flag is the stop flag of this worker.
 type Flag struct {
+	path    string
 	word    atomic.Pointer[uint32] // what a look loads: the flag's first word, or a constant
 	mapped  *uint32                // nil: not supervised
 	file    *os.File               // all but a look reads the file: that cannot die of SIGBUS
@@ -82,23 +93,33 @@ func (r *Request) Error() string {
 // Is makes a Request match the error that code expects of a context that is done.
 func (r *Request) Is(target error) bool { return target == context.Canceled }
 
-// FromEnv is the flag that STOPCTL_FLAG names. If the variable is not set or is empty, it is a flag
-// that stays down; also if what it names cannot be used, with one line on standard error.
+// FromEnv is the flag that STOPCTL_FLAG names, which the first call opens and all later ones share.
+// If the variable is not set or is empty, it is a flag that stays down; also if what it names cannot
+// be used, with one line on standard error.
 func FromEnv() *Flag {
 	path := os.Getenv("STOPCTL_FLAG")
 	if path == "" {
 		return Unsupervised()
 	}
+	own.Lock()
+	defer own.Unlock()
+	if own.flag != nil && own.flag.path == path {
+		return own.flag
+	}
 	flag, err := Open(path)
-	if err != nil {
+	if err == nil {
+		own.flag = flag
+		return flag
+	}
+	if !own.warned {
+		own.warned = true
 		var inner *os.PathError
 		if errors.As(err, &inner) {
 			err = inner.Err // the path is told once, and cut
 		}
 		fmt.Fprintf(os.Stderr, "stopctl: the flag %.200s cannot be used (%v); running unsupervised\n", path, err)
-		return Unsupervised()
 	}
-	return flag
+	return Unsupervised()
 }
 
 // Unsupervised is a flag that stays down.
@@ -108,7 +129,7 @@ func Unsupervised() *Flag {
 	return flag
 }
 
-// Open is the flag at path.
+// Open is the flag at path. It stays open until the process ends.
 func Open(path string) (*Flag, error) {
 	file, err := openRegular(path)
 	if err != nil {
@@ -120,6 +141,7 @@ func Open(path string) (*Flag, error) {
 		return nil, err
 	}
 	flag := Unsupervised()
+	flag.path = path
 	flag.file = file
 	flag.mapped = (*uint32)(unsafe.Pointer(&page[0]))
 	flag.word.Store(flag.mapped)
@@ -147,7 +169,7 @@ func (f *Flag) Done() <-chan struct{} {
 func (f *Flag) Wait(timeout time.Duration) bool {
 	timer := time.NewTimer(timeout)
 	defer timer.Stop()
-	if _, stop := f.downWord(); stop {
+	if f.mustStop() {
 		return true
 	}
 	select {
@@ -157,6 +179,22 @@ func (f *Flag) Wait(timeout time.Duration) bool {
 		return false
 	}
 }
+
+// AsSignal sends this process a signal, once, when the worker should stop: for a program that already
+// ends well by one that it gives to signal.Notify, SIGTERM for example.
+func (f *Flag) AsSignal(signal syscall.Signal) {
+	if !f.IsSupervised() {
+		return
+	}
+	go func() {
+		<-f.Done()
+		syscall.Kill(os.Getpid(), signal)
+	}()
+}
+
+// Leave ends the process when it was asked to stop and has work left, with the status 75
+// (EX_TEMPFAIL). As os.Exit, it runs no deferred function.
+func Leave() { os.Exit(notFinished) }
 
 // Context is a context that is done when parent is, when the worker should stop, or when cancel is
 // called. After a stop, its Err is a *Request; so is, from Go 1.20 on, context.Cause of it and of its
@@ -213,10 +251,7 @@ func (c *stopContext) Err() error {
 // Request is what the flag says, and whether the worker should stop at all. If the supervisor died
 // without raising the flag, that is a request with the reason "lost".
 func (f *Flag) Request() (Request, bool) {
-	if !f.IsSupervised() {
-		return Request{}, false
-	}
-	if _, stop := f.downWord(); !stop {
+	if !f.mustStop() {
 		return Request{}, false
 	}
 	last := f.text()
@@ -267,75 +302,101 @@ func (f *Flag) text() []byte {
 	return text[:n]
 }
 
-// downWord is the word to sleep on, or tells that it is time to stop, because of the flag, its file,
-// or the owner word. From then on every look says so too.
-func (f *Flag) downWord() (word uint32, stop bool) {
+// mustStop tells that it is time to stop, because of the flag, its file, or the owner word. From then
+// on every look says so too.
+func (f *Flag) mustStop() bool {
 	if !f.IsSupervised() {
-		return 0, false
+		return false
 	}
 	if f.word.Load() == raised {
-		return 0, true
+		return true
 	}
-	var now, owner [4]byte
-	n, _ := f.file.ReadAt(now[:], 0)
-	if n == 0 {
+	var level [1]byte
+	n, _ := f.file.ReadAt(level[:], 0)
+	if n == 0 || level[0] != '0' || f.isLost() {
 		f.word.Store(raised)
-		return 0, true
+		return true
 	}
-	word = *(*uint32)(unsafe.Pointer(&now))
-	if !isDown(word) {
-		f.word.Store(raised)
-		return 0, true
+	return false
+}
+
+func (f *Flag) isLost() bool {
+	if f.owner == nil {
+		return false
 	}
-	if f.owner != nil {
-		n, _ = f.owner.ReadAt(owner[:], 0)
-		if n == len(owner) && *(*uint32)(unsafe.Pointer(&owner))&ownerDied != 0 {
-			f.word.Store(raised)
-			return 0, true
-		}
-	}
-	return word, false
+	var owner [4]byte
+	n, _ := f.owner.ReadAt(owner[:], 0)
+	return n == len(owner) && *(*uint32)(unsafe.Pointer(&owner))&ownerDied != 0
 }
 
 // sleep closes stopped when it is time to stop.
 func (f *Flag) sleep() {
 	defer close(f.stopped)
-	for {
-		word, stop := f.downWord()
-		if stop {
-			return
+	// The watch is there before the first look, so that nothing happens unnoticed in between.
+	watch := f.openWatch()
+	if watch != nil {
+		defer watch.Close()
+	}
+	events := make([]byte, 512)
+	for !f.mustStop() {
+		if watch == nil || watch.SetReadDeadline(time.Now().Add(lookAgain)) != nil {
+			time.Sleep(lookAgainUnwatched)
+			continue
 		}
-		if call := futexCall(); call != 0 {
-			// Three unused words follow the time. FUTEX_WAIT is 0, and shared because the private
-			// bit is not set. The kernel writes nothing.
-			timeout := syscall.NsecToTimespec(int64(lookAgain))
-			syscall.Syscall6(call, uintptr(unsafe.Pointer(f.mapped)), 0, uintptr(word),
-				uintptr(unsafe.Pointer(&timeout)), 0, 0)
-		} else {
-			time.Sleep(lookAgainWithoutFutex)
+		if _, err := watch.Read(events); err != nil && !errors.Is(err, os.ErrDeadlineExceeded) {
+			watch.Close()
+			watch = nil
 		}
 	}
 }
 
-// futexCall is the number of futex(2), or 0 if it is not known. It is a number because the name does
-// not exist on systems without this call, and this is one file for every system.
-func futexCall() uintptr {
+// openWatch is an inotify(7) instance that becomes readable when the flag is written, or when the
+// supervisor dies, which keeps it open for writing; nil if there is none to be had. The runtime waits
+// for it, with whatever else the program waits for. Its calls and constants are numbers because their
+// names do not exist on every system, and this is one file for all.
+func (f *Flag) openWatch() *os.File {
+	const (
+		modify, closeWrite    = 0x2, 0x8
+		closeOnExec, nonBlock = 0x80000, 0x800
+	)
+	create, add := inotifyCalls()
+	if create == 0 {
+		return nil
+	}
+	fd, _, failed := syscall.Syscall(create, closeOnExec|nonBlock, 0, 0)
+	if failed != 0 {
+		return nil
+	}
+	watch := os.NewFile(fd, "inotify")
+	name := append([]byte(f.path), 0)
+	_, _, failed = syscall.Syscall(add, fd, uintptr(unsafe.Pointer(&name[0])), modify|closeWrite)
+	if failed != 0 {
+		watch.Close()
+		return nil
+	}
+	return watch
+}
+
+// inotifyCalls are the numbers of inotify_init1(2) and inotify_add_watch(2), or 0 if they are not known.
+func inotifyCalls() (create, add uintptr) {
 	if runtime.GOOS != "linux" {
-		return 0
+		return 0, 0
 	}
 	switch runtime.GOARCH {
 	case "amd64":
-		return 202
-	case "386", "arm":
-		return 240
+		return 294, 254
+	case "386":
+		return 332, 292
+	case "arm":
+		return 360, 317
 	case "arm64", "riscv64", "loong64":
-		return 98
+		return 26, 27
 	case "ppc64", "ppc64le":
-		return 221
+		return 318, 276
 	case "s390x":
-		return 238
+		return 324, 285
 	default:
-		return 0
+		return 0, 0
 	}
 }
 

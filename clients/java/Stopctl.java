@@ -4,10 +4,12 @@
 
 import java.io.IOException;
 import java.io.RandomAccessFile;
+import java.io.UncheckedIOException;
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.nio.channels.ClosedByInterruptException;
 import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -15,9 +17,9 @@ import java.nio.file.InvalidPathException;
 import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.time.Duration;
-import java.util.ArrayList;
+import java.util.ArrayDeque;
 import java.util.Arrays;
-import java.util.List;
+import java.util.Deque;
 import java.util.Optional;
 import java.util.OptionalLong;
 
@@ -58,6 +60,8 @@ public final class Stopctl {
     /** FUTEX_OWNER_DIED: the kernel sets it when the thread that enforces the ladder dies. */
     private static final int OWNER_DIED = 1 << 30;
     private static final Duration LOOK_AGAIN = Duration.ofMillis(50);
+    /** The status of leave(): EX_TEMPFAIL of sysexits.h. */
+    private static final int NOT_FINISHED = 75;
     /** How often the text is copied until two copies agree: the owner may be writing it. */
     private static final int COPIES = 8;
 
@@ -75,9 +79,11 @@ public final class Stopctl {
     private final RandomAccessFile file;
     /** Null if it cannot be read; then only the flag counts. */
     private final RandomAccessFile owner;
-    /** Null once they have been told to stop. */
-    private List<Runnable> callbacks = new ArrayList<>();
-    private boolean watched;
+    private final Callbacks callbacks = new Callbacks(this);
+
+    /** What fromEnv has opened, and whether it has warned. */
+    private static Stopctl own;
+    private static boolean warned;
 
     private Stopctl() {
         file = null;
@@ -86,29 +92,45 @@ public final class Stopctl {
 
     private Stopctl(Path path) throws IOException {
         file = openRegular(path);
+        try {
+            // In a file that is shorter than a flag only the first byte counts, and nobody will raise it.
+            word = file.length() >= LENGTH
+                    ? file.getChannel().map(FileChannel.MapMode.READ_ONLY, 0, LENGTH)
+                    : constant(new String(Arrays.copyOf(copy(), 4), StandardCharsets.ISO_8859_1));
+        } catch (IOException error) {
+            file.close();
+            throw error;
+        }
         owner = openOwner(path.resolveSibling("owner"));
-        // In a file that is shorter than a flag only the first byte counts, and nobody will raise it.
-        word = file.length() >= LENGTH
-                ? file.getChannel().map(FileChannel.MapMode.READ_ONLY, 0, LENGTH)
-                : constant(new String(Arrays.copyOf(copy(), 4), StandardCharsets.ISO_8859_1));
     }
 
     /**
-     * The flag that STOPCTL_FLAG names. If the variable is not set or is empty, it is a flag that
-     * stays down; also if what it names cannot be used, with one line on standard error.
+     * The flag that STOPCTL_FLAG names, which the first call opens and all later ones share. If the
+     * variable is not set or is empty, it is a flag that stays down; also if what it names cannot be
+     * used, with one line on standard error.
      */
-    public static Stopctl fromEnv() {
+    public static synchronized Stopctl fromEnv() {
         String path = System.getenv("STOPCTL_FLAG");
         if (path == null || path.isEmpty()) {
             return unsupervised();
         }
-        try {
-            return open(Path.of(path));
-        } catch (IOException | InvalidPathException error) {
+        if (own == null) {
+            try {
+                own = open(Path.of(path));
+            } catch (IOException | InvalidPathException error) {
+                warn(path, error);
+                return unsupervised();
+            }
+        }
+        return own;
+    }
+
+    private static void warn(String path, Exception error) {
+        if (!warned) {
+            warned = true;
             String shown = path.length() > 200 ? path.substring(0, 200) : path;
             System.err.println("stopctl: the flag " + shown + " cannot be used ("
                     + error.getClass().getSimpleName() + "); running unsupervised");
-            return unsupervised();
         }
     }
 
@@ -117,9 +139,23 @@ public final class Stopctl {
         return new Stopctl();
     }
 
-    /** The flag at a path. */
+    /** The flag at a path. It stays open until the process ends. */
     public static Stopctl open(Path path) throws IOException {
-        return new Stopctl(path);
+        // Java closes what an interrupted thread is about to map. The interrupt is kept for the caller.
+        boolean interrupted = Thread.interrupted();
+        try {
+            while (true) {
+                try {
+                    return new Stopctl(path);
+                } catch (ClosedByInterruptException error) {
+                    interrupted |= Thread.interrupted();
+                }
+            }
+        } finally {
+            if (interrupted) {
+                Thread.currentThread().interrupt();
+            }
+        }
     }
 
     /** Whether a supervisor gave us this flag. */
@@ -151,22 +187,35 @@ public final class Stopctl {
 
     /**
      * Runs this once when the worker should stop, because the flag was raised or the supervisor died:
-     * at once if that has happened, otherwise in a daemon thread that the first call starts.
+     * at once if that has happened, otherwise in a daemon thread that the first call starts. What one
+     * throws goes to the handler of uncaught exceptions, and the others still run. A program that ends
+     * after it was asked to stop waits until all have run, though no longer than to the deadline.
      */
     public void onStop(Runnable callback) {
-        synchronized (this) {
-            if (callbacks != null) {
-                callbacks.add(callback);
-                if (!watched && isSupervised()) {
-                    watched = true;
-                    Thread thread = new Thread(this::watch, "stopctl");
-                    thread.setDaemon(true);
-                    thread.start();
-                }
-                return;
+        callbacks.add(callback);
+    }
+
+    /**
+     * Sends this process a signal, "TERM" for example, once, when the worker should stop. TERM, INT and
+     * HUP run the shutdown hooks, as System.exit does. A shell sends it, because Java cannot.
+     */
+    public void asSignal(String name) {
+        String[] command = {"sh", "-c", "kill -s \"$0\" \"$1\"", name, "" + ProcessHandle.current().pid()};
+        onStop(() -> {
+            try {
+                new ProcessBuilder(command).inheritIO().start();
+            } catch (IOException error) {
+                throw new UncheckedIOException(error);
             }
-        }
-        callback.run();
+        });
+    }
+
+    /**
+     * Ends the process, by System.exit, when it was asked to stop and has work left: with the status
+     * 75 (EX_TEMPFAIL).
+     */
+    public static void leave() {
+        System.exit(NOT_FINISHED);
     }
 
     /**
@@ -204,22 +253,6 @@ public final class Stopctl {
         // No clock will show a time of nineteen digits or more.
         boolean known = word != null && word.matches("[0-9]{1,18}");
         return known ? OptionalLong.of(Long.parseLong(word)) : OptionalLong.empty();
-    }
-
-    private void watch() {
-        try {
-            while (!awaitStop(Duration.ofDays(1))) {
-                continue;
-            }
-        } catch (InterruptedException nobodyDoes) {
-            return;
-        }
-        List<Runnable> told;
-        synchronized (this) {
-            told = callbacks;
-            callbacks = null;
-        }
-        told.forEach(Runnable::run);
     }
 
     /**
@@ -290,5 +323,129 @@ public final class Stopctl {
         ByteBuffer buffer = ByteBuffer.allocateDirect(LENGTH);
         buffer.put(0, text.getBytes(StandardCharsets.ISO_8859_1));
         return buffer;
+    }
+
+    /** What onStop was given. */
+    private static final class Callbacks {
+        /** How long before the next rung the program ends, whatever still runs. */
+        private static final Duration MARGIN = LOOK_AGAIN.multipliedBy(2);
+
+        private final Stopctl stop;
+        /** Those that nobody has begun to run. */
+        private final Deque<Runnable> waiting = new ArrayDeque<>();
+        /** The thread that waits for the stop and then runs them; null before the first. */
+        private Thread watcher;
+        /** Whether all have been begun, after a stop: one that comes later is run by its caller. */
+        private boolean over;
+
+        Callbacks(Stopctl stop) {
+            this.stop = stop;
+        }
+
+        void add(Runnable callback) {
+            if (stop.isSupervised() && (stop.mustStop() || !enqueue(callback))) {
+                callback.run();
+            }
+        }
+
+        private synchronized boolean enqueue(Runnable callback) {
+            if (over) {
+                return false;
+            }
+            if (watcher == null) {
+                // If this thread is refused, the next call tries again.
+                watcher = start(this::watch);
+                try {
+                    Runtime.getRuntime().addShutdownHook(new Thread(this::end, "stopctl end"));
+                } catch (IllegalStateException late) {
+                    // The program is ending already, so it does not wait for this.
+                }
+            }
+            waiting.add(callback);
+            return true;
+        }
+
+        private synchronized Runnable begin() {
+            Runnable next = waiting.poll();
+            over = next == null;
+            return next;
+        }
+
+        private void watch() {
+            while (!stop.mustStop()) {
+                pause(() -> stop.awaitStop(Duration.ofDays(1)));
+            }
+            run();
+        }
+
+        private void run() {
+            for (Runnable next = begin(); next != null; next = begin()) {
+                try {
+                    next.run();
+                } catch (Throwable error) {
+                    tell(error);
+                }
+            }
+        }
+
+        private static void tell(Throwable error) {
+            Thread thread = Thread.currentThread();
+            try {
+                thread.getUncaughtExceptionHandler().uncaughtException(thread, error);
+            } catch (Throwable ignored) {
+                // As Java does with what such a handler throws.
+            }
+        }
+
+        /** Runs when the program ends. */
+        private void end() {
+            if (!stop.mustStop()) {
+                return;
+            }
+            await(watcher);
+            // One that has called System.exit is waiting for us; then another thread runs the others.
+            while (!over && isTime()) {
+                await(start(this::run));
+            }
+        }
+
+        private void await(Thread runner) {
+            while (runner.isAlive() && !isExiting(runner) && isTime()) {
+                pause(() -> runner.join(LOOK_AGAIN.toMillis()));
+            }
+        }
+
+        private static boolean isExiting(Thread runner) {
+            return Arrays.stream(runner.getStackTrace())
+                    .anyMatch(frame -> frame.getClassName().equals("java.lang.Runtime")
+                            && frame.getMethodName().equals("exit"));
+        }
+
+        /** Whether the next rung, if there is one, is not near yet. */
+        private boolean isTime() {
+            OptionalLong deadline = stop.request().map(Request::deadline).orElse(OptionalLong.empty());
+            long left = deadline.isEmpty() ? Long.MAX_VALUE : deadline.getAsLong() - System.nanoTime();
+            return left > MARGIN.toNanos();
+        }
+
+        private interface Pause {
+            void take() throws InterruptedException;
+        }
+
+        /** An interrupt is nothing to our threads: they look again. */
+        private static void pause(Pause pause) {
+            try {
+                pause.take();
+            } catch (InterruptedException nobodyMeansUs) {
+                return;
+            }
+        }
+
+        private static Thread start(Runnable task) {
+            Thread thread = new Thread(task, "stopctl");
+            thread.setDaemon(true);
+            thread.start();
+            return thread;
+        }
     }
 }

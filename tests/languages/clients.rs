@@ -1,7 +1,11 @@
 //! The clients' examples, under the real supervisor; and what is true of every client's file.
 
+mod attached;
+mod callbacks;
 mod children;
 mod node;
+mod servers;
+mod signals;
 
 use std::fs;
 use std::path::Path;
@@ -24,6 +28,9 @@ const FILES: [&str; 7] = [
     "clients/go/stopctl.go",
     "clients/java/Stopctl.java",
 ];
+
+/// Compilers of the header for C, each with an old standard.
+const C_AND_CPP: [(&str, &str); 2] = [("gcc", "-std=c11"), ("g++", "-std=c++11")];
 
 const STRICT: [&str; 4] = ["-Wall", "-Wextra", "-Wpedantic", "-Werror"];
 
@@ -151,7 +158,7 @@ fn a_worker_in_go_leaves_by_its_context() {
         return;
     }
     let base = Base::new();
-    go_loop(&base);
+    go(&base, "./examples/loop", "loop");
     let said = asked_to_stop(&base, base.scenario().command(&["./loop"]));
     assert_eq!(said, "ready\nasked to stop: user; done 0\n");
 }
@@ -177,7 +184,7 @@ fn a_worker_in_java_leaves_when_on_stop_interrupts_it() {
         return;
     }
     let base = Base::new();
-    java_loop(&base);
+    java(&base, "Loop");
     let said = asked_to_stop(
         &base,
         base.scenario().command(&["java", "-cp", ".", "Loop"]),
@@ -193,12 +200,17 @@ fn a_waiting_worker_of_any_language_leaves_when_its_supervisor_is_killed() {
         script("clients/node/examples/loop.mjs"),
         script("clients/sh/examples/loop.sh"),
     );
-    let workers: [(&[&str], &str, Make); 5] = [
+    let workers: [(&[&str], &str, Make); 6] = [
         (&["./token"], "g++", token),
+        (&["./poll"], "gcc", |base| c(base, "poll")),
         (&["dash", &shell], "dash", |_| {}),
         (&["node", &node], "node", |_| {}),
-        (&["./loop"], "go", go_loop),
-        (&["java", "-cp", ".", "Loop"], "javac", java_loop),
+        (&["./loop"], "go", |base| {
+            go(base, "./examples/loop", "loop");
+        }),
+        (&["java", "-cp", ".", "Loop"], "javac", |base| {
+            java(base, "Loop");
+        }),
     ];
     for (worker, tool, make) in workers {
         if lacks(Need::Program(tool)) {
@@ -250,34 +262,26 @@ fn token(base: &Base) {
     build(base, &[&compile[..], &STRICT, &from].concat());
 }
 
-fn go_loop(base: &Base) {
-    let program = base.file("loop");
+/// Builds a program of the module in Go, or a file that uses it.
+fn go(base: &Base, what: &str, name: &str) {
+    let program = base.file(name);
+    let program = program.to_str().expect("UTF-8");
     let module = committed::path("clients/go");
-    let compile = [
-        "go",
-        "build",
-        "-o",
-        program.to_str().expect("UTF-8"),
-        "./examples/loop",
-    ];
-    build_in(&module, &compile);
+    build_in(&module, &["go", "build", "-o", program, what]);
 }
 
-fn java_loop(base: &Base) {
-    let files = ["Stopctl.java", "examples/Loop.java"].map(|name| {
-        let path = committed::path(&format!("clients/java/{name}"));
+fn java(base: &Base, example: &str) {
+    java_with(base, &format!("clients/java/examples/{example}.java"));
+}
+
+/// Builds a program in Java, with the client.
+fn java_with(base: &Base, program: &str) {
+    let files = ["clients/java/Stopctl.java", program].map(|name| {
+        let path = committed::path(name);
         path.display().to_string()
     });
-    let compile = [
-        "javac",
-        "-Xlint:all",
-        "-Werror",
-        "-d",
-        ".",
-        &files[0],
-        &files[1],
-    ];
-    build(base, &compile);
+    let compile = ["javac", "-Xlint:all", "-Werror", "-d", "."];
+    build(base, &[&compile[..], &[&files[0], &files[1]]].concat());
 }
 
 fn include(client: &str) -> String {

@@ -4,7 +4,6 @@ use std::io;
 use std::os::fd::{BorrowedFd, OwnedFd};
 
 use super::reader::StopFlag;
-use crate::contract::owner;
 use crate::linux::sys;
 
 /// [`StopFlag::descriptor`].
@@ -13,11 +12,8 @@ pub(super) fn of(flag: &StopFlag) -> io::Result<OwnedFd> {
     let Some(path) = flag.path() else {
         return Ok(watch);
     };
-    sys::add_watch(&watch, path, libc::IN_MODIFY | libc::IN_ATTRIB)?;
-    // If it cannot be watched, only the flag counts, as everywhere.
-    let closed = libc::IN_MODIFY | libc::IN_CLOSE_WRITE;
-    let _ = sys::add_watch(&watch, &path.with_file_name(owner::FILE), closed);
-    // ORDER: the watches are there before the look, so that nothing happens unnoticed in between.
+    sys::add_watch(&watch, path, libc::IN_MODIFY | libc::IN_CLOSE_WRITE)?;
+    // ORDER: the watch is there before the look, so that nothing happens unnoticed in between.
     if flag.must_stop() {
         return sys::readable();
     }
@@ -35,7 +31,7 @@ pub(super) fn heard(flag: &StopFlag, descriptor: BorrowedFd<'_>) -> bool {
 
 #[cfg(all(test, feature = "cli"))]
 mod tests {
-    use std::fs::{self, File};
+    use std::fs::File;
     use std::os::fd::{AsFd as _, OwnedFd};
 
     use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -83,7 +79,8 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let (written, flag) = flag(&dir);
         let descriptor = flag.descriptor().unwrap();
-        fs::remove_file(written.path()).unwrap();
+        // As a dead supervisor does; but there is no owner file that says it is dead.
+        drop(written);
         assert!(is_readable(&descriptor) && !flag.heard(&descriptor));
         assert!(!is_readable(&descriptor));
     }

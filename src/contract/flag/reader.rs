@@ -192,7 +192,7 @@ impl StopFlag {
     /// It may become readable for another reason, so ask [`heard`](Self::heard) then. Without a
     /// supervisor it never does. It is an inotify(7) instance, of which a user may have 128
     /// (`fs.inotify.max_user_instances`); it watches the flag, which is written when it is raised,
-    /// and the file beside it that the supervisor keeps open for writing until it dies.
+    /// and which the supervisor keeps open for writing until it dies.
     ///
     /// ```
     /// use std::os::fd::AsRawFd as _;

@@ -24,7 +24,7 @@ fn a_worker_in_node_leaves_by_its_abort_signal() {
 
 /// Every name that the types declare, as a program uses it; the last line must be refused.
 const TYPED: &str = r#"
-import { flag, StopError, StopFlag, StopRequest } from "./stopctl.mjs";
+import { flag, leave, StopError, StopFlag, StopRequest } from "./stopctl.mjs";
 const stop: StopFlag = flag();
 const others: StopFlag[] = [StopFlag.fromEnv(), new StopFlag(), new StopFlag("/dev/shm/flag")];
 const request: StopRequest | undefined = stop.request();
@@ -36,7 +36,9 @@ const signal: AbortSignal = stop.signal;
 const asked: Promise<boolean> = stop.wait(30_000);
 const looks: boolean[] = [stop.isSet(), stop.isSupervised];
 const why: string = new StopError({ level: "1" }).request.level;
-export default [others, words, left, signal, asked, looks, why];
+stop.asSignal("SIGTERM");
+const last: () => never = leave;
+export default [others, words, left, signal, asked, looks, why, last];
 "#;
 
 #[test]
@@ -70,13 +72,14 @@ fn the_types_of_the_client_in_node_fit_its_module() {
         "import * as client from '{}'; const stop = client.flag(); console.log(\
          [typeof client.StopError, typeof client.StopFlag.fromEnv, typeof stop.isSet, \
          typeof stop.request, typeof stop.wait, typeof stop.isSupervised, typeof stop.remaining, \
-         stop.signal instanceof AbortSignal].join(' '))",
+         typeof stop.asSignal, typeof client.leave, stop.signal instanceof AbortSignal].join(' '))",
         module.display()
     );
     let mut node = base.command("node");
     node.args(["--input-type=module", "--eval", &script]);
     let said = base.answer(node).expect(0).out.clone();
-    let kinds = "function function function function function boolean undefined true\n";
+    let kinds = "function function function function function boolean undefined \
+                 function function true\n";
     assert_eq!(said, kinds);
 }
 
