@@ -4,8 +4,6 @@
 //! So a worker that ended before a request was read has ended by itself, and no rung is used on a
 //! worker that has left. While nothing happens there is no wake-up at all.
 
-use std::io;
-
 use crate::contract::owner;
 use crate::contract::record::Stragglers;
 use crate::decide::verdict::{Ending, Verdict};
@@ -60,6 +58,10 @@ use siblings::Siblings;
 use starter::Starter;
 use timeout::Timeout;
 use upkeep::{PutBack, Upkeep};
+
+/// How often the start of a worker is tried whose flag cannot be made, as somebody deletes the directory
+/// again and again.
+const ATTEMPTS: u8 = 5;
 
 /// Supervises the run of `plan`, which was launched, until nobody is left; answers how we leave.
 ///
@@ -292,7 +294,12 @@ impl<'a> Supervisor<'a> {
             if self.run.workers().count() > 0 {
                 self.stay(now);
             }
-            if let Err(error) = self.start(number) {
+            let (mut started, mut others) = (self.start(number), 1..ATTEMPTS);
+            // The directory was deleted after the look at it: nobody was started.
+            while started.is_err() && !self.upkeep.dir().is_there() && others.next().is_some() {
+                started = self.start(number);
+            }
+            if let Err(error) = started {
                 self.children
                     .could_not_start(number, error, &mut self.run, now);
             }
@@ -307,16 +314,12 @@ impl<'a> Supervisor<'a> {
             self.put_back(sys::now());
             if !self.run.is_ours() {
                 // The owner file that a child looks at may be new, and know of no takeover.
-                return Err(starter::without_flag(
-                    self.upkeep.dir(),
-                    io::ErrorKind::NotFound.into(),
-                ));
+                return Err(starter::without_dir(self.upkeep.dir()));
             }
         }
         let (dir, run, looks) = (self.upkeep.dir(), &mut self.run, &mut self.looks);
-        let at = self.children.start(number, dir, run, looks)?;
-        self.guard.worker_started(at);
-        Ok(())
+        let started = self.children.start(number, dir, run, looks);
+        started.map(|at| self.guard.worker_started(at))
     }
 
     fn see_looks_and_hear(&mut self, now: Moment) {

@@ -18,7 +18,7 @@ use crate::support::processes;
 use crate::support::scenario::Scenario;
 use crate::support::started::{Started, send};
 use crate::support::until::until;
-use crate::{VARIABLE, births, lines_of, patient, points, stopped};
+use crate::{VARIABLE, WORKERS, births, lines_of, patient, points, stopped};
 
 /// The points of a child at which it is stopped here.
 const CHILD: (usize, &str) = (1, "child");
@@ -174,6 +174,30 @@ fn k12f_a_signal_to_the_group_reaches_no_child_that_is_about_to_leave_it() {
         assert_eq!(ended["outcome"], "flag", "{signal}: {}", end.err());
         assert_eq!(end.events.signals(0), [""; 0], "{signal}");
     }
+}
+
+#[test]
+fn k4k_a_directory_that_is_deleted_just_before_a_flag_is_made_in_it_is_put_back_first() {
+    const AT: &str = "flag to be made";
+    let before = points(false).iter().position(|point| point == AT);
+    let at = before.expect("a flag is made") + 1;
+    let base = Base::new();
+    let waiting = Waiting::at(&base, (at, AT));
+    let (list, gate) = (waiting.points.display(), base.file("gate"));
+    let run = patient(&base, false)
+        .environment("STOPCTL_FAILPOINT_GATE", gate)
+        .environment(
+            VARIABLE,
+            format!("supervisor:list:{list},supervisor:await:{at}"),
+        )
+        .start();
+    waiting.wait();
+    fs::remove_dir_all(base.runs().join(NAME)).expect("a directory");
+    waiting.let_go();
+    run.ready(WORKERS);
+    base.call(&["stop", NAME]).expect(0);
+    check_nobody(&base);
+    check(&base, &run.finish().lines);
 }
 
 #[test]

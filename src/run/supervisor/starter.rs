@@ -50,6 +50,7 @@ impl Starter {
         looks: &mut Looks,
         foreground: &mut Foreground,
     ) -> Result<(Newborn, Moment), SpawnError> {
+        failpoint::pass("flag to be made");
         let flag = FlagFile::create(dir, dir.path(), number);
         let mut flag = flag.map_err(|error| without_flag(dir, error))?;
         let watched = looks.follow(&mut flag, number, run);
@@ -101,8 +102,13 @@ pub(super) fn to_start(run: &Run<'_>) -> usize {
     }
 }
 
+/// Why a worker is not started whose directory was deleted.
+pub(super) fn without_dir(dir: &RunDir) -> SpawnError {
+    without_flag(dir, io::ErrorKind::NotFound.into())
+}
+
 /// Why a worker is not started that would have no flag in this directory.
-pub(super) fn without_flag(dir: &RunDir, error: io::Error) -> SpawnError {
+fn without_flag(dir: &RunDir, error: io::Error) -> SpawnError {
     let error = BaseError::of_room(dir.base().path(), error);
     SpawnError::Lacks(
         "its flag",
