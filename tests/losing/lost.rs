@@ -103,7 +103,7 @@ fcntl.fcntl(file, fcntl.F_SETLEASE, fcntl.F_UNLCK)
     let base = Base::new();
     let bystanders = Bystanders::around(&base);
     let program = base.file("program");
-    fs::copy(zoo(), &program).expect("a copy");
+    Base::copy_program(zoo(), &program);
     fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).expect("chmod");
     let program = program.to_str().expect("UTF-8");
     let mut keeper = base.command(&python);

@@ -126,6 +126,14 @@ impl Base {
         env!("CARGO_BIN_EXE_stopctl")
     }
 
+    /// Copies a program that is to be run. cp(1) has the copy open, and not we: a child that another test
+    /// forks just then would inherit the descriptor for a moment, and a file that somebody may write
+    /// cannot be run (execve(2), ETXTBSY).
+    pub(crate) fn copy_program(from: impl AsRef<OsStr>, to: impl AsRef<OsStr>) {
+        let copied = Command::new("cp").arg(from).arg(to).status();
+        assert!(copied.expect("cp").success());
+    }
+
     /// Any program with the environment of this base: nothing of stopctl, of a CI runner, of a
     /// service manager or of a terminal is inherited from whoever runs the tests.
     pub(crate) fn command(&self, program: impl AsRef<OsStr>) -> Command {

@@ -115,7 +115,7 @@ fn a22_a_guard_needs_no_file_of_the_program() {
     let base = Base::new();
     let bystanders = Bystanders::around(&base);
     let program = base.file("stopctl");
-    fs::copy(Base::program(), &program).expect("a copy");
+    Base::copy_program(Base::program(), &program);
     let mut run = base.command(&program);
     run.args(["run", "-v", "-n", "2", "--name", "moved"])
         .arg(zoo())

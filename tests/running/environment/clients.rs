@@ -17,7 +17,7 @@ fn clients(base: &Base) -> Vec<(&'static str, Vec<String>)> {
     let source = |path: &str| format!("{}/{path}", env!("CARGO_MANIFEST_DIR"));
     let copy = |from: &Path, name: &str| {
         let to = base.file(name);
-        fs::copy(from, &to).expect("a copy");
+        Base::copy_program(from, &to);
         to.display().to_string()
     };
     let rust = copy(&examples::probe(), "probe-rust");

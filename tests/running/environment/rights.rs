@@ -16,7 +16,7 @@ fn k2a_with_the_rights_of_another_user_or_group_it_does_nothing() {
     }
     let base = Base::below("/var/tmp");
     let copy = base.file("stopctl");
-    fs::copy(Base::program(), &copy).expect("a copy");
+    Base::copy_program(Base::program(), &copy);
     let path = copy.display();
     let user = "shift; exec setpriv --reuid=61015 --regid=61015 --clear-groups";
     let as_is = format!("{user} {path} \"$@\" #");

@@ -34,7 +34,7 @@ impl<'b> Slow<'b> {
         }
         mkfifo(&base.file("gate"), Mode::S_IRWXU).expect("a FIFO");
         let program = base.file("animal");
-        fs::copy(zoo(), &program).expect("a copy");
+        Base::copy_program(zoo(), &program);
         Some(Self {
             base,
             library: before_exec_of(base, workers),
