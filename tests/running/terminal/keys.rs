@@ -40,10 +40,11 @@ fn of_a_stop_that_no_key_began_the_first_press_is_not_another_one() {
     let base = Base::new();
     let mut terminal = Pty::bash(&base);
     terminal.line(
-        "$STOPCTL run --timeout 10ms --grace infinity --kill-after infinity --events e $ZOO deaf",
+        "$STOPCTL run --name keys --grace infinity --kill-after infinity --events e $ZOO deaf",
     );
     terminal.ready(1);
-    terminal.wait_for("(--timeout): 1 worker asked; no SIGTERM by itself. Ctrl-C: SIGTERM now");
+    base.call(&["stop", "keys", "--no-wait"]).expect(0);
+    terminal.wait_for("(stopctl stop): 1 worker asked; no SIGTERM by itself. Ctrl-C: SIGTERM now");
     terminal.press(Key::CtrlC);
     terminal.wait_for("SIGTERM to worker 0; no SIGKILL by itself. Ctrl-C: SIGKILL now");
     sleep(NO_DOUBLE_TAP);
