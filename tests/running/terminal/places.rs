@@ -12,6 +12,7 @@ use crate::support::owner::pid_of_owner;
 use crate::support::processes;
 use crate::support::pty::{Key, Pty};
 use crate::support::started::send;
+use crate::support::until::until;
 
 #[test]
 fn t1_a_worker_that_reads_the_terminal_reads_nothing() {
@@ -155,16 +156,15 @@ fn under_nohup_it_survives_its_terminal() {
     let base = Base::new();
     let mut terminal = Pty::bash(&base);
     terminal.line("nohup $STOPCTL run -v --name kept --events e $ZOO polite >out 2>&1 &");
-    while !fs::read_to_string(base.file("out")).is_ok_and(|out| out.contains("guard started")) {
-        std::thread::yield_now();
-    }
+    let out = || fs::read_to_string(base.file("out")).unwrap_or_default();
+    until("its guard and its worker are there", || {
+        out().contains("guard started") && out().contains("ready worker=0")
+    });
     let supervisor = pid_of_owner(&base, "kept").expect("a run");
     terminal.close();
     send(supervisor, Signal::SIGHUP);
     send(supervisor, Signal::SIGUSR1);
-    while !fs::read_to_string(base.file("out")).is_ok_and(|out| out.contains("look 0")) {
-        std::thread::yield_now();
-    }
+    until("the worker has the signal", || out().contains("look 0"));
     base.call(&["stop", "kept"]).expect(0);
     assert_eq!(over(&base).only("run_ended")["reason"], "user");
 }
