@@ -75,7 +75,7 @@ fn g11_a_third_run_cleans_takes_the_name_and_signals_no_stranger() {
     for _ in 0..rounds(3) {
         let base = Base::new();
         let mut canary = base.canary();
-        let (one, _) = one_worker(&base, "one", "deaf", ("100ms", "100ms"));
+        let (one, _) = one_worker(&base, "one", "deaf", ("1s", "1s"));
         let (two, pid) = one_worker(&base, "two", "polite", ("100ms", "100ms"));
         die(&one);
         die(&two);
