@@ -297,8 +297,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let mut control = Control::create(open(dir.path())).unwrap();
         let mut sender = Sender::open(open(dir.path())).unwrap();
-        let (none, short) = (Duration::ZERO, Duration::from_millis(50));
-        let long = Duration::from_secs(100);
+        let (short, long) = (Duration::from_millis(50), Duration::from_secs(100));
         let start = Instant::now();
         sender.wait_until_writable(long);
         let line = "x".repeat(LONGEST - 1);
@@ -307,9 +306,10 @@ mod tests {
         assert!(start.elapsed() < long, "a line is whole or not there");
         assert_eq!(sender.unread().unwrap() % LONGEST, 0);
         let start = Instant::now();
-        sender.wait_until_writable(none);
+        sender.wait_until_writable(short);
+        assert!(start.elapsed() >= short, "it sleeps");
         assert!(!sender.send_until(&line, sys::now() + short).unwrap());
-        assert!(start.elapsed() >= short);
+        assert!(start.elapsed() >= short + short);
         control.drain();
         assert!(sender.send_until(&line, sys::now() + long).unwrap());
         assert!(start.elapsed() < long, "there was room at once");
