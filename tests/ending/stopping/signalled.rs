@@ -25,6 +25,14 @@ fn hearing(base: &Base, workers: usize, options: &[&str]) -> Started {
     run
 }
 
+/// The same with one worker, and with nobody who takes over if the supervisor dies.
+fn alone(base: &Base) -> Started {
+    let run = base.scenario().name("hears").options(&["--no-guard"]);
+    let run = run.without_events().sh(HEARS).start();
+    run.ready(1);
+    run
+}
+
 fn over(base: &Base, run: Started) -> String {
     base.call(&["stop", "hears"]).expect(0);
     let end = run.finish();
@@ -141,13 +149,7 @@ fn k16k_who_has_taken_over_sends_it_and_a_dead_supervisor_does_not() {
     run.finish().expect_signal(9);
 
     let base = Base::new();
-    let run = base
-        .scenario()
-        .name("hears")
-        .options(&["--no-guard"])
-        .without_events();
-    let run = run.sh(HEARS).start();
-    run.ready(1);
+    let run = alone(&base);
     run.signal(Signal::SIGKILL);
     run.wait_for_exit();
     let dead = base.call(&["signal", "hears", "USR1"]);
@@ -161,13 +163,7 @@ fn k16k_who_has_taken_over_sends_it_and_a_dead_supervisor_does_not() {
 #[test]
 fn k16n_of_a_supervisor_that_dies_before_it_answers_nobody_knows_whether_it_sent_it() {
     let base = Base::new();
-    let run = base
-        .scenario()
-        .name("hears")
-        .options(&["--no-guard"])
-        .without_events();
-    let run = run.sh(HEARS).start();
-    run.ready(1);
+    let run = alone(&base);
     wait_for_record(&base, "hears");
     run.signal(Signal::SIGSTOP);
     let asking = base.begin(&["signal", "hears", "USR1"]);
